@@ -1,0 +1,32 @@
+"""Errors that a person reads: what was expected, what was found, what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """An error whose text is written for the user: `message` says what is wrong, `hint` what to do.
+
+    `cli.py` prints both on stderr and exits with 1; library callers catch this one class.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message if not hint else f"{message} ({hint})")
+        self.message = message
+        self.hint = hint
+
+
+class BankError(UserError):
+    """A bank, an entry or a search request is not usable as given."""
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """The nearest of `choices` as a sentence with a leading space, or an empty string.
+
+    >>> did_you_mean("bolq", ["boolq", "rte"])
+    ' Did you mean "boolq"?'
+    """
+    near = difflib.get_close_matches(name, list(choices), n=1, cutoff=0.6)
+    return f' Did you mean "{near[0]}"?' if near else ""

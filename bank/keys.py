@@ -1,0 +1,104 @@
+"""Key vectors: each prompt becomes one vector, such that an inner product is the similarity.
+
+That is what lets FAISS find the nearest prompts exactly. `similarity.py` has the same similarities
+as slow and obvious formulas over pairs of prompts; the tests hold the two against each other.
+Shapes: N prompts of P tokens and width H. A prompt without a direction (zero vector) becomes a row
+of zeros, which is similar to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bank.errors import BankError
+
+Array = NDArray[np.float32]
+
+VECTOR_SIMILARITIES = ("average", "per-token", "centered", "delta")
+SIMILARITIES = (*VECTOR_SIMILARITIES, "max-inner-product")
+
+
+def average(keys: NDArray[Any]) -> Array:
+    """Unit mean tokens, [N, P, H] -> [N, H]: the cosine of average tokens (SPoT §4.1, (a))."""
+    return _unit(_mean_tokens(keys)).astype(np.float32)
+
+
+def per_token(keys: NDArray[Any]) -> Array:
+    """Mean of unit tokens, [N, P, H] -> [N, H]: the mean cosine over all pairs (SPoT §4.1, (b)).
+
+    The rows are *not* scaled to length 1: the mean over all P·P pairs of cosines is exactly the
+    inner product of the two means of unit tokens. A zero token has cosine 0 with every token.
+    """
+    units = _unit(np.asarray(keys, dtype=np.float64))
+    return np.asarray(units.mean(axis=1), dtype=np.float32)
+
+
+def bank_mean(keys: NDArray[Any]) -> NDArray[np.float64]:
+    """The mean over a bank's keys of their mean tokens, [N, P, H] -> [H]; `centered` removes it."""
+    return np.asarray(_mean_tokens(keys).mean(axis=0))
+
+
+def centered(keys: NDArray[Any], mean: NDArray[Any]) -> Array:
+    """Unit mean tokens after removing the bank's mean [H], [N, P, H] -> [N, H].
+
+    All prompts of one backbone and initialiser share a large common part that says nothing about
+    their tasks; without it the cosine spreads over its range. A query is centered by the same mean.
+    What remains of a prompt that equals the mean is rounding error, and becomes zeros.
+    """
+    means = _mean_tokens(keys)
+    rest = means - mean
+    length = np.linalg.norm(rest, axis=-1, keepdims=True)
+    rest[(length <= 1e-6 * np.linalg.norm(means, axis=-1, keepdims=True))[..., 0]] = 0.0
+    return _unit(rest).astype(np.float32)
+
+
+def delta(keys: NDArray[Any], inits: NDArray[Any] | None) -> Array:
+    """Unit mean tokens of what training changed (key - init), two [N, P, H] -> [N, H].
+
+    Raises BankError when the init prompts are not known.
+    """
+    if inits is None:
+        raise BankError(
+            'the similarity "delta" needs every prompt\'s initial values, and some are not known',
+            'choose another similarity, "per-token" or "centered"',
+        )
+    change = np.asarray(keys, dtype=np.float64) - np.asarray(inits, dtype=np.float64)
+    return _unit(change.mean(axis=1)).astype(np.float32)
+
+
+def vectors(
+    similarity: str,
+    keys: NDArray[Any],
+    inits: NDArray[Any] | None = None,
+    mean: NDArray[Any] | None = None,
+) -> Array:
+    """The key vectors [N, H] of the named similarity; `mean` [H] is needed by `centered` only.
+
+    Raises BankError for a name that has no key vectors and for `delta` without inits.
+    """
+    if similarity == "average":
+        return average(keys)
+    if similarity == "per-token":
+        return per_token(keys)
+    if similarity == "centered":
+        return centered(keys, bank_mean(keys) if mean is None else mean)
+    if similarity == "delta":
+        return delta(keys, inits)
+    raise BankError(
+        f"expected one of {', '.join(VECTOR_SIMILARITIES)}, found {similarity!r}",
+        "only these similarities are an inner product of two vectors",
+    )
+
+
+def _mean_tokens(keys: NDArray[Any]) -> NDArray[np.float64]:
+    """[N, P, H] -> [N, H] in float64, so that a prompt of any scale keeps its direction."""
+    return np.asarray(np.asarray(keys, dtype=np.float64).mean(axis=1))
+
+
+def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows scaled to length 1; a zero row stays zero."""
+    length = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 0))

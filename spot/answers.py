@@ -1,0 +1,34 @@
+"""How near a free-text answer is to an accepted one: SQuAD's rules (Rajpurkar et al. 2016)."""
+
+from __future__ import annotations
+
+import collections
+import re
+import string
+
+
+def normalized_answer(text: str) -> str:
+    """SQuAD's normal form: lower case, no punctuation, no articles, single spaces.
+
+    >>> normalized_answer("The  Duke of  York's.")
+    'duke of yorks'
+    """
+    bare = "".join(c for c in text.lower() if c not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", bare).split())
+
+
+def answer_em(answer: str, prediction: str) -> float:
+    """1.0 when both have the same normal form, else 0.0."""
+    return float(normalized_answer(answer) == normalized_answer(prediction))
+
+
+def answer_f1(answer: str, prediction: str) -> float:
+    """Harmonic mean of word precision and recall, each word counted as often as it occurs.
+
+    An answer that normalises to nothing matches only another such answer.
+    """
+    gold, found = normalized_answer(answer).split(), normalized_answer(prediction).split()
+    if not gold or not found:
+        return float(gold == found)
+    common = sum((collections.Counter(gold) & collections.Counter(found)).values())
+    return 2.0 * common / (len(gold) + len(found))

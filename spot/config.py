@@ -1,0 +1,226 @@
+"""The settings of every stage, validated: TOML, then `--set key=value`, then nothing hidden.
+
+Reads no data and imports no JAX, so that commands which only look at files stay quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+import typing
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from spot.errors import SpotError, did_you_mean
+
+
+class Stage(BaseModel):
+    """A frozen part of the configuration that knows only its own keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ModelSettings(Stage):
+    """Which frozen backbone: "spot-nano", or the folder of a T5X checkpoint or of `weights.safetensors`."""
+
+    name: str = "spot-nano"
+    vocabulary: Path | None = None  # SentencePiece file; the embedded model brings its own
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+    relative_max_distance: int = Field(128, ge=1)  # not stored in T5X checkpoints; T5 uses 128
+    dropout: float = Field(0.1, ge=0, lt=1)  # of a T5X checkpoint; likewise not stored there
+
+
+class DataConfig(Stage):
+    """Where task text comes from and how long it may be, in tokens with EOS."""
+
+    dir: Path | None = None  # folder with one folder a task; SPOT_DATA_DIR when not set
+    tasks: tuple[Path, ...] = ()  # your own tasks as TOML files, or folders of them
+    modules: tuple[str, ...] = ()  # Python modules that register seqio Tasks
+    input_length: int = Field(128, ge=2)
+    target_length: int = Field(16, ge=2)
+    train_examples: int | None = Field(None, ge=1)  # a seeded sample of the training split
+    validation_examples: int | None = Field(256, ge=1)  # a seeded sample, so checks stay short
+
+
+class PromptSettings(Stage):
+    """The soft prompt: P tokens and where they start from."""
+
+    length: int = Field(20, ge=1)
+    init: str = "vocab"  # vocab, labels, random, text, entry:<id> or file:<path>
+    text: str = ""  # for init = "text"
+
+
+class TrainSettings(Stage):
+    """Prompt training. What makes a key is everything here but the budget and the checks."""
+
+    optimizer: Literal["adafactor", "adamw"] = "adafactor"
+    learning_rate: float = Field(0.3, gt=0)
+    weight_decay: float = Field(1e-5, ge=0)
+    warmup_steps: int = Field(10, ge=0)
+    batch_size: int = Field(16, ge=1)
+    dropout: float | None = Field(None, ge=0, lt=1)  # none: the model's own rate
+    steps: int = Field(200, ge=1)
+    key_step: int = Field(100, ge=1)
+    check_every: int = Field(50, ge=1)
+    patience: int | None = Field(None, ge=1)  # checks without a better score before a slot stops
+    slots: int = Field(4, ge=1)  # prompts trained at once in one compiled step
+
+
+class BankSettings(Stage):
+    """What `spot build-bank` builds, and where the bank is."""
+
+    path: Path = Path("spot-bank")
+    sources: tuple[str, ...] = ("mini",)  # task names; "mini" stands for the suite's sources
+    mixtures: tuple[str, ...] = ()  # names, or tasks joined by "+"
+    seeds: tuple[int, ...] = (0,)
+
+
+class SearchSettings(Stage):
+    """How keys are compared with the query."""
+
+    similarity: str = "per-token"
+    k: int = 3
+    seed: int = 0  # of the query prompt
+    rerank_examples: int = Field(0, ge=0)  # > 0: order the top k by zero-shot loss on so many rows
+
+
+class TransferSettings(Stage):
+    """How a target's prompt starts, and with which budget both arms are trained."""
+
+    strategy: Literal["best", "average", "mixture", "oracle"] = "best"
+    k: int = Field(1, ge=1)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    steps: int = Field(100, ge=1)
+    learning_rates: tuple[float, ...] = ()  # tried by both arms, chosen on validation; none: train's
+
+
+class Config(Stage):
+    """Everything a command may need; a run writes the whole of it beside its results."""
+
+    model: ModelSettings = ModelSettings()
+    data: DataConfig = DataConfig()
+    prompt: PromptSettings = PromptSettings()
+    train: TrainSettings = TrainSettings()
+    bank: BankSettings = BankSettings()
+    search: SearchSettings = SearchSettings()
+    transfer: TransferSettings = TransferSettings()
+    runs: Path = Path("spot-runs")
+
+
+def cache_dir() -> Path:
+    """SPOT_CACHE_DIR, else the user's cache folder for spot; compiled programs and token arrays live there."""
+    named = os.environ.get("SPOT_CACHE_DIR")
+    return Path(named) if named else Path.home() / ".cache" / "spot"
+
+
+def load_config(file: Path | None, assignments: Iterable[str] = ()) -> Config:
+    """The config of a TOML file (or the defaults) with `key.path=value` assignments on top.
+
+    Values are read as TOML, and as plain text when they are not: `train.steps=100`,
+    `bank.sources=["sst2"]`, `model.name=spot-nano`. Raises SpotError for a file that is not TOML,
+    an unknown key (with the nearest name), or a value of another type.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SpotError(f"config {file} cannot be read ({error.strerror})", "check the path") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SpotError(f"config {file}: not valid TOML ({error})", "fix that line") from error
+    where = str(file) if file else "--set"
+    for assignment in assignments:
+        key, separator, text = assignment.partition("=")
+        if not separator:
+            raise SpotError(
+                f'expected --set key=value, found "{assignment}"', "for example --set train.steps=100"
+            )
+        _assign(values, key.strip().split("."), _value(text.strip()), assignment)
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error, where) from None
+    _check(config)
+    return config
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _assign(values: dict[str, Any], path: list[str], value: Any, assignment: str) -> None:
+    for part in path[:-1]:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise SpotError(f'--set {assignment}: "{part}" is a value, not a section', "see --help")
+    values[path[-1]] = value
+
+
+def _explained(error: ValidationError, where: str) -> SpotError:
+    """The first problem of a validation error, by key, with the nearest key when it is unknown."""
+    problem = error.errors()[0]
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join(path)
+    if problem["type"] == "extra_forbidden":
+        known = _keys(Config)
+        siblings = [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]]
+        near = did_you_mean(key, known) or did_you_mean(path[-1], [n.split(".")[-1] for n in known])
+        return SpotError(
+            f'{where}: unknown config key "{key}".{near}',
+            f"keys there: {', '.join(siblings) or ', '.join(Config.model_fields)}",
+        )
+    return SpotError(
+        f"{where}: {key}: {problem['msg']}, found {problem['input']!r}", "see the comments in configs/"
+    )
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        names.append(prefix + name)
+        if isinstance(kind, type) and typing.get_origin(kind) is None and issubclass(kind, BaseModel):
+            names += _keys(kind, f"{prefix}{name}.")
+    return names
+
+
+def _check(config: Config) -> None:
+    """What one field cannot know of another."""
+    if config.train.key_step > config.train.steps:
+        raise SpotError(
+            f"train.key_step ({config.train.key_step}) must not be after train.steps ({config.train.steps})",
+            "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
+        )
+    for name, seeds in (("bank.seeds", config.bank.seeds), ("transfer.seeds", config.transfer.seeds)):
+        if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+            raise SpotError(f"{name}: expected distinct seeds ≥ 0, found {list(seeds)}", "e.g. [0, 1, 2]")
+
+
+def dump(config: Config) -> str:
+    """The resolved config as JSON text, for the run's folder."""
+    return json.dumps(config.model_dump(mode="json"), indent=1) + "\n"
+
+
+def key_recipe(config: Config) -> dict[str, Any]:
+    """What two prompts must share for their keys to be comparable; kept in every entry."""
+    train = config.train
+    return {
+        "init": config.prompt.init if config.prompt.init != "text" else f"text:{config.prompt.text}",
+        "prompt_length": config.prompt.length,
+        "optimizer": train.optimizer,
+        "learning_rate": train.learning_rate,
+        "weight_decay": train.weight_decay,
+        "warmup_steps": train.warmup_steps,
+        "batch_size": train.batch_size,
+        "dropout": train.dropout,
+        "precision": config.model.precision,
+        "input_length": config.data.input_length,
+        "target_length": config.data.target_length,
+    }

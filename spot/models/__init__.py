@@ -1,0 +1,1 @@
+"""The frozen backbones: forward pass, prompt application, decoding and weight loading."""

@@ -1,0 +1,60 @@
+"""The architecture of a T5 backbone as a value; imports nothing heavy, so any layer may read it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Activation = Literal["gated-gelu", "relu"]
+Precision = Literal["bfloat16", "float32"]
+
+
+@dataclass(frozen=True)
+class T5Config:
+    """Sizes of a T5 (Raffel et al. 2020): version 1.1 is gated GELU with an untied head, 1.0 ReLU with a tied one.
+
+    `tied_head` shares the embedding with the output and rescales its input by H^-0.5, as T5 1.0 does.
+    """
+
+    vocab_size: int
+    d_model: int
+    d_kv: int
+    num_heads: int
+    d_ff: int
+    encoder_layers: int
+    decoder_layers: int
+    activation: Activation = "gated-gelu"
+    tied_head: bool = False
+    relative_buckets: int = 32
+    relative_max_distance: int = 128
+    dropout: float = 0.1
+    epsilon: float = 1e-6
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `T5Config(**config.to_json())` is the same config."""
+        return asdict(self)
+
+
+def _v1_1(d_model: int, d_kv: int, heads: int, d_ff: int, layers: int) -> T5Config:
+    return T5Config(32128, d_model, d_kv, heads, d_ff, layers, layers)
+
+
+def _v1_0(d_model: int, d_kv: int, heads: int, d_ff: int, layers: int) -> T5Config:
+    return T5Config(
+        32128, d_model, d_kv, heads, d_ff, layers, layers, activation="relu", tied_head=True
+    )
+
+
+# Raffel et al. 2020, section 3.7, and the T5 1.1 release notes.
+ARCHITECTURES: dict[str, T5Config] = {
+    "t5-small": _v1_0(512, 64, 8, 2048, 6),
+    "t5-base": _v1_0(768, 64, 12, 3072, 12),
+    "t5-large": _v1_0(1024, 64, 16, 4096, 24),
+    "t5-3b": _v1_0(1024, 128, 32, 16384, 24),
+    "t5-11b": _v1_0(1024, 128, 128, 65536, 24),
+    "t5-v1_1-small": _v1_1(512, 64, 6, 1024, 8),
+    "t5-v1_1-base": _v1_1(768, 64, 12, 2048, 12),
+    "t5-v1_1-large": _v1_1(1024, 64, 16, 2816, 24),
+    "t5-v1_1-xl": _v1_1(2048, 64, 32, 5120, 24),
+    "t5-v1_1-xxl": _v1_1(4096, 64, 64, 10240, 24),
+}

@@ -1,0 +1,193 @@
+"""The parts of a T5 block. Every matrix product with weights goes through `product`, so precision is decided once."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from spot.models.config import T5Config
+
+# How a bfloat16 product with float32 accumulation is written; both give the same values up to the
+# order of additions, but their speed depends on the processor and on jaxlib (see `spot doctor`).
+ProductForm = Literal["widen", "upcast", "float32"]
+
+MASKED = -1e10  # added to the logits of keys that may not be seen, as in T5X
+
+
+def _multiply(form: ProductForm, left: jax.Array, right: jax.Array) -> jax.Array:
+    if form == "float32":
+        # HIGHEST: accelerators would otherwise round float32 operands to bfloat16 or TF32.
+        return jnp.matmul(left, right, precision=jax.lax.Precision.HIGHEST)
+    left, right = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)
+    if form == "upcast":
+        return jnp.matmul(left.astype(jnp.float32), right.astype(jnp.float32))
+    return jnp.matmul(left, right, preferred_element_type=jnp.float32)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def product(form: ProductForm, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """x [..., A] times kernel [A, C] -> float32 [..., C], operands in the precision of `form`.
+
+    The derivative is written by hand because the backward products are fast on CPUs only when the
+    cotangent is narrowed as well; the kernel's own gradient is dropped by XLA when nothing uses it.
+    """
+    return _multiply(form, x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], kernel.shape[1])
+
+
+def _product_forward(form, x, kernel):  # type: ignore[no-untyped-def]
+    return product(form, x, kernel), (x, kernel)
+
+
+def _product_backward(form, saved, cotangent):  # type: ignore[no-untyped-def]
+    x, kernel = saved
+    rows = cotangent.reshape(-1, cotangent.shape[-1])
+    to_x = _multiply(form, rows, kernel.T).reshape(x.shape).astype(x.dtype)
+    to_kernel = _multiply(form, x.reshape(-1, x.shape[-1]).T, rows).astype(kernel.dtype)
+    return to_x, to_kernel
+
+
+product.defvjp(_product_forward, _product_backward)
+
+
+def dropout(x: jax.Array, rate: float, keys: jax.Array | None) -> jax.Array:
+    """Inverted dropout of x [B, ...]; `keys` [S] (S divides B) gives each slot's rows a stream of its own."""
+    if keys is None or rate == 0.0:
+        return x
+    slots = keys.shape[0]
+    shape = (x.shape[0] // slots, *x.shape[1:])
+    keep = jax.vmap(lambda key: jax.random.bernoulli(key, 1.0 - rate, shape))(keys)
+    return jnp.where(keep.reshape(x.shape), x / (1.0 - rate), 0.0)
+
+
+def fold(keys: jax.Array | None, number: int) -> jax.Array | None:
+    """The keys [S] of one place in the network, distinct for distinct numbers."""
+    if keys is None:
+        return None
+    return jax.vmap(lambda key: jax.random.fold_in(key, number))(keys)
+
+
+class Dense(nnx.Module):
+    """A product with a kernel [A, C] and no bias."""
+
+    def __init__(self, inputs: int, outputs: int, form: ProductForm, rngs: nnx.Rngs) -> None:
+        scale = inputs**-0.5
+        self.kernel = nnx.Param(jax.random.normal(rngs.params(), (inputs, outputs)) * scale)
+        self.form = form
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return product(self.form, x, self.kernel[...])
+
+
+class RMSNorm(nnx.Module):
+    """Root-mean-square norm without bias or mean, in float32 (Zhang and Sennrich 2019)."""
+
+    def __init__(self, width: int, epsilon: float) -> None:
+        self.scale = nnx.Param(jnp.ones((width,)))
+        self.epsilon = epsilon
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        mean_square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
+        return x * jax.lax.rsqrt(mean_square + self.epsilon) * self.scale[...].astype(jnp.float32)
+
+
+class RelativeBias(nnx.Module):
+    """Learned logits by bucketed distance, shared by the layers of one stack (Raffel et al. 2020, section 2.1)."""
+
+    def __init__(self, config: T5Config, bidirectional: bool, rngs: nnx.Rngs) -> None:
+        shape = (config.num_heads, config.relative_buckets)
+        self.rel_embedding = nnx.Param(jax.random.normal(rngs.params(), shape) * 0.1)
+        self.max_distance = config.relative_max_distance
+        self.bidirectional = bidirectional
+
+    def __call__(self, queries: jax.Array, keys: jax.Array) -> jax.Array:
+        """Positions [Q] and [K] -> float32 bias [heads, Q, K]."""
+        table = self.rel_embedding[...].astype(jnp.float32)
+        distance = keys[None, :] - queries[:, None]
+        return table[:, bucket(distance, table.shape[1], self.max_distance, self.bidirectional)]
+
+
+def bucket(distance: jax.Array, buckets: int, max_distance: int, bidirectional: bool) -> jax.Array:
+    """T5's bucket of a signed distance key - query: exact when small, logarithmic up to `max_distance`."""
+    offset: jax.Array | int = 0
+    behind = -distance
+    if bidirectional:
+        buckets //= 2
+        offset = jnp.where(behind < 0, buckets, 0)
+        behind = jnp.abs(behind)
+    else:
+        behind = jnp.maximum(behind, 0)
+    exact = buckets // 2
+    # The tiny constant is T5X's: it keeps log(0) out of the branch that `where` discards.
+    ratio = behind.astype(jnp.float32) / exact + jnp.finfo(jnp.float32).eps
+    far = exact + (jnp.log(ratio) / jnp.log(max_distance / exact) * (buckets - exact)).astype(jnp.int32)
+    return offset + jnp.where(behind < exact, behind, jnp.minimum(far, buckets - 1))
+
+
+def split_heads(x: jax.Array, heads: int) -> jax.Array:
+    """[B, T, heads*D] -> [B, heads, T, D]."""
+    return x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)
+
+
+class Attention(nnx.Module):
+    """Multi-head attention with fused kernels [H, heads*d_kv] and no scaling of the logits, as in T5."""
+
+    def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
+        inner = config.num_heads * config.d_kv
+        self.query = Dense(config.d_model, inner, form, rngs)
+        self.key = Dense(config.d_model, inner, form, rngs)
+        self.value = Dense(config.d_model, inner, form, rngs)
+        self.out = Dense(inner, config.d_model, form, rngs)
+        # T5 has no 1/sqrt(d_kv): the query's initial scale carries it instead.
+        self.query.kernel[...] = self.query.kernel[...] * config.d_kv**-0.5
+        self.heads, self.form, self.dropout = config.num_heads, form, config.dropout
+
+    def project(self, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Keys and values [B, heads, K, d_kv] of memory [B, K, H]; computed once and reused when decoding."""
+        return split_heads(self.key(memory), self.heads), split_heads(self.value(memory), self.heads)
+
+    def attend(
+        self,
+        x: jax.Array,
+        keys: jax.Array,
+        values: jax.Array,
+        bias: jax.Array,
+        random: jax.Array | None = None,
+    ) -> jax.Array:
+        """x [B, Q, H] over keys and values [B, heads, K, d_kv] with an additive bias [B|1, heads|1, Q|1, K]."""
+        queries = split_heads(self.query(x), self.heads)
+        logits = _attention_product(self.form, queries, keys.swapaxes(-1, -2)) + bias
+        weights = dropout(jax.nn.softmax(logits, axis=-1), self.dropout, random)
+        seen = _attention_product(self.form, weights, values).transpose(0, 2, 1, 3)
+        return self.out(seen.reshape(*x.shape[:2], -1))
+
+
+def _attention_product(form: ProductForm, left: jax.Array, right: jax.Array) -> jax.Array:
+    """[..., Q, D] times [..., D, K] in float32 accumulation; these products have no frozen operand."""
+    if form == "widen":
+        # Small batched products are faster in float32 on CPUs; operands are still rounded to bfloat16.
+        form = "upcast"
+    return _multiply(form, left, right)
+
+
+class FeedForward(nnx.Module):
+    """T5 1.1: (gelu(x wi_0) * x wi_1) wo, tanh-approximated; T5 1.0: relu(x wi) wo."""
+
+    def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
+        if config.activation == "gated-gelu":
+            self.wi_0 = Dense(config.d_model, config.d_ff, form, rngs)
+            self.wi_1 = Dense(config.d_model, config.d_ff, form, rngs)
+        else:
+            self.wi = Dense(config.d_model, config.d_ff, form, rngs)
+        self.wo = Dense(config.d_ff, config.d_model, form, rngs)
+        self.gated, self.dropout = config.activation == "gated-gelu", config.dropout
+
+    def __call__(self, x: jax.Array, random: jax.Array | None = None) -> jax.Array:
+        if self.gated:
+            hidden = jax.nn.gelu(self.wi_0(x), approximate=True) * self.wi_1(x)
+        else:
+            hidden = jax.nn.relu(self.wi(x))
+        return self.wo(dropout(hidden, self.dropout, random))

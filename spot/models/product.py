@@ -1,0 +1,79 @@
+"""Which form of the bfloat16 product is fast here: measured once for a processor and jaxlib, then remembered.
+
+Both forms round operands to bfloat16 and add in float32; only their speed differs, by a factor of
+five either way between processors and jaxlib versions, so it is never assumed.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+from spot.config import cache_dir
+from spot.models.layers import ProductForm
+
+SHAPE = (1024, 256, 512)  # rows, width in, width out: one feed-forward product of a small model
+
+
+def measure() -> dict[str, float]:
+    """Seconds of one product, the best of 7, by form."""
+    import jax
+    import jax.numpy as jnp
+
+    from spot.models.layers import product
+
+    rows, inner, outer = SHAPE
+    x, kernel = jnp.ones((rows, inner)), jnp.ones((inner, outer), jnp.bfloat16)
+    times: dict[str, float] = {}
+    forms: tuple[ProductForm, ...] = ("widen", "upcast", "float32")
+    for form in forms:
+        weights = kernel.astype(jnp.float32) if form == "float32" else kernel
+        run = jax.jit(product, static_argnums=0)
+        jax.block_until_ready(run(form, x, weights))
+        best = float("inf")
+        for _ in range(7):
+            start = time.perf_counter()
+            jax.block_until_ready(run(form, x, weights))
+            best = min(best, time.perf_counter() - start)
+        times[form] = best
+    return times
+
+
+def choose_form() -> ProductForm:
+    """ "widen" or "upcast", whichever was faster when it was first asked on this machine."""
+    path = _remembered()
+    try:
+        times: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        times = measure()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(".part")
+            temporary.write_text(json.dumps(times))
+            temporary.replace(path)
+        except OSError:
+            pass  # measured again next time
+    return "widen" if times["widen"] <= times["upcast"] else "upcast"
+
+
+def _remembered() -> Path:
+    import jax
+    import jaxlib
+
+    device = jax.devices()[0].device_kind
+    name = f"{platform.machine()}-{_processor()}-{device}-{jaxlib.__version__}"
+    safe = "".join(char if char.isalnum() or char in ".-" else "_" for char in name)
+    return cache_dir() / "products" / f"{safe}.json"
+
+
+def _processor() -> str:
+    """The processor's name with its model number, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    wanted = ("model name", "model\t", "stepping")
+    return " ".join(line.split(":")[1].strip() for line in lines[:12] if line.startswith(wanted))

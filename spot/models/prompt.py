@@ -1,0 +1,99 @@
+"""Where a soft prompt starts from, and how it is read from an entry or a file.
+
+Lester et al. 2021 (section 3.2) compare random, sampled-vocabulary and class-label starts; the
+start decides more than most settings, so it is recorded with every prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bank.interchange import read_prompt_file
+from bank.store import Bank
+from spot.config import PromptSettings
+from spot.errors import SpotError, did_you_mean
+from spot.tasks.vocabulary import VocabularyFile
+
+FREQUENT = 5000  # rows of the most frequent tokens that `vocab` draws from (Lester et al. 2021)
+INITS = ("vocab", "labels", "random", "text", "entry:<id>", "file:<path>")
+
+
+def init_prompt(
+    settings: PromptSettings,
+    embedding: np.ndarray,
+    vocabulary: VocabularyFile,
+    labels: Sequence[Sequence[int]],
+    seed: int,
+    bank: Bank | None = None,
+) -> np.ndarray:
+    """The prompt [P, H] float32 that training starts from.
+
+    It depends on the seed but not on the task (except for `labels`), so prompts of one seed differ
+    only by what they learned. embedding: [V, H]; labels: token ids of each label word, EOS last.
+    Raises SpotError for an unknown init, no labels where they are needed, or another shape.
+    """
+    rng = np.random.default_rng([seed, 17])
+    length, width = settings.length, embedding.shape[1]
+    kind, _, name = settings.init.partition(":")
+    if kind == "random":
+        return rng.uniform(-0.5, 0.5, (length, width)).astype(np.float32)
+    if kind in ("vocab", "labels", "text"):
+        filler = _frequent_rows(vocabulary, embedding, length, rng)
+        if kind == "vocab":
+            return filler
+        rows = _label_rows(labels, embedding) if kind == "labels" else _text_rows(settings, vocabulary, embedding)
+        return np.concatenate([rows, filler])[:length].astype(np.float32)
+    if kind == "entry" and name:
+        if bank is None:
+            raise SpotError(f"init {settings.init} needs a bank", "name one with --bank")
+        prompts = bank.prompts(bank.get(name))
+        found = prompts.key if prompts.value is None else prompts.value
+    elif kind == "file" and name:
+        found = read_prompt_file(Path(name))
+    else:
+        raise SpotError(
+            f'unknown prompt init "{settings.init}".{did_you_mean(settings.init, INITS)}',
+            f"one of {', '.join(INITS)}",
+        )
+    if found.shape != (length, width):
+        raise SpotError(
+            f"init {settings.init}: expected a prompt of {length} x {width} (length x width), "
+            f"found {found.shape[0]} x {found.shape[1]}",
+            "set prompt.length to its length, and use the model that it was trained on",
+        )
+    return np.asarray(found, np.float32)
+
+
+def _frequent_rows(
+    vocabulary: VocabularyFile, embedding: np.ndarray, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Embeddings of `count` tokens out of the most frequent; SentencePiece orders pieces by frequency."""
+    pieces = vocabulary.processor()
+    ordinary = [
+        index
+        for index in range(pieces.GetPieceSize())
+        if not (pieces.IsControl(index) or pieces.IsUnknown(index) or pieces.IsByte(index))
+    ][:FREQUENT]
+    chosen = rng.choice(ordinary, count, replace=count > len(ordinary))
+    return np.asarray(embedding[chosen], np.float32)
+
+
+def _label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray) -> np.ndarray:
+    """The mean embedding of each label word's tokens [C, H], without EOS."""
+    if not labels:
+        raise SpotError(
+            "prompt.init=labels needs a task with label words", "use prompt.init=vocab for this task"
+        )
+    return np.stack([embedding[list(ids[:-1])].astype(np.float32).mean(axis=0) for ids in labels])
+
+
+def _text_rows(
+    settings: PromptSettings, vocabulary: VocabularyFile, embedding: np.ndarray
+) -> np.ndarray:
+    ids = vocabulary.processor().EncodeAsIds(settings.text)
+    if not ids:
+        raise SpotError("prompt.init=text needs a text", 'set it: --set prompt.text="Is it true?"')
+    return np.asarray(embedding[ids], np.float32)

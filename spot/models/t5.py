@@ -1,0 +1,205 @@
+"""T5 1.0 and 1.1 in flax.nnx; parameter paths are those of T5X, so a checkpoint maps onto it name by name."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from spot.models.config import T5Config
+from spot.models.layers import (
+    MASKED,
+    Attention,
+    Dense,
+    FeedForward,
+    ProductForm,
+    RelativeBias,
+    RMSNorm,
+    dropout,
+    fold,
+    product,
+)
+
+
+class Encoded(NamedTuple):
+    """The encoder's output [B, P+T, H] and the mask [B, P+T] of the positions that may be seen."""
+
+    output: jax.Array
+    mask: jax.Array
+
+
+class Embedder(nnx.Module):
+    """Token embeddings [V, H]."""
+
+    def __init__(self, config: T5Config, rngs: nnx.Rngs) -> None:
+        shape = (config.vocab_size, config.d_model)
+        self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
+
+    def __call__(self, tokens: jax.Array) -> jax.Array:
+        return self.embedding[...][tokens].astype(jnp.float32)
+
+
+class EncoderLayer(nnx.Module):
+    """Self-attention and feed-forward, each on a normed input and added back."""
+
+    def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
+        self.pre_attention_layer_norm = RMSNorm(config.d_model, config.epsilon)
+        self.attention = Attention(config, form, rngs)
+        self.pre_mlp_layer_norm = RMSNorm(config.d_model, config.epsilon)
+        self.mlp = FeedForward(config, form, rngs)
+        self.dropout = config.dropout
+
+    def __call__(self, x: jax.Array, bias: jax.Array, random: jax.Array | None) -> jax.Array:
+        normed = self.pre_attention_layer_norm(x)
+        seen = self.attention.attend(normed, *self.attention.project(normed), bias, fold(random, 0))
+        x = x + dropout(seen, self.dropout, fold(random, 1))
+        hidden = self.mlp(self.pre_mlp_layer_norm(x), fold(random, 2))
+        return x + dropout(hidden, self.dropout, fold(random, 3))
+
+
+class DecoderLayer(nnx.Module):
+    """Causal self-attention, attention to the encoder, feed-forward."""
+
+    def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
+        self.pre_self_attention_layer_norm = RMSNorm(config.d_model, config.epsilon)
+        self.self_attention = Attention(config, form, rngs)
+        self.pre_cross_attention_layer_norm = RMSNorm(config.d_model, config.epsilon)
+        self.encoder_decoder_attention = Attention(config, form, rngs)
+        self.pre_mlp_layer_norm = RMSNorm(config.d_model, config.epsilon)
+        self.mlp = FeedForward(config, form, rngs)
+        self.dropout = config.dropout
+
+    def self_attend(
+        self,
+        x: jax.Array,
+        keys: jax.Array,
+        values: jax.Array,
+        bias: jax.Array,
+        random: jax.Array | None = None,
+    ) -> jax.Array:
+        """Adds causal self-attention of x [B, Q, H] over the given keys and values to x."""
+        normed = self.pre_self_attention_layer_norm(x)
+        seen = self.self_attention.attend(normed, keys, values, bias, fold(random, 0))
+        return x + dropout(seen, self.dropout, fold(random, 1))
+
+    def rest(
+        self,
+        x: jax.Array,
+        memory: tuple[jax.Array, jax.Array],
+        bias: jax.Array,
+        random: jax.Array | None = None,
+    ) -> jax.Array:
+        """Adds cross-attention and feed-forward to x [G*B, Q, H].
+
+        G targets of one text (label words to rank) are folded into the query axis here, so the
+        text's keys and values [B, heads, K, d_kv] are neither computed nor copied G times.
+        """
+        rows = memory[0].shape[0]
+        normed = self.pre_cross_attention_layer_norm(x)
+        grouped = normed.reshape(rows, -1, x.shape[-1])
+        seen = self.encoder_decoder_attention.attend(grouped, *memory, bias, fold(random, 2))
+        x = x + dropout(seen.reshape(x.shape), self.dropout, fold(random, 3))
+        hidden = self.mlp(self.pre_mlp_layer_norm(x), fold(random, 4))
+        return x + dropout(hidden, self.dropout, fold(random, 5))
+
+
+class Encoder(nnx.Module):
+    """The stack over text (and the prompt in front of it)."""
+
+    def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
+        self.relpos_bias = RelativeBias(config, bidirectional=True, rngs=rngs)
+        for index in range(config.encoder_layers):
+            setattr(self, f"layers_{index}", EncoderLayer(config, form, rngs))
+        self.encoder_norm = RMSNorm(config.d_model, config.epsilon)
+        self.depth, self.dropout = config.encoder_layers, config.dropout
+
+    def __call__(self, x: jax.Array, mask: jax.Array, random: jax.Array | None) -> jax.Array:
+        positions = jnp.arange(x.shape[1])
+        bias = self.relpos_bias(positions, positions)[None] + hide(mask)
+        x = dropout(x, self.dropout, fold(random, 1000))
+        for index in range(self.depth):
+            x = getattr(self, f"layers_{index}")(x, bias, fold(random, index))
+        return dropout(self.encoder_norm(x), self.dropout, fold(random, 1001))
+
+
+class Decoder(nnx.Module):
+    """The stack over targets, with its relative bias, final norm and (T5 1.1) output head."""
+
+    def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
+        self.relpos_bias = RelativeBias(config, bidirectional=False, rngs=rngs)
+        for index in range(config.decoder_layers):
+            setattr(self, f"layers_{index}", DecoderLayer(config, form, rngs))
+        self.decoder_norm = RMSNorm(config.d_model, config.epsilon)
+        if not config.tied_head:
+            self.logits_dense = Dense(config.d_model, config.vocab_size, form, rngs)
+        self.depth, self.dropout = config.decoder_layers, config.dropout
+
+    def layers(self) -> list[DecoderLayer]:
+        """The layers from first to last."""
+        return [getattr(self, f"layers_{index}") for index in range(self.depth)]
+
+    def __call__(
+        self, x: jax.Array, encoded: Encoded, random: jax.Array | None
+    ) -> jax.Array:
+        positions = jnp.arange(x.shape[1])
+        causal = jnp.where(positions[None, :] <= positions[:, None], 0.0, MASKED)
+        bias = (self.relpos_bias(positions, positions) + causal)[None]
+        x = dropout(x, self.dropout, fold(random, 1000))
+        for index, layer in enumerate(self.layers()):
+            key = fold(random, index)
+            keys, values = layer.self_attention.project(layer.pre_self_attention_layer_norm(x))
+            x = layer.self_attend(x, keys, values, bias, key)
+            memory = layer.encoder_decoder_attention.project(encoded.output)
+            x = layer.rest(x, memory, hide(encoded.mask), key)
+        return dropout(self.decoder_norm(x), self.dropout, fold(random, 1001))
+
+
+class T5(nnx.Module):
+    """An encoder-decoder whose text may be preceded by a soft prompt.
+
+    All methods take token ids with 0 as padding, and return float32. `random` are keys [S], one a
+    slot of consecutive rows, that switch dropout on; without them the model is deterministic.
+    """
+
+    def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
+        self.token_embedder = Embedder(config, rngs)
+        self.encoder = Encoder(config, form, rngs)
+        self.decoder = Decoder(config, form, rngs)
+        self.config, self.form = config, form
+
+    def encode(
+        self, tokens: jax.Array, prompt: jax.Array | None = None, random: jax.Array | None = None
+    ) -> Encoded:
+        """tokens [B, T] and one prompt a row [B, P, H] (or none) -> output [B, P+T, H] and its mask.
+
+        The prompt takes positions 0..P-1 and is always visible (Lester et al. 2021, section 2).
+        """
+        x, mask = self.token_embedder(tokens), tokens > 0
+        if prompt is not None:
+            x = jnp.concatenate([prompt, x], axis=1)
+            mask = jnp.concatenate([jnp.ones(prompt.shape[:2], bool), mask], axis=1)
+        return Encoded(self.encoder(x, mask, random), mask)
+
+    def decode(
+        self, encoded: Encoded, targets: jax.Array, random: jax.Array | None = None
+    ) -> jax.Array:
+        """Teacher-forced logits [G*B, T, V] of targets [G*B, T]; G consecutive rows share one encoded text."""
+        shifted = jnp.pad(targets, ((0, 0), (1, 0)))[:, :-1]
+        return self.head(self.decoder(self.token_embedder(shifted), encoded, random))
+
+    def head(self, x: jax.Array) -> jax.Array:
+        """Decoder output [..., H] -> logits [..., V]."""
+        if not self.config.tied_head:
+            return self.decoder.logits_dense(x)
+        scaled = x * self.config.d_model**-0.5
+        return product(self.form, scaled, self.token_embedder.embedding[...].T)
+
+
+def hide(mask: jax.Array) -> jax.Array:
+    """Mask [B, K] -> additive bias [B, 1, 1, K]: 0 where seen, a large negative number elsewhere."""
+    return jnp.where(mask, 0.0, MASKED)[:, None, None, :]
+
+
+__all__ = ["T5", "Encoded", "hide"]

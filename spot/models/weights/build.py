@@ -1,0 +1,93 @@
+"""From arrays by name to a model, strictly: every missing, extra or wrongly shaped array is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from spot.errors import SpotError
+from spot.models.config import Precision, T5Config
+from spot.models.layers import ProductForm
+from spot.models.t5 import T5
+
+
+def infer_config(arrays: Mapping[str, np.ndarray], relative_max_distance: int, dropout: float) -> T5Config:
+    """The T5 architecture that these arrays have; a checkpoint states all of it but the two arguments.
+
+    Raises SpotError when an array that tells the sizes is missing.
+    """
+    try:
+        vocab_size, d_model = arrays["token_embedder/embedding"].shape
+        heads, buckets = arrays["encoder/relpos_bias/rel_embedding"].shape
+        inner = arrays["encoder/layers_0/attention/query/kernel"].shape[1]
+        gated = "encoder/layers_0/mlp/wi_0/kernel" in arrays
+        d_ff = arrays[f"encoder/layers_0/mlp/{'wi_0' if gated else 'wi'}/kernel"].shape[1]
+    except (KeyError, ValueError) as error:
+        raise SpotError(
+            f"expected the arrays of a T5 by T5X names; {error} is missing or has another rank",
+            "only T5 1.0 and 1.1 checkpoints (and kin) can be read here",
+        ) from error
+    return T5Config(
+        vocab_size=vocab_size,
+        d_model=d_model,
+        d_kv=inner // heads,
+        num_heads=heads,
+        d_ff=d_ff,
+        encoder_layers=_count(arrays, "encoder"),
+        decoder_layers=_count(arrays, "decoder"),
+        activation="gated-gelu" if gated else "relu",
+        tied_head="decoder/logits_dense/kernel" not in arrays,
+        relative_buckets=buckets,
+        relative_max_distance=relative_max_distance,
+        dropout=dropout,
+    )
+
+
+def _count(arrays: Mapping[str, np.ndarray], stack: str) -> int:
+    names = {name.split("/")[1] for name in arrays if name.startswith(f"{stack}/layers_")}
+    return len(names)
+
+
+def build(
+    config: T5Config, arrays: Mapping[str, np.ndarray], precision: Precision, form: ProductForm
+) -> tuple[Any, Any]:
+    """(graphdef, parameters) of a T5 with exactly these arrays; `nnx.merge` makes the model.
+
+    With bfloat16, matrices are stored in bfloat16; norms and relative biases stay float32. Raises
+    SpotError that lists all names that are missing (-), extra (+) or of another shape (~).
+    """
+    abstract = nnx.eval_shape(lambda: T5(config, form, nnx.Rngs(0)))
+    graphdef, state = nnx.split(abstract)
+    expected = {"/".join(map(str, path)): leaf.shape for path, leaf in nnx.to_flat_state(state)}
+    problems = [f"- {name} {shape}" for name, shape in expected.items() if name not in arrays]
+    problems += [f"+ {name} {arrays[name].shape}" for name in arrays if name not in expected]
+    problems += [
+        f"~ {name}: expected {shape}, found {arrays[name].shape}"
+        for name, shape in expected.items()
+        if name in arrays and arrays[name].shape != shape
+    ]
+    if problems:
+        listing = "\n  ".join(sorted(problems, key=lambda line: line[2:]))
+        raise SpotError(
+            f"the weights do not fit the architecture (- missing, + extra, ~ shape):\n  {listing}",
+            "choose the architecture these weights were made for; nothing is filled in or dropped",
+        )
+    matrix_dtype = jnp.float32 if precision == "float32" else jnp.bfloat16
+    for path, leaf in nnx.to_flat_state(state):
+        name = "/".join(map(str, path))
+        small = name.endswith(("scale", "rel_embedding"))
+        leaf.set_value(jnp.asarray(arrays[name], jnp.float32 if small else matrix_dtype))
+    return graphdef, state
+
+
+def to_arrays(state: Any) -> dict[str, np.ndarray]:
+    """The inverse of `build`: parameters by T5X name."""
+    return {
+        "/".join(map(str, path)): np.asarray(jax.device_get(leaf.get_value()))
+        for path, leaf in nnx.to_flat_state(state)
+    }

@@ -1,0 +1,1 @@
+"""Pictures and tables on disk. Matplotlib is imported only inside the functions that draw."""

@@ -1,0 +1,193 @@
+"""Finished transfer runs, checked for completeness before any table is made of them.
+
+A table over targets and seeds is only honest when every run is there: a missing run usually failed
+for a reason that has to do with its score. So gaps are listed and refused, never skipped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from spot.errors import SpotError, did_you_mean
+
+BASELINE = "none"
+SINGLE = ("best", "oracle")  # a run from one source, whichever strategy asked for it
+COMBINED = ("average", "mixture")  # a run from k sources at once
+STRATEGIES = (BASELINE, *SINGLE, *COMBINED)
+
+
+@dataclass(frozen=True)
+class TransferRecord:
+    """One finished target run; scores in 0..100.
+
+    `source` (entry id), `source_task` and `similarity` (of query and key) belong to runs from one
+    source; `k` to an average or a mixture of k sources. `validation` chooses, `test` reports.
+    """
+
+    target: str
+    seed: int
+    source: str | None
+    source_task: str | None
+    similarity: float | None
+    validation: float
+    test: float
+    strategy: str
+    k: int | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """All runs of one target and seed: `single` best similarity first (ties by source id)."""
+
+    baseline: TransferRecord
+    single: tuple[TransferRecord, ...]
+    combined: dict[tuple[str, int], TransferRecord]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Complete runs: `cells[target, seed]` for every target and seed; `combined` in all cells."""
+
+    targets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cells: dict[tuple[str, int], Cell]
+    combined: tuple[tuple[str, int], ...]
+
+
+def complete_grid(
+    records: Sequence[TransferRecord],
+    *,
+    same_sources: bool = True,
+    planned: Mapping[str, Collection[str]] | None = None,
+) -> Grid:
+    """Sort `records` into a grid of targets and seeds, refusing gaps.
+
+    Expected: a baseline for every target and seed; with `same_sources` the same sources for every
+    seed of a target (`planned` source ids per target, or those found for any of its seeds), else
+    the same number of sources in every cell; every (strategy, k) found anywhere in every cell. A
+    source that failed for all seeds of a target is only noticed with `planned`. A run given twice
+    counts once. Raises SpotError that lists what is missing, not finite, contradictory or unknown.
+    """
+    if not records:
+        raise SpotError("expected transfer records, found none", "run `spot study` or transfers")
+    _refuse([problem for record in records for problem in _problems(record)])
+    targets = tuple(sorted({record.target for record in records}))
+    seeds = tuple(sorted({record.seed for record in records}))
+    runs = _by_place(records)
+    combined = tuple(sorted({(place[2], int(place[3])) for place in runs if place[2] in COMBINED}))
+    sources = {t: _sources(runs, t, planned) if same_sources else [] for t in targets}
+    wanted = [
+        (target, seed, *place)
+        for target in targets
+        for place in [(BASELINE, 0), *sources[target], *combined]
+        for seed in seeds
+    ]
+    missing = [_name(place) for place in wanted if place not in runs]
+    if same_sources and any(sources.values()):
+        missing += [f'target "{t}": every run from one source' for t in targets if not sources[t]]
+    if not same_sources:
+        missing += _uneven(runs, targets, seeds)
+    _refuse([f"missing: {name}" for name in missing])
+    cells = {
+        (target, seed): _cell(runs, target, seed, combined) for target in targets for seed in seeds
+    }
+    return Grid(targets, seeds, cells, combined)
+
+
+Place = tuple[str, int, str, "int | str"]  # target, seed, strategy, k or source id
+
+
+def _problems(record: TransferRecord) -> list[str]:
+    where = f'target "{record.target}", seed {record.seed}, {record.strategy} {record.source or ""}'
+    found = []
+    if record.strategy not in STRATEGIES:
+        near = did_you_mean(record.strategy, STRATEGIES)
+        found.append(f'{where}: unknown strategy "{record.strategy}".{near}')
+    for split in ("validation", "test"):
+        if not math.isfinite(getattr(record, split)):
+            found.append(f"{where}: the {split} score is {getattr(record, split)}")
+    if record.strategy in SINGLE:
+        if record.source is None:
+            found.append(f"{where}: a run from one source must name it")
+        if record.similarity is None or not math.isfinite(record.similarity):
+            found.append(f"{where}: the similarity is {record.similarity}")
+    if record.strategy in COMBINED and record.k is None:
+        found.append(f"{where}: a run from several sources must give k")
+    return found
+
+
+def _by_place(records: Iterable[TransferRecord]) -> dict[Place, TransferRecord]:
+    runs: dict[Place, TransferRecord] = {}
+    twice = []
+    for record in records:
+        place = _place(record)
+        known = runs.setdefault(place, record)
+        values = (known.validation, known.test, known.similarity)
+        if values != (record.validation, record.test, record.similarity):
+            twice.append(f"two runs with different scores: {_name(place)}")
+    _refuse(twice)
+    return runs
+
+
+def _place(record: TransferRecord) -> Place:
+    if record.strategy in SINGLE:
+        return (record.target, record.seed, "best", str(record.source))
+    return (record.target, record.seed, record.strategy, record.k or 0)
+
+
+def _sources(
+    runs: dict[Place, TransferRecord], target: str, planned: Mapping[str, Collection[str]] | None
+) -> list[tuple[str, int | str]]:
+    names = {str(place[3]) for place in runs if place[0] == target and place[2] == "best"}
+    names |= set(planned.get(target, ())) if planned else set()
+    return [("best", name) for name in sorted(names)]
+
+
+def _uneven(
+    runs: dict[Place, TransferRecord], targets: Sequence[str], seeds: Sequence[int]
+) -> list[str]:
+    counts = {
+        (target, seed): sum(1 for p in runs if p[:3] == (target, seed, "best"))
+        for target in targets
+        for seed in seeds
+    }
+    most = max(counts.values())
+    return [
+        f'target "{target}", seed {seed}: {most - count} of {most} runs from one source'
+        for (target, seed), count in counts.items()
+        if count < most
+    ]
+
+
+def _cell(
+    runs: dict[Place, TransferRecord],
+    target: str,
+    seed: int,
+    combined: Iterable[tuple[str, int]],
+) -> Cell:
+    single = [run for place, run in runs.items() if place[:3] == (target, seed, "best")]
+    single.sort(key=lambda run: (-float(run.similarity or 0.0), str(run.source)))
+    together = {(name, k): runs[target, seed, name, k] for name, k in combined}
+    return Cell(runs[target, seed, BASELINE, 0], tuple(single), together)
+
+
+def _name(place: Place) -> str:
+    target, seed, strategy, rest = place
+    if strategy == BASELINE:
+        return f'target "{target}", seed {seed}: the run without transfer'
+    if strategy == "best":
+        return f'target "{target}", seed {seed}: the run from "{rest}"'
+    return f'target "{target}", seed {seed}: {strategy} of k={rest}'
+
+
+def _refuse(problems: list[str]) -> None:
+    if not problems:
+        return
+    shown = problems[:20]
+    rest = f"\n  … and {len(problems) - len(shown)} more" if len(problems) > len(shown) else ""
+    raise SpotError(
+        f"{len(problems)} transfer records cannot be used:\n  " + "\n  ".join(shown) + rest,
+        "repeat these runs, or leave the whole target or seed out",
+    )

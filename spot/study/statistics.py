@@ -1,0 +1,227 @@
+"""How sure one may be of a gain: intervals, tests, correlation and ranking quality.
+
+SciPy and scikit-learn do the arithmetic. Differences are always paired (same target, same seed);
+targets are the units one generalises to, seeds are repetitions inside a target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from spot.errors import SpotError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its confidence interval, in the unit of the data."""
+
+    mean: float
+    low: float
+    high: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """Two-sided p-value of a mean difference; `smallest_p` is the least that n pairs can give."""
+
+    mean: float
+    p: float
+    n: int
+    smallest_p: float
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Pearson's r with p and confidence interval, and Spearman's rho with p, over n pairs."""
+
+    pearson: float
+    pearson_p: float
+    low: float
+    high: float
+    spearman: float
+    spearman_p: float
+    n: int
+
+
+def _vector(values: ArrayLike, name: str, least: int = 1) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or array.size < least:
+        raise SpotError(
+            f"expected {name} as a list of at least {least} numbers, found shape {array.shape}",
+            "run more targets or seeds",
+        )
+    if not np.isfinite(array).all():
+        raise SpotError(f"{name} holds NaN or inf", "repeat the runs that failed")
+    return array
+
+
+def _pair(
+    first: ArrayLike, second: ArrayLike, least: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    a, b = _vector(first, "the first list", least), _vector(second, "the second list", least)
+    if a.size != b.size:
+        raise SpotError(
+            f"expected two lists of one length, found {a.size} and {b.size} values",
+            "pair every prediction with its outcome",
+        )
+    return a, b
+
+
+def paired_bootstrap(
+    differences: Sequence[ArrayLike],
+    *,
+    confidence: float = 0.95,
+    resamples: int = 9999,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of the mean paired difference over targets and seeds.
+
+    `differences[t]` lists the differences of target t over its seeds (lengths may differ). Each
+    resample draws targets with replacement, then seeds inside each drawn target (two-level
+    bootstrap; `scipy.stats.bootstrap` has one level only). The mean is the mean of the targets'
+    means. A single target resamples its seeds only. Raises SpotError for no targets, a target
+    without seeds, NaN, or a confidence outside (0, 1).
+    """
+    if not 0 < confidence < 1:
+        raise SpotError(f"expected a confidence between 0 and 1, found {confidence}", "use 0.95")
+    groups = [_vector(group, f"target {row}") for row, group in enumerate(differences)]
+    if not groups:
+        raise SpotError("expected differences of at least one target, found none", "run a transfer")
+    rng = np.random.default_rng(seed)
+    total = np.zeros(resamples)
+    for _ in groups:  # one draw of a target per slot; its seeds are drawn anew for each draw
+        chosen = rng.integers(len(groups), size=resamples)
+        for row, group in enumerate(groups):
+            drawn = np.flatnonzero(chosen == row)
+            seeds = rng.integers(group.size, size=(drawn.size, group.size))
+            total[drawn] += group[seeds].mean(axis=1)
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(total / len(groups), [tail, 1 - tail])
+    mean = float(np.mean([group.mean() for group in groups]))
+    return Interval(mean, float(low), float(high), confidence)
+
+
+def permutation_test(
+    differences: ArrayLike, *, resamples: int = 9999, seed: int = 0
+) -> PermutationTest:
+    """Two-sided sign-flip test that paired `differences` [n] have mean 0.
+
+    Exact when 2^n <= resamples. Give one difference per target (its mean over seeds): seeds of one
+    target are not independent evidence about other targets. Raises SpotError for no data or NaN.
+    """
+    values = _vector(differences, "the differences")
+    if values.size == 1:  # SciPy refuses; both signs are equally far from 0
+        return PermutationTest(float(values[0]), 1.0, 1, 1.0)
+    result = stats.permutation_test(
+        (values,),
+        lambda sample, axis: np.mean(sample, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=resamples,
+        rng=np.random.default_rng(seed),
+    )
+    smallest = min(1.0, 2.0 / min(2.0**values.size, resamples + 1))
+    return PermutationTest(float(values.mean()), float(result.pvalue), values.size, smallest)
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """Holm's step-down adjusted p-values, in the order given (Holm 1979).
+
+    The i-th smallest of m is multiplied by m - i + 1, made monotone and cut at 1. Controls the
+    chance of any false claim. Raises SpotError for values outside [0, 1].
+    """
+    raw = np.asarray(p_values, dtype=np.float64).reshape(-1)
+    if not ((raw >= 0) & (raw <= 1)).all():
+        raise SpotError(f"expected p-values in [0, 1], found {raw.tolist()}", "pass raw p-values")
+    order = np.argsort(raw, kind="stable")
+    stepped = np.maximum.accumulate(raw[order] * np.arange(raw.size, 0, -1))
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def correlation(similarity: ArrayLike, gain: ArrayLike, *, confidence: float = 0.95) -> Correlation:
+    """How far `similarity` [n] foretells `gain` [n] (Vu et al. 2022, section 5.2; Figure 5).
+
+    Pearson with Fisher's interval, Spearman with averaged ties. Raises SpotError for fewer than
+    three pairs, NaN, or a list whose values are all equal (no correlation is defined).
+    """
+    x, y = _pair(similarity, gain, 3)
+    for values, name in ((x, "similarity"), (y, "gain")):
+        if np.ptp(values) == 0:
+            raise SpotError(
+                f"every {name} is {values[0]}, so no correlation is defined",
+                "use more sources, or scores with more digits",
+            )
+    linear = stats.pearsonr(x, y)
+    bounds = linear.confidence_interval(confidence)
+    ranks = stats.spearmanr(x, y)
+    return Correlation(
+        pearson=float(linear.statistic),
+        pearson_p=float(linear.pvalue),
+        low=float(bounds.low),
+        high=float(bounds.high),
+        spearman=float(ranks.statistic),
+        spearman_p=float(ranks.pvalue),
+        n=x.size,
+    )
+
+
+def relative_error_reduction(score: float, baseline: float, *, best: float = 100.0) -> float:
+    """(baseline error - error) / baseline error as a fraction; an error is `best` - score.
+
+    NaN when the baseline has no error left to reduce. The measure of Vu et al. 2022, Figure 3.
+    Raises SpotError for a score above `best`.
+    """
+    if max(score, baseline) > best:
+        raise SpotError(
+            f"expected scores of at most {best}, found {max(score, baseline)}",
+            "give scores in percent, or pass `best`",
+        )
+    error, baseline_error = best - score, best - baseline
+    return (baseline_error - error) / baseline_error if baseline_error > 0 else math.nan
+
+
+def ndcg(
+    predicted: ArrayLike, scores: ArrayLike, *, k: int | None = None, scale: float = 100.0
+) -> float:
+    """Normalised discounted cumulative gain of ranking n sources by `predicted`; 1 is ideal.
+
+    The relevance of a source is 2^(score / scale) - 1, as Lin et al. 2024 (arXiv 2407.16245) have
+    it for scores in 0..1; equal predictions share their ranks. Raises SpotError for fewer than two
+    sources, NaN or a negative score.
+    """
+    from sklearn.metrics import ndcg_score  # slow to import, needed only here
+
+    guess, truth = _pair(predicted, scores, 2)
+    if truth.min() < 0:
+        raise SpotError(
+            f"expected scores of at least 0, found {truth.min()}",
+            "a negative score has no relevance: shift the scores or leave the task out",
+        )
+    return float(ndcg_score([np.exp2(truth / scale) - 1], [guess], k=k))
+
+
+def regret_at_k(predicted: ArrayLike, scores: ArrayLike, k: int) -> float:
+    """How far the best of the k sources ranked first stays below the best of all, in percent of it.
+
+    Lin et al. 2024 (arXiv 2407.16245), after Poth et al. 2021. Equal predictions keep the order
+    given, so list sources by id. Raises SpotError for k < 1, NaN, or no positive score.
+    """
+    guess, truth = _pair(predicted, scores, 1)
+    if k < 1:
+        raise SpotError(f"expected k of at least 1, found {k}", "ask for one source or more")
+    if truth.max() <= 0:
+        raise SpotError(
+            f"expected a positive best score, found {truth.max()}",
+            "regret is a fraction of the best score",
+        )
+    first = np.argsort(-guess, kind="stable")[:k]
+    return float(100.0 * (truth.max() - truth[first].max()) / truth.max())

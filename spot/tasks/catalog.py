@@ -1,0 +1,195 @@
+"""Every task and mixture that a configuration can name, from all four sources.
+
+The mini suite (always there), published tasks in a local folder, the user's TOML tasks, and seqio
+Tasks that the user's modules register. Nothing is registered here: the answer is worked out from
+the settings each time. The modules, and so TensorFlow, are imported only for a name that the other
+sources lack; a registered Task whose name is taken is reached through a TOML task with `seqio`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from spot.errors import SpotError, did_you_mean
+from spot.tasks.definition import Mixture, TaskDefinition, proportional_rates
+from spot.tasks.local.tasks import MIXTURES, TASKS, local_task
+from spot.tasks.user import read_toml, user_task
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where tasks come from.
+
+    `dir` is a folder with one folder a task (<dir>/boolq/train.jsonl); None: the environment's
+    SPOT_DATA_DIR. `tasks` are TOML files, or folders of them. `modules` are Python modules (names,
+    or paths of .py files) that register seqio Tasks. `cache_dir` remembers hashes of files.
+    """
+
+    dir: Path | None = None
+    tasks: tuple[Path, ...] = ()
+    modules: tuple[str, ...] = ()
+    cache_dir: Path | None = None
+
+
+_Maker = Callable[[], TaskDefinition]
+
+
+def task_names(settings: DataSettings) -> tuple[str, ...]:
+    """All names that `task` knows, sorted; their data need not be there (see `available`)."""
+    return tuple(sorted({*_makers(settings), *_registered(settings)[0]}))
+
+
+def task(name: str, settings: DataSettings) -> TaskDefinition:
+    """The task called `name`; SpotError with the nearest name when there is none."""
+    makers = _makers(settings)
+    if name in makers:
+        return makers[name]()
+    registered = _registered(settings)[0]
+    if name not in registered:
+        names = {*makers, *registered}
+        if name in mixture_names(settings):
+            raise SpotError(
+                f'expected a task, found the mixture "{name}"', "name it where a mixture is wanted"
+            )
+        raise SpotError(
+            f'expected the name of a task, found "{name}".{did_you_mean(name, names)}',
+            "spot tasks lists all names; data.tasks and data.modules add your own",
+        )
+    from spot.tasks.registered import registered_task
+
+    return registered_task(name)
+
+
+def mixture_names(settings: DataSettings) -> tuple[str, ...]:
+    """Names that `mixture` knows beside any tasks joined by "+"."""
+    return tuple(sorted({"mini", *MIXTURES, *_registered(settings)[1]}))
+
+
+def mixture(name: str, settings: DataSettings) -> Mixture:
+    """The mixture called `name`: "mini", "glue", "superglue", "tweet_eval", "boolq+rte" and so on.
+
+    Rates are examples-proportional with the limit 2^19 (Vu et al. 2022); a registered seqio Mixture
+    keeps its own rates. SpotError for an unknown name or member, or missing data.
+    """
+    own = name == "mini" or name in MIXTURES or "+" in name
+    if not own and name in _registered(settings)[1]:
+        return _registered_mixture(name, settings)
+    members = _members(name, settings)
+    sizes = {}
+    for member in members:
+        definition = task(member, settings)
+        if reason := definition.available():
+            raise SpotError(f'mixture "{name}", task "{member}": {reason}', "")
+        sizes[member] = definition.rows("train")
+    return Mixture(name, members, proportional_rates(sizes))
+
+
+def _members(name: str, settings: DataSettings) -> tuple[str, ...]:
+    if name == "mini":
+        return _mini_sources()
+    if name in MIXTURES:
+        return MIXTURES[name]
+    members = tuple(name.split("+"))
+    if len(members) == 1:
+        names = mixture_names(settings)
+        raise SpotError(
+            f'expected the name of a mixture, found "{name}".{did_you_mean(name, names)}',
+            f"mixtures: {', '.join(names)}, or tasks joined by +",
+        )
+    if len(set(members)) < len(members):
+        raise SpotError(
+            f'mixture "{name}": expected each task once, found one twice', "remove the double"
+        )
+    return members
+
+
+def _registered_mixture(name: str, settings: DataSettings) -> Mixture:
+    from spot.tasks.registered import registered_mixture
+
+    found = registered_mixture(name)
+    taken = sorted(set(found.members) & set(_makers(settings)))
+    if taken:
+        raise SpotError(
+            f'seqio Mixture "{name}": expected members with names of their own, found '
+            f'"{taken[0]}", which is also another task',
+            "register the member under another name",
+        )
+    return found
+
+
+def _registered(settings: DataSettings) -> tuple[frozenset[str], frozenset[str]]:
+    """Names of the seqio Tasks and of the Mixtures that the user's modules register."""
+    if not settings.modules:
+        return frozenset(), frozenset()
+    from spot.tasks.registered import registered_names
+
+    return registered_names(settings.modules)
+
+
+def _makers(settings: DataSettings) -> dict[str, _Maker]:
+    """A function that makes the definition for each name; SpotError for a name used twice."""
+    makers: dict[str, _Maker] = {}
+    origin: dict[str, str] = {}
+
+    def add(name: str, source: str, maker: _Maker) -> None:
+        if name in makers:
+            raise SpotError(
+                f'expected different names for tasks, found "{name}" in {origin[name]} and in '
+                f"{source}",
+                "rename your task",
+            )
+        makers[name], origin[name] = maker, source
+
+    folder = data_dir(settings)
+    for name in _mini_names():
+        add(name, "the mini suite", partial(_mini_task, name))
+    for name in TASKS:
+        add(name, "the local tasks", partial(local_task, name, folder, settings.cache_dir))
+    for file in toml_files(settings.tasks):
+        make = partial(user_task, file, settings.cache_dir, settings.modules)
+        add(read_toml(file).name, str(file), make)
+    return makers
+
+
+def toml_files(paths: tuple[Path, ...]) -> list[Path]:
+    """The TOML files that `paths` name: files themselves, and those in folders, sorted."""
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            files += sorted(path.glob("*.toml"))
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise SpotError(
+                f"expected a task's TOML file or a folder of them at {path}, found nothing",
+                "correct data.tasks",
+            )
+    return files
+
+
+def data_dir(settings: DataSettings) -> Path | None:
+    """The folder of local data: the settings', or the environment's SPOT_DATA_DIR, or none."""
+    named = settings.dir or os.environ.get("SPOT_DATA_DIR")
+    return Path(named) if named else None
+
+
+def _mini_names() -> tuple[str, ...]:
+    from spot.tasks.mini.suite import mini_task_names
+
+    return tuple(mini_task_names(None))
+
+
+def _mini_sources() -> tuple[str, ...]:
+    from spot.tasks.mini.suite import mini_task_names
+
+    return tuple(mini_task_names("source"))
+
+
+def _mini_task(name: str) -> TaskDefinition:
+    from spot.tasks.mini.suite import mini_task
+
+    return mini_task(name)

@@ -1,0 +1,135 @@
+"""Token arrays of one split, kept ragged so that no row is padded before a batch is made.
+
+Needs numpy only: training, evaluation and search read these files and never import TensorFlow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spot.errors import SpotError
+from spot.tasks.definition import Reference
+
+FORMAT = 1
+_ARRAYS = ("inputs", "input_offsets", "targets", "target_offsets", "labels")
+
+
+@dataclass(frozen=True, eq=False)
+class Ragged:
+    """N rows of token ids end to end: row i is `flat[offsets[i]:offsets[i + 1]]`.
+
+    `flat` is int32 [sum of lengths]; `offsets` is int64 [N + 1], starting at 0.
+    """
+
+    flat: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[int] | NDArray[np.int32]]) -> Ragged:
+        """From rows of token ids.
+
+        >>> Ragged.of([[5, 1], [], [7]]).offsets.tolist()
+        [0, 2, 2, 3]
+        """
+        arrays = [np.asarray(row, np.int32) for row in rows]
+        offsets = np.zeros(len(arrays) + 1, np.int64)
+        np.cumsum([len(row) for row in arrays], out=offsets[1:])
+        return cls(np.concatenate(arrays) if arrays else np.zeros(0, np.int32), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> NDArray[np.int32]:
+        """Token ids of one row, int32 [T]; IndexError outside -N..N-1."""
+        row = range(len(self))[row]
+        return self.flat[self.offsets[row] : self.offsets[row + 1]]
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of tokens of each row, int64 [N]."""
+        return np.diff(self.offsets)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenizedSplit:
+    """One split of one task as token ids, every row ending in EOS.
+
+    Row i is the i-th example that the task reads. `labels` is int32 [N] (-1: no class).
+    `references` and `groups` are lists of N as in `Example`; `target_texts` are the N target
+    strings. `truncated` counts inputs that were cut to fit.
+    """
+
+    inputs: Ragged
+    targets: Ragged
+    labels: NDArray[np.int32]
+    references: list[Reference]
+    groups: list[str]
+    target_texts: list[str]
+    truncated: int = 0
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each row's input and target, int64 [N, 2]; for length buckets."""
+        return np.stack([self.inputs.lengths(), self.targets.lengths()], axis=1)
+
+    def save(self, path: Path) -> None:
+        """Writes one .npz (JSON inside) to a temporary name, then renames it over `path`."""
+        about = {
+            "format": FORMAT,
+            "references": self.references,
+            "groups": self.groups,
+            "target_texts": self.target_texts,
+            "truncated": self.truncated,
+        }
+        arrays = {
+            "inputs": self.inputs.flat,
+            "input_offsets": self.inputs.offsets,
+            "targets": self.targets.flat,
+            "target_offsets": self.targets.offsets,
+            "labels": self.labels,
+            "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=".npz")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(cls, path: Path) -> TokenizedSplit:
+        """Reads what `save` wrote; a damaged or foreign file is a SpotError that names it."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in _ARRAYS}
+                about = json.loads(file["about"].tobytes())
+            if about["format"] != FORMAT:
+                raise ValueError(f"format {about['format']}, expected {FORMAT}")
+            return cls(
+                inputs=Ragged(arrays["inputs"], arrays["input_offsets"]),
+                targets=Ragged(arrays["targets"], arrays["target_offsets"]),
+                labels=arrays["labels"],
+                references=[tuple(r) if isinstance(r, list) else r for r in about["references"]],
+                groups=about["groups"],
+                target_texts=about["target_texts"],
+                truncated=about["truncated"],
+            )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise SpotError(
+                f"{path} is not a readable token cache: {error}", "delete the file; it is rebuilt"
+            ) from error

@@ -1,0 +1,234 @@
+"""Rows of JSONL, CSV and TSV files, with errors that name file and line.
+
+UTF-8 only (a byte order mark is tolerated); blank lines are skipped; files are read as a stream.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from spot.errors import SpotError, did_you_mean
+
+SUFFIXES = (".jsonl", ".csv", ".tsv")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a data file: its fields by name, and where it stands (`line` counts from 1)."""
+
+    file: Path
+    line: int
+    fields: Mapping[str, object]
+
+    def error(self, expected: str, found: str) -> SpotError:
+        """The error for this row, naming file and line."""
+        return row_error(self.file, self.line, expected, found)
+
+    def value(self, field: str) -> object:
+        """The field as it stands; SpotError when the row has none of that name."""
+        if field not in self.fields:
+            names = ", ".join(self.fields) or "none"
+            raise self.error(
+                f'a field "{field}"', f"the fields {names}.{did_you_mean(field, self.fields)}"
+            )
+        return self.fields[field]
+
+    def text(self, field: str) -> str:
+        """The field as text that is not empty."""
+        value = self.value(field)
+        if not isinstance(value, str):
+            raise self.error(f'text in "{field}"', shown(value))
+        if not value.strip():
+            raise self.error(f'text in "{field}"', "empty text")
+        if not _writable(value):
+            raise self.error(
+                f'text in "{field}"', "half of a surrogate pair, which is no character"
+            )
+        return value
+
+    def texts(self, field: str, count: int | None = None) -> tuple[str, ...]:
+        """The field as a list of texts, none of them empty; exactly `count` of them when given."""
+        return self._as_texts(field, self.value(field), count)
+
+    def _as_texts(self, field: str, value: object, count: int | None = None) -> tuple[str, ...]:
+        expected = f'a list of {count or "one or more"} texts in "{field}"'
+        if not isinstance(value, list) or not value or (count and len(value) != count):
+            raise self.error(expected, shown(value))
+        if not all(isinstance(t, str) and t.strip() and _writable(t) for t in value):
+            raise self.error(expected, shown(value))
+        return tuple(value)
+
+    def inner(self, field: str, name: str) -> object:
+        """The member `name` of a field that is an object."""
+        value = self.value(field)
+        if not isinstance(value, dict) or name not in value:
+            raise self.error(f'an object with "{name}" in "{field}"', shown(value))
+        return value[name]
+
+    def inner_texts(self, field: str, name: str) -> tuple[str, ...]:
+        """The member `name` of an object as a list of texts, none of them empty."""
+        return self._as_texts(f"{field}.{name}", self.inner(field, name))
+
+    def label(self, labels: Sequence[str], field: str = "label") -> int:
+        """The field as a class index into `labels`."""
+        value = self.value(field)
+        if type(value) is not int or not 0 <= value < len(labels):
+            some = ", ".join(f"{i} = {word}" for i, word in enumerate(labels[:6]))
+            some += ", …" if len(labels) > 6 else ""
+            raise self.error(
+                f'a whole number from 0 to {len(labels) - 1} in "{field}" ({some})', shown(value)
+            )
+        return value
+
+    def number(self, field: str, low: float, high: float) -> float:
+        """The field as a number from `low` to `high`."""
+        value = self.value(field)
+        wrong_type = isinstance(value, bool) or not isinstance(value, int | float)
+        if wrong_type or not low <= value <= high:  # type: ignore[operator]
+            raise self.error(f'a number from {low:g} to {high:g} in "{field}"', shown(value))
+        return float(value)  # type: ignore[arg-type]
+
+
+def _writable(text: str) -> bool:
+    """Whether UTF-8 can write the text; JSON's escapes can spell text that it cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def row_error(file: Path, line: int, expected: str, found: str) -> SpotError:
+    """The error for one line of a data file."""
+    return SpotError(
+        f"{file}, line {line}: expected {expected}, found {found}", "correct or remove the row"
+    )
+
+
+def shown(value: object) -> str:
+    """A value as JSON for an error message, cut to 60 characters."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def lines(file: Path) -> Iterator[tuple[int, str]]:
+    """Line number (from 1) and text of each line; SpotError names the line that is not UTF-8."""
+    try:
+        with open(file, "rb") as stream:
+            for number, raw in enumerate(stream, start=1):
+                if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
+                    raw = raw[3:]
+                try:
+                    yield number, raw.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    found = f"the byte 0x{raw[error.start]:02x} at place {error.start + 1}"
+                    raise SpotError(
+                        f"{file}, line {number}: expected UTF-8 text, found {found} of the line",
+                        "save the file as UTF-8",
+                    ) from error
+    except OSError as error:
+        raise SpotError(
+            f"expected a data file at {file}, found: {error.strerror}", "check the path"
+        ) from error
+
+
+def jsonl_rows(file: Path) -> Iterator[Row]:
+    """Rows of a file with one JSON object a line."""
+    for number, line in lines(file):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise row_error(
+                file, number, "one JSON object a line", f"text that is not JSON ({error})"
+            ) from error
+        if not isinstance(fields, dict):
+            raise row_error(file, number, "a JSON object", shown(fields))
+        yield Row(file, number, fields)
+
+
+def table_rows(file: Path, delimiter: str) -> Iterator[Row]:
+    """Rows of a table whose first row names the columns; quotes as in RFC 4180."""
+    reader = csv.reader((line for _, line in lines(file)), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not header or "" in header or len(set(header)) < len(header):
+            raise row_error(file, 1, "a header row of distinct column names", shown(header))
+        start = reader.line_num + 1
+        for cells in reader:
+            line, start = start, reader.line_num + 1
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise row_error(file, line, f"{len(header)} columns", f"{len(cells)}")
+            yield Row(file, line, dict(zip(header, cells, strict=True)))
+    except csv.Error as error:
+        raise row_error(
+            file, max(reader.line_num, 1), "a well-formed table row", str(error)
+        ) from error
+
+
+def data_rows(file: Path) -> Iterator[Row]:
+    """Rows of a .jsonl, .csv or .tsv file, by its suffix."""
+    suffix = file.suffix.lower()
+    if suffix == ".jsonl":
+        return jsonl_rows(file)
+    if suffix in (".csv", ".tsv"):
+        return table_rows(file, "," if suffix == ".csv" else "\t")
+    raise SpotError(
+        f"expected a data file ending in {', '.join(SUFFIXES)}, found {file}",
+        "convert the file to one of these",
+    )
+
+
+def file_sha256(file: Path, cache_dir: Path | None = None) -> str:
+    """Hex sha256 of a file's bytes.
+
+    With `cache_dir` it is remembered there by path, size and modification time, so a large file
+    that has not changed is read once; a cache that cannot be read or written is no error.
+    """
+    try:
+        status = file.stat()
+        stamp = [str(file.resolve()), status.st_size, status.st_mtime_ns]
+        note = None
+        if cache_dir is not None:
+            note = cache_dir / "hashes" / f"{hashlib.sha256(stamp[0].encode()).hexdigest()}.json"  # type: ignore[attr-defined]
+            known = _noted(note, stamp)
+            if known:
+                return known
+        with open(file, "rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise SpotError(
+            f"expected a data file at {file}, found: {error.strerror}", "check the path"
+        ) from error
+    if note is not None:
+        _note(note, [*stamp, found])
+    return found
+
+
+def _noted(note: Path, stamp: list) -> str | None:
+    try:
+        *known, found = json.loads(note.read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if known == stamp else None
+
+
+def _note(note: Path, content: list) -> None:
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=note.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(content, stream)
+        os.replace(temporary, note)
+    except OSError:
+        return  # only a saving of time is lost

@@ -1,0 +1,84 @@
+"""Alternatives engine: which of two sentences is the likelier cause or effect?
+
+Facts: (schema of the premise, asked for "cause" or "effect", schema and side of each option).
+The label is the index of the option whose schema is the premise's and whose side was asked.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+
+from spot.tasks.mini.item import Fact, Item
+from spot.tasks.mini.lexicon.causes import SCHEMAS
+from spot.tasks.mini.lexicon.causes_more import MORE_SCHEMAS
+from spot.tasks.mini.words import part, pick_two, sentence
+from spot.tasks.mini.world import World, when
+
+CAUSE, EFFECT = "cause", "effect"
+# Schemas whose causes and effects might stand for each other never meet in one item.
+_CLOSE = tuple(
+    frozenset(group.split(";"))
+    for group in (
+        "hungry;thirsty;tired;ill;cold;sun;diet;injury;bored;dark;practice;cook;exercise;"
+        "toothache;boat trip;elevator",
+        "sad;poor;angry;scared;fail;caught;slip of tongue;loud;late;stolen;funny;bored;shame;"
+        "lonely;cheat;quarrel;"
+        "library;lost key;wallet;passport;computer virus;trust",
+        "rich;win;practice;birthday;gift;promotion;poor;moved;prize;bargain;trust;wedding;exam",
+        "broken;dirty;storm;flood;wet paint;stolen;injury;leak;spill;crash;hole;bird",
+        "rain;storm;cold;flood;drought;garden;sun;snow;wind;leak;harvest",
+        "dark;fire;old battery;power;candle;smoke",
+        "flat tyre;no fuel;late;caught;broken;crash;bus;moved",
+        "empty;hungry;fire;cook;shop;drought;bargain",
+        "bee;dog;scared;injury;cat;bird;sun",
+        "fail;practice;win;late;exam;bored;language;cheat;shame",
+    )
+)
+ALL_SCHEMAS = SCHEMAS | MORE_SCHEMAS
+
+
+@cache
+def schemas(owner: str) -> tuple[str, ...]:
+    """The schemas that belong to that owner."""
+    return part(tuple(ALL_SCHEMAS), owner)
+
+
+def label_of(facts: tuple[Fact, ...]) -> int:
+    """The index of the plausible option."""
+    premise, ask, *options = facts[0]
+    return options.index((premise, ask))
+
+
+def _say(rng: Random, schema: str, side: str, who: str, thing: str) -> str:
+    text = rng.choice(ALL_SCHEMAS[schema][0 if side == CAUSE else 1].split(";"))
+    return text.replace("{a}", who).replace("{x}", thing)
+
+
+def _apart(rng: Random, pool: tuple[str, ...]) -> tuple[str, str]:
+    """Two schemas that nobody could confuse."""
+    p, q = pick_two(rng, pool)
+    while any(p in group and q in group for group in _CLOSE):
+        p, q = pick_two(rng, pool)
+    return p, q
+
+
+def engine(rng: Random, w: World, kind: str = "both") -> tuple[Item, ...]:
+    """Two items over the same two options with two premises; the options' order is random."""
+    p, q = _apart(rng, schemas(w.owner))
+    who, thing = w.name(rng), w.thing(rng, w.portable)
+    ask = rng.choice((CAUSE, EFFECT)) if kind == "both" else kind
+    given = EFFECT if ask == CAUSE else CAUSE
+    options = [(p, ask), (q, ask)]
+    rng.shuffle(options)
+    texts = [sentence(_say(rng, s, side, who, thing)) for s, side in options]
+    tail = f" {when(rng)}" if given == EFFECT and rng.random() < 0.5 else ""
+    premises = [p, q]
+    rng.shuffle(premises)
+    items = []
+    for schema in premises:
+        premise = sentence(_say(rng, schema, given, who, thing) + tail)
+        fact: Fact = (schema, ask, *options)
+        fields = (("premise", premise), ("ask", ask), ("one", texts[0]), ("two", texts[1]))
+        items.append(Item(fields, label_of((fact,)), (fact,)))
+    return tuple(items)

@@ -1,0 +1,1 @@
+"""Word lists of the mini suite, one file a topic; data only, no logic."""

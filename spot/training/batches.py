@@ -1,0 +1,117 @@
+"""Which rows a step sees, and the arrays they become: a pure function of (seed, step).
+
+Rows are padded to the bucket of the longest row in the step, never to a global maximum; few
+buckets, so few compilations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spot.tasks.definition import TaskDefinition
+from spot.tasks.examples import Ragged, TokenizedSplit
+
+BUCKETS = (4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskData:
+    """One task, tokenised: what training reads of it.
+
+    `labels` are token ids of the label words, EOS last, in class order; [] for generation.
+    """
+
+    definition: TaskDefinition
+    train: TokenizedSplit
+    validation: TokenizedSplit
+    labels: list[list[int]]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """What one prompt is trained on: one task, or a mixture with the rate of each member."""
+
+    name: str
+    members: tuple[TaskData, ...]
+    rates: tuple[float, ...] = (1.0,)
+
+
+def bucket_length(longest: int) -> int:
+    """The smallest bucket that holds `longest` tokens; beyond the last bucket a multiple of 256.
+
+    >>> [bucket_length(n) for n in (1, 16, 17, 1025)]
+    [4, 16, 24, 1280]
+    """
+    for size in BUCKETS:
+        if longest <= size:
+            return size
+    return -(-longest // 256) * 256
+
+
+def data_order(sizes: Sequence[int], rates: Sequence[float], seed: int, count: int) -> np.ndarray:
+    """The first `count` draws [count, 2] of (member, row) of an endless, seeded order.
+
+    Every member is read epoch by epoch, each epoch in a new order; members are drawn by rate. A
+    longer count begins with the shorter one, so resuming needs no state.
+    """
+    rng = np.random.default_rng([seed, 0])
+    edges = np.cumsum(np.asarray(rates, np.float64) / np.sum(rates))[:-1]
+    members = np.searchsorted(edges, rng.random(count), side="right")
+    rows = np.empty(count, np.int64)
+    for member, size in enumerate(sizes):
+        places = np.flatnonzero(members == member)
+        epochs = -(-len(places) // size)
+        orders = [
+            np.random.default_rng([seed, 1, member, epoch]).permutation(size) for epoch in range(epochs)
+        ]
+        if orders:
+            rows[places] = np.concatenate(orders)[: len(places)]
+    return np.stack([members, rows], axis=1)
+
+
+def pad_rows(rows: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """Rows of token ids -> int32 [B, length], 0 behind each row."""
+    out = np.zeros((len(rows), length), np.int32)
+    for index, row in enumerate(rows):
+        out[index, : len(row)] = row
+    return out
+
+
+def batch_of(inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs [B, T] and targets [B, T'] in their buckets."""
+    return (
+        pad_rows(inputs, bucket_length(max(map(len, inputs)))),
+        pad_rows(targets, bucket_length(max(map(len, targets)))),
+    )
+
+
+def step_batch(
+    sources: Sequence[Source], orders: Sequence[np.ndarray], step: int, batch_size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The batch of one step for S slots: inputs [S*B, T] and targets [S*B, T'], slot after slot."""
+    inputs, targets = [], []
+    for source, order in zip(sources, orders, strict=True):
+        for member, row in order[step * batch_size : (step + 1) * batch_size]:
+            split = source.members[member].train
+            inputs.append(split.inputs[row])
+            targets.append(split.targets[row])
+    return batch_of(inputs, targets)
+
+
+def sample(split: TokenizedSplit, count: int | None, seed: int = 0) -> TokenizedSplit:
+    """At most `count` rows of a split, a seeded choice kept in the split's order."""
+    if count is None or count >= len(split):
+        return split
+    rows = np.sort(np.random.default_rng([seed, 29]).choice(len(split), count, replace=False))
+    return TokenizedSplit(
+        inputs=Ragged.of([split.inputs[row] for row in rows]),
+        targets=Ragged.of([split.targets[row] for row in rows]),
+        labels=split.labels[rows],
+        references=[split.references[row] for row in rows],
+        groups=[split.groups[row] for row in rows],
+        target_texts=[split.target_texts[row] for row in rows],
+        truncated=split.truncated,
+    )

@@ -1,0 +1,210 @@
+"""Builds a bank: every source and mixture times every seed, in groups that train together.
+
+The plan of groups is written before any training, so a build that is killed and called again
+trains the same groups and gives the same bits; two builders on one bank share the groups out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+import spot
+from bank.entry import Backbone as Identity
+from bank.entry import Entry, Prompts, entry_id
+from bank.store import Bank
+from spot.config import Config, dump, key_recipe
+from spot.errors import SpotError
+from spot.models.backbone import Backbone
+from spot.models.prompt import init_prompt
+from spot.tasks.definition import digest
+from spot.training.data import data_fingerprint, find_task, load_source, members_of, source_names
+from spot.training.loop import discard_checkpoints, train_prompts
+from spot.training.slots import Reporter, Slot, Trained
+
+
+@dataclass(frozen=True)
+class Job:
+    """One entry to be: a task or mixture with a seed, and the id that the entry will have."""
+
+    id: str
+    kind: str
+    task: str
+    members: tuple[str, ...]
+    family: str
+    seed: int
+    data: str
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did: ids that it added, ids that were there before, and slots that failed."""
+
+    added: tuple[str, ...]
+    present: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+def entry_recipe(config: Config) -> dict[str, Any]:
+    """The recipe that an entry records: the key's, and the budget of the value under `budget`."""
+    train = config.train
+    budget = {
+        "steps": train.steps,
+        "check_every": train.check_every,
+        "patience": train.patience,
+        "validation_examples": config.data.validation_examples,
+    }
+    return {**key_recipe(config), "key_step": train.key_step, "budget": budget}
+
+
+def jobs(config: Config, identity: Identity) -> list[Job]:
+    """Every entry that the config asks for, seeds outermost; SpotError for an unknown or absent task."""
+    found = []
+    names = [(name, "source") for name in source_names(config)]
+    names += [(name, "mixture") for name in config.bank.mixtures]
+    recipe = entry_recipe(config)
+    facts = {name: (members_of(name, config)[0], data_fingerprint(name, config)) for name, _ in names}
+    for seed in config.bank.seeds:
+        for name, kind in names:
+            members, data = facts[name]
+            known = members if kind == "mixture" else ()
+            id = entry_id(
+                kind=kind, task=name, members=known, seed=seed,
+                backbone=identity.fingerprint, recipe=recipe, data=data,
+            )  # fmt: skip
+            family = find_task(name, config).family if kind == "source" else "mixture"
+            found.append(Job(id, kind, name, known, family, seed, data))
+    return found
+
+
+def build_bank(
+    config: Config, backbone: Backbone, bank: Bank, reporter: Reporter | None = None
+) -> BuildReport:
+    """Trains what the bank lacks and adds it; entries that are there are left alone.
+
+    Raises SpotError for unusable input and BankError for a bank of another backbone, P or H, both
+    before any training.
+    """
+    reporter = reporter or Reporter()
+    wanted = jobs(config, backbone.identity)
+    _check_bank(bank, backbone, config)
+    there = {entry.id for entry in bank.entries()}
+    present = tuple(job.id for job in wanted if job.id in there)
+    by_id = {job.id: job for job in wanted}
+    work = bank.path / "work" / digest("plan", sorted(by_id))[:16]
+    groups = _plan(work, [job.id for job in wanted if job.id not in there], config.train.slots)
+    added: list[str] = []
+    failed: list[str] = []
+    for number, group in enumerate(groups):
+        folder = work / f"group-{number:03d}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with _claimed(folder, reporter):
+            there = {entry.id for entry in bank.entries()}
+            if all(id in there for id in group):
+                continue
+            title = f"group {number + 1} of {len(groups)}"
+            done = _train_group(config, backbone, bank, [by_id[id] for id in group], folder, title, reporter)
+            added += done[0]
+            failed += done[1]
+            discard_checkpoints(folder)
+    return BuildReport(tuple(added), present, tuple(failed))
+
+
+def _check_bank(bank: Bank, backbone: Backbone, config: Config) -> None:
+    manifest = bank.manifest
+    shape = (config.prompt.length, backbone.config.d_model)
+    fault = manifest.disagreement(backbone.identity, shape) if manifest else ""
+    if fault:
+        raise SpotError(
+            f"the bank {bank.path} does not take prompts of this run: {fault}",
+            "use another folder: --bank PATH",
+        )
+
+
+def _plan(work: Path, missing: Sequence[str], size: int) -> list[list[str]]:
+    """Groups of ids; the first builder writes them down, later ones and resumed ones read them."""
+    path = work / "plan.json"
+    work.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(work / "plan.lock"):
+        groups: list[list[str]] = []
+        if path.exists():
+            groups = json.loads(path.read_text())
+        planned = {id for group in groups for id in group}
+        new = [id for id in missing if id not in planned]
+        groups += [list(new[start : start + size]) for start in range(0, len(new), size)]
+        temporary = path.with_suffix(".part")
+        temporary.write_text(json.dumps(groups))
+        temporary.replace(path)
+    return groups
+
+
+def _claimed(folder: Path, reporter: Reporter) -> filelock.BaseFileLock:
+    """The group's lock, held while it trains; waiting for another builder is announced."""
+    lock = filelock.FileLock(folder / "claim.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        reporter.say(f"{folder.name}: another builder is training it; waiting")
+        lock.acquire()
+    return lock
+
+
+def _train_group(
+    config: Config,
+    backbone: Backbone,
+    bank: Bank,
+    group: Sequence[Job],
+    folder: Path,
+    title: str,
+    reporter: Reporter,
+) -> tuple[list[str], list[str]]:
+    (folder / "config.json").write_text(dump(config))
+    embedding = embedding_table(backbone)
+    slots = []
+    for job in group:
+        source = load_source(job.task, config, backbone.vocabulary)
+        labels = source.members[0].labels
+        init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, job.seed, bank)
+        slots.append(Slot(job.task, source, job.seed, init, config.train.learning_rate))
+    trained = train_prompts(backbone, slots, config.train, folder, title=title, reporter=reporter)
+    items, failed = [], []
+    for job, result in zip(group, trained, strict=True):
+        if result.failed_step or result.key is None or result.best is None:
+            failed.append(job.id)
+        else:
+            items.append((make_entry(job, config, backbone.identity, result), prompts_of(result)))
+    return bank.add_many(items), failed
+
+
+def embedding_table(backbone: Backbone) -> np.ndarray:
+    """The token embeddings [V, H] as float32 on the host."""
+    from flax import nnx
+
+    model = nnx.merge(backbone.graphdef, backbone.parameters)
+    return np.asarray(model.token_embedder.embedding[...]).astype(np.float32)
+
+
+def prompts_of(trained: Trained) -> Prompts:
+    """Init, key and value as the bank stores them."""
+    return Prompts(trained.slot.init, trained.key, trained.value)
+
+
+def make_entry(job: Job, config: Config, identity: Identity, trained: Trained) -> Entry:
+    """The bank's record of one trained prompt; the same training gives the same bytes."""
+    best = trained.best
+    scores = {}
+    if best is not None:
+        scores["validation"] = {"metric": "mean" if len(best.metrics) != 1 else next(iter(best.metrics)),
+                                "value": round(best.score, 4), "n": best.n,
+                                "metrics": {name: round(value, 4) for name, value in best.metrics.items()}}  # fmt: skip
+    return Entry(
+        id=job.id, kind=job.kind, task=job.task, members=job.members, family=job.family,
+        seed=job.seed, backbone=identity, recipe=entry_recipe(config), key_step=config.train.key_step,
+        value_step=trained.value_step, scores=scores, data=job.data, code=spot.__version__,
+    )  # fmt: skip

@@ -1,0 +1,82 @@
+"""From names in the config to token arrays: what a prompt is trained on and scored with."""
+
+from __future__ import annotations
+
+from spot.config import Config, cache_dir
+from spot.errors import SpotError
+from spot.tasks.catalog import DataSettings, mixture, mixture_names, task
+from spot.tasks.definition import TaskDefinition, digest
+from spot.tasks.examples import TokenizedSplit
+from spot.tasks.tokens import Lengths, tokenized
+from spot.tasks.vocabulary import VocabularyFile, label_tokens
+from spot.training.batches import Source, TaskData, sample
+
+
+def data_settings(config: Config) -> DataSettings:
+    """Where tasks come from, as the catalog wants it."""
+    data = config.data
+    return DataSettings(data.dir, data.tasks, data.modules, cache_dir())
+
+
+def find_task(name: str, config: Config) -> TaskDefinition:
+    """The task of this name with its data there; SpotError otherwise."""
+    definition = task(name, data_settings(config))
+    if reason := definition.available():
+        raise SpotError(f'task "{name}": {reason}', "`spot tasks` lists what is there")
+    return definition
+
+
+def tokens(
+    definition: TaskDefinition, split: str, config: Config, vocabulary: VocabularyFile
+) -> TokenizedSplit:
+    """One split as token arrays, from the cache or built into it; SpotError when it is empty."""
+    lengths = Lengths(config.data.input_length, config.data.target_length)
+    found = tokenized(definition, split, vocabulary, lengths, cache_dir())
+    if not len(found):
+        raise SpotError(f'task "{definition.name}": the {split} split is empty', "add rows to it")
+    return found
+
+
+def task_data(definition: TaskDefinition, config: Config, vocabulary: VocabularyFile) -> TaskData:
+    """Training and validation rows of a task, cut to the config's samples."""
+    return TaskData(
+        definition,
+        sample(tokens(definition, "train", config, vocabulary), config.data.train_examples),
+        sample(tokens(definition, "validation", config, vocabulary), config.data.validation_examples),
+        label_tokens(definition, vocabulary),
+    )
+
+
+def is_mixture(name: str, config: Config) -> bool:
+    """Whether a name stands for several tasks."""
+    return "+" in name or name in mixture_names(data_settings(config))
+
+
+def members_of(name: str, config: Config) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """The tasks that a task's or mixture's name stands for, and their rates."""
+    if not is_mixture(name, config):
+        return (name,), (1.0,)
+    found = mixture(name, data_settings(config))
+    return found.members, found.rates
+
+
+def load_source(name: str, config: Config, vocabulary: VocabularyFile) -> Source:
+    """The token arrays of a task or of a mixture's members."""
+    members, rates = members_of(name, config)
+    data = tuple(task_data(find_task(member, config), config, vocabulary) for member in members)
+    return Source(name, data, rates)
+
+
+def data_fingerprint(name: str, config: Config) -> str:
+    """Hex digest of what a prompt of this task or mixture is trained on; reads no rows of a known file."""
+    members, rates = members_of(name, config)
+    prints = [find_task(member, config).fingerprint() for member in members]
+    return digest("data", prints, list(rates), config.data.train_examples)[:16]
+
+
+def source_names(config: Config) -> tuple[str, ...]:
+    """The config's single-task sources: "mini" and other mixtures' names stand for their members."""
+    names: list[str] = []
+    for name in config.bank.sources:
+        names += members_of(name, config)[0] if is_mixture(name, config) else (name,)
+    return tuple(dict.fromkeys(names))

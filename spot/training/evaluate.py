@@ -1,0 +1,145 @@
+"""Scores a prompt on a split: label words by likelihood (rank) or text by greedy decoding (generate)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from spot.metrics import main_metric, score
+from spot.models.backbone import Backbone
+from spot.models.decode import greedy
+from spot.tasks.definition import TaskDefinition
+from spot.tasks.examples import TokenizedSplit
+from spot.training.batches import bucket_length, pad_rows
+
+Normalisation = Literal["sum", "mean"]
+
+ROWS = 32  # rows evaluated at once
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics (0 to 100) of one prompt on n rows; `value` is their mean, by which prompts are chosen."""
+
+    value: float
+    metrics: dict[str, float]
+    n: int
+    predictions: tuple[str, ...]
+
+
+@partial(jax.jit, static_argnames=("graphdef", "normalisation"))
+def _rank(
+    graphdef: Any,
+    parameters: Any,
+    prompt: jax.Array | None,
+    inputs: jax.Array,
+    labels: jax.Array,
+    normalisation: Normalisation,
+) -> jax.Array:
+    """Log-likelihood [B, C] of label words [C, T'] after each text [B, T]; the text is encoded once."""
+    model = nnx.merge(graphdef, parameters)
+    rows, classes = inputs.shape[0], labels.shape[0]
+    encoded = model.encode(inputs, _repeat(prompt, rows))
+    targets = jnp.tile(labels, (rows, 1))
+    logits = model.decode(encoded, targets)
+    log_probability = jax.nn.log_softmax(logits, axis=-1)
+    chosen = jnp.take_along_axis(log_probability, targets[..., None], axis=-1)[..., 0]
+    total = jnp.where(targets > 0, chosen, 0.0).sum(-1)
+    if normalisation == "mean":
+        total = total / (targets > 0).sum(-1)
+    return total.reshape(rows, classes)
+
+
+@partial(jax.jit, static_argnames=("graphdef", "length"))
+def _generate(
+    graphdef: Any, parameters: Any, prompt: jax.Array | None, inputs: jax.Array, length: int
+) -> jax.Array:
+    model = nnx.merge(graphdef, parameters)
+    return greedy(model, model.encode(inputs, _repeat(prompt, inputs.shape[0])), length)
+
+
+def _repeat(prompt: jax.Array | None, rows: int) -> jax.Array | None:
+    return None if prompt is None else jnp.broadcast_to(prompt, (rows, *prompt.shape))
+
+
+def label_scores(
+    backbone: Backbone,
+    prompt: np.ndarray | None,
+    split: TokenizedSplit,
+    labels: Sequence[Sequence[int]],
+    normalisation: Normalisation = "sum",
+) -> np.ndarray:
+    """Log-likelihood of every label word for every row, float32 [N, C], in nats.
+
+    prompt: [P, H], or None for the bare model. `sum` adds over a label's tokens, `mean` divides by
+    their number, so that a long label word is not punished for its length.
+    """
+    words = pad_rows([np.asarray(ids) for ids in labels], bucket_length(max(map(len, labels))))
+    out = np.zeros((len(split), len(labels)), np.float32)
+    for rows, inputs in _batches(split):
+        found = _rank(
+            backbone.graphdef, backbone.parameters, prompt, inputs, words, normalisation=normalisation
+        )
+        out[rows] = np.asarray(found)[: len(rows)]
+    return out
+
+
+def generate(
+    backbone: Backbone, prompt: np.ndarray | None, split: TokenizedSplit, length: int
+) -> list[str]:
+    """The greedy continuation of every row as text, at most `length` tokens."""
+    pieces = backbone.vocabulary.processor()
+    size = pieces.GetPieceSize()
+    texts = [""] * len(split)
+    for rows, inputs in _batches(split):
+        ids = np.asarray(_generate(backbone.graphdef, backbone.parameters, prompt, inputs, length=length))
+        for row, line in zip(rows, ids, strict=False):
+            texts[row] = pieces.DecodeIds([int(token) for token in line if 1 < token < size])
+    return texts
+
+
+def _batches(split: TokenizedSplit) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows by length in groups of ROWS: (row numbers [<= ROWS], inputs [ROWS, T], padded with a copy)."""
+    order = np.argsort(split.inputs.lengths(), kind="stable")
+    for start in range(0, len(order), ROWS):
+        rows = order[start : start + ROWS]
+        filled = np.concatenate([rows, np.repeat(rows[:1], ROWS - len(rows))])
+        longest = int(split.inputs.lengths()[rows].max())
+        yield rows, pad_rows([split.inputs[row] for row in filled], bucket_length(longest))
+
+
+def evaluate(
+    backbone: Backbone,
+    prompt: np.ndarray | None,
+    definition: TaskDefinition,
+    split: TokenizedSplit,
+    labels: Sequence[Sequence[int]],
+    normalisation: Normalisation = "sum",
+) -> Evaluation:
+    """The task's metrics of a prompt [P, H] (None: the bare model) on a tokenised split.
+
+    Tasks with label words are ranked, others generated to the longest target's length.
+    """
+    if definition.scoring == "rank":
+        best = label_scores(backbone, prompt, split, labels, normalisation).argmax(axis=1)
+        predictions = [definition.labels[index] for index in best]
+    else:
+        length = bucket_length(int(split.targets.lengths().max()))
+        predictions = generate(backbone, prompt, split, length)
+    texts = zip(split.references, split.target_texts, strict=True)
+    metrics = score(
+        definition.metrics,
+        predictions,
+        labels=split.labels.tolist(),
+        references=[(text,) if answers is None else answers for answers, text in texts],
+        groups=split.groups,
+        words=definition.labels,
+    )
+    return Evaluation(main_metric(metrics), metrics, len(split), tuple(predictions))

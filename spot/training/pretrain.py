@@ -1,0 +1,319 @@
+"""Pretrains the embedded backbone: `python -m spot.training.pretrain configs/nano.toml`.
+
+Tokenizer, corpus and model are each made once and found again, so the same command resumes.
+Randomness is a function of (seed, step): a resumed run sees the batches an unbroken one would.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from pydantic import BaseModel, ConfigDict
+
+from spot.errors import SpotError
+from spot.models.config import T5Config
+from spot.models.t5 import T5
+from spot.models.weights.build import to_arrays
+from spot.tasks.mini.pretrain import plain_text, pretraining_example, pretraining_tasks
+from spot.training.checkpoint import Checkpoints
+from spot.training.corruption import corrupt_spans, split_prefix
+
+SENTINELS = 100
+
+
+class PretrainConfig(BaseModel):
+    """One pretraining run; lengths in tokens, rows and steps as counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int
+    text: Path
+    output: Path
+    pieces: int
+    d_model: int
+    d_ff: int
+    encoder_layers: int
+    decoder_layers: int
+    steps: int
+    warmup_steps: int
+    learning_rate: float
+    text_rows: int
+    text_length: int
+    text_target_length: int
+    prefix_share: float
+    task_rows: int
+    task_length: int
+    task_target_length: int
+    task_weight: float
+    checkpoint_every: int
+    log_every: int
+
+    @property
+    def architecture(self) -> T5Config:
+        """T5 1.1 with these sizes; dropout is off, as in T5 1.1's own pretraining."""
+        return T5Config(
+            vocab_size=-(-(self.pieces + SENTINELS) // 64) * 64,
+            d_model=self.d_model,
+            d_kv=64,
+            num_heads=self.d_model // 64,
+            d_ff=self.d_ff,
+            encoder_layers=self.encoder_layers,
+            decoder_layers=self.decoder_layers,
+            dropout=0.0,
+        )
+
+
+def documents(folder: Path) -> Iterator[str]:
+    """The paragraphs of every .txt file under `folder`, in the order of the file names."""
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        raise SpotError(f"{folder}: expected .txt files to pretrain on, found none", "set `text`")
+    for file in files:
+        with file.open(encoding="utf-8") as lines:
+            yield from (line.strip() for line in lines if len(line) > 40)
+
+
+def train_tokenizer(config: PretrainConfig) -> Path:
+    """A SentencePiece unigram model over a sample of the text and of the mini suite's generator."""
+    import sentencepiece
+
+    model = config.output / "spiece.model"
+    if model.exists():
+        return model
+    import random
+
+    rng = random.Random(f"tokenizer:{config.seed}")
+    tasks = pretraining_tasks()
+
+    def sentences() -> Iterator[str]:
+        for index, paragraph in enumerate(documents(config.text)):
+            if index % 4 == 0:
+                yield paragraph[:2000]
+        for _ in range(20_000):
+            yield plain_text(rng)[:2000]
+            yield " ".join(pretraining_example(rng.choice(tasks), rng))[:2000]
+
+    temporary = config.output / "tokenizer-in-progress"
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=sentences(),
+        model_prefix=str(temporary),
+        vocab_size=config.pieces,
+        model_type="unigram",
+        character_coverage=1.0,
+        byte_fallback=True,
+        split_digits=True,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        input_sentence_size=150_000,
+        shuffle_input_sentence=False,
+        num_threads=2,
+        minloglevel=1,
+    )
+    temporary.with_suffix(".model").rename(model)
+    temporary.with_suffix(".vocab").unlink()
+    return model
+
+
+def encode_corpus(config: PretrainConfig, tokenizer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The text as one row of tokens, EOS between paragraphs: (for training, 1 % held out)."""
+    path = config.output / "corpus.npy"
+    if not path.exists():
+        pieces: list[np.ndarray] = []
+        batch: list[str] = []
+        for paragraph in documents(config.text):
+            batch.append(paragraph)
+            if len(batch) == 4096:
+                pieces += [np.asarray([*ids, 1], np.uint16) for ids in tokenizer.encode(batch)]
+                batch = []
+        pieces += [np.asarray([*ids, 1], np.uint16) for ids in tokenizer.encode(batch)]
+        with path.with_suffix(".part").open("wb") as out:
+            np.save(out, np.concatenate(pieces))
+        path.with_suffix(".part").rename(path)
+    tokens = np.load(path)
+    held_out = len(tokens) // 100
+    return tokens[:-held_out], tokens[-held_out:]
+
+
+def pad(rows: list[np.ndarray], length: int) -> np.ndarray:
+    """Rows of token ids cut or padded with 0 to [B, length] int32."""
+    out = np.zeros((len(rows), length), np.int32)
+    for index, row in enumerate(rows):
+        out[index, : min(len(row), length)] = row[:length]
+    return out
+
+
+def text_batch(
+    config: PretrainConfig, corpus: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs [B, T] and targets [B, T'] : a share of prefix language modelling, the rest span corruption."""
+    inputs, targets = [], []
+    vocab = config.architecture.vocab_size
+    for row in range(config.text_rows):
+        start = int(rng.integers(0, len(corpus) - config.text_length - 8))
+        window = corpus[start : start + config.text_length].astype(np.int32)
+        if row < config.text_rows * config.prefix_share:
+            pair = split_prefix(window, config.text_target_length, rng)
+        else:
+            pair = corrupt_spans(window, vocab, rng)
+        inputs.append(pair[0])
+        targets.append(pair[1])
+    return pad(inputs, config.text_length), pad(targets, config.text_target_length)
+
+
+def task_batch(
+    config: PretrainConfig, tokenizer: Any, seed: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Instructions with their answers from the generator's pretraining domains, [B, T] and [B, T']."""
+    import random
+
+    rng = random.Random(seed)
+    tasks = pretraining_tasks()
+    weights = [task.weight for task in tasks]
+    inputs, targets = [], []
+    while len(inputs) < config.task_rows:
+        asked, answer = pretraining_example(rng.choices(tasks, weights)[0], rng)
+        ids = [*tokenizer.encode(asked), 1]
+        if len(ids) <= config.task_length:  # a cut text may have lost what its answer rests on
+            inputs.append(np.asarray(ids))
+            targets.append(np.asarray([*tokenizer.encode(answer), 1]))
+    return pad(inputs, config.task_length), pad(targets, config.task_target_length)
+
+
+def token_loss(model: T5, inputs: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Mean cross entropy (nats a token, with T5's z-loss of 1e-4) and the share of tokens predicted."""
+    logits = model.decode(model.encode(inputs), targets)
+    normaliser = jax.nn.logsumexp(logits, axis=-1)
+    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    real = targets > 0
+    count = jnp.maximum(real.sum(), 1)
+    loss = ((normaliser - chosen + 1e-4 * normaliser**2) * real).sum() / count
+    return loss, ((logits.argmax(-1) == targets) & real).sum() / count
+
+
+def optimiser(config: PretrainConfig) -> optax.GradientTransformation:
+    """Muon for the matrices inside the blocks, Adam for embeddings, head, norms and biases.
+
+    Warm-up, then a straight decay to a twentieth of the peak.
+    """
+    schedule = optax.warmup_constant_schedule(0.0, 1.0, config.warmup_steps)
+    decay = optax.linear_schedule(1.0, 0.05, config.steps)
+    rate = lambda count: config.learning_rate * schedule(count) * decay(count)  # noqa: E731
+
+    def labels(parameters: Any) -> Any:
+        def label(path: Any, leaf: Any) -> str:
+            name = jax.tree_util.keystr(path)
+            inner = leaf.ndim == 2 and "layers_" in name
+            return "matrix" if inner else "other"
+
+        return jax.tree_util.tree_map_with_path(label, parameters)
+
+    return optax.chain(
+        optax.clip_by_global_norm(1.0),
+        optax.partition(
+            {
+                "matrix": optax.contrib.muon(rate, weight_decay=0.01, consistent_rms=0.4),
+                "other": optax.adam(rate, b1=0.9, b2=0.95),
+            },
+            labels,
+        ),
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=(3, 4))
+def step(
+    graphdef: Any,
+    tx: optax.GradientTransformation,
+    task_weight: float,
+    parameters: Any,
+    state: Any,
+    text: tuple[jax.Array, jax.Array],
+    task: tuple[jax.Array, jax.Array],
+) -> tuple[Any, Any, dict[str, jax.Array]]:
+    """One update of all weights on a text batch and a task batch together."""
+
+    def loss(values: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+        model = nnx.merge(graphdef, values)
+        text_loss, text_hit = token_loss(model, *text)
+        task_loss, task_hit = token_loss(model, *task)
+        numbers = {"text": text_loss, "task": task_loss, "text_hit": text_hit, "task_hit": task_hit}
+        return text_loss + task_weight * task_loss, numbers
+
+    gradient, numbers = jax.grad(loss, has_aux=True)(parameters)
+    updates, state = tx.update(gradient, state, parameters)
+    return optax.apply_updates(parameters, updates), state, numbers
+
+
+def export(config: PretrainConfig, graphdef: Any, parameters: Any, seen: dict[str, Any]) -> None:
+    """Writes weights.safetensors (bfloat16 matrices) and config.json beside the tokenizer."""
+    from safetensors.flax import save_file
+
+    nnx.update(nnx.merge(graphdef, parameters), parameters)
+    arrays = {
+        name: jnp.asarray(
+            array, jnp.float32 if name.endswith(("scale", "rel_embedding")) else jnp.bfloat16
+        )
+        for name, array in to_arrays(parameters).items()
+    }
+    save_file(arrays, config.output / "weights.safetensors")
+    card = {"architecture": config.architecture.to_json(), "pretraining": seen}
+    (config.output / "config.json").write_text(json.dumps(card, indent=1, default=str) + "\n")
+
+
+def run(config: PretrainConfig) -> None:
+    """Trains to `config.steps`, resuming from the last checkpoint, and exports the weights."""
+    import sentencepiece
+
+    config.output.mkdir(parents=True, exist_ok=True)
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(train_tokenizer(config)))
+    corpus, held_out = encode_corpus(config, tokenizer)
+    print(f"corpus {len(corpus):,} tokens, held out {len(held_out):,}", flush=True)
+    graphdef, parameters = nnx.split(T5(config.architecture, "widen", nnx.Rngs(config.seed)))
+    tx = optimiser(config)
+    state = tx.init(parameters)
+    checkpoints = Checkpoints(config.output / "checkpoints")
+    found = checkpoints.restore({"parameters": parameters, "state": state})
+    begin = 0
+    if found is not None:
+        begin, parameters, state = found[0], found[1]["parameters"], found[1]["state"]
+        print(f"resumed at step {begin}", flush=True)
+    evaluate = jax.jit(lambda values, *batch: token_loss(nnx.merge(graphdef, values), *batch))
+    held = text_batch(config, held_out, np.random.default_rng(config.seed))
+    last, clock = begin, time.monotonic()
+    for number in range(begin, config.steps):
+        rng = np.random.default_rng([config.seed, number])
+        text = text_batch(config, corpus, rng)
+        task = task_batch(config, tokenizer, f"pretraining:{config.seed}:{number}")
+        parameters, state, numbers = step(
+            graphdef, tx, config.task_weight, parameters, state, text, task
+        )
+        done = number + 1
+        if done % config.log_every == 0 or done == config.steps:
+            row = {"step": done, **{name: round(float(value), 4) for name, value in numbers.items()}}
+            row["held_out"] = round(float(evaluate(parameters, *held)[0]), 4)
+            row["seconds_a_step"] = round((time.monotonic() - clock) / (done - last), 3)
+            last, clock = done, time.monotonic()
+            print(json.dumps(row), flush=True)
+            with (config.output / "metrics.jsonl").open("a") as out:
+                out.write(json.dumps(row) + "\n")
+        if done % config.checkpoint_every == 0 or done == config.steps:
+            checkpoints.save(done, {"parameters": parameters, "state": state})
+            export(config, graphdef, parameters, {"steps": done, **config.model_dump(mode="json")})
+    checkpoints.close()
+
+
+if __name__ == "__main__":
+    run(PretrainConfig(**tomllib.loads(Path(sys.argv[1]).read_text())))

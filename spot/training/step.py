@@ -1,0 +1,121 @@
+"""One step of prompt training, pure: S prompts at once, the gradient of the prompts alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from spot.config import TrainSettings
+from spot.models.t5 import T5
+from spot.training.optim import optimiser
+
+Z_LOSS = 1e-4  # of the reference implementation's loss
+
+
+class PromptState(NamedTuple):
+    """S prompts in training; every leaf has the leading axis S.
+
+    `prompt` [S, P, H], the optimiser's state, `learning_rate` [S], and `active` [S]: a slot that
+    has stopped (early, or for a loss that is not finite) keeps its last good prompt.
+    """
+
+    prompt: jax.Array
+    optimizer: Any
+    learning_rate: jax.Array
+    active: jax.Array
+
+
+def init_state(settings: TrainSettings, prompts: jax.Array, rates: jax.Array) -> PromptState:
+    """The state before the first step, from prompts [S, P, H] and learning rates [S]."""
+    state = jax.vmap(lambda prompt, rate: optimiser(settings, rate).init(prompt))(prompts, rates)
+    return PromptState(prompts, state, rates, jnp.ones(prompts.shape[0], bool))
+
+
+def row_losses(model: T5, prompts: jax.Array, batch: tuple[jax.Array, jax.Array], random: Any) -> Any:
+    """(loss with z-loss, cross entropy) of each row [R], summed over its target tokens.
+
+    prompts: one a row [R, P, H], or None for no prompt. Nats.
+    """
+    inputs, targets = batch
+    logits = model.decode(model.encode(inputs, prompts, random), targets, random)
+    normaliser = jax.nn.logsumexp(logits, axis=-1)
+    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    real = targets > 0
+    entropy = jnp.where(real, normaliser - chosen, 0.0)
+    return (entropy + jnp.where(real, Z_LOSS * normaliser**2, 0.0)).sum(-1), entropy.sum(-1)
+
+
+def slot_losses(
+    graphdef: Any, parameters: Any, prompts: jax.Array, batch: tuple[jax.Array, jax.Array], random: Any
+) -> tuple[jax.Array, jax.Array]:
+    """Summed loss (z-loss included) and cross entropy a target token, [S] each, of S slots of B rows.
+
+    Rows are independent, so the gradient of the sum over slots is each slot's own gradient.
+    """
+    model = nnx.merge(graphdef, parameters)
+    slots = prompts.shape[0]
+    rows = batch[0].shape[0]
+    per_row, entropy = row_losses(model, jnp.repeat(prompts, rows // slots, axis=0), batch, random)
+    tokens = (batch[1] > 0).reshape(slots, -1).sum(-1)
+    return per_row.reshape(slots, -1).sum(-1), entropy.reshape(slots, -1).sum(-1) / tokens
+
+
+@partial(jax.jit, static_argnames=("graphdef", "settings", "dropout"))
+def train_step(
+    state: PromptState,
+    parameters: Any,
+    batch: tuple[jax.Array, jax.Array],
+    keys: jax.Array,
+    step: jax.Array,
+    *,
+    graphdef: Any,
+    settings: TrainSettings,
+    dropout: bool,
+) -> tuple[PromptState, dict[str, jax.Array]]:
+    """One update of S prompts on a batch [S*B, T]; returns the state and each slot's numbers [S].
+
+    keys: one random key a slot; with the step it decides dropout, whatever came before. A slot
+    whose loss or update is not finite is switched off with its prompt as it was (`finite` False).
+    """
+    random = jax.vmap(lambda key: jax.random.fold_in(key, step))(keys) if dropout else None
+
+    def total(prompts: jax.Array) -> tuple[jax.Array, jax.Array]:
+        summed, mean = slot_losses(graphdef, parameters, prompts, batch, random)
+        return summed.sum(), mean
+
+    (_, loss), gradient = jax.value_and_grad(total, has_aux=True)(state.prompt)
+
+    def update(grad: jax.Array, inner: Any, prompt: jax.Array, rate: jax.Array) -> tuple[Any, Any]:
+        change, inner = optimiser(settings, rate).update(grad, inner, prompt)
+        return optax.apply_updates(prompt, change), inner
+
+    prompt, inner = jax.vmap(update)(gradient, state.optimizer, state.prompt, state.learning_rate)
+    finite = jnp.isfinite(loss) & jnp.isfinite(prompt).all(axis=(1, 2))
+    go = state.active & finite
+
+    def choose(new: jax.Array, old: jax.Array) -> jax.Array:
+        return jnp.where(go.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    state = PromptState(
+        choose(prompt, state.prompt),
+        jax.tree.map(choose, inner, state.optimizer),
+        state.learning_rate,
+        go,
+    )
+    norm = jnp.linalg.norm(state.prompt, axis=-1).mean(-1)
+    return state, {"loss": loss, "finite": finite | ~go, "norm": norm}
+
+
+@partial(jax.jit, static_argnames="graphdef")
+def batch_losses(
+    graphdef: Any, parameters: Any, prompts: jax.Array | None, batch: tuple[jax.Array, jax.Array]
+) -> jax.Array:
+    """Cross entropy of each row [R] in nats a target token, with one prompt a row [R, P, H] or none."""
+    model = nnx.merge(graphdef, parameters)
+    entropy = row_losses(model, prompts, batch, None)[1]
+    return entropy / (batch[1] > 0).sum(-1)

@@ -1,0 +1,99 @@
+"""Writing: atomic, flushed, and refusals of the system said in words."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+
+from bank import files
+from bank.errors import BankError
+
+
+@pytest.mark.parametrize(
+    "number, hint",
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EROFS, "read-only"),
+        (errno.EACCES, "permissions"),
+        (errno.EIO, "can be written"),
+    ],
+)
+def test_what_the_system_refuses_becomes_an_error_with_place_and_hint(tmp_path, number, hint):
+    with (
+        pytest.raises(BankError, match="cannot write .*here") as caught,
+        files.writing(tmp_path / "here"),
+    ):
+        raise OSError(number, "no")
+    assert hint in caught.value.hint
+
+
+def test_a_failed_replacement_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    files.replace_file(path, b"old")
+
+    def refuse(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(BankError, match="No space left"):
+        files.replace_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_file_is_replaced_by_a_rename(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    files.replace_file(path, b"old")
+
+    def refuse(source, target):
+        assert Path(source).read_bytes() == b"new"
+        raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(BankError, match="Permission denied"):
+        files.replace_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [one.name for one in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_lock_held_too_long_is_named_and_waiting_is_said(tmp_path, caplog):
+    lock = tmp_path / "bank.lock"
+    with (
+        files.locked(lock, 5.0),
+        caplog.at_level(logging.WARNING, logger="bank"),
+        pytest.raises(BankError, match=r"has held .*bank\.lock for 0\.1 seconds"),
+        files.locked(lock, 0.1),
+    ):
+        pass
+    assert "waiting for another process" in caplog.text
+
+
+def test_a_lock_that_is_freed_in_time_is_taken(tmp_path):
+    lock, held, done = tmp_path / "bank.lock", threading.Event(), []
+
+    def hold():
+        with files.locked(lock, 5.0):
+            held.set()
+            threading.Event().wait(0.3)
+            done.append("first")
+
+    other = threading.Thread(target=hold)
+    other.start()
+    held.wait()
+    with files.locked(lock, 5.0):
+        done.append("second")
+    other.join()
+    assert done == ["first", "second"]
+
+
+def test_json_that_means_the_same_reads_the_same():
+    assert files.canonical_json({"b": 1, "a": (1, 2)}) == files.canonical_json(
+        {"a": [1, 2], "b": 1}
+    )
+    assert files.canonical_json({10: 0, 2: 0}) == files.canonical_json({"2": 0, "10": 0})
+    with pytest.raises(BankError, match="JSON can hold"):
+        files.canonical_json(float("inf"))

@@ -1,0 +1,83 @@
+"""Learning curves: what is drawn is what was given."""
+
+from __future__ import annotations
+
+import csv
+import io
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spot.errors import SpotError
+from spot.report.curves import Curve, _draw, learning_curves
+
+CURVES = (
+    Curve("boolq-s0", (0, 100, 200), (50.0, 60.1, 60.1), "no transfer"),
+    Curve("boolq-s1", (0, 100, 200), (51.0, 59.0, 62.5), "no transfer"),
+    Curve("_from $mnli$", (0, 50), (70.0, 69.0)),
+)
+
+
+def test_png_is_an_image(tmp_path):
+    with Image.open(learning_curves(CURVES, tmp_path / "a.png", title="T " * 90)) as image:
+        image.load()
+        assert 800 < image.width < 2500 and 500 < image.height < 1500
+
+
+def test_svg_names_each_group_once(tmp_path):
+    path = learning_curves(CURVES, tmp_path / "a.svg", title="Title", metric="accuracy")
+    words = [e.text for e in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+    assert words.count("no transfer") == 1
+    assert {"_from $mnli$", "Title", "accuracy", "step"} <= set(words)
+
+
+def test_lines_hold_the_data_and_rings_the_first_best_step():
+    axes = _draw(CURVES, "", "", "accuracy").axes[0]
+    lines = [line.get_xydata() for line in axes.lines]
+    for number, curve in enumerate(CURVES):
+        np.testing.assert_array_equal(lines[2 * number][:, 1], curve.scores)
+    assert [lines[i].tolist() for i in (1, 3, 5)] == [[[100, 60.1]], [[200, 62.5]], [[0, 70.0]]]
+    assert axes.lines[0].get_color() == axes.lines[2].get_color() != axes.lines[4].get_color()
+
+
+def test_many_long_names_stay_inside():
+    many = [Curve(f"{i} " + "W" * 60, (0, 1), (0.0, float(i))) for i in range(30)]
+    figure = _draw(many, "", "", "accuracy")
+    renderer = figure.canvas.get_renderer()
+    figure.draw(renderer)
+    box = figure.axes[0].get_legend().get_window_extent(renderer)
+    assert box.x1 <= figure.bbox.x1 and box.y0 >= 0
+    styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines[::2]}
+    assert len(styles) == 30
+
+
+def test_csv_round_trip(tmp_path):
+    text = learning_curves(CURVES, tmp_path / "a.csv").read_text("utf-8")
+    head, *rows = csv.reader(io.StringIO(text))
+    assert head == ["group", "run", "step", "score"]
+    assert [(g, n, int(s), float(v)) for g, n, s, v in rows] == [
+        (c.group, c.name, s, v) for c in CURVES for s, v in zip(c.steps, c.scores, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "scores", "text"),
+    [
+        ((), (), "at least one step, found 0 steps and 0 scores"),
+        ((1, 2), (1.0,), "found 2 steps and 1 scores"),
+        ((1, 1), (1.0, 2.0), "rising steps, found 1 after 1"),
+        ((1, 2), (1.0, float("nan")), "the score at step 2 is nan"),
+    ],
+)
+def test_a_broken_curve_is_refused(steps, scores, text):
+    with pytest.raises(SpotError, match=f'curve "x": .*{text}'):
+        Curve("x", steps, scores)
+
+
+def test_errors(tmp_path):
+    with pytest.raises(SpotError, match="at least one learning curve"):
+        learning_curves([], tmp_path / "a.png")
+    with pytest.raises(SpotError, match='.png, .svg, .pdf, .csv, found ".html"'):
+        learning_curves(CURVES, tmp_path / "a.html")

@@ -1,0 +1,78 @@
+"""Tables and hashes; JSONL rows are tested with the local tasks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+
+from spot.errors import SpotError
+from spot.tasks.files import data_rows, file_sha256
+
+
+def test_csv_with_quotes_line_breaks_and_blank_lines(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_bytes('\ufefftext, label\n"one, ""two""\nthree",4\n\nfive,6\n'.encode())
+    rows = list(data_rows(file))
+    assert [dict(row.fields) for row in rows] == [
+        {"text": 'one, "two"\nthree', "label": "4"},
+        {"text": "five", "label": "6"},
+    ]
+    assert rows[0].line == 2
+
+
+def test_tsv_and_jsonl_by_suffix(tmp_path):
+    (tmp_path / "a.TSV").write_text("text\tlabel\na, b\t1\n")
+    (tmp_path / "a.jsonl").write_text('{"text": "a, b", "label": "1"}\n\n')
+    for name in ("a.TSV", "a.jsonl"):
+        assert [dict(r.fields) for r in data_rows(tmp_path / name)] == [
+            {"text": "a, b", "label": "1"}
+        ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("text,label\na\n", "line 2: expected 2 columns, found 1"),
+        ("text,label\na,b\nc,d,e\n", "line 3: expected 2 columns, found 3"),
+        ("text,text\n", "line 1: expected a header row of distinct column names"),
+        ("", "line 1: expected a header row"),
+        ('text\n"a"b\n', "line 2: expected a well-formed table row"),
+        ('text\n"a\n', "expected a well-formed table row"),
+    ],
+)
+def test_bad_tables(content, message, tmp_path):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(SpotError, match=message):
+        list(data_rows(tmp_path / "a.csv"))
+
+
+def test_unknown_suffix_and_missing_file(tmp_path):
+    with pytest.raises(SpotError, match=r"ending in .jsonl, .csv, .tsv, found .*a.xlsx"):
+        data_rows(tmp_path / "a.xlsx")
+    with pytest.raises(SpotError, match="expected a data file at .*a.csv, found: No such file"):
+        list(data_rows(tmp_path / "a.csv"))
+    with pytest.raises(SpotError, match="expected a data file at"):
+        file_sha256(tmp_path / "a.csv")
+
+
+def test_hash_is_remembered_until_the_file_changes(tmp_path):
+    file, cache = tmp_path / "data", tmp_path / "cache"
+    file.write_bytes(b"one")
+    expected = hashlib.sha256(b"one").hexdigest()
+    assert file_sha256(file) == file_sha256(file, cache) == expected
+    (note,) = (cache / "hashes").iterdir()
+    note.write_text(note.read_text().replace(expected, "remembered"))
+    assert file_sha256(file, cache) == "remembered"
+    file.write_bytes(b"two")
+    os.utime(file, ns=(1, 1))
+    assert file_sha256(file, cache) == hashlib.sha256(b"two").hexdigest()
+    note.write_text("{damaged")
+    assert file_sha256(file, cache) == hashlib.sha256(b"two").hexdigest()
+
+
+def test_hash_cache_that_cannot_be_written_is_no_error(tmp_path):
+    (tmp_path / "data").write_bytes(b"one")
+    (tmp_path / "cache").write_bytes(b"a file where a folder should be")
+    assert file_sha256(tmp_path / "data", tmp_path / "cache") == file_sha256(tmp_path / "data")

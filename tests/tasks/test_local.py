@@ -1,0 +1,276 @@
+"""The forms of the 27 local tasks, on invented rows written out by hand and on the real rows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spot.errors import SpotError
+from spot.tasks.definition import Example
+from spot.tasks.local.tasks import HINT, MIXTURES, TASKS, local_task
+from spot.tasks.splits import SPLITS, in_test
+from spot.tasks.vocabulary import VocabularyFile, label_tokens
+
+PAIR = {"sentence1": "Ice melts.", "sentence2": "Ice thaws."}
+BOTH = {"premise": "It rained.", "hypothesis": "It was wet."}
+BOTH_TEXT = "hypothesis: It was wet. premise: It rained."
+
+# task -> row, example: everything invented
+CASES = {
+    "cola": ({"sentence": "Cats naps."}, Example("cola sentence: Cats naps.", "acceptable", 1)),
+    "sst2": ({"sentence": "fine"}, Example("sst2 sentence: fine", "positive", 1)),
+    "mrpc": (
+        PAIR,
+        Example("mrpc sentence1: Ice melts. sentence2: Ice thaws.", "equivalent", 1),
+    ),
+    "qqp": (
+        {"question2": "Why not?", "question1": "Why?"},
+        Example("qqp question1: Why? question2: Why not?", "duplicate", 1),
+    ),
+    "stsb": (
+        {**PAIR, "label": 2.5},
+        Example("stsb sentence1: Ice melts. sentence2: Ice thaws.", "2.4", reference=2.5),
+    ),
+    "cxc": (
+        {**PAIR, "label": 3.31},
+        Example("cxc sentence1: Ice melts. sentence2: Ice thaws.", "3.4", reference=3.31),
+    ),
+    "mnli": (BOTH, Example(f"mnli {BOTH_TEXT}", "neutral", 1)),
+    "snli": (BOTH, Example(f"snli {BOTH_TEXT}", "neutral", 1)),
+    "rte": (BOTH, Example(f"rte {BOTH_TEXT}", "not_entailment", 1)),
+    "cb": (BOTH, Example(f"cb {BOTH_TEXT}", "contradiction", 1)),
+    "qnli": (
+        {"sentence": "Ann did.", "question": "Who won?"},
+        Example("qnli question: Who won? sentence: Ann did.", "not_entailment", 1),
+    ),
+    "boolq": (
+        {"question": "is it cold", "passage": "Ice -- It is cold."},
+        Example("boolq passage: Ice -- It is cold. question: is it cold", "True", 1),
+    ),
+    "copa": (
+        {
+            "premise": "It fell.",
+            "choice1": "It broke.",
+            "choice2": "It flew.",
+            "question": "effect",
+        },
+        Example(
+            "copa choice1: It broke. choice2: It flew. premise: It fell. question: effect",
+            "choice2",
+            1,
+        ),
+    ),
+    "multirc": (
+        {
+            "paragraph": "<b>Sent 1: </b>Ann won.<br><b>Sent 2: </b>Bo lost.<br>",
+            "question": "Who won?",
+            "answer": "Ann",
+            "idx": {"paragraph": 3, "question": 7, "answer": 9},
+        },
+        Example(
+            "multirc question: Who won? answer: Ann paragraph: Sent 1: Ann won. Sent 2: Bo lost. ",
+            "True",
+            1,
+            group="3-7",
+        ),
+    ),
+    "record": (
+        {
+            "passage": "Ann met Bo.\n@highlight\nBo waved\n@highlight\nAnn left",
+            "query": "@placeholder waved",
+            "entities": ["Ann", "Bo"],
+            "answers": ["Bo", "Bo"],
+            "idx": {"passage": 1, "query": 2},
+        },
+        Example(
+            "record query: @placeholder waved entities: Ann, Bo "
+            "passage: Ann met Bo. Bo waved. Ann left",
+            "Bo",
+            reference=("Bo",),
+            group="1-2",
+        ),
+    ),
+    "wic": (
+        {**PAIR, "word": "ice"},
+        Example("wic sentence1: Ice melts. sentence2: Ice thaws. word: ice", "True", 1),
+    ),
+    "wsc": (
+        {
+            "text": "Ann told Bo that she saw her, and she ran.",
+            "span1_text": "Ann",
+            "span2_text": "she",
+            "span1_index": 0,
+            "span2_index": 8,
+        },
+        Example(
+            "wsc span1_text: Ann span2_text: she "
+            "text: Ann told Bo that she saw her, and *she* ran.",
+            "True",
+            1,
+        ),
+    ),
+    "imdb": ({"text": "Fine film."}, Example("imdb text: Fine film.", "positive", 1)),
+    "absa_laptop": (
+        {"sentence": "Good screen .", "aspect": "screen"},
+        Example("absa_laptop aspect: screen sentence: Good screen .", "neutral", 1),
+    ),
+    "ag_news": ({"text": "They won."}, Example("ag_news text: They won.", "Sports", 1)),
+    "trec": ({"text": "Which fish ?"}, Example("trec text: Which fish ?", "entity", 1)),
+    "banking77": ({"text": "Lost it!"}, Example("banking77 text: Lost it!", "lost_card", 1)),
+    "tweet_eval_emotion": ({"text": "hi"}, Example("tweet_eval_emotion text: hi", "joy", 1)),
+    "tweet_eval_irony": ({"text": "hi"}, Example("tweet_eval_irony text: hi", "irony", 1)),
+    "tweet_eval_stance": (
+        {"text": "hi", "target": "ice"},
+        Example("tweet_eval_stance target: ice text: hi", "against", 1),
+    ),
+    "arc_easy": (
+        {"question": "Which is cold?", "choices": ["fire", "ice", "sand", "wood"]},
+        Example(
+            "arc_easy A: fire B: ice C: sand D: wood question: Which is cold?",
+            "B",
+            1,
+        ),
+    ),
+    "squad_xquad_en": (
+        {
+            "context": "Ann won.",
+            "question": "Who won?",
+            "answers": {"text": ["Ann", "Ann", "Ann won"], "answer_start": [0, 0, 0]},
+        },
+        Example("squad context: Ann won. question: Who won?", "Ann", reference=("Ann", "Ann won")),
+    ),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, write_rows):
+    """A data folder; call it with a task and its train rows (validation holds 40 copies)."""
+
+    def make(name, rows, test=None):
+        write_rows(tmp_path / name / "train.jsonl", rows)
+        write_rows(tmp_path / name / "validation.jsonl", rows)
+        if test is not None:
+            write_rows(tmp_path / name / "test.jsonl", test)
+        meta = {"label_names": ["card_arrival", "lost_card"], "licence": "CC0"}
+        (tmp_path / name / "meta.json").write_text(json.dumps(meta))
+        return tmp_path
+
+    return make
+
+
+def test_every_task_has_a_case():
+    assert set(CASES) == set(TASKS)
+    assert len(TASKS) == 27
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_form_written_out_by_hand(name, folder):
+    row, expected = CASES[name]
+    task = local_task(name, folder(name, [{"label": 1, **row}]))
+    assert list(task.read("train")) == [expected]
+    assert task.license == "CC0"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_real_rows(name, shared_data):
+    folder = shared_data / "tasks"
+    index = {t["task"]: t for t in json.loads((folder / "index.json").read_text())}
+    task = local_task(name, folder)
+    assert task.available() == ""
+    published = index[name]["rows"]
+    examples = {split: list(task.read(split)) for split in SPLITS}
+    assert {s: task.rows(s) for s in SPLITS} == {s: len(e) for s, e in examples.items()}
+    if name != "record":  # there one row makes an example an answer
+        assert len(examples["train"]) == published["train"]
+        together = published["validation"] + published.get("test", 0)
+        assert len(examples["validation"]) + len(examples["test"]) == together
+    prefix = CASES[name][1].inputs.split(":")[0] + ": "  # the task and its first key
+    for rows in examples.values():
+        assert all(e.inputs.startswith(prefix) for e in rows)
+        for e in rows:
+            assert e.targets == task.labels[e.label] if task.labels else e.reference is not None
+    validation, test = ({e.inputs for e in examples[s]} for s in ("validation", "test"))
+    assert not validation & test
+    assert ("sha256" in task.split_rule) == ("test" not in published)
+
+
+CUT = [n for n in TASKS if TASKS[n].shared and n != "tweet_eval_stance"]  # it has a test file
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_shared_passages_stay_on_one_side(name, shared_data):
+    task = local_task(name, shared_data / "tasks")
+    field = TASKS[name].shared
+    with open(shared_data / "tasks" / name / "validation.jsonl", encoding="utf-8") as file:
+        passages = {json.loads(line)[field] for line in file}
+    sides = {in_test(passage) for passage in passages}
+    assert sides == {True, False}
+    assert f'"spot-test-v1:" + {field}' in task.split_rule
+
+
+def test_label_words_of_real_tasks_fit_the_targets(shared_data):
+    words = VocabularyFile(shared_data / "t5x" / "t5_vocab", 100)
+    for name in TASKS:
+        if name == "banking77":
+            continue
+        ids = label_tokens(local_task(name, shared_data / "tasks"), words)
+        assert all(2 <= len(word) <= 6 and word[-1] == 1 for word in ids)
+    rte = local_task("rte", shared_data / "tasks")
+    assert len(label_tokens(rte, words)[1]) == 6  # not_entailment
+
+
+def test_banking77_reads_its_words(shared_data, folder):
+    task = local_task("banking77", shared_data / "tasks")
+    assert len(task.labels) == 77
+    broken = folder("banking77", [{"text": "x", "label": 0}])
+    (broken / "banking77" / "meta.json").write_text("{}")
+    with pytest.raises(SpotError, match='list of texts in "label_names"'):
+        local_task("banking77", broken)
+    (broken / "banking77" / "meta.json").write_text("{")
+    with pytest.raises(SpotError, match="expected JSON in"):
+        local_task("banking77", broken)
+    (broken / "banking77" / "meta.json").write_text("[]")
+    with pytest.raises(SpotError, match="expected a JSON object in"):
+        local_task("banking77", broken)
+
+
+@pytest.mark.parametrize("missing", [None, "nowhere"])
+def test_missing_data_says_what_to_set(missing, tmp_path):
+    task = local_task("banking77", missing and tmp_path / missing)
+    assert HINT in task.available()
+    for call in (lambda: next(task.read("train")), task.fingerprint, lambda: task.rows("train")):
+        with pytest.raises(SpotError, match="SPOT_DATA_DIR"):
+            call()
+
+
+def test_empty_and_unknown_split(folder):
+    task = local_task("sst2", folder("sst2", []))
+    for split in SPLITS:
+        with pytest.raises(SpotError, match=f'rows in the split "{split}", found none'):
+            list(task.read(split))
+    with pytest.raises(SpotError, match='Did you mean "validation"'):
+        list(task.read("validatoin"))
+
+
+def test_unlabelled_test_file_is_not_used(folder):
+    rows = [{"sentence": f"text {i}", "label": 1} for i in range(20)]
+    labelled = local_task("sst2", folder("sst2", rows, test=rows[:3]))
+    assert labelled.rows("test") == 3
+    assert labelled.split_rule == "train, validation and test as given"
+    unlabelled = local_task("sst2", folder("sst2", rows, test=[{"sentence": "x", "label": -1}]))
+    assert 3 < unlabelled.rows("test") < 17
+    assert unlabelled.rows("test") + unlabelled.rows("validation") == 20
+
+
+def test_fingerprint_follows_the_data(folder):
+    row = {"sentence": "x", "label": 1}
+    first = local_task("sst2", folder("sst2", [row]))
+    digest = first.fingerprint()
+    assert local_task("sst2", folder("sst2", [row])).fingerprint() == digest
+    assert local_task("sst2", folder("sst2", [{**row, "label": 0}])).fingerprint() != digest
+    assert local_task("cola", folder("cola", [row])).fingerprint() != digest
+
+
+def test_mixtures_name_tasks():
+    assert {m for members in MIXTURES.values() for m in members} <= set(TASKS)

@@ -1,0 +1,145 @@
+"""The pretraining mixture: repeatable, varied, and free of the suite's tasks."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from spot.tasks.mini import generate, pretrain
+from spot.tasks.mini.lexicon import instructions, people, things
+from spot.tasks.mini.lexicon.reviews import PRETRAINING_REVIEWS
+from spot.tasks.mini.pretrain import plain_text, pretraining_example, pretraining_tasks
+from spot.tasks.mini.specs import SPECS
+from spot.tasks.mini.suite import mini_task, mini_task_names
+from spot.tasks.mini.words import PRETRAIN, part
+
+DRAWS = 400
+
+
+@pytest.fixture(scope="module")
+def examples() -> list[tuple[str, str, str]]:
+    return [
+        (task.family, *pretraining_example(task, Random(f"{task.name} {i}")))
+        for task in pretraining_tasks()
+        for i in range(DRAWS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def suite_texts() -> list[tuple[str, str]]:
+    """(family, normalised text) of every input and main text of the suite."""
+    return sorted(
+        {
+            (spec.family, text)
+            for spec in SPECS
+            for split in ("train", "validation", "test")
+            for item in generate.items(spec, split)
+            for text in generate.owned_texts(item)
+        }
+    )
+
+
+def test_tasks_have_unique_names_and_weights_that_sum_to_one():
+    tasks = pretraining_tasks()
+    assert len({task.name for task in tasks}) == len(tasks)
+    assert sum(task.weight for task in tasks) == pytest.approx(1)
+    assert {task.family for task in tasks} == {spec.family for spec in SPECS}
+
+
+def test_the_same_generator_gives_the_same_example():
+    for task in pretraining_tasks():
+        assert pretraining_example(task, Random("x")) == pretraining_example(task, Random("x"))
+    assert plain_text(Random("x")) == plain_text(Random("x"))
+
+
+def test_the_instruction_names_the_target(examples):
+    for _, inputs, targets in examples:
+        assert f" {targets}" in inputs
+
+
+def test_every_label_is_drawn_about_equally_often(examples):
+    for family, pairs in instructions.LABELS.items():
+        if family == "inference3":
+            continue
+        hits = [0, 0]
+        for drawn, inputs, targets in examples:
+            for pair in pairs if drawn == family else ():
+                if targets in pair and all(word in inputs for word in pair):
+                    hits[pair.index(targets)] += 1
+        assert abs(hits[0] - hits[1]) < 0.25 * sum(hits), family
+
+
+def test_enough_questions_label_words_and_no_family_without():
+    assert all(len(questions) >= 8 for questions in instructions.QUESTIONS.values())
+    assert all(len(pairs) >= 10 for pairs in instructions.LABELS.values())
+
+
+def test_no_label_words_of_the_suite_are_answers_in_pretraining():
+    suite = {word for name in mini_task_names() for word in mini_task(name).labels}
+    used = {word for pairs in instructions.LABELS.values() for pair in pairs for word in pair}
+    assert suite.isdisjoint(used | set(pretrain.TOPICS))
+
+
+def test_no_keys_of_the_suite_are_keys_in_pretraining():
+    suite = {key for spec in SPECS for key in spec.keys}
+    used = {key for formats in instructions.KEYS.values() for keys in formats for key in keys}
+    assert suite.isdisjoint(used)
+
+
+def test_keys_and_meanings_fit_the_families():
+    for family, formats in instructions.KEYS.items():
+        assert len({len(keys) for keys in formats}) == 1, family
+    for family, meanings in instructions.MEANINGS.items():
+        classes = 3 if family == "inference3" else 2
+        assert all(len(meaning) == classes for meaning in meanings)
+        assert all(len(pair) == classes for pair in instructions.LABELS[family])
+
+
+def test_word_slices_of_pretraining_and_tasks_are_disjoint():
+    pools = [people.FEMALE, people.MALE, people.JOBS, people.TOWNS, things.ROOMS, things.SITES]
+    for pool in [*pools, *things.KINDS.values()]:
+        assert len(set(pool)) == len(pool)
+        for spec in SPECS:
+            assert set(part(pool, PRETRAIN)).isdisjoint(part(pool, spec.name))
+
+
+def test_domains_and_topics_of_pretraining_are_in_no_task():
+    kinds = {spec.kind for spec in SPECS}
+    labels = {label for spec in SPECS for label in spec.labels}
+    assert kinds.isdisjoint(PRETRAINING_REVIEWS)
+    assert labels.isdisjoint(pretrain.TOPICS)
+
+
+def test_pretraining_never_draws_a_text_of_the_suite(suite_texts):
+    owned = set(suite_texts)
+    for task in pretraining_tasks():
+        for i in range(DRAWS):
+            items, _ = pretrain._draw(task, Random(f"draw {task.name} {i}"))
+            for item in items:
+                for text in generate.owned_texts(item):
+                    assert (task.family, text) not in owned, text
+
+
+def test_written_pretraining_text_holds_no_text_of_the_targets(examples, suite_texts):
+    targets = {
+        text
+        for spec in SPECS
+        if spec.role == "target"
+        for item in generate.items(spec, "test")
+        for text in generate.owned_texts(item)[1:]
+    }
+    written = [generate.normalised(inputs) for _, inputs, _ in examples]
+    written += [generate.normalised(plain_text(Random(i))) for i in range(1500)]
+    everything = " # ".join(f" {text} " for text in written)
+    assert len(targets) > 1000
+    for text in sorted(targets)[::3]:
+        assert f" {text} " not in everything, text
+
+
+def test_plain_text_is_running_english_of_many_words():
+    texts = [plain_text(Random(i)) for i in range(2000)]
+    assert all(text[0].isupper() or text[0] in '"' for text in texts)
+    assert all(text[-1] in ".?" and "{" not in text and "  " not in text for text in texts)
+    assert len({word for text in texts for word in text.lower().split()}) > 2500
+    assert len(set(texts)) > 1900

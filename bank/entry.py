@@ -40,7 +40,6 @@ class Entry:
 
     `recipe` is the training recipe that made the key, `scores` maps a split to
     {"metric", "value" (0 to 100), "n", …}; `key_step` and `value_step` count training steps.
-    `created` is an ISO time and part of no digest.
     """
 
     id: str
@@ -56,7 +55,6 @@ class Entry:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     data: str = ""
     code: str = ""
-    created: str = ""
 
 
 class Prompts(NamedTuple):
@@ -269,9 +267,8 @@ def _record(content: dict[str, Any]) -> Record:
 
 
 def _checksum(content: dict[str, Any]) -> str:
-    """The SHA-256 of an entry.json's content, without `created`, which is part of no digest."""
+    """The SHA-256 of an entry.json's content."""
     kept = {name: value for name, value in content.items() if name != "checksum"}
-    kept["entry"] = {name: value for name, value in kept["entry"].items() if name != "created"}
     return sha256_hex(canonical_json(kept))
 
 

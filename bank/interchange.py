@@ -5,7 +5,6 @@ Nothing here runs what it reads: NumPy files are read without pickle.
 
 from __future__ import annotations
 
-import datetime
 import io
 import json
 from dataclasses import dataclass
@@ -141,8 +140,7 @@ def _imported(path: Path, backbone: Backbone, sha256: str | None) -> tuple[Entry
         recipe=recipe,
         data="",
     )
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    entry = Entry(id, "imported", path.stem, (), "", 0, backbone, recipe, created=now)
+    entry = Entry(id, "imported", path.stem, (), "", 0, backbone, recipe)
     return entry, Prompts(None, prompt, prompt)
 
 
@@ -153,6 +151,11 @@ def _backbone(folder: Path, meta: dict[str, Any]) -> Backbone:
             f'expected the backbone\'s name as "model" in {folder / "meta.json"}, found none',
             "say which model the prompts belong to",
         )
+    return named_backbone(model)
+
+
+def named_backbone(model: str) -> Backbone:
+    """A backbone of which only the name is known; its fingerprint is marked unverified."""
     return Backbone(model, UNVERIFIED + sha256_hex(model)[:16])
 
 

@@ -26,7 +26,17 @@ from bank.store import ENTRIES, Bank
 
 __all__ = ["SIMILARITIES", "Hit", "SearchResult", "recipe_warnings", "rerank", "search"]
 
-RECIPE_FIELDS = ("init", "learning_rate", "optimizer", "batch")
+RECIPE_FIELDS = (
+    "init",
+    "learning_rate",
+    "optimizer",
+    "batch_size",
+    "weight_decay",
+    "warmup_steps",
+    "dropout",
+    "precision",
+    "input_length",
+)
 NAMES_SHOWN = 3  # ids named in a warning before "and 7 more"
 
 
@@ -121,7 +131,7 @@ def rerank(hits: Sequence[Hit], losses: Mapping[str, float]) -> tuple[Hit, ...]:
 def recipe_warnings(query: Entry, others: Sequence[Entry]) -> list[str]:
     """One sentence for each field in which keys were trained otherwise than the query.
 
-    Compared are the step of the key, init, learning rate, optimiser and batch.
+    Compared are the step of the key and RECIPE_FIELDS.
     """
     own = _recipe(query)
     warnings = []

@@ -153,7 +153,7 @@ class Bank:
     def add_many(self, items: Sequence[tuple[Entry, Prompts]]) -> list[str]:
         """Adds entries and queries; returns the ids that are new, in the given order.
 
-        An entry that is there already, equal in all but `created`, stays as it is; a damaged one is
+        An entry that is there already, with the same content, stays as it is; a damaged one is
         replaced. Nothing is written when one item is refused. Raises BankError: other backbone, P
         or H than the bank's; arrays that `checked` refuses; an id that its fields do not give, or
         that exists with other content; a lock held too long; a folder that cannot be written.

@@ -95,7 +95,9 @@ class TransferSettings(Stage):
     k: int = Field(1, ge=1)
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int = Field(100, ge=1)
-    learning_rates: tuple[float, ...] = ()  # tried by both arms, chosen on validation; none: train's
+    learning_rates: tuple[
+        float, ...
+    ] = ()  # tried by both arms, chosen on validation; none: train's
 
 
 class Config(Stage):
@@ -129,7 +131,9 @@ def load_config(file: Path | None, assignments: Iterable[str] = ()) -> Config:
         try:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
-            raise SpotError(f"config {file} cannot be read ({error.strerror})", "check the path") from error
+            raise SpotError(
+                f"config {file} cannot be read ({error.strerror})", "check the path"
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SpotError(f"config {file}: not valid TOML ({error})", "fix that line") from error
     where = str(file) if file else "--set"
@@ -137,7 +141,8 @@ def load_config(file: Path | None, assignments: Iterable[str] = ()) -> Config:
         key, separator, text = assignment.partition("=")
         if not separator:
             raise SpotError(
-                f'expected --set key=value, found "{assignment}"', "for example --set train.steps=100"
+                f'expected --set key=value, found "{assignment}"',
+                "for example --set train.steps=100",
             )
         _assign(values, key.strip().split("."), _value(text.strip()), assignment)
     try:
@@ -177,7 +182,8 @@ def _explained(error: ValidationError, where: str) -> SpotError:
             f"keys there: {', '.join(siblings) or ', '.join(Config.model_fields)}",
         )
     return SpotError(
-        f"{where}: {key}: {problem['msg']}, found {problem['input']!r}", "see the comments in configs/"
+        f"{where}: {key}: {problem['msg']}, found {problem['input']!r}",
+        "see the comments in configs/",
     )
 
 
@@ -186,7 +192,11 @@ def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     for name, field in model.model_fields.items():
         kind = field.annotation
         names.append(prefix + name)
-        if isinstance(kind, type) and typing.get_origin(kind) is None and issubclass(kind, BaseModel):
+        if (
+            isinstance(kind, type)
+            and typing.get_origin(kind) is None
+            and issubclass(kind, BaseModel)
+        ):
             names += _keys(kind, f"{prefix}{name}.")
     return names
 
@@ -198,9 +208,14 @@ def _check(config: Config) -> None:
             f"train.key_step ({config.train.key_step}) must not be after train.steps ({config.train.steps})",
             "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
         )
-    for name, seeds in (("bank.seeds", config.bank.seeds), ("transfer.seeds", config.transfer.seeds)):
+    for name, seeds in (
+        ("bank.seeds", config.bank.seeds),
+        ("transfer.seeds", config.transfer.seeds),
+    ):
         if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-            raise SpotError(f"{name}: expected distinct seeds ≥ 0, found {list(seeds)}", "e.g. [0, 1, 2]")
+            raise SpotError(
+                f"{name}: expected distinct seeds ≥ 0, found {list(seeds)}", "e.g. [0, 1, 2]"
+            )
 
 
 def dump(config: Config) -> str:
@@ -212,7 +227,9 @@ def key_recipe(config: Config) -> dict[str, Any]:
     """What two prompts must share for their keys to be comparable; kept in every entry."""
     train = config.train
     return {
-        "init": config.prompt.init if config.prompt.init != "text" else f"text:{config.prompt.text}",
+        "init": config.prompt.init
+        if config.prompt.init != "text"
+        else f"text:{config.prompt.text}",
         "prompt_length": config.prompt.length,
         "optimizer": train.optimizer,
         "learning_rate": train.learning_rate,

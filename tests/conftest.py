@@ -1,4 +1,4 @@
-"""Fixtures shared by all tests: the shared data folder, and user folders that are never touched."""
+"""Fixtures shared by all tests: real data, a tiny backbone, and user folders that are never touched."""
 
 from __future__ import annotations
 
@@ -23,5 +23,42 @@ def shared_data() -> Path:
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("SPOT_SHARED_DATA", default))
     if not folder.is_dir():
-        pytest.skip("real data absent: set SPOT_SHARED_DATA to the folder that holds tasks/ and golden/")
+        pytest.skip("real data absent: set SPOT_SHARED_DATA to the folder of tasks/ and golden/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory) -> Path:
+    """The folder of a T5 1.1 of width 16 with random weights and its vocabulary. Do not change it."""
+    from tests.toys import random_arrays, tiny_config, write_model
+
+    config = tiny_config()
+    return write_model(tmp_path_factory.mktemp("tiny") / "model", config, random_arrays(config))
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone(tiny_folder, tmp_path_factory):
+    """That model, loaded once in float32; its compiled functions are shared by all tests."""
+    from spot.models.backbone import load
+    from tests.toys import model_settings
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPOT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        return load(model_settings(tiny_folder))
+
+
+@pytest.fixture(scope="session")
+def golden(shared_data):
+    """The reference implementation's outputs, parameters and architecture, as one namespace."""
+    from types import SimpleNamespace
+
+    import numpy as np
+
+    from spot.models.weights.build import infer_config
+
+    folder = shared_data / "golden"
+    with np.load(folder / "t5x_tiny_params.npz") as file:
+        params = {name: file[name] for name in file if name != "encoder/prompt/prompt/prompt"}
+    config = infer_config(params, relative_max_distance=8, dropout=0.0)
+    with np.load(folder / "t5x_tiny.npz") as file:
+        return SimpleNamespace(params=params, config=config, **file)

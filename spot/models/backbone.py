@@ -57,7 +57,12 @@ def identity(settings: ModelSettings) -> Identity:
     """Name and fingerprint, without loading the model: remembered by the files' sizes and times."""
     folder = model_folder(settings)
     vocab = vocabulary(settings)
-    facts = [str(folder.resolve()), vocab.sha256(), settings.relative_max_distance, settings.dropout]
+    facts = [
+        str(folder.resolve()),
+        vocab.sha256(),
+        settings.relative_max_distance,
+        settings.dropout,
+    ]
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         about = file.stat()
         facts.append([file.name, about.st_size, about.st_mtime_ns])
@@ -84,7 +89,10 @@ def _fingerprint(settings: ModelSettings, folder: Path, vocab: VocabularyFile) -
 
     arrays = _t5x_arrays(folder)
     config = infer_config(arrays, settings.relative_max_distance, settings.dropout)
-    kinds = ((name, str(array.dtype), array.shape, array.tobytes()) for name, array in sorted(arrays.items()))
+    kinds = (
+        (name, str(array.dtype), array.shape, array.tobytes())
+        for name, array in sorted(arrays.items())
+    )
     return fingerprint(config, kinds, vocab.sha256())
 
 
@@ -116,7 +124,9 @@ def load(settings: ModelSettings) -> Backbone:
         try:
             arrays = load_file(folder / "weights.safetensors")
         except (SafetensorError, OSError) as error:
-            raise SpotError(f"{folder / 'weights.safetensors'}: {error}", "copy it again") from error
+            raise SpotError(
+                f"{folder / 'weights.safetensors'}: {error}", "copy it again"
+            ) from error
     else:
         arrays = _t5x_arrays(folder)
         config = infer_config(arrays, settings.relative_max_distance, settings.dropout)

@@ -35,7 +35,9 @@ def product(form: ProductForm, x: jax.Array, kernel: jax.Array) -> jax.Array:
     The derivative is written by hand because the backward products are fast on CPUs only when the
     cotangent is narrowed as well; the kernel's own gradient is dropped by XLA when nothing uses it.
     """
-    return _multiply(form, x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], kernel.shape[1])
+    return _multiply(form, x.reshape(-1, x.shape[-1]), kernel).reshape(
+        *x.shape[:-1], kernel.shape[1]
+    )
 
 
 def _product_forward(form, x, kernel):  # type: ignore[no-untyped-def]
@@ -123,7 +125,9 @@ def bucket(distance: jax.Array, buckets: int, max_distance: int, bidirectional: 
     exact = buckets // 2
     # The tiny constant is T5X's: it keeps log(0) out of the branch that `where` discards.
     ratio = behind.astype(jnp.float32) / exact + jnp.finfo(jnp.float32).eps
-    far = exact + (jnp.log(ratio) / jnp.log(max_distance / exact) * (buckets - exact)).astype(jnp.int32)
+    far = exact + (jnp.log(ratio) / jnp.log(max_distance / exact) * (buckets - exact)).astype(
+        jnp.int32
+    )
     return offset + jnp.where(behind < exact, behind, jnp.minimum(far, buckets - 1))
 
 
@@ -147,7 +151,9 @@ class Attention(nnx.Module):
 
     def project(self, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Keys and values [B, heads, K, d_kv] of memory [B, K, H]; computed once and reused when decoding."""
-        return split_heads(self.key(memory), self.heads), split_heads(self.value(memory), self.heads)
+        return split_heads(self.key(memory), self.heads), split_heads(
+            self.value(memory), self.heads
+        )
 
     def attend(
         self,

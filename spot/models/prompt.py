@@ -44,7 +44,11 @@ def init_prompt(
         filler = _frequent_rows(vocabulary, embedding, length, rng)
         if kind == "vocab":
             return filler
-        rows = _label_rows(labels, embedding) if kind == "labels" else _text_rows(settings, vocabulary, embedding)
+        rows = (
+            _label_rows(labels, embedding)
+            if kind == "labels"
+            else _text_rows(settings, vocabulary, embedding)
+        )
         return np.concatenate([rows, filler])[:length].astype(np.float32)
     if kind == "entry" and name:
         if bank is None:
@@ -85,7 +89,8 @@ def _label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray) -> np.nd
     """The mean embedding of each label word's tokens [C, H], without EOS."""
     if not labels:
         raise SpotError(
-            "prompt.init=labels needs a task with label words", "use prompt.init=vocab for this task"
+            "prompt.init=labels needs a task with label words",
+            "use prompt.init=vocab for this task",
         )
     return np.stack([embedding[list(ids[:-1])].astype(np.float32).mean(axis=0) for ids in labels])
 

@@ -140,9 +140,7 @@ class Decoder(nnx.Module):
         """The layers from first to last."""
         return [getattr(self, f"layers_{index}") for index in range(self.depth)]
 
-    def __call__(
-        self, x: jax.Array, encoded: Encoded, random: jax.Array | None
-    ) -> jax.Array:
+    def __call__(self, x: jax.Array, encoded: Encoded, random: jax.Array | None) -> jax.Array:
         positions = jnp.arange(x.shape[1])
         causal = jnp.where(positions[None, :] <= positions[:, None], 0.0, MASKED)
         bias = (self.relpos_bias(positions, positions) + causal)[None]

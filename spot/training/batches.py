@@ -65,7 +65,8 @@ def data_order(sizes: Sequence[int], rates: Sequence[float], seed: int, count: i
         places = np.flatnonzero(members == member)
         epochs = -(-len(places) // size)
         orders = [
-            np.random.default_rng([seed, 1, member, epoch]).permutation(size) for epoch in range(epochs)
+            np.random.default_rng([seed, 1, member, epoch]).permutation(size)
+            for epoch in range(epochs)
         ]
         if orders:
             rows[places] = np.concatenate(orders)[: len(places)]
@@ -80,7 +81,9 @@ def pad_rows(rows: Sequence[np.ndarray], length: int) -> np.ndarray:
     return out
 
 
-def batch_of(inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def batch_of(
+    inputs: Sequence[np.ndarray], targets: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Inputs [B, T] and targets [B, T'] in their buckets."""
     return (
         pad_rows(inputs, bucket_length(max(map(len, inputs)))),

@@ -69,7 +69,9 @@ def jobs(config: Config, identity: Identity) -> list[Job]:
     names = [(name, "source") for name in source_names(config)]
     names += [(name, "mixture") for name in config.bank.mixtures]
     recipe = entry_recipe(config)
-    facts = {name: (members_of(name, config)[0], data_fingerprint(name, config)) for name, _ in names}
+    facts = {
+        name: (members_of(name, config)[0], data_fingerprint(name, config)) for name, _ in names
+    }
     for seed in config.bank.seeds:
         for name, kind in names:
             members, data = facts[name]
@@ -109,7 +111,9 @@ def build_bank(
             if all(id in there for id in group):
                 continue
             title = f"group {number + 1} of {len(groups)}"
-            done = _train_group(config, backbone, bank, [by_id[id] for id in group], folder, title, reporter)
+            done = _train_group(
+                config, backbone, bank, [by_id[id] for id in group], folder, title, reporter
+            )
             added += done[0]
             failed += done[1]
             discard_checkpoints(folder)

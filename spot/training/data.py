@@ -42,7 +42,9 @@ def task_data(definition: TaskDefinition, config: Config, vocabulary: Vocabulary
     return TaskData(
         definition,
         sample(tokens(definition, "train", config, vocabulary), config.data.train_examples),
-        sample(tokens(definition, "validation", config, vocabulary), config.data.validation_examples),
+        sample(
+            tokens(definition, "validation", config, vocabulary), config.data.validation_examples
+        ),
         label_tokens(definition, vocabulary),
     )
 

@@ -85,7 +85,12 @@ def label_scores(
     out = np.zeros((len(split), len(labels)), np.float32)
     for rows, inputs in _batches(split):
         found = _rank(
-            backbone.graphdef, backbone.parameters, prompt, inputs, words, normalisation=normalisation
+            backbone.graphdef,
+            backbone.parameters,
+            prompt,
+            inputs,
+            words,
+            normalisation=normalisation,
         )
         out[rows] = np.asarray(found)[: len(rows)]
     return out
@@ -99,7 +104,9 @@ def generate(
     size = pieces.GetPieceSize()
     texts = [""] * len(split)
     for rows, inputs in _batches(split):
-        ids = np.asarray(_generate(backbone.graphdef, backbone.parameters, prompt, inputs, length=length))
+        ids = np.asarray(
+            _generate(backbone.graphdef, backbone.parameters, prompt, inputs, length=length)
+        )
         for row, line in zip(rows, ids, strict=False):
             texts[row] = pieces.DecodeIds([int(token) for token in line if 1 < token < size])
     return texts

@@ -146,7 +146,12 @@ class _Run:
         self.checkpoints = checkpoints
         count = settings.steps * settings.batch_size
         self.orders = [
-            data_order([len(member.train) for member in slot.source.members], slot.source.rates, slot.seed, count)
+            data_order(
+                [len(member.train) for member in slot.source.members],
+                slot.source.rates,
+                slot.seed,
+                count,
+            )
             for slot in slots
         ]
         self.sources = [slot.source for slot in slots]
@@ -156,7 +161,9 @@ class _Run:
         self.dropout = backbone.config.dropout > 0
         self.graphdef = backbone.graphdef
 
-    def steps(self, state: PromptState, progress: _Progress, history: list[list[Check]], begin: int) -> PromptState:
+    def steps(
+        self, state: PromptState, progress: _Progress, history: list[list[Check]], begin: int
+    ) -> PromptState:
         """From step `begin` to the last; saves a checkpoint at every check and on Ctrl-C."""
         settings, step = self.settings, begin
         with deferred_interrupt() as interrupted:
@@ -235,7 +242,9 @@ class _Run:
             return Check(step, -math.inf, loss, {}, 0)
         scores, metrics, rows = [], {}, 0
         for member in slot.source.members:
-            found = evaluate(self.backbone, prompt, member.definition, member.validation, member.labels)
+            found = evaluate(
+                self.backbone, prompt, member.definition, member.validation, member.labels
+            )
             scores.append(found.value)
             rows += found.n
             prefix = f"{member.definition.name}/" if len(slot.source.members) > 1 else ""
@@ -253,11 +262,15 @@ class _Run:
             )
             self.reporter.say(text)
             if start.suspicious:
-                self.reporter.warn(f"{text}: far above both; is the prompt of this model and scale?")
+                self.reporter.warn(
+                    f"{text}: far above both; is the prompt of this model and scale?"
+                )
 
     def record(self, row: dict[str, Any]) -> None:
         """Appends one line to metrics.jsonl."""
-        finite = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+        finite = {
+            k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()
+        }
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as out:
             out.write(json.dumps(finite) + "\n")
 
@@ -272,10 +285,18 @@ class _Run:
         temporary.replace(path)
         history: list[list[Check]] = []
         for slot in self.slots:
-            mine = [r for r in rows if (r["slot"], r["seed"]) == (slot.name, slot.seed) and r["step"]]
+            mine = [
+                r for r in rows if (r["slot"], r["seed"]) == (slot.name, slot.seed) and r["step"]
+            ]
             history.append(
                 [
-                    Check(r["step"], -math.inf if r["score"] is None else r["score"], r["loss"], r["metrics"], r["n"])
+                    Check(
+                        r["step"],
+                        -math.inf if r["score"] is None else r["score"],
+                        r["loss"],
+                        r["metrics"],
+                        r["n"],
+                    )
                     for r in mine
                 ]
             )
@@ -288,7 +309,15 @@ def _compiled(settings: TrainSettings) -> TrainSettings:
     return settings.model_copy(
         update={
             name: getattr(fixed, name)
-            for name in ("steps", "key_step", "check_every", "patience", "slots", "learning_rate", "batch_size")
+            for name in (
+                "steps",
+                "key_step",
+                "check_every",
+                "patience",
+                "slots",
+                "learning_rate",
+                "batch_size",
+            )
         }
     )
 
@@ -298,7 +327,9 @@ def start_loss(backbone: Backbone, slot: Slot, prompt: np.ndarray, rows: int) ->
     with_prompt, without = [], []
     for member in slot.source.members:
         chosen = range(min(rows, len(member.train)))
-        batch = batch_of([member.train.inputs[i] for i in chosen], [member.train.targets[i] for i in chosen])
+        batch = batch_of(
+            [member.train.inputs[i] for i in chosen], [member.train.targets[i] for i in chosen]
+        )
         repeated = np.broadcast_to(prompt, (len(chosen), *prompt.shape))
         model = (backbone.graphdef, backbone.parameters)
         with_prompt.append(float(batch_losses(*model, repeated, batch).mean()))

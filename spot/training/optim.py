@@ -9,7 +9,9 @@ import optax
 from spot.config import TrainSettings
 
 
-def optimiser(settings: TrainSettings, learning_rate: float | jax.Array) -> optax.GradientTransformation:
+def optimiser(
+    settings: TrainSettings, learning_rate: float | jax.Array
+) -> optax.GradientTransformation:
     """Adafactor as the reference runs it, or AdamW; constant rate after a linear warm-up.
 
     Adafactor (Shazeer and Stern 2018): no parameter scaling, update clipping 1.0, decay 0.8, and

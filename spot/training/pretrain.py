@@ -29,6 +29,7 @@ from spot.models.weights.build import to_arrays
 from spot.tasks.mini.pretrain import plain_text, pretraining_example, pretraining_tasks
 from spot.training.checkpoint import Checkpoints
 from spot.training.corruption import corrupt_spans, split_prefix
+from spot.training.runtime import prepare
 
 SENTINELS = 100
 
@@ -174,9 +175,7 @@ def text_batch(
     return pad(inputs, config.text_length), pad(targets, config.text_target_length)
 
 
-def task_batch(
-    config: PretrainConfig, tokenizer: Any, seed: str
-) -> tuple[np.ndarray, np.ndarray]:
+def task_batch(config: PretrainConfig, tokenizer: Any, seed: str) -> tuple[np.ndarray, np.ndarray]:
     """Instructions with their answers from the generator's pretraining domains, [B, T] and [B, T']."""
     import random
 
@@ -277,6 +276,7 @@ def run(config: PretrainConfig) -> None:
     """Trains to `config.steps`, resuming from the last checkpoint, and exports the weights."""
     import sentencepiece
 
+    prepare()
     config.output.mkdir(parents=True, exist_ok=True)
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(train_tokenizer(config)))
     corpus, held_out = encode_corpus(config, tokenizer)
@@ -302,7 +302,10 @@ def run(config: PretrainConfig) -> None:
         )
         done = number + 1
         if done % config.log_every == 0 or done == config.steps:
-            row = {"step": done, **{name: round(float(value), 4) for name, value in numbers.items()}}
+            row = {
+                "step": done,
+                **{name: round(float(value), 4) for name, value in numbers.items()},
+            }
             row["held_out"] = round(float(evaluate(parameters, *held)[0]), 4)
             row["seconds_a_step"] = round((time.monotonic() - clock) / (done - last), 3)
             last, clock = done, time.monotonic()

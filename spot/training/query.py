@@ -5,11 +5,12 @@ Finding a query that was trained before needs no JAX, so a repeated search is qu
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import spot
 from bank.entry import Backbone as Identity
-from bank.entry import Entry, Prompts, entry_id
+from bank.entry import Entry, Prompts, id_of
 from bank.store import Bank
 from spot.config import Config, key_recipe
 from spot.errors import SpotError
@@ -27,17 +28,12 @@ def query_recipe(config: Config) -> dict[str, Any]:
 
 def query_entry(target: str, config: Config, identity: Identity) -> Entry:
     """What the target's query is called and made of, whether or not it has been trained yet."""
-    recipe, data = query_recipe(config), data_fingerprint(target, config)
-    seed = config.search.seed
-    id = entry_id(
-        kind="query", task=target, members=(), seed=seed,
-        backbone=identity.fingerprint, recipe=recipe, data=data,
+    entry = Entry(
+        id="", kind="query", task=target, members=(), family=find_task(target, config).family,
+        seed=config.search.seed, backbone=identity, recipe=query_recipe(config),
+        key_step=config.train.key_step, data=data_fingerprint(target, config), code=spot.__version__,
     )  # fmt: skip
-    return Entry(
-        id=id, kind="query", task=target, members=(), family=find_task(target, config).family,
-        seed=seed, backbone=identity, recipe=recipe, key_step=config.train.key_step,
-        data=data, code=spot.__version__,
-    )  # fmt: skip
+    return replace(entry, id=id_of(entry))
 
 
 def cached_query(bank: Bank, entry: Entry) -> Prompts | None:

@@ -36,7 +36,9 @@ def init_state(settings: TrainSettings, prompts: jax.Array, rates: jax.Array) ->
     return PromptState(prompts, state, rates, jnp.ones(prompts.shape[0], bool))
 
 
-def row_losses(model: T5, prompts: jax.Array, batch: tuple[jax.Array, jax.Array], random: Any) -> Any:
+def row_losses(
+    model: T5, prompts: jax.Array, batch: tuple[jax.Array, jax.Array], random: Any
+) -> Any:
     """(loss with z-loss, cross entropy) of each row [R], summed over its target tokens.
 
     prompts: one a row [R, P, H], or None for no prompt. Nats.
@@ -51,7 +53,11 @@ def row_losses(model: T5, prompts: jax.Array, batch: tuple[jax.Array, jax.Array]
 
 
 def slot_losses(
-    graphdef: Any, parameters: Any, prompts: jax.Array, batch: tuple[jax.Array, jax.Array], random: Any
+    graphdef: Any,
+    parameters: Any,
+    prompts: jax.Array,
+    batch: tuple[jax.Array, jax.Array],
+    random: Any,
 ) -> tuple[jax.Array, jax.Array]:
     """Summed loss (z-loss included) and cross entropy a target token, [S] each, of S slots of B rows.
 

@@ -26,7 +26,7 @@ bank = Bank.create_or_open(sys.argv[1])
 for n in range(int(sys.argv[2]), int(sys.argv[3])):
     facts = dict(kind="source", task=f"t{n}", members=(), seed=0, recipe={}, data="")
     id = entry_id(backbone="fp", **facts)
-    entry = Entry(id=id, family="", backbone=Backbone("m", "fp"), created=sys.argv[2], **facts)
+    entry = Entry(id=id, family="", backbone=Backbone("m", "fp"), **facts)
     key = np.random.default_rng(n).normal(size=(4, 6)).astype(np.float32)
     bank.add(entry, Prompts(key, key, key))
     bank.add_outcomes([Outcome(f"t{n}", "x", "best", 0, "accuracy", float(n))])

@@ -16,7 +16,9 @@ from spot.models.layers import ProductForm
 from spot.models.t5 import T5
 
 
-def infer_config(arrays: Mapping[str, np.ndarray], relative_max_distance: int, dropout: float) -> T5Config:
+def infer_config(
+    arrays: Mapping[str, np.ndarray], relative_max_distance: int, dropout: float
+) -> T5Config:
     """The T5 architecture that these arrays have; a checkpoint states all of it but the two arguments.
 
     Raises SpotError when an array that tells the sizes is missing.

@@ -59,7 +59,9 @@ def _array(folder: Path, name: str, leaf: Any) -> np.ndarray:
         return leaf
     import tensorstore
 
-    relative = leaf["kvstore"]["path"] if isinstance(leaf, dict) else f"target.{name.replace('/', '.')}"
+    relative = (
+        leaf["kvstore"]["path"] if isinstance(leaf, dict) else f"target.{name.replace('/', '.')}"
+    )
     path = folder / Path(relative).name
     if not (path / ".zarray").is_file():
         raise SpotError(
@@ -70,7 +72,16 @@ def _array(folder: Path, name: str, leaf: Any) -> np.ndarray:
     try:
         store = tensorstore.open(spec, open=True, read=True).result()
         # A chunk that is absent would be read as zeros; count them before trusting the array.
-        chunks = int(np.prod([-(-size // part) for size, part in zip(store.shape, store.chunk_layout.read_chunk.shape, strict=True)]))
+        chunks = int(
+            np.prod(
+                [
+                    -(-size // part)
+                    for size, part in zip(
+                        store.shape, store.chunk_layout.read_chunk.shape, strict=True
+                    )
+                ]
+            )
+        )
         present = sum(1 for file in path.iterdir() if not file.name.startswith("."))
         if present != chunks:
             raise ValueError(f"{present} of {chunks} chunk files are there")

@@ -137,40 +137,38 @@ def how_questions(rng: Random, w: World) -> Pair:
     return say(x, y), say(y, x)
 
 
+# Questions about {a} and {b} in two wordings.
+_TOWN = (
+    ("how far is it from {a} to the west of {b}?",
+     "what is the distance between {a} and the west of {b}?"),
+    ("is {a} older than {b}?", "was {a} founded earlier than {b}?"),
+    ("how do I get from {a} to {b}?", "which way leads to {b} when I am in {a}?"),
+    ("why did people move from {a} to {b}?",
+     "what made people leave {a} and settle in {b}?"),
+    ("does it rain more in {a} than in {b}?", "is {b} drier than {a}?"),
+    ("how many people from {a} work in {b}?",
+     "what number of workers in {b} come from {a}?"),
+    ("when does the train from {a} to {b} leave?",
+     "at what time can I catch the {b} train in {a}?"),
+)  # fmt: skip
+_PERSON = (
+    ("why did {a} write to {b}?", "what was the reason for the letter {a} sent {b}?"),
+    ("when did {a} first meet the mother of {b}?",
+     "at what time did the mother of {b} first meet {a}?"),
+    ("how much does {a} owe {b}?", "what sum must {a} pay back to {b}?"),
+    ("did {a} win the game against {b}?", "was {b} beaten by {a} in the game?"),
+    ("is {a} the boss of {b}?", "does {b} work under {a}?"),
+    ("what did {a} buy from {b}?", "which thing did {b} sell to {a}?"),
+    ("where did {a} wait for {b}?", "in what place was {b} expected by {a}?"),
+    ("is {a} taller than {b}?", "is {b} shorter than {a}?"),
+    ("who told {a} the secret of {b}?", "from whom did {a} learn what {b} hid?"),
+)  # fmt: skip
+
+
 def town_questions(rng: Random, w: World) -> Pair:
     """Questions about two towns or two people in given roles."""
     x, y = pick_two(rng, w.towns) if rng.random() < 0.5 else w.names(rng)
-    if x in w.towns:
-        ask = rng.choice(
-            (
-                ("how far is it from {a} to the west of {b}?",
-                 "what is the distance between {a} and the west of {b}?"),
-                ("is {a} older than {b}?", "was {a} founded earlier than {b}?"),
-                ("how do I get from {a} to {b}?", "which way leads to {b} when I am in {a}?"),
-                ("why did people move from {a} to {b}?",
-                 "what made people leave {a} and settle in {b}?"),
-                ("does it rain more in {a} than in {b}?", "is {b} drier than {a}?"),
-                ("how many people from {a} work in {b}?",
-                 "what number of workers in {b} come from {a}?"),
-                ("when does the train from {a} to {b} leave?",
-                 "at what time can I catch the {b} train in {a}?"),
-            )
-        )  # fmt: skip
-    else:
-        ask = rng.choice(
-            (
-                ("why did {a} write to {b}?", "what was the reason for the letter {a} sent {b}?"),
-                ("when did {a} first meet the mother of {b}?",
-                 "at what time did the mother of {b} first meet {a}?"),
-                ("how much does {a} owe {b}?", "what sum must {a} pay back to {b}?"),
-                ("did {a} win the game against {b}?", "was {b} beaten by {a} in the game?"),
-                ("is {a} the boss of {b}?", "does {b} work under {a}?"),
-                ("what did {a} buy from {b}?", "which thing did {b} sell to {a}?"),
-                ("where did {a} wait for {b}?", "in what place was {b} expected by {a}?"),
-                ("is {a} taller than {b}?", "is {b} shorter than {a}?"),
-                ("who told {a} the secret of {b}?", "from whom did {a} learn what {b} hid?"),
-            )
-        )  # fmt: skip
+    ask = rng.choice(_TOWN if x in w.towns else _PERSON)
     tail = rng.choice(("", "", f" I have been thinking about it since {rng.choice(DAYS)}."))
 
     def say(a: str, b: str) -> Meaning:

@@ -18,6 +18,7 @@ from spot.tasks.mini import (
 from spot.tasks.mini.item import Item
 from spot.tasks.mini.world import World
 
+# Raise it whenever a word list or a pattern changes: it is part of every fingerprint.
 VERSION = "1"
 SPLITS = ("train", "validation", "test")
 SOURCE, TARGET = "source", "target"

@@ -20,10 +20,10 @@ mini_paws       paraphrase     source   3000   49  other/same
 mini_boolq      boolean        target    250   49  no/yes
 mini_rooms      boolean        source   4000   52  false/true
 mini_history    boolean        source   3000   53  incorrect/correct
-mini_trec       topic          target    120   88  law/animals/weather/computers/school/history
+mini_trec       topic          target    120   92  law/animals/weather/computers/school/history
 mini_news       topic          source   2000   91  world/sport/business/science
 mini_forum      topic          source   2000   88  cooking/travel/health/music
-mini_cola       acceptability  target    250   51  unacceptable/acceptable
+mini_cola       acceptability  target    250   55  unacceptable/acceptable
 mini_grammar    acceptability  source   4000   52  broken/clean
 mini_essay      acceptability  source   3000   46  error/ok
 mini_wic        sense          target    250   51  distinct/identical
@@ -125,7 +125,7 @@ def _check_split(spec: Spec, split: str) -> None:
 
 
 def _fingerprint(spec: Spec) -> str:
-    content = json.dumps([VERSION, spec.name, spec.keys, spec.labels, spec.sizes])
+    content = json.dumps([VERSION, spec.name, spec.kind, spec.keys, spec.labels, spec.sizes])
     return hashlib.sha256(content.encode()).hexdigest()
 
 

@@ -6,53 +6,55 @@ from spot.tasks.mini.lexicon.people import listed
 
 KINDS: dict[str, tuple[str, ...]] = {
     "tool": listed(
-    """hammer saw drill spanner chisel shovel rake axe wrench screwdriver pickaxe trowel ladder
+        """hammer saw drill spanner chisel shovel rake axe wrench screwdriver pickaxe trowel ladder
         crowbar sickle mallet"""
-),
+    ),
     "instrument": listed(
-    """guitar violin trumpet flute drum cello harp clarinet banjo trombone accordion ukulele
+        """guitar violin trumpet flute drum cello harp clarinet banjo trombone accordion ukulele
         piano saxophone tuba oboe"""
-),
+    ),
     "piece of furniture": listed(
-    """table chair sofa desk wardrobe stool bench bookcase cupboard armchair cabinet dresser
+        """table chair sofa desk wardrobe stool bench bookcase cupboard armchair cabinet dresser
         sideboard crib nightstand footstool"""
-),
+    ),
     "piece of clothing": listed(
-    """coat scarf shirt jacket dress sweater skirt hat glove vest blouse cardigan raincoat sock
+        """coat scarf shirt jacket dress sweater skirt hat glove vest blouse cardigan raincoat sock
         tie apron"""
-),
+    ),
     "piece of fruit": listed(
-    """apple pear banana lemon peach plum melon orange mango cherry fig apricot grapefruit kiwi
+        """apple pear banana lemon peach plum melon orange mango cherry fig apricot grapefruit kiwi
         pineapple lime"""
-),
+    ),
     "vegetable": listed(
-    """carrot potato onion cabbage pumpkin turnip leek radish cucumber beetroot cauliflower
+        """carrot potato onion cabbage pumpkin turnip leek radish cucumber beetroot cauliflower
         aubergine parsnip artichoke spinach celery"""
-),
+    ),
     "land vehicle": listed(
-    """bicycle car truck van bus tractor scooter motorbike taxi tram wagon lorry carriage sledge
+        """bicycle car truck van bus tractor scooter motorbike taxi tram wagon lorry carriage sledge
         minibus ambulance"""
-),
+    ),
     "boat": listed("canoe yacht ferry kayak dinghy raft barge steamer gondola trawler"),
     "bird": listed(
-    """parrot owl sparrow eagle duck goose swan pigeon robin crow hawk canary stork heron
+        """parrot owl sparrow eagle duck goose swan pigeon robin crow hawk canary stork heron
         peacock magpie"""
-),
+    ),
     "fish": listed("salmon trout cod herring tuna carp pike eel perch mackerel"),
     "insect": listed("beetle wasp ant moth cricket butterfly mosquito ladybird bee fly"),
     "flower": listed(
-        "rose tulip daisy lily orchid violet sunflower poppy carnation lavender iris peony"),
+        "rose tulip daisy lily orchid violet sunflower poppy carnation lavender iris peony"
+    ),
     "container": listed(
-        "box basket bucket jar bottle barrel crate suitcase trunk bag tin chest jug vase"),
+        "box basket bucket jar bottle barrel crate suitcase trunk bag tin chest jug vase"
+    ),
     "toy": listed("doll kite puzzle ball teddy yoyo marble puppet rattle spinner balloon hoop"),
     "household appliance": listed(
-    """blender toaster kettle mixer dishwasher fridge iron microwave freezer oven heater fan
+        """blender toaster kettle mixer dishwasher fridge iron microwave freezer oven heater fan
         grill tumble-dryer"""
-),
+    ),
     "mammal": listed(
-    """dog cat horse cow goat sheep pig rabbit donkey fox hamster pony deer camel squirrel
+        """dog cat horse cow goat sheep pig rabbit donkey fox hamster pony deer camel squirrel
         hedgehog"""
-),
+    ),
 }
 # Kinds that are not made by people.
 GROWN = (

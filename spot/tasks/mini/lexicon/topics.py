@@ -45,8 +45,7 @@ TOPICS: dict[str, tuple[str, str, str]] = {
     ),
     "travel": (
         "the tourist;the hiker;our guide;the backpacker;the passenger;the young couple",
-        "booked {o};missed {o};photographed {o};looked for {o};paid extra for {o};"
-        "recommended {o}",
+        "booked {o};missed {o};photographed {o};looked for {o};paid extra for {o};recommended {o}",
         "the night train;the mountain hostel;the boat tour;the connecting flight;the old town "
         "walk;the visa;the island ferry",
     ),
@@ -73,7 +72,8 @@ TOPICS: dict[str, tuple[str, str, str]] = {
     "animals": (
         "the zookeeper;the vet;the puppy;the wolf;the farmer's dog;the elephant;the kitten",
         "fed {o};chased {o};hid from {o};sniffed at {o};guarded {o};scratched {o}",
-        "the litter of cubs;the nest;the herd;the bird cage;the rabbit hole;the long tail;the old cat",
+        "the litter of cubs;the nest;the herd;the bird cage;the rabbit hole;the long tail;"
+        "the old cat",
     ),
     "weather": (
         "the storm;the forecast;the heavy rain;the cold front;the hurricane;thick fog",

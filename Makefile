@@ -1,0 +1,56 @@
+# make demo | test | check | format: each first makes .venv, once, with the releases of constraints.txt.
+# Another interpreter: make test PYTHON=python3.12
+
+PYTHON ?= python3
+PYTHONS ?= python3.11 python3.12 python3.13
+
+version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+venv := .venv
+run := $(venv)/bin/python -m
+# The name holds the version, so that another PYTHON makes the environment anew.
+ready := $(venv)/ready-$(version)
+
+.PHONY: help setup demo test check format constraints clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo         build a bank, search, transfer and draw the heatmap, offline on the embedded model"
+	@echo "make test         run the tests"
+	@echo "make check        ruff and mypy, nothing changed"
+	@echo "make format       ruff, files changed"
+	@echo "make constraints  write constraints.txt anew with PYTHONS=\"$(PYTHONS)\""
+	@echo "make clean        remove .venv and caches"
+
+setup: $(ready)
+
+$(ready): setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "error: expected CPython 3.11 or newer, found $(PYTHON) $(or $(version),(which does not run))" >&2; \
+	  echo "hint: name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(venv)
+	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev]'
+	@touch $@
+
+demo: $(ready)
+	$(venv)/bin/spot build-bank
+	$(venv)/bin/spot search --target mini_boolq --k 3
+	$(venv)/bin/spot transfer --target mini_boolq
+	$(venv)/bin/spot heatmap --out heatmap.png
+
+test: $(ready)
+	$(run) pytest
+
+check: $(ready)
+	$(run) ruff format --check
+	$(run) ruff check
+	$(run) mypy
+
+format: $(ready)
+	$(run) ruff format
+	$(run) ruff check --fix
+
+constraints:
+	$(firstword $(PYTHONS)) .ci/constraints.py $(PYTHONS)
+
+clean:
+	rm -rf $(venv) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

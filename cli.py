@@ -1,0 +1,343 @@
+"""The `spot` command: parse, make one library call, print. Imports live inside the commands, so help is quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spot.bank_commands import bank_group
+from spot.options import configured, loader, open_bank, read_config
+
+
+class Group(click.Group):
+    """A group that suggests the nearest command and turns the library's errors into text and exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from bank.errors import UserError
+
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"error: {error.message}", err=True)
+            if error.hint:
+                click.echo(f"hint: {error.hint}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo(
+                "stopped; run the same command again to go on from the last checkpoint", err=True
+            )
+            ctx.exit(130)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from bank.errors import did_you_mean
+
+        if args and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f'no command "{args[0]}".{did_you_mean(args[0], self.list_commands(ctx))}')
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="spot-transfer", prog_name="spot")
+def main() -> None:
+    """SPoT: find the soft prompt that a new task should start from.
+
+    \b
+    spot build-bank                      train source prompts into a bank
+    spot search --target mini_boolq      which of them are nearest to a target
+    spot transfer --target mini_boolq    start there, and compare with scratch
+    spot heatmap --out tasks.png         how the tasks relate
+
+    Without arguments every command uses the embedded model and tasks, offline.
+    """
+
+
+@main.command("build-bank")
+@configured
+def build_bank_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bool) -> None:
+    """Train prompts on all sources and mixtures of a config; resumes by itself.
+
+    \b
+    Example: spot build-bank --set 'bank.sources=["mini_news","mini_qqp"]'
+    """
+    from bank.store import Bank
+    from spot.report.console import print_build, progress
+    from spot.training.build import build_bank
+
+    config = read_config(config_file, assignments, bank_path)
+    bank = Bank.create_or_open(config.bank.path)
+    with progress() as reporter:
+        report = build_bank(config, loader(config)(), bank, reporter)
+    print_build(report, bank, as_json)
+    if report.failed:
+        raise SystemExit(1)
+
+
+@main.command("search")
+@click.option("--target", required=True, help="The task to find a prompt for.")
+@click.option("--k", type=int, help="How many entries to list (default 3).")
+@click.option(
+    "--similarity", help="average, per-token (default), centered, delta, max-inner-product."
+)
+@configured
+def search_command(
+    target: str,
+    k: int | None,
+    similarity: str | None,
+    config_file: Any,
+    assignments: Any,
+    bank_path: Any,
+    as_json: bool,
+) -> None:
+    """Rank the bank's entries by the similarity of their keys to a target's query.
+
+    \b
+    Example: spot search --target mini_boolq --k 3
+    """
+    from spot.report.console import print_search, progress
+    from spot.retrieval import search_target
+
+    extra = () if similarity is None else (f'search.similarity="{similarity}"',)
+    config = read_config(config_file, (*assignments, *extra), bank_path)
+    bank = open_bank(config)
+    with progress() as reporter:
+        answer = search_target(target, config, bank, loader(config), reporter, k=k)
+    print_search(answer, as_json)
+
+
+@main.command("transfer")
+@click.option("--target", required=True, help="The task to train a prompt for.")
+@click.option("--strategy", help="best (default), average, mixture or oracle.")
+@click.option("--k", type=int, help="How many entries the strategy uses (default 1).")
+@configured
+def transfer_command(
+    target: str,
+    strategy: str | None,
+    k: int | None,
+    config_file: Any,
+    assignments: Any,
+    bank_path: Any,
+    as_json: bool,
+) -> None:
+    """Train a target's prompt from the retrieved value and from scratch, and compare on the test split.
+
+    \b
+    Example: spot transfer --target mini_boolq --strategy best --k 3
+    """
+    from spot.report.console import print_transfer, progress
+    from spot.transfer import transfer
+
+    extra = [f'transfer.strategy="{strategy}"'] if strategy else []
+    extra += [f"transfer.k={k}"] if k is not None else []
+    config = read_config(config_file, (*assignments, *extra), bank_path)
+    bank = open_bank(config)
+    with progress() as reporter:
+        report = transfer(target, config, bank, loader(config), reporter)
+    print_transfer(report, as_json)
+
+
+@main.command("heatmap")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help=".png .svg .pdf .html .csv or .json",
+)
+@click.option("--similarity", default="average", show_default=True, help="As for search.")
+@click.option("--values", is_flag=True, help="Compare the values instead of the keys.")
+@configured
+def heatmap_command(
+    out: Path,
+    similarity: str,
+    values: bool,
+    config_file: Any,
+    assignments: Any,
+    bank_path: Any,
+    as_json: bool,
+) -> None:
+    """Draw the similarity of all tasks in a bank, clustered; seeds are averaged over pairs.
+
+    \b
+    Example: spot heatmap --out tasks.png
+    """
+    from spot.report.bank_heatmap import bank_heatmap
+    from spot.report.console import print_json, say
+
+    config = read_config(config_file, assignments, bank_path)
+    path = bank_heatmap(open_bank(config), out, similarity, values=values)
+    print_json({"path": str(path), "similarity": similarity}) if as_json else say(
+        f"heatmap written to {path}"
+    )
+
+
+@main.command("study")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="A target task; repeat it. Default: the mini suite's targets.",
+)
+@configured
+def study_command(
+    targets: tuple[str, ...], config_file: Any, assignments: Any, bank_path: Any, as_json: bool
+) -> None:
+    """Oracle, best of top-k and scratch for several targets: is retrieval any good here?
+
+    \b
+    Example: spot study --target mini_boolq --target mini_rte
+    """
+    from spot.report.console import print_study, progress
+    from spot.study.run import study
+    from spot.tasks.mini.suite import target_names
+
+    config = read_config(config_file, assignments, bank_path)
+    bank = open_bank(config)
+    with progress() as reporter:
+        result = study(targets or target_names(), config, bank, loader(config)(), reporter)
+    print_study(result, as_json)
+
+
+@main.command("train")
+@click.option("--task", required=True, help="A task, or tasks joined by +.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The prompt: .npy or .safetensors"
+)
+@configured
+def train_command(
+    task: str,
+    seed: int,
+    out: Path,
+    config_file: Any,
+    assignments: Any,
+    bank_path: Any,
+    as_json: bool,
+) -> None:
+    """Train one prompt on one task or mixture and write it to a file.
+
+    \b
+    Example: spot train --task mini_news --out news.safetensors
+    """
+    from spot.report.console import print_training, progress
+    from spot.single import train_one
+
+    config = read_config(config_file, assignments, bank_path)
+    with progress() as reporter:
+        result = train_one(task, seed, out, config, loader(config)(), reporter)
+    print_training(result, out, as_json)
+
+
+@main.command("eval")
+@click.option("--task", required=True, help="The task to score on.")
+@click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")
+@click.option("--split", default="test", show_default=True)
+@configured
+def eval_command(
+    task: str,
+    prompt: str | None,
+    split: str,
+    config_file: Any,
+    assignments: Any,
+    bank_path: Any,
+    as_json: bool,
+) -> None:
+    """Score a prompt on a task, also on one that it was not trained for.
+
+    \b
+    Example: spot eval --task mini_boolq --prompt mini_rooms
+    """
+    from spot.report.console import print_evaluation
+    from spot.single import evaluate_one
+
+    config = read_config(config_file, assignments, bank_path)
+    result = evaluate_one(task, split, prompt, config, loader(config)())
+    print_evaluation(task, split, result, as_json)
+
+
+@main.command("predict")
+@click.option(
+    "--task", required=True, help="The task whose label words are ranked, or that is generated."
+)
+@click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    help="An input as the model reads it; default: lines of stdin.",
+)
+@configured
+def predict_command(
+    task: str,
+    prompt: str | None,
+    texts: tuple[str, ...],
+    config_file: Any,
+    assignments: Any,
+    bank_path: Any,
+    as_json: bool,
+) -> None:
+    """Use a prompt: the label (with probabilities) or text for each input.
+
+    \b
+    Example: spot predict --task mini_boolq --prompt mini_rooms --text "passage: … question: …"
+    """
+    from spot.report.console import print_predictions
+    from spot.single import predict_texts
+
+    config = read_config(config_file, assignments, bank_path)
+    lines = list(texts) or [line.rstrip("\n") for line in sys.stdin if line.strip()]
+    print_predictions(predict_texts(task, lines, prompt, config, loader(config)()), as_json)
+
+
+@main.command("tasks")
+@configured
+def tasks_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bool) -> None:
+    """List all tasks: family, rows, metric, and whether the data is there.
+
+    \b
+    Example: spot tasks --set data.dir=data/tasks
+    """
+    from spot.report.console import print_tasks
+    from spot.tasks.catalog import task, task_names
+    from spot.training.data import data_settings
+
+    settings = data_settings(read_config(config_file, assignments, bank_path))
+    print_tasks([task(name, settings) for name in task_names(settings)], as_json)
+
+
+@main.command("models")
+@click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+def models_command(as_json: bool) -> None:
+    """List the embedded models and the T5 sizes that checkpoints may have.
+
+    \b
+    Example: spot models
+    """
+    from spot.report.console import print_models
+
+    print_models(as_json)
+
+
+@main.command("doctor")
+@configured
+def doctor_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bool) -> None:
+    """Check this machine: versions, device, product forms with their speed, model, bank.
+
+    \b
+    Example: spot doctor
+    """
+    from spot.doctor import examine
+    from spot.report.console import print_doctor
+
+    findings = examine(read_config(config_file, assignments, bank_path))
+    print_doctor(findings, as_json)
+    if any(not finding.fine for finding in findings):
+        raise SystemExit(1)
+
+
+main.add_command(bank_group)
+
+
+if __name__ == "__main__":
+    main()

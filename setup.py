@@ -1,0 +1,65 @@
+"""The package spot-transfer: it installs `bank`, `spot` and the command `spot`."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+# Read, not imported: building a wheel must not need the packages that `spot` imports.
+VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "spot/__init__.py").read_text(), re.M)
+README = ROOT / "README.md"
+if VERSION is None:
+    raise SystemExit('spot/__init__.py: expected a line __version__ = "…", found none')
+
+setup(
+    name="spot-transfer",
+    version=VERSION[1],
+    description="Soft prompt transfer: train prompts, keep them in a bank, find where to start",
+    long_description=README.read_text(encoding="utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
+    py_modules=["cli"],
+    package_data={"spot.models": ["nano/*"]},
+    entry_points={"console_scripts": ["spot=cli:main"]},
+    # Lower bounds are what the tests ran with; constraints.txt holds the exact releases.
+    install_requires=[
+        "click>=8.1",
+        "faiss-cpu>=1.9",
+        "filelock>=3.12",
+        "flax>=0.12.5",
+        "jax>=0.10",
+        "matplotlib>=3.9",
+        "numpy>=2.0",
+        "optax>=0.2.6",
+        "orbax-checkpoint>=0.12",  # its v1 interface
+        "pydantic>=2.7,<3",
+        "rich>=13",
+        "safetensors>=0.5",
+        "scikit-learn>=1.5",
+        "scipy>=1.14",
+        "sentencepiece>=0.2",
+        "seqio>=0.0.20",
+        "tensorstore>=0.1.74",
+    ],
+    extras_require={
+        "tensorboard": ["tensorboard>=2.18"],
+        "tpu": ["jax[tpu]>=0.10"],
+        "tfds": ["tensorflow-datasets>=4.9.7"],
+        "test": ["hypothesis>=6.100", "pytest>=8.2"],
+        "dev": ["mypy>=1.13", "ruff>=0.9"],
+    },
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

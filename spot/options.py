@@ -1,0 +1,58 @@
+"""Options that commands share, and what they resolve to; imports nothing heavy until it is used."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from bank.store import Bank
+    from spot.config import Config
+
+
+def configured(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that reads a config: --config, --set, --bank, --json."""
+    options = [
+        click.option("--config", "config_file", type=click.Path(path_type=Path), help="A TOML file; see configs/."),
+        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. train.steps=100."),
+        click.option("--bank", "bank_path", type=click.Path(path_type=Path), help="The bank's folder (default: spot-bank)."),
+        click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def read_config(
+    config_file: Path | None, assignments: tuple[str, ...], bank_path: Path | None
+) -> Config:
+    """The resolved config of a command's options."""
+    from spot.config import load_config
+
+    extra = () if bank_path is None else (f'bank.path="{bank_path}"',)
+    return load_config(config_file, (*assignments, *extra))
+
+
+def open_bank(config: Config) -> Bank:
+    """The config's bank, which must exist."""
+    from bank.store import Bank
+
+    return Bank.open(config.bank.path)
+
+
+def loader(config: Config) -> Callable[[], Any]:
+    """A function that loads the backbone when it is first needed, and only once."""
+
+    @functools.cache
+    def load() -> Any:
+        from spot.models.backbone import load as load_backbone
+        from spot.training.runtime import prepare
+
+        prepare()
+        return load_backbone(config.model)
+
+    return load

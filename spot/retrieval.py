@@ -1,0 +1,124 @@
+"""Search for a target: its query prompt (found or trained), the nearest keys, and what is known of them.
+
+Nothing here imports JAX unless a query has to be trained or hits are to be reranked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bank.entry import Entry, Prompts
+from bank.outcomes import Outcome
+from bank.search import Hit, SearchResult, rerank, search
+from bank.store import Bank
+from spot.config import Config
+from spot.models.backbone import identity
+from spot.training.query import cached_query, query_entry, train_query
+
+if TYPE_CHECKING:
+    from spot.models.backbone import Backbone
+    from spot.training.slots import Reporter
+
+LoadBackbone = Callable[[], "Backbone"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """The hits for a target, nearest first, with the query they were found by and past outcomes.
+
+    `outcomes` are transfers recorded earlier from one of the hits to this target.
+    """
+
+    target: str
+    query: Entry
+    prompts: Prompts
+    result: SearchResult
+    outcomes: tuple[Outcome, ...]
+
+
+def search_target(
+    target: str,
+    config: Config,
+    bank: Bank,
+    load_backbone: LoadBackbone,
+    reporter: Reporter | None = None,
+    *,
+    k: int | None = None,
+) -> Answer:
+    """The k entries most similar to the target's query; trains and keeps the query when it is new.
+
+    The target's own entries, and mixtures that hold it, are left out. Raises SpotError for an
+    unknown target and BankError for an empty bank, a bad k or similarity, or another backbone.
+    """
+    settings = config.search
+    count = settings.k if k is None else k
+    entry = query_entry(target, config, identity(config.model))
+    prompts = cached_query(bank, entry)
+    if prompts is None:
+        _refuse_early(bank, entry, config, count)
+        prompts = train_query(bank, entry, config, load_backbone(), reporter)
+    result = search(
+        bank,
+        prompts,
+        similarity=settings.similarity,
+        k=count,
+        exclude_tasks=(target,),
+        query_entry=entry,
+    )
+    if settings.rerank_examples:
+        losses = zero_shot_losses(target, result.hits, config, bank, load_backbone())
+        result = SearchResult(
+            rerank(result.hits, losses), result.warnings, result.similarity, result.n
+        )
+    ids = {hit.id for hit in result.hits} | {hit.task for hit in result.hits}
+    known = tuple(one for one in bank.outcomes() if one.target == target and one.source in ids)
+    return Answer(target, entry, prompts, result, known)
+
+
+def _refuse_early(bank: Bank, entry: Entry, config: Config, k: int) -> None:
+    """Searches with an arbitrary query of the right shape, so that errors come before any training."""
+    manifest = bank.manifest
+    width = manifest.width if manifest else 1
+    stand_in = (
+        np.random.default_rng(0).normal(size=(config.prompt.length, width)).astype(np.float32)
+    )
+    search(
+        bank,
+        Prompts(np.zeros_like(stand_in), stand_in, None),
+        similarity=config.search.similarity,
+        k=k,
+        exclude_tasks=(entry.task,),
+        query_entry=entry,
+    )
+
+
+def zero_shot_losses(
+    target: str, hits: tuple[Hit, ...], config: Config, bank: Bank, backbone: Backbone
+) -> dict[str, float]:
+    """Mean loss (nats a target token) of each hit's value on a few target training rows, in one mixed batch."""
+    from spot.training.batches import batch_of, sample
+    from spot.training.data import find_task, task_data
+    from spot.training.step import batch_losses
+
+    data = task_data(find_task(target, config), config, backbone.vocabulary)
+    rows = sample(data.train, config.search.rerank_examples, config.search.seed)
+    count = len(rows)
+    values = [value_of(bank, hit.id) for hit in hits]
+    inputs = [rows.inputs[row] for row in range(count)] * len(hits)
+    targets = [rows.targets[row] for row in range(count)] * len(hits)
+    prompts = np.repeat(np.stack(values), count, axis=0)
+    losses = batch_losses(
+        backbone.graphdef, backbone.parameters, prompts, batch_of(inputs, targets)
+    )
+    means = np.asarray(losses).reshape(len(hits), count).mean(axis=1)
+    return {hit.id: float(mean) for hit, mean in zip(hits, means, strict=True)}
+
+
+def value_of(bank: Bank, id: str) -> np.ndarray:
+    """The value prompt [P, H] of an entry, or its key when it holds no value."""
+    prompts = bank.prompts(bank.get(id))
+    return prompts.key if prompts.value is None else prompts.value

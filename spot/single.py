@@ -1,0 +1,174 @@
+"""One prompt at a time: train it, score it on a task, use it, or put a file of one into a bank."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bank.entry import Entry, Prompts, id_of
+from bank.interchange import export_prompt, read_prompt_file
+from bank.store import Bank
+from spot.config import Config, dump
+from spot.errors import SpotError
+from spot.models.backbone import Backbone, identity
+from spot.models.prompt import init_prompt
+from spot.tasks.definition import digest
+from spot.tasks.examples import Ragged, TokenizedSplit
+from spot.tasks.vocabulary import label_tokens
+from spot.training.build import embedding_table
+from spot.training.data import find_task, load_source, tokens
+from spot.training.evaluate import Evaluation, evaluate, generate, label_scores
+from spot.training.loop import discard_checkpoints, train_prompts
+from spot.training.slots import Reporter, Slot, Trained
+
+
+def train_one(
+    name: str,
+    seed: int,
+    out: Path,
+    config: Config,
+    backbone: Backbone,
+    reporter: Reporter | None = None,
+) -> Trained:
+    """Trains a prompt on a task or mixture and writes its best value to `out`.
+
+    Raises SpotError for an unknown task, a suffix that prompts are not written in (before any
+    training), or a loss that was not finite.
+    """
+    if out.suffix not in (".npy", ".safetensors"):
+        raise SpotError(
+            f'{out}: prompts are written as .npy or .safetensors, not "{out.suffix}"',
+            "change the suffix",
+        )
+    source = load_source(name, config, backbone.vocabulary)
+    bank = Bank.open(config.bank.path) if config.prompt.init.startswith("entry:") else None
+    labels = source.members[0].labels
+    init = init_prompt(
+        config.prompt, embedding_table(backbone), backbone.vocabulary, labels, seed, bank
+    )
+    slot = Slot(name, source, seed, init, config.train.learning_rate)
+    folder = config.runs / "train" / f"{name}-s{seed}-{digest(dump(config))[:12]}"
+    trained = train_prompts(backbone, [slot], config.train, folder, title=name, reporter=reporter)[
+        0
+    ]
+    if trained.best is None:
+        raise SpotError(
+            f"{name}: the loss was not finite at step {trained.failed_step}, before any check",
+            "lower train.learning_rate",
+        )
+    (folder / "config.json").write_text(dump(config))
+    export_prompt(out, trained.value)
+    discard_checkpoints(folder)
+    return trained
+
+
+def find_prompt(name: str | None, config: Config, backbone: Backbone) -> np.ndarray | None:
+    """The prompt [P, H] of a file, or of an entry of the config's bank; None for the bare model.
+
+    Raises SpotError or BankError for an unknown name or a prompt of another backbone or width.
+    """
+    if name is None:
+        return None
+    if Path(name).exists():
+        found = read_prompt_file(Path(name))
+    else:
+        bank = Bank.open(config.bank.path)
+        entry = bank.get(name)
+        if entry.backbone.fingerprint != backbone.identity.fingerprint:
+            raise SpotError(
+                f"{entry.id} was trained on {entry.backbone.name}, not on {backbone.identity.name} "
+                "with these weights",
+                "choose the model that it was trained on with model.name",
+            )
+        prompts = bank.prompts(entry)
+        found = prompts.key if prompts.value is None else prompts.value
+    if found.shape[1] != backbone.config.d_model:
+        raise SpotError(
+            f"the prompt {name} is {found.shape[1]} wide, the model {backbone.config.d_model}",
+            "choose the model that it was trained on with model.name",
+        )
+    return np.asarray(found, np.float32)
+
+
+def evaluate_one(
+    name: str, split: str, prompt: str | None, config: Config, backbone: Backbone
+) -> Evaluation:
+    """The metrics of a prompt (or of the bare model) on one split of a task."""
+    definition = find_task(name, config)
+    rows = tokens(definition, split, config, backbone.vocabulary)
+    labels = label_tokens(definition, backbone.vocabulary)
+    return evaluate(backbone, find_prompt(prompt, config, backbone), definition, rows, labels)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a prompt answers to a text; `probabilities` by label word, {} for generation."""
+
+    text: str
+    answer: str
+    probabilities: dict[str, float]
+
+
+def predict_texts(
+    name: str, texts: Sequence[str], prompt: str | None, config: Config, backbone: Backbone
+) -> list[Prediction]:
+    """The answer to each text, which is what the task's `inputs` would be.
+
+    Probabilities are a softmax over the label words' log-likelihoods. Raises SpotError for no or
+    an empty text.
+    """
+    if not texts or not all(text.strip() for text in texts):
+        raise SpotError(
+            "expected texts to predict, found none or an empty one", "give --text or lines on stdin"
+        )
+    definition = find_task(name, config)
+    array = find_prompt(prompt, config, backbone)
+    rows = _as_split(texts, config, backbone)
+    if definition.scoring == "generate":
+        answers = generate(backbone, array, rows, config.data.target_length)
+        return [Prediction(text, answer, {}) for text, answer in zip(texts, answers, strict=True)]
+    scores = label_scores(backbone, array, rows, label_tokens(definition, backbone.vocabulary))
+    shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares = shifted / shifted.sum(axis=1, keepdims=True)
+    return [
+        Prediction(
+            text,
+            definition.labels[int(row.argmax())],
+            {word: float(share) for word, share in zip(definition.labels, row, strict=True)},
+        )
+        for text, row in zip(texts, shares, strict=True)
+    ]
+
+
+def _as_split(texts: Sequence[str], config: Config, backbone: Backbone) -> TokenizedSplit:
+    pieces = backbone.vocabulary.processor()
+    limit = config.data.input_length - 1
+    ids = [[*pieces.EncodeAsIds(text)[:limit], pieces.eos_id()] for text in texts]
+    count = len(texts)
+    return TokenizedSplit(
+        Ragged.of(ids),
+        Ragged.of([[1]] * count),
+        np.full(count, -1, np.int32),
+        [None] * count,
+        [""] * count,
+        [""] * count,
+    )
+
+
+def add_prompt_file(bank: Bank, file: Path, task: str, config: Config) -> str:
+    """Adds a prompt file as an entry of the config's model, as key and value both; returns its id."""
+    import hashlib
+
+    array = read_prompt_file(file)
+    content = hashlib.sha256(np.ascontiguousarray(array, np.float32).tobytes()).hexdigest()
+    recipe = {"init": "unknown", "prompt_length": int(array.shape[0]), "sha256": content}
+    entry = Entry(
+        id="", kind="imported", task=task, members=(), family="", seed=0,
+        backbone=identity(config.model), recipe=recipe,
+    )  # fmt: skip
+    entry = replace(entry, id=id_of(entry))
+    bank.add(entry, Prompts(None, array, array))
+    return entry.id

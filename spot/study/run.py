@@ -1,0 +1,105 @@
+"""The study: every target from every source, so that retrieval can be judged against the oracle.
+
+Trains (or finds again) one run a source and seed for each target, and turns them into records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bank.store import Bank
+from spot.config import Config, dump
+from spot.models.backbone import Backbone
+from spot.retrieval import search_target, value_of
+from spot.study.records import TransferRecord
+from spot.study.statistics import Interval, paired_bootstrap
+from spot.study.tables import TransferTable, method_scores, transfer_table
+from spot.training.slots import Reporter
+from spot.transfer import EVERYTHING, Run, Start, run_folder, train_starts
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study: the paper's table, and each method's mean gain over scratch with its interval."""
+
+    table: TransferTable
+    gains: dict[str, Interval]
+    records: tuple[TransferRecord, ...]
+
+
+def study(
+    targets: Sequence[str],
+    config: Config,
+    bank: Bank,
+    backbone: Backbone,
+    reporter: Reporter | None = None,
+    ks: Sequence[int] = (1, 3),
+) -> Study:
+    """Oracle, best of top k and scratch for every target, from all single-task and mixture entries.
+
+    Choices are made on validation, scores are of the test split. Raises SpotError or BankError for
+    unusable input; a run that fails stops the study, since a table with gaps would mislead.
+    """
+    reporter = reporter or Reporter()
+    records: list[TransferRecord] = []
+    planned: dict[str, list[str]] = {}
+    for target in targets:
+        answer = search_target(target, config, bank, lambda: backbone, reporter, k=EVERYTHING)
+        hits = answer.result.hits
+        planned[target] = [hit.id for hit in hits]
+        begin = [Start("none")]
+        begin += [
+            Start("oracle", hit.id, hit.task, hit.score, value_of(bank, hit.id)) for hit in hits
+        ]
+        folder = run_folder(target, config, begin)
+        found = stored_records(folder)
+        if not found:
+            runs = train_starts(target, begin, config, backbone, folder, reporter)
+            found = [record(target, run) for run in runs]
+            store_records(folder, found, config)
+        records += found
+    similarity = config.search.similarity
+    usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
+    table = transfer_table(records, ks=usable, similarity=similarity, planned=planned)
+    return Study(table, gains(records, usable, planned), tuple(records))
+
+
+def gains(
+    records: Sequence[TransferRecord], ks: Sequence[int], planned: dict[str, list[str]]
+) -> dict[str, Interval]:
+    """Each method's mean gain over scratch in points, with a 95 % bootstrap interval over targets and seeds."""
+    _, _, methods = method_scores(records, ks=ks, planned=planned)
+    baseline = methods[0]
+    return {
+        f"{one.method} k={one.k}" if one.k else one.method: paired_bootstrap(
+            one.test - baseline.test
+        )
+        for one in methods[1:]
+    }
+
+
+def record(target: str, run: Run) -> TransferRecord:
+    """A run as the tables read it."""
+    start = run.start
+    return TransferRecord(
+        target, run.seed, start.source, start.task, start.similarity, run.validation, run.test,
+        start.strategy, start.k,
+    )  # fmt: skip
+
+
+def store_records(folder: Path, records: Sequence[TransferRecord], config: Config) -> None:
+    """Writes a target's records.json and the config that made them; its presence means they are whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(dump(config))
+    temporary = folder / "records.part"
+    temporary.write_text(json.dumps([asdict(one) for one in records], indent=1) + "\n")
+    temporary.replace(folder / "records.json")
+
+
+def stored_records(folder: Path) -> list[TransferRecord]:
+    """The records that `store_records` wrote, or [] when the target has not been finished."""
+    path = folder / "records.json"
+    return [TransferRecord(**row) for row in json.loads(path.read_text())] if path.exists() else []

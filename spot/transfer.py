@@ -1,0 +1,295 @@
+"""Transfer: train a target's prompt from retrieved values and from scratch, with the same budget.
+
+Both arms see the same rows in the same order, try the same learning rates, are chosen on
+validation and reported on the test split (SPoT, section 3).
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bank.combine import weighted_average
+from bank.outcomes import Outcome
+from bank.search import Hit
+from bank.store import Bank
+from spot.config import Config, dump
+from spot.errors import SpotError
+from spot.models.backbone import Backbone
+from spot.models.prompt import init_prompt
+from spot.retrieval import Answer, LoadBackbone, search_target, value_of
+from spot.tasks.definition import digest, proportional_rates
+from spot.training.batches import Source
+from spot.training.build import embedding_table
+from spot.training.data import find_task, load_source, members_of, tokens
+from spot.training.evaluate import evaluate
+from spot.training.loop import discard_checkpoints, train_prompts
+from spot.training.slots import Reporter, Slot, Trained
+
+EVERYTHING = 10**6  # more than any bank holds: the oracle asks for all entries
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Where a target's prompt starts: from an entry's value, a combination, or (init None) from scratch."""
+
+    strategy: str
+    source: str | None = None
+    task: str | None = None
+    similarity: float | None = None
+    init: np.ndarray | None = None
+    k: int | None = None
+
+    @property
+    def name(self) -> str:
+        """How people read it: "scratch", or the task, or the strategy."""
+        return "scratch" if self.strategy == "none" else self.task or self.strategy
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A start trained with one seed: the learning rate and step that validation chose, and both scores."""
+
+    start: Start
+    seed: int
+    learning_rate: float
+    step: int
+    validation: float
+    test: float
+    test_metrics: dict[str, float]
+    n_test: int
+    prompt: np.ndarray
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, without the prompt."""
+        start = self.start
+        return {
+            "strategy": start.strategy, "source": start.source, "task": start.task,
+            "similarity": start.similarity, "seed": self.seed, "learning_rate": self.learning_rate,
+            "step": self.step, "validation": self.validation, "test": self.test,
+            "metrics": self.test_metrics, "n_test": self.n_test,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class TransferReport:
+    """One target: a run a seed from scratch and one by transfer, and all runs they were chosen from."""
+
+    target: str
+    metric: str
+    strategy: str
+    baseline: tuple[Run, ...]
+    transfer: tuple[Run, ...]
+    runs: tuple[Run, ...]
+    folder: Path
+
+    @property
+    def gains(self) -> tuple[float, ...]:
+        """Test score by transfer minus from scratch, in points, a seed each."""
+        return tuple(t.test - b.test for t, b in zip(self.transfer, self.baseline, strict=True))
+
+
+def spread(values: Sequence[float]) -> float | None:
+    """The sample standard deviation, None for a single value."""
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+def transfer(
+    target: str,
+    config: Config,
+    bank: Bank,
+    load_backbone: LoadBackbone,
+    reporter: Reporter | None = None,
+) -> TransferReport:
+    """Searches, trains from the chosen start and from scratch, and records the outcome in the bank.
+
+    Raises SpotError or BankError before any training when target, bank or settings are unusable.
+    """
+    reporter = reporter or Reporter()
+    settings = config.transfer
+    k = EVERYTHING if settings.strategy == "oracle" else settings.k
+    answer = search_target(target, config, bank, load_backbone, reporter, k=k)
+    backbone = load_backbone()
+    begin = [Start("none"), *starts(answer, config, bank, backbone, reporter)]
+    folder = run_folder(target, config, begin)
+    runs = train_starts(target, begin, config, backbone, folder, reporter)
+    baseline = tuple(run for run in runs if run.start.strategy == "none")
+    chosen = tuple(
+        max((run for run in runs if run.start.strategy != "none" and run.seed == seed), key=_choice)
+        for seed in settings.seeds
+    )
+    metric = "+".join(find_task(target, config).metrics)
+    report = TransferReport(
+        target, metric, settings.strategy, baseline, chosen, tuple(runs), folder
+    )
+    bank.add_outcomes(outcomes(report))
+    _write(report, config)
+    return report
+
+
+def _choice(run: Run) -> tuple[float, str]:
+    """Validation decides; equal scores by source, so that the choice never depends on order."""
+    return run.validation, run.start.source or ""
+
+
+def starts(
+    answer: Answer, config: Config, bank: Bank, backbone: Backbone, reporter: Reporter
+) -> list[Start]:
+    """The prompts that the strategy starts from: one a hit, or one made of the hits."""
+    hits = answer.result.hits
+    strategy = config.transfer.strategy
+    if strategy in ("best", "oracle"):
+        return [
+            Start(strategy, hit.id, hit.task, hit.score, value_of(bank, hit.id)) for hit in hits
+        ]
+    if strategy == "average":
+        values = np.stack([value_of(bank, hit.id) for hit in hits])
+        mean = weighted_average(values, np.asarray([hit.score for hit in hits]))
+        return [Start("average", None, _names(hits), None, mean, len(hits))]
+    mixed = train_mixture(answer.target, hits, config, backbone, reporter)
+    return [Start("mixture", None, _names(hits), None, mixed, len(hits))]
+
+
+def _names(hits: Sequence[Hit]) -> str:
+    return "+".join(dict.fromkeys(hit.task for hit in hits))
+
+
+def train_mixture(
+    target: str, hits: Sequence[Hit], config: Config, backbone: Backbone, reporter: Reporter
+) -> np.ndarray:
+    """The last prompt [P, H] of training on the hits' tasks and the target together (SPoT, section 4)."""
+    names = [target]
+    for hit in hits:
+        names += members_of(hit.task, config)[0]
+    members = [
+        load_source(name, config, backbone.vocabulary).members[0] for name in dict.fromkeys(names)
+    ]
+    sizes = {member.definition.name: len(member.train) for member in members}
+    source = Source("+".join(sizes), tuple(members), proportional_rates(sizes))
+    seed = config.search.seed
+    init = init_prompt(
+        config.prompt, embedding_table(backbone), backbone.vocabulary, members[0].labels, seed
+    )
+    slot = Slot(f"mixture for {target}", source, seed, init, config.train.learning_rate)
+    folder = config.runs / "mixtures" / digest(source.name, dump(config))[:16]
+    return train_prompts(
+        backbone, [slot], config.train, folder, title=slot.name, validate=False, reporter=reporter
+    )[0].last
+
+
+def run_folder(target: str, config: Config, begin: Sequence[Start]) -> Path:
+    """Where the runs of these starts live: the same starts and settings find their own work again."""
+    content = [
+        [one.strategy, one.source, None if one.init is None else one.init.tobytes().hex()]
+        for one in begin
+    ]
+    return config.runs / "transfer" / f"{target}-{digest(content, dump(config))[:12]}"
+
+
+def train_starts(
+    target: str,
+    begin: Sequence[Start],
+    config: Config,
+    backbone: Backbone,
+    folder: Path,
+    reporter: Reporter,
+) -> list[Run]:
+    """One Run a start and seed, in that order; the learning rate is chosen on validation.
+
+    Raises SpotError when every learning rate of a start failed with a loss that is not finite.
+    """
+    source = load_source(target, config, backbone.vocabulary)
+    embedding = embedding_table(backbone)
+    labels = source.members[0].labels
+    rates = config.transfer.learning_rates or (config.train.learning_rate,)
+    planned: list[tuple[Start, int]] = []
+    slots: list[Slot] = []
+    for start in begin:
+        for seed in config.transfer.seeds:
+            scratch = start.init is None
+            init = (
+                init_prompt(config.prompt, embedding, backbone.vocabulary, labels, seed)
+                if scratch
+                else start.init
+            )
+            for rate in rates:
+                name = f"{target} from {start.source or start.name} lr {rate:g}"
+                slots.append(Slot(name, source, seed, init, rate))
+                planned.append((start, seed))
+    settings = config.train.model_copy(
+        update={
+            "steps": config.transfer.steps,
+            "key_step": min(config.train.key_step, config.transfer.steps),
+        }
+    )
+    trained: list[Trained] = []
+    size = settings.slots
+    for number, first in enumerate(range(0, len(slots), size)):
+        title = f"transfer to {target}, {number + 1} of {-(-len(slots) // size)}"
+        trained += train_prompts(
+            backbone, slots[first : first + size], settings, folder / f"group-{number:03d}",
+            title=title, reporter=reporter,
+        )  # fmt: skip
+    runs = []
+    for at in range(0, len(trained), len(rates)):
+        runs.append(_finish(*planned[at], trained[at : at + len(rates)], config, backbone))
+    for group in folder.glob("group-*"):
+        discard_checkpoints(group)
+    return runs
+
+
+def _finish(
+    start: Start, seed: int, trained: Sequence[Trained], config: Config, backbone: Backbone
+) -> Run:
+    """The run of the learning rate that validation prefers, scored on the test split."""
+    usable = [one for one in trained if one.best is not None]
+    if not usable:
+        raise SpotError(
+            f"{trained[0].slot.name}: no learning rate gave a finite loss until the first check",
+            "lower train.learning_rate or transfer.learning_rates",
+        )
+    best = max(usable, key=lambda one: one.best.score)
+    member = best.slot.source.members[0]
+    test = tokens(member.definition, "test", config, backbone.vocabulary)
+    found = evaluate(backbone, best.value, member.definition, test, member.labels)
+    return Run(
+        start, seed, best.slot.learning_rate, best.value_step, best.best.score,
+        found.value, found.metrics, found.n, best.value,
+    )  # fmt: skip
+
+
+def outcomes(report: TransferReport) -> list[Outcome]:
+    """What the bank remembers: each transfer run beside the same seed's score from scratch."""
+    scratch = {run.seed: run.test for run in report.baseline}
+    return [
+        Outcome(
+            source=run.start.source or run.start.name, target=report.target, strategy=run.start.strategy,
+            seed=run.seed, metric=report.metric, score=run.test, baseline=scratch[run.seed], split="test",
+            n=run.n_test,
+        )
+        for run in report.runs
+        if run.start.strategy != "none"
+    ]  # fmt: skip
+
+
+def _write(report: TransferReport, config: Config) -> None:
+    """report.json, config.json and the chosen prompts, beside the run's metrics."""
+    from bank.interchange import export_prompt
+
+    (report.folder / "config.json").write_text(dump(config))
+    content = {
+        "target": report.target, "metric": report.metric, "strategy": report.strategy,
+        "runs": [run.to_json() for run in report.runs], "gains": report.gains,
+    }  # fmt: skip
+    (report.folder / "report.json").write_text(json.dumps(content, indent=1) + "\n")
+    for run in report.transfer:
+        export_prompt(report.folder / f"prompt-s{run.seed}.safetensors", run.prompt)
+
+
+__all__ = ["Run", "Start", "TransferReport", "spread", "starts", "train_starts", "transfer"]

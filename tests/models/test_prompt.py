@@ -1,0 +1,171 @@
+"""Where a prompt starts: every init, its rows, its seeds, and what it refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bank.entry import Backbone, Entry, Prompts, entry_id
+from bank.interchange import export_prompt
+from bank.store import Bank
+from spot.config import PromptSettings
+from spot.errors import SpotError
+from spot.models import prompt as module
+from spot.models.prompt import init_prompt
+from tests.toys import write_vocabulary
+
+V, H = 160, 4
+# Row i of the embedding is all i, so a prompt says which tokens it was made of.
+EMBEDDING = np.repeat(np.arange(V, dtype=np.float32)[:, None], H, axis=1)
+LABELS = [[10, 20, 1], [33, 1]]
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory):
+    return write_vocabulary(tmp_path_factory.mktemp("vocabulary") / "spiece.model")
+
+
+@pytest.fixture
+def start(vocabulary):
+    """A function that makes a prompt of 6 tokens from an init."""
+
+    def make(init, seed=0, *, length=6, labels=LABELS, bank=None, text=""):
+        settings = PromptSettings(init=init, length=length, text=text)
+        return init_prompt(settings, EMBEDDING, vocabulary, labels, seed, bank)
+
+    return make
+
+
+def tokens(prompt):
+    """The token of each row; fails when a row is not one token's embedding."""
+    assert (prompt == prompt[:, :1]).all()
+    return prompt[:, 0].tolist()
+
+
+def ordinary(vocabulary):
+    pieces = vocabulary.processor()
+    special = {0, 1, 2}
+    return [i for i in range(pieces.GetPieceSize()) if i not in special]
+
+
+@pytest.mark.parametrize("init", ["vocab", "labels", "random"])
+def test_is_float32_and_a_function_of_the_seed(start, init):
+    prompt = start(init, seed=3)
+    assert prompt.shape == (6, H) and prompt.dtype == np.float32
+    np.testing.assert_array_equal(prompt, start(init, seed=3))
+    assert not np.array_equal(prompt, start(init, seed=4))
+
+
+def test_vocab_draws_different_ordinary_tokens(start, vocabulary):
+    drawn = tokens(start("vocab", length=20))
+    assert len(set(drawn)) == 20
+    assert set(drawn) <= set(ordinary(vocabulary))
+
+
+def test_vocab_repeats_tokens_only_when_there_are_too_few(start, vocabulary):
+    every = ordinary(vocabulary)
+    assert sorted(tokens(start("vocab", length=len(every)))) == every
+    assert len(tokens(start("vocab", length=len(every) + 1))) == len(every) + 1
+
+
+def test_vocab_keeps_to_the_most_frequent_tokens(start, vocabulary, monkeypatch):
+    monkeypatch.setattr(module, "FREQUENT", 9)
+    assert sorted(tokens(start("vocab", length=9))) == ordinary(vocabulary)[:9]
+
+
+def test_vocab_does_not_depend_on_the_task(start):
+    np.testing.assert_array_equal(start("vocab"), start("vocab", labels=[[50, 1]]))
+
+
+def test_random_is_uniform_within_half(start):
+    prompt = start("random", length=4000)
+    assert -0.5 <= prompt.min() < -0.49 and 0.49 < prompt.max() <= 0.5
+    assert abs(prompt.mean()) < 0.02
+
+
+def test_labels_come_first_as_means_of_their_tokens_without_eos(start):
+    prompt = start("labels")
+    assert tokens(prompt)[:2] == [15.0, 33.0]
+    np.testing.assert_array_equal(prompt[2:], start("vocab")[:4])
+
+
+def test_more_labels_than_tokens_are_cut(start):
+    assert tokens(start("labels", length=1)) == [15.0]
+
+
+def test_labels_need_labels(start):
+    with pytest.raises(SpotError, match="needs a task with label words") as caught:
+        start("labels", labels=[])
+    assert "prompt.init=vocab" in caught.value.hint
+
+
+def test_text_comes_first_token_by_token(start, vocabulary):
+    ids = vocabulary.processor().EncodeAsIds("a red cat")
+    prompt = start("text", text="a red cat", length=len(ids) + 2)
+    assert tokens(prompt)[: len(ids)] == ids
+    np.testing.assert_array_equal(prompt[len(ids) :], start("vocab", length=len(ids) + 2)[:2])
+    assert tokens(start("text", text="a red cat", length=1)) == ids[:1]
+
+
+def test_text_needs_a_text(start):
+    with pytest.raises(SpotError, match="needs a text") as caught:
+        start("text")
+    assert "prompt.text" in caught.value.hint
+
+
+@pytest.fixture
+def bank(tmp_path):
+    """A bank of one source "boolq" and one import "sst2" without value."""
+    bank = Bank.create_or_open(tmp_path / "bank")
+    for number, task in enumerate(("boolq", "sst2")):
+        known = dict(task=task, members=(), seed=0, recipe={}, data="")
+        kind = "source" if task == "boolq" else "imported"
+        entry = Entry(
+            id=entry_id(kind=kind, backbone="f", **known), kind=kind, family="",
+            backbone=Backbone("m", "f"), **known,
+        )  # fmt: skip
+        key, value = np.random.default_rng(number).normal(size=(2, 6, H)).astype(np.float32)
+        bank.add(entry, Prompts(key * 0, key, value if kind == "source" else None))
+    return bank
+
+
+def test_an_entry_gives_its_value(start, bank):
+    expected = bank.prompts(bank.get("boolq")).value
+    np.testing.assert_array_equal(start("entry:boolq", bank=bank), expected)
+    np.testing.assert_array_equal(start(f"entry:{bank.get('boolq').id}", bank=bank), expected)
+
+
+def test_an_entry_without_value_gives_its_key(start, bank):
+    expected = bank.prompts(bank.get("sst2")).key
+    np.testing.assert_array_equal(start("entry:sst2", bank=bank), expected)
+
+
+def test_an_entry_needs_a_bank(start):
+    with pytest.raises(SpotError, match="init entry:boolq needs a bank") as caught:
+        start("entry:boolq")
+    assert "--bank" in caught.value.hint
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".safetensors"])
+def test_a_file_is_read_as_it_is(start, tmp_path, suffix):
+    given = np.random.default_rng(0).normal(size=(6, H)).astype(np.float32)
+    export_prompt(tmp_path / f"p{suffix}", given)
+    np.testing.assert_array_equal(start(f"file:{tmp_path}/p{suffix}"), given)
+
+
+@pytest.mark.parametrize("shape", [(5, H), (6, H + 1)])
+def test_a_prompt_of_another_shape_is_refused(start, tmp_path, shape):
+    export_prompt(tmp_path / "p.npy", np.ones(shape, np.float32))
+    found = f"expected a prompt of 6 x {H}.*found {shape[0]} x {shape[1]}"
+    with pytest.raises(SpotError, match=found) as caught:
+        start(f"file:{tmp_path}/p.npy")
+    assert "prompt.length" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("init", "near"),
+    [("vocabulary", "vocab"), ("lables", "labels"), ("entry", "entry:<id>"), ("file:", "file:")],
+)
+def test_an_unknown_init_names_the_nearest(start, init, near):
+    with pytest.raises(SpotError, match=f'unknown prompt init "{init}".*Did you mean "{near}'):
+        start(init)

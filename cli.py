@@ -1,45 +1,89 @@
-"""The `spot` command: parse, make one library call, print. Imports live inside the commands, so help is quick."""
+"""The `spot` command: parse, make one library call, print. Imports live inside the commands, so
+help is quick.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from spot.bank_commands import bank_group
-from spot.options import configured, loader, open_bank, read_config
+from spot.options import Suggesting, configured, loader, open_bank, read_config, setting
 
 
-class Group(click.Group):
-    """A group that suggests the nearest command and turns the library's errors into text and exit codes."""
+class Warnings(logging.Handler):
+    """Shows what the library logs as `warning: …` on stderr, as other warnings are."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
+
+
+class Spot(Suggesting):
+    """The whole command: turns every expected failure into text on stderr and an exit code."""
+
+    def main(self, *args: Any, **extra: Any) -> Any:
         from bank.errors import UserError
 
         try:
-            return super().invoke(ctx)
+            with shown_warnings():
+                code = super().main(*args, **{**extra, "standalone_mode": False})
         except UserError as error:
-            click.echo(f"error: {error.message}", err=True)
-            if error.hint:
-                click.echo(f"hint: {error.hint}", err=True)
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            click.echo(
-                "stopped; run the same command again to go on from the last checkpoint", err=True
-            )
-            ctx.exit(130)
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        from bank.errors import did_you_mean
-
-        if args and self.get_command(ctx, args[0]) is None:
-            ctx.fail(f'no command "{args[0]}".{did_you_mean(args[0], self.list_commands(ctx))}')
-        return super().resolve_command(ctx, args)
+            code = complain(error.message, error.hint, 1)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "spot"
+            code = complain(error.format_message(), f"`{path} --help` shows the usage", 2)
+        except click.ClickException as error:
+            code = complain(error.format_message(), "", error.exit_code)
+        except OSError as error:
+            code = complain(*refused(error), 1)
+        except (click.Abort, KeyboardInterrupt):
+            text = "stopped; run the same command again to go on from the last checkpoint"
+            click.echo(text, err=True)
+            code = 130
+        sys.exit(code if isinstance(code, int) else 0)
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+def complain(message: str, hint: str, code: int) -> int:
+    """Prints an error as people read it; returns the exit code."""
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+    return code
+
+
+def refused(error: OSError) -> tuple[str, str]:
+    """Message and hint for what the system refuses: a full disk, a folder that is read-only, …"""
+    from bank.files import HINTS
+
+    where = f"{error.filename}: " if error.filename else ""
+    hint = HINTS.get(error.errno or 0, "check the path, its permissions and the free space")
+    return f"{where}{error.strerror or error}", hint
+
+
+@contextlib.contextmanager
+def shown_warnings() -> Iterator[None]:
+    """For the block, warnings of `spot` and `bank` are shown here and by no other handler."""
+    handler = Warnings(logging.WARNING)
+    loggers = [logging.getLogger(name) for name in ("spot", "bank")]
+    before = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, propagate in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.propagate = propagate
+
+
+@click.group(cls=Spot, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="spot-transfer", prog_name="spot")
 def main() -> None:
     """SPoT: find the soft prompt that a new task should start from.
@@ -54,7 +98,7 @@ def main() -> None:
     """
 
 
-@main.command("build-bank")
+@main.command("build-bank", short_help="Train source prompts into a bank.")
 @configured
 def build_bank_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bool) -> None:
     """Train prompts on all sources and mixtures of a config; resumes by itself.
@@ -75,7 +119,7 @@ def build_bank_command(config_file: Any, assignments: Any, bank_path: Any, as_js
         raise SystemExit(1)
 
 
-@main.command("search")
+@main.command("search", short_help="Rank a bank's entries for a target.")
 @click.option("--target", required=True, help="The task to find a prompt for.")
 @click.option("--k", type=int, help="How many entries to list (default 3).")
 @click.option(
@@ -99,7 +143,7 @@ def search_command(
     from spot.report.console import print_search, progress
     from spot.retrieval import search_target
 
-    extra = () if similarity is None else (f'search.similarity="{similarity}"',)
+    extra = () if similarity is None else (setting("search.similarity", similarity),)
     config = read_config(config_file, (*assignments, *extra), bank_path)
     bank = open_bank(config)
     with progress() as reporter:
@@ -107,7 +151,7 @@ def search_command(
     print_search(answer, as_json)
 
 
-@main.command("transfer")
+@main.command("transfer", short_help="Start from the nearest prompt; compare.")
 @click.option("--target", required=True, help="The task to train a prompt for.")
 @click.option("--strategy", help="best (default), average, mixture or oracle.")
 @click.option("--k", type=int, help="How many entries the strategy uses (default 1).")
@@ -121,7 +165,8 @@ def transfer_command(
     bank_path: Any,
     as_json: bool,
 ) -> None:
-    """Train a target's prompt from the retrieved value and from scratch, and compare on the test split.
+    """Train a target's prompt from the retrieved value and from scratch, and compare on the test
+    split.
 
     \b
     Example: spot transfer --target mini_boolq --strategy best --k 3
@@ -129,7 +174,7 @@ def transfer_command(
     from spot.report.console import print_transfer, progress
     from spot.transfer import transfer
 
-    extra = [f'transfer.strategy="{strategy}"'] if strategy else []
+    extra = [setting("transfer.strategy", strategy)] if strategy else []
     extra += [f"transfer.k={k}"] if k is not None else []
     config = read_config(config_file, (*assignments, *extra), bank_path)
     bank = open_bank(config)
@@ -138,7 +183,7 @@ def transfer_command(
     print_transfer(report, as_json)
 
 
-@main.command("heatmap")
+@main.command("heatmap", short_help="Draw how the tasks relate.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -172,7 +217,7 @@ def heatmap_command(
     )
 
 
-@main.command("study")
+@main.command("study", short_help="Is retrieval any good here? Tables.")
 @click.option(
     "--target",
     "targets",
@@ -199,7 +244,7 @@ def study_command(
     print_study(result, as_json)
 
 
-@main.command("train")
+@main.command("train", short_help="Train one prompt on one task.")
 @click.option("--task", required=True, help="A task, or tasks joined by +.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
@@ -229,7 +274,7 @@ def train_command(
     print_training(result, out, as_json)
 
 
-@main.command("eval")
+@main.command("eval", short_help="Score a prompt on a task.")
 @click.option("--task", required=True, help="The task to score on.")
 @click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")
 @click.option("--split", default="test", show_default=True)
@@ -256,7 +301,7 @@ def eval_command(
     print_evaluation(task, split, result, as_json)
 
 
-@main.command("predict")
+@main.command("predict", short_help="Use a prompt on texts.")
 @click.option(
     "--task", required=True, help="The task whose label words are ranked, or that is generated."
 )
@@ -290,7 +335,7 @@ def predict_command(
     print_predictions(predict_texts(task, lines, prompt, config, loader(config)()), as_json)
 
 
-@main.command("tasks")
+@main.command("tasks", short_help="List tasks, and whether data is there.")
 @configured
 def tasks_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bool) -> None:
     """List all tasks: family, rows, metric, and whether the data is there.
@@ -306,7 +351,7 @@ def tasks_command(config_file: Any, assignments: Any, bank_path: Any, as_json: b
     print_tasks([task(name, settings) for name in task_names(settings)], as_json)
 
 
-@main.command("models")
+@main.command("models", short_help="List models.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
 def models_command(as_json: bool) -> None:
     """List the embedded models and the T5 sizes that checkpoints may have.
@@ -319,7 +364,7 @@ def models_command(as_json: bool) -> None:
     print_models(as_json)
 
 
-@main.command("doctor")
+@main.command("doctor", short_help="Check this machine.")
 @configured
 def doctor_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bool) -> None:
     """Check this machine: versions, device, product forms with their speed, model, bank.
@@ -340,4 +385,4 @@ main.add_command(bank_group)
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="spot")

@@ -223,7 +223,7 @@ def _from_safetensors(path: Path, content: bytes) -> NDArray[Any]:
     import safetensors
 
     try:
-        tensors: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]
+        tensors: dict[str, Any] = dict(safetensors.deserialize(content))
     except safetensors.SafetensorError as error:
         raise BankError(f"{path} is no complete safetensors file: {error}") from error
     names = [name for name in PROMPT_NAMES if name in tensors]

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from spot.options import configured, open_bank, read_config
+from spot.options import Suggesting, configured, loader, open_bank, read_config
 
 
-@click.group("bank")
+@click.group("bank", cls=Suggesting, short_help="Look at, check, fill and share banks.")
 def bank_group() -> None:
     """Look at, check, merge, import and export banks.
 
@@ -19,7 +19,7 @@ def bank_group() -> None:
     """
 
 
-@bank_group.command("list")
+@bank_group.command("list", short_help="List the entries.")
 @configured
 def list_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bool) -> None:
     """List the entries: task, seed, steps and validation score.
@@ -33,7 +33,7 @@ def list_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bo
     print_entries(bank.entries(), bank.damaged(), as_json)
 
 
-@bank_group.command("show")
+@bank_group.command("show", short_help="Show one entry in full.")
 @click.argument("entry")
 @configured
 def show_command(
@@ -56,7 +56,7 @@ def show_command(
     )
 
 
-@bank_group.command("verify")
+@bank_group.command("verify", short_help="Read every file; report damage.")
 @configured
 def verify_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bool) -> None:
     """Read every file in full and report what is damaged; exit 1 if anything is.
@@ -73,7 +73,7 @@ def verify_command(config_file: Any, assignments: Any, bank_path: Any, as_json: 
         raise SystemExit(1)
 
 
-@bank_group.command("add")
+@bank_group.command("add", short_help="Add one prompt file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--task", required=True, help="The task that the prompt was trained on.")
 @configured
@@ -87,14 +87,18 @@ def add_command(
     """
     from bank.store import Bank
     from spot.report.console import print_json, say
-    from spot.single import add_prompt_file
+    from spot.single import prompt_file_entry
 
     config = read_config(config_file, assignments, bank_path)
-    id = add_prompt_file(Bank.create_or_open(config.bank.path), file, task, config)
-    print_json({"id": id}) if as_json else say(f"added {id}")
+    entry, prompts = prompt_file_entry(file, task, loader(config)())
+    bank = Bank.create_or_open(config.bank.path)
+    added = bank.add(entry, prompts)
+    print_json({"id": entry.id, "added": bool(added)}) if as_json else say(
+        f"added {entry.id}" if added else f"{entry.id} is in {bank.path} already"
+    )
 
 
-@bank_group.command("merge")
+@bank_group.command("merge", short_help="Add another bank to this one.")
 @click.argument("other", type=click.Path(path_type=Path))
 @configured
 def merge_command(
@@ -108,14 +112,15 @@ def merge_command(
     from bank.store import Bank
     from spot.report.console import print_json, say
 
+    theirs = Bank.open(other)
     bank = Bank.create_or_open(read_config(config_file, assignments, bank_path).bank.path)
-    added = bank.merge(Bank.open(other))
+    added = bank.merge(theirs)
     print_json({"added": added}) if as_json else say(
         f"added {len(added)} entries and queries to {bank.path}"
     )
 
 
-@bank_group.command("import")
+@bank_group.command("import", short_help="Import a folder of .npy prompts.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--backbone", "backbone_name", help="The model's name, when meta.json does not tell it."
@@ -143,7 +148,7 @@ def import_command(
     print_import(import_folder(bank, folder, backbone), bank, as_json)
 
 
-@bank_group.command("export")
+@bank_group.command("export", short_help="Write one prompt to a file.")
 @click.argument("entry")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help=".npy or .safetensors")
 @click.option(
@@ -179,7 +184,7 @@ def export_command(
     )
 
 
-@bank_group.command("evaluate")
+@bank_group.command("evaluate", short_help="Judge similarities by past outcomes.")
 @click.option(
     "--similarity", "names", multiple=True, help="Repeat it; default: all that the bank allows."
 )

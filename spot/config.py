@@ -25,7 +25,9 @@ class Stage(BaseModel):
 
 
 class ModelSettings(Stage):
-    """Which frozen backbone: "spot-nano", or the folder of a T5X checkpoint or of `weights.safetensors`."""
+    """Which frozen backbone: "spot-nano", or the folder of a T5X checkpoint or of
+    `weights.safetensors`.
+    """
 
     name: str = "spot-nano"
     vocabulary: Path | None = None  # SentencePiece file; the embedded model brings its own
@@ -68,6 +70,7 @@ class TrainSettings(Stage):
     check_every: int = Field(50, ge=1)
     patience: int | None = Field(None, ge=1)  # checks without a better score before a slot stops
     slots: int = Field(4, ge=1)  # prompts trained at once in one compiled step
+    tensorboard: bool = False  # event files beside metrics.jsonl; needs the extra "tensorboard"
 
 
 class BankSettings(Stage):
@@ -114,7 +117,9 @@ class Config(Stage):
 
 
 def cache_dir() -> Path:
-    """SPOT_CACHE_DIR, else the user's cache folder for spot; compiled programs and token arrays live there."""
+    """SPOT_CACHE_DIR, else the user's cache folder for spot; compiled programs and token arrays
+    live there.
+    """
     named = os.environ.get("SPOT_CACHE_DIR")
     return Path(named) if named else Path.home() / ".cache" / "spot"
 
@@ -183,8 +188,16 @@ def _explained(error: ValidationError, where: str) -> SpotError:
         )
     return SpotError(
         f"{where}: {key}: {problem['msg']}, found {problem['input']!r}",
-        "see the comments in configs/",
+        f"the default is {_default(path)}",
     )
+
+
+def _default(path: list[str]) -> str:
+    """The default of a key as TOML and JSON write it; of a list for a place in it."""
+    value: Any = Config().model_dump(mode="json")
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:

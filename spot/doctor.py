@@ -1,4 +1,6 @@
-"""What is right and wrong with this machine: versions, device, speed of products, model, cache, bank."""
+"""What is right and wrong with this machine: versions, device, speed of products, model, cache,
+bank.
+"""
 
 from __future__ import annotations
 

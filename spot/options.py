@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,38 @@ if TYPE_CHECKING:
     from spot.config import Config
 
 
+class Suggesting(click.Group):
+    """A group of commands that suggests the nearest name for an unknown one."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args or ["--help"])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from bank.errors import did_you_mean
+
+        if args and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f'no command "{args[0]}".{did_you_mean(args[0], self.list_commands(ctx))}')
+        return super().resolve_command(ctx, args)
+
+
+def setting(key: str, text: str) -> str:
+    """An assignment as `--set` takes it, with the text quoted: any path or name comes through."""
+    return f"{key}={json.dumps(text, ensure_ascii=False)}"
+
+
 def configured(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that reads a config: --config, --set, --bank, --json."""
+    path = click.Path(path_type=Path)
     options = [
-        click.option("--config", "config_file", type=click.Path(path_type=Path), help="A TOML file; see configs/."),
-        click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting, e.g. train.steps=100."),
-        click.option("--bank", "bank_path", type=click.Path(path_type=Path), help="The bank's folder (default: spot-bank)."),
+        click.option("--config", "config_file", type=path, help="A TOML file; see configs/."),
+        click.option(
+            "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="e.g. train.steps=100"
+        ),
+        click.option(
+            "--bank", "bank_path", type=path, help="The bank's folder (default: spot-bank)."
+        ),
         click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout."),
-    ]  # fmt: skip
+    ]
     for option in reversed(options):
         command = option(command)
     return command
@@ -33,7 +58,7 @@ def read_config(
     """The resolved config of a command's options."""
     from spot.config import load_config
 
-    extra = () if bank_path is None else (f'bank.path="{bank_path}"',)
+    extra = () if bank_path is None else (setting("bank.path", str(bank_path)),)
     return load_config(config_file, (*assignments, *extra))
 
 

@@ -1,4 +1,5 @@
-"""Search for a target: its query prompt (found or trained), the nearest keys, and what is known of them.
+"""Search for a target: its query prompt (found or trained), the nearest keys, and what is known of
+them.
 
 Nothing here imports JAX unless a query has to be trained or hits are to be reranked.
 """
@@ -99,7 +100,9 @@ def _refuse_early(bank: Bank, entry: Entry, config: Config, k: int) -> None:
 def zero_shot_losses(
     target: str, hits: tuple[Hit, ...], config: Config, bank: Bank, backbone: Backbone
 ) -> dict[str, float]:
-    """Mean loss (nats a target token) of each hit's value on a few target training rows, in one mixed batch."""
+    """Mean loss (nats a target token) of each hit's value on a few target training rows, in one
+    mixed batch.
+    """
     from spot.training.batches import batch_of, sample
     from spot.training.data import find_task, task_data
     from spot.training.step import batch_losses

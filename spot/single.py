@@ -12,8 +12,8 @@ from bank.entry import Entry, Prompts, id_of
 from bank.interchange import export_prompt, read_prompt_file
 from bank.store import Bank
 from spot.config import Config, dump
-from spot.errors import SpotError
-from spot.models.backbone import Backbone, identity
+from spot.errors import SpotError, did_you_mean
+from spot.models.backbone import Backbone
 from spot.models.prompt import init_prompt
 from spot.tasks.definition import digest
 from spot.tasks.examples import Ragged, TokenizedSplit
@@ -23,6 +23,8 @@ from spot.training.data import find_task, load_source, tokens
 from spot.training.evaluate import Evaluation, evaluate, generate, label_scores
 from spot.training.loop import discard_checkpoints, train_prompts
 from spot.training.slots import Reporter, Slot, Trained
+
+PROMPT_SUFFIXES = (".npy", ".safetensors")
 
 
 def train_one(
@@ -38,9 +40,10 @@ def train_one(
     Raises SpotError for an unknown task, a suffix that prompts are not written in (before any
     training), or a loss that was not finite.
     """
-    if out.suffix not in (".npy", ".safetensors"):
+    if out.suffix not in PROMPT_SUFFIXES:
         raise SpotError(
-            f'{out}: prompts are written as .npy or .safetensors, not "{out.suffix}"',
+            f'{out}: prompts are written as .npy or .safetensors, not "{out.suffix}".'
+            f"{did_you_mean(out.suffix, PROMPT_SUFFIXES)}",
             "change the suffix",
         )
     source = load_source(name, config, backbone.vocabulary)
@@ -72,7 +75,7 @@ def find_prompt(name: str | None, config: Config, backbone: Backbone) -> np.ndar
     """
     if name is None:
         return None
-    if Path(name).exists():
+    if Path(name).exists() or Path(name).suffix in PROMPT_SUFFIXES:
         found = read_prompt_file(Path(name))
     else:
         bank = Bank.open(config.bank.path)
@@ -85,12 +88,16 @@ def find_prompt(name: str | None, config: Config, backbone: Backbone) -> np.ndar
             )
         prompts = bank.prompts(entry)
         found = prompts.key if prompts.value is None else prompts.value
-    if found.shape[1] != backbone.config.d_model:
+    _check_width(found, name, backbone)
+    return np.asarray(found, np.float32)
+
+
+def _check_width(prompt: np.ndarray, name: str, backbone: Backbone) -> None:
+    if prompt.shape[1] != backbone.config.d_model:
         raise SpotError(
-            f"the prompt {name} is {found.shape[1]} wide, the model {backbone.config.d_model}",
+            f"the prompt {name} is {prompt.shape[1]} wide, the model {backbone.config.d_model}",
             "choose the model that it was trained on with model.name",
         )
-    return np.asarray(found, np.float32)
 
 
 def evaluate_one(
@@ -158,17 +165,19 @@ def _as_split(texts: Sequence[str], config: Config, backbone: Backbone) -> Token
     )
 
 
-def add_prompt_file(bank: Bank, file: Path, task: str, config: Config) -> str:
-    """Adds a prompt file as an entry of the config's model, as key and value both; returns its id."""
+def prompt_file_entry(file: Path, task: str, backbone: Backbone) -> tuple[Entry, Prompts]:
+    """A prompt file as an entry of this backbone, as key and value both.
+
+    Raises BankError for a file that holds no prompt, SpotError for one of another width.
+    """
     import hashlib
 
     array = read_prompt_file(file)
+    _check_width(array, str(file), backbone)
     content = hashlib.sha256(np.ascontiguousarray(array, np.float32).tobytes()).hexdigest()
     recipe = {"init": "unknown", "prompt_length": int(array.shape[0]), "sha256": content}
     entry = Entry(
         id="", kind="imported", task=task, members=(), family="", seed=0,
-        backbone=identity(config.model), recipe=recipe,
+        backbone=backbone.identity, recipe=recipe,
     )  # fmt: skip
-    entry = replace(entry, id=id_of(entry))
-    bank.add(entry, Prompts(None, array, array))
-    return entry.id
+    return replace(entry, id=id_of(entry)), Prompts(None, array, array)

@@ -21,7 +21,7 @@ from bank.search import Hit
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.errors import SpotError
-from spot.models.backbone import Backbone
+from spot.models.backbone import Backbone, vocabulary
 from spot.models.prompt import init_prompt
 from spot.retrieval import Answer, LoadBackbone, search_target, value_of
 from spot.tasks.definition import digest, proportional_rates
@@ -32,12 +32,12 @@ from spot.training.evaluate import evaluate
 from spot.training.loop import discard_checkpoints, train_prompts
 from spot.training.slots import Reporter, Slot, Trained
 
-EVERYTHING = 10**6  # more than any bank holds: the oracle asks for all entries
-
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where a target's prompt starts: from an entry's value, a combination, or (init None) from scratch."""
+    """Where a target's prompt starts: from an entry's value, a combination, or (init None) from
+    scratch.
+    """
 
     strategy: str
     source: str | None = None
@@ -54,7 +54,9 @@ class Start:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A start trained with one seed: the learning rate and step that validation chose, and both scores."""
+    """A start trained with one seed: the learning rate and step that validation chose, and both
+    scores.
+    """
 
     start: Start
     seed: int
@@ -79,7 +81,9 @@ class Run:
 
 @dataclass(frozen=True, eq=False)
 class TransferReport:
-    """One target: a run a seed from scratch and one by transfer, and all runs they were chosen from."""
+    """One target: a run a seed from scratch and one by transfer, and all runs they were chosen
+    from.
+    """
 
     target: str
     metric: str
@@ -113,8 +117,11 @@ def transfer(
     """
     reporter = reporter or Reporter()
     settings = config.transfer
-    k = EVERYTHING if settings.strategy == "oracle" else settings.k
+    check_target(target, config)
+    k = count_for(target, bank) if settings.strategy == "oracle" else settings.k
     answer = search_target(target, config, bank, load_backbone, reporter, k=k)
+    for warning in answer.result.warnings:
+        reporter.warn(warning)
     backbone = load_backbone()
     begin = [Start("none"), *starts(answer, config, bank, backbone, reporter)]
     folder = run_folder(target, config, begin)
@@ -131,6 +138,18 @@ def transfer(
     bank.add_outcomes(outcomes(report))
     _write(report, config)
     return report
+
+
+def check_target(target: str, config: Config) -> None:
+    """Reads the target's splits, so that a bad row or an empty split comes before any training."""
+    vocab = vocabulary(config.model)
+    load_source(target, config, vocab)
+    tokens(find_task(target, config), "test", config, vocab)
+
+
+def count_for(target: str, bank: Bank) -> int:
+    """How many entries a search for the target can find, at least 1: what the oracle asks for."""
+    return max(1, sum(target not in (one.task, *one.members) for one in bank.entries()))
 
 
 def _choice(run: Run) -> tuple[float, str]:
@@ -163,7 +182,9 @@ def _names(hits: Sequence[Hit]) -> str:
 def train_mixture(
     target: str, hits: Sequence[Hit], config: Config, backbone: Backbone, reporter: Reporter
 ) -> np.ndarray:
-    """The last prompt [P, H] of training on the hits' tasks and the target together (SPoT, section 4)."""
+    """The last prompt [P, H] of training on the hits' tasks and the target together (SPoT, section
+    4).
+    """
     names = [target]
     for hit in hits:
         names += members_of(hit.task, config)[0]
@@ -212,12 +233,9 @@ def train_starts(
     slots: list[Slot] = []
     for start in begin:
         for seed in config.transfer.seeds:
-            scratch = start.init is None
-            init = (
-                init_prompt(config.prompt, embedding, backbone.vocabulary, labels, seed)
-                if scratch
-                else start.init
-            )
+            init = start.init
+            if init is None:
+                init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, seed)
             for rate in rates:
                 name = f"{target} from {start.source or start.name} lr {rate:g}"
                 slots.append(Slot(name, source, seed, init, rate))
@@ -248,18 +266,18 @@ def _finish(
     start: Start, seed: int, trained: Sequence[Trained], config: Config, backbone: Backbone
 ) -> Run:
     """The run of the learning rate that validation prefers, scored on the test split."""
-    usable = [one for one in trained if one.best is not None]
+    usable = [(one.best.score, one) for one in trained if one.best is not None]
     if not usable:
         raise SpotError(
             f"{trained[0].slot.name}: no learning rate gave a finite loss until the first check",
             "lower train.learning_rate or transfer.learning_rates",
         )
-    best = max(usable, key=lambda one: one.best.score)
+    validation, best = max(usable, key=lambda pair: pair[0])
     member = best.slot.source.members[0]
     test = tokens(member.definition, "test", config, backbone.vocabulary)
     found = evaluate(backbone, best.value, member.definition, test, member.labels)
     return Run(
-        start, seed, best.slot.learning_rate, best.value_step, best.best.score,
+        start, seed, best.slot.learning_rate, best.value_step, validation,
         found.value, found.metrics, found.n, best.value,
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ def write_vocabulary(path: Path) -> VocabularyFile:
         sentence_iterator=iter(lines * 5),
         model_prefix=str(path.with_suffix("")),
         vocab_size=60,
-        model_type="unigram",
+        model_type="bpe",
         pad_id=0,
         eos_id=EOS,
         unk_id=2,
@@ -150,7 +150,9 @@ def toy_data(name: str, vocabulary: VocabularyFile, rows: int = 24) -> Any:
         if name == "animal":
             made = ([s for s, _, _ in drawn], [a for _, _, a in drawn], [-1] * count)
         else:
-            truth = [c in COLOURS[:2] if name == "colour" else a in ("hen", "owl") for _, c, a in drawn]
+            truth = [
+                c in COLOURS[:2] if name == "colour" else a in ("hen", "owl") for _, c, a in drawn
+            ]
             words = ["yes" if true else "no" for true in truth]
             made = ([s for s, _, _ in drawn], words, [int(true) for true in truth])
         splits.append(tokenized(*made, vocabulary))

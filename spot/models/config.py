@@ -11,9 +11,11 @@ Precision = Literal["bfloat16", "float32"]
 
 @dataclass(frozen=True)
 class T5Config:
-    """Sizes of a T5 (Raffel et al. 2020): version 1.1 is gated GELU with an untied head, 1.0 ReLU with a tied one.
+    """Sizes of a T5 (Raffel et al. 2020): version 1.1 is gated GELU with an untied head, 1.0 ReLU
+    with a tied one.
 
-    `tied_head` shares the embedding with the output and rescales its input by H^-0.5, as T5 1.0 does.
+    `tied_head` shares the embedding with the output and rescales its input by H^-0.5, as T5 1.0
+    does.
     """
 
     vocab_size: int

@@ -1,6 +1,10 @@
-"""Greedy decoding with a key-value cache: each new token attends to cached keys, nothing is recomputed."""
+"""Greedy decoding with a key-value cache: each new token attends to cached keys, nothing is
+recomputed.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,11 +32,11 @@ def greedy(model: T5, encoded: Encoded, length: int) -> jax.Array:
         jnp.zeros(shape, jnp.float32),
     )
 
-    def unfinished(carry: tuple[jax.Array, ...]) -> jax.Array:
+    def unfinished(carry: Any) -> jax.Array:
         position, _, _, ended, _ = carry
         return (position < length) & ~ended.all()
 
-    def step(carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def step(carry: Any) -> Any:
         position, token, out, ended, cache = carry
         x = model.token_embedder(token[:, None])
         places = jnp.arange(length)

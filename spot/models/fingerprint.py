@@ -17,7 +17,9 @@ Piece = tuple[str, str, tuple[int, ...], bytes | memoryview]
 
 
 def fingerprint(config: T5Config, weights: Iterable[Piece], vocabulary_sha256: str) -> str:
-    """Hex sha256 over the architecture, every array (name, type, shape, bytes; by name) and the vocabulary."""
+    """Hex sha256 over the architecture, every array (name, type, shape, bytes; by name) and the
+    vocabulary.
+    """
     digest = hashlib.sha256(json.dumps(config.to_json(), sort_keys=True).encode())
     for name, kind, shape, content in weights:
         digest.update(f"{name} {kind} {list(shape)}".encode())
@@ -27,7 +29,8 @@ def fingerprint(config: T5Config, weights: Iterable[Piece], vocabulary_sha256: s
 
 
 def safetensors_pieces(path: Path) -> Iterator[Piece]:
-    """The arrays of a safetensors file by name, as raw bytes; bfloat16 needs no numpy type this way.
+    """The arrays of a safetensors file by name, as raw bytes; bfloat16 needs no numpy type this
+    way.
 
     Raises SpotError when the file is cut short or not safetensors.
     """

@@ -1,4 +1,6 @@
-"""The parts of a T5 block. Every matrix product with weights goes through `product`, so precision is decided once."""
+"""The parts of a T5 block. Every matrix product with weights goes through `product`, so precision
+is decided once.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ product.defvjp(_product_forward, _product_backward)
 
 
 def dropout(x: jax.Array, rate: float, keys: jax.Array | None) -> jax.Array:
-    """Inverted dropout of x [B, ...]; `keys` [S] (S divides B) gives each slot's rows a stream of its own."""
+    """Inverted dropout of x [B, ...]; `keys` [S] (S divides B) gives each slot's rows a stream of
+    its own.
+    """
     if keys is None or rate == 0.0:
         return x
     slots = keys.shape[0]
@@ -97,7 +101,9 @@ class RMSNorm(nnx.Module):
 
 
 class RelativeBias(nnx.Module):
-    """Learned logits by bucketed distance, shared by the layers of one stack (Raffel et al. 2020, section 2.1)."""
+    """Learned logits by bucketed distance, shared by the layers of one stack (Raffel et al. 2020,
+    section 2.1).
+    """
 
     def __init__(self, config: T5Config, bidirectional: bool, rngs: nnx.Rngs) -> None:
         shape = (config.num_heads, config.relative_buckets)
@@ -113,7 +119,9 @@ class RelativeBias(nnx.Module):
 
 
 def bucket(distance: jax.Array, buckets: int, max_distance: int, bidirectional: bool) -> jax.Array:
-    """T5's bucket of a signed distance key - query: exact when small, logarithmic up to `max_distance`."""
+    """T5's bucket of a signed distance key - query: exact when small, logarithmic up to
+    `max_distance`.
+    """
     offset: jax.Array | int = 0
     behind = -distance
     if bidirectional:
@@ -137,7 +145,9 @@ def split_heads(x: jax.Array, heads: int) -> jax.Array:
 
 
 class Attention(nnx.Module):
-    """Multi-head attention with fused kernels [H, heads*d_kv] and no scaling of the logits, as in T5."""
+    """Multi-head attention with fused kernels [H, heads*d_kv] and no scaling of the logits, as in
+    T5.
+    """
 
     def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
         inner = config.num_heads * config.d_kv
@@ -150,7 +160,9 @@ class Attention(nnx.Module):
         self.heads, self.form, self.dropout = config.num_heads, form, config.dropout
 
     def project(self, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Keys and values [B, heads, K, d_kv] of memory [B, K, H]; computed once and reused when decoding."""
+        """Keys and values [B, heads, K, d_kv] of memory [B, K, H]; computed once and reused when
+        decoding.
+        """
         return split_heads(self.key(memory), self.heads), split_heads(
             self.value(memory), self.heads
         )
@@ -163,7 +175,9 @@ class Attention(nnx.Module):
         bias: jax.Array,
         random: jax.Array | None = None,
     ) -> jax.Array:
-        """x [B, Q, H] over keys and values [B, heads, K, d_kv] with an additive bias [B|1, heads|1, Q|1, K]."""
+        """x [B, Q, H] over keys and values [B, heads, K, d_kv] with an additive bias [B|1, heads|1,
+        Q|1, K].
+        """
         queries = split_heads(self.query(x), self.heads)
         logits = _attention_product(self.form, queries, keys.swapaxes(-1, -2)) + bias
         weights = dropout(jax.nn.softmax(logits, axis=-1), self.dropout, random)
@@ -174,7 +188,8 @@ class Attention(nnx.Module):
 def _attention_product(form: ProductForm, left: jax.Array, right: jax.Array) -> jax.Array:
     """[..., Q, D] times [..., D, K] in float32 accumulation; these products have no frozen operand."""
     if form == "widen":
-        # Small batched products are faster in float32 on CPUs; operands are still rounded to bfloat16.
+        # Small batched products are faster in float32 on CPUs; operands are still rounded to
+        # bfloat16.
         form = "upcast"
     return _multiply(form, left, right)
 

@@ -1,4 +1,5 @@
-"""Which form of the bfloat16 product is fast here: measured once for a processor and jaxlib, then remembered.
+"""Which form of the bfloat16 product is fast here: measured once for a processor and jaxlib, then
+remembered.
 
 Both forms round operands to bfloat16 and add in float32; only their speed differs, by a factor of
 five either way between processors and jaxlib versions, so it is never assumed.
@@ -6,6 +7,7 @@ five either way between processors and jaxlib versions, so it is never assumed.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import platform
 import time
@@ -61,10 +63,9 @@ def choose_form() -> ProductForm:
 
 def _remembered() -> Path:
     import jax
-    import jaxlib
 
     device = jax.devices()[0].device_kind
-    name = f"{platform.machine()}-{_processor()}-{device}-{jaxlib.__version__}"
+    name = f"{platform.machine()}-{_processor()}-{device}-{importlib.metadata.version('jaxlib')}"
     safe = "".join(char if char.isalnum() or char in ".-" else "_" for char in name)
     return cache_dir() / "products" / f"{safe}.json"
 

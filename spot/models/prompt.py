@@ -74,7 +74,9 @@ def init_prompt(
 def _frequent_rows(
     vocabulary: VocabularyFile, embedding: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Embeddings of `count` tokens out of the most frequent; SentencePiece orders pieces by frequency."""
+    """Embeddings of `count` tokens out of the most frequent; SentencePiece orders pieces by
+    frequency.
+    """
     pieces = vocabulary.processor()
     ordinary = [
         index

@@ -1,4 +1,6 @@
-"""T5 1.0 and 1.1 in flax.nnx; parameter paths are those of T5X, so a checkpoint maps onto it name by name."""
+"""T5 1.0 and 1.1 in flax.nnx; parameter paths are those of T5X, so a checkpoint maps onto it name
+by name.
+"""
 
 from __future__ import annotations
 
@@ -170,7 +172,8 @@ class T5(nnx.Module):
     def encode(
         self, tokens: jax.Array, prompt: jax.Array | None = None, random: jax.Array | None = None
     ) -> Encoded:
-        """tokens [B, T] and one prompt a row [B, P, H] (or none) -> output [B, P+T, H] and its mask.
+        """tokens [B, T] and one prompt a row [B, P, H] (or none) -> output [B, P+T, H] and its
+        mask.
 
         The prompt takes positions 0..P-1 and is always visible (Lester et al. 2021, section 2).
         """
@@ -183,7 +186,9 @@ class T5(nnx.Module):
     def decode(
         self, encoded: Encoded, targets: jax.Array, random: jax.Array | None = None
     ) -> jax.Array:
-        """Teacher-forced logits [G*B, T, V] of targets [G*B, T]; G consecutive rows share one encoded text."""
+        """Teacher-forced logits [G*B, T, V] of targets [G*B, T]; G consecutive rows share one
+        encoded text.
+        """
         shifted = jnp.pad(targets, ((0, 0), (1, 0)))[:, :-1]
         return self.head(self.decoder(self.token_embedder(shifted), encoded, random))
 

@@ -35,5 +35,6 @@ def bank_heatmap(bank: Bank, out: Path, similarity: str, *, values: bool = False
     families = {entry.task: entry.family for entry in entries}
     seeds = len({entry.seed for entry in entries})
     what = "values" if values else "keys"
-    subtitle = f"{similarity} similarity of {what}, {len(entries)} prompts, {seeds} seed{'s' if seeds > 1 else ''}"
+    count = f"{len(entries)} prompts, {seeds} seed{'s' if seeds > 1 else ''}"
+    subtitle = f"{similarity} similarity of {what}, {count}"
     return heatmap(found, families, out, title="Task similarity", subtitle=subtitle)

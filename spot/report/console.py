@@ -14,7 +14,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from bank.entry import Entry, Prompts
@@ -34,12 +43,13 @@ if TYPE_CHECKING:
     from spot.training.evaluate import Evaluation
     from spot.transfer import Run, TransferReport
 
+PIPED_WIDTH = 10_000  # columns: a table that is piped has one line a row, whatever its length
 LINE_EVERY = 10.0  # seconds between progress lines when stderr is not a terminal
 
 
 def _out() -> Console:
     console = Console()
-    return console if console.is_terminal else Console(width=160)
+    return console if console.is_terminal else Console(width=PIPED_WIDTH)
 
 
 def say(text: str) -> None:
@@ -64,19 +74,26 @@ def _finite(content: Any) -> Any:
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on stdout; columns whose name ends in a space are aligned right."""
-    grid = Table(title=title or None, title_justify="left")
+    out = _out()
+    if title:
+        say(title)
+    shape = box.SIMPLE_HEAD if out.is_terminal else None
+    gap = 1 if shape else 2  # a box puts a space between columns by itself
+    grid = Table(box=shape, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
     for name in columns:
         grid.add_column(
             name.strip(), justify="right" if name.endswith(" ") else "left", overflow="fold"
         )
     for row in rows:
         grid.add_row(*(_cell(value) for value in row))
-    _out().print(grid)
+    out.print(grid)
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "–"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "–"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
@@ -85,7 +102,9 @@ class ConsoleReporter(Reporter):
 
     def __init__(self, console: Console) -> None:
         super().__init__()
-        self._console, self._bar, self._task = console, None, None
+        self._console = console
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
         self._title, self._steps, self._began, self._first, self._spoke = "", 0, 0.0, 0, 0.0
 
     def begin(self, title: str, steps: int, done: int) -> None:
@@ -94,14 +113,6 @@ class ConsoleReporter(Reporter):
         if done:
             self.say(f"{title}: resumed at step {done}")
         if self._console.is_terminal:
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-            )
-
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -172,30 +183,13 @@ def print_build(report: BuildReport, bank: Bank, as_json: bool) -> None:
         say(f"failed: {id} (its loss was not finite before it had a key and a value)")
 
 
-ENTRY_COLUMNS = (
-    "entry",
-    "kind",
-    "task",
-    "family",
-    "seed ",
-    "key step ",
-    "value step ",
-    "validation ",
-)
+# An id begins with task and seed, so that they need no columns and a row fits a narrow terminal.
+ENTRY_COLUMNS = ("entry", "kind", "family", "key at ", "value at ", "validation ")
 
 
 def _entry_row(entry: Entry) -> tuple[object, ...]:
     score = entry.scores.get("validation", {}).get("value")
-    return (
-        entry.id,
-        entry.kind,
-        entry.task,
-        entry.family,
-        entry.seed,
-        entry.key_step,
-        entry.value_step,
-        score,
-    )
+    return (entry.id, entry.kind, entry.family, entry.key_step, entry.value_step, score)
 
 
 def print_entries(
@@ -309,12 +303,9 @@ def print_search(answer: Answer, as_json: bool) -> None:
         for hit in result.hits:
             print_json({"target": answer.target, "similarity": result.similarity, **asdict(hit)})
     else:
-        rows = [
-            (hit.rank, hit.score, hit.task, hit.family, hit.seed, hit.kind, hit.id)
-            for hit in result.hits
-        ]
-        title = f"{answer.target}: nearest of {result.n} keys by {result.similarity} cosine"
-        table(title, ("rank ", "score ", "task", "family", "seed ", "kind", "entry"), rows)
+        rows = [(hit.rank, f"{hit.score:.4f}", hit.id, hit.kind, hit.family) for hit in result.hits]
+        title = f"{answer.target}: nearest of {result.n} keys by {result.similarity} similarity"
+        table(title, ("rank ", "score ", "entry", "kind", "family"), rows)
         print_outcomes(answer.outcomes)
     console = Console(stderr=True)
     for warning in result.warnings:
@@ -345,7 +336,8 @@ def print_transfer(report: TransferReport, as_json: bool) -> None:
         else f" (standard deviation over {len(gains)} seeds {deviation:.2f})"
     )
     say(
-        f"scratch {means[0]:.2f}, transfer {means[1]:.2f}, difference {means[1] - means[0]:+.2f} points{about}"
+        f"scratch {means[0]:.2f}, transfer {means[1]:.2f}, "
+        f"difference {means[1] - means[0]:+.2f} points{about}"
     )
     if means[1] < means[0]:
         say(
@@ -384,7 +376,8 @@ def print_study(study: Study, as_json: bool) -> None:
     say(to_markdown(study.table))
     for name, interval in study.gains.items():
         say(
-            f"{name}: {interval.mean:+.2f} points over scratch, 95 % interval {interval.low:+.2f} to {interval.high:+.2f}"
+            f"{name}: {interval.mean:+.2f} points over scratch, "
+            f"95 % interval {interval.low:+.2f} to {interval.high:+.2f}"
         )
 
 
@@ -397,7 +390,8 @@ def print_training(trained: Trained, out: Path, as_json: bool) -> None:
         )
     elif best is not None:
         say(
-            f"{trained.slot.name}: validation {best.score:.2f} (n {best.n}) at step {best.step}; prompt: {out}"
+            f"{trained.slot.name}: validation {best.score:.2f} (n {best.n}) at step {best.step}; "
+            f"prompt: {out}"
         )
 
 
@@ -425,6 +419,7 @@ def print_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
 def print_tasks(definitions: Sequence[TaskDefinition], as_json: bool) -> None:
     """Every task: rows of each split where the data is there, the reason where it is not."""
     rows = []
+    reasons: dict[str, int] = {}
     for one in definitions:
         reason = one.available()
         counts = {} if reason else {split: one.rows(split) for split in one.splits}
@@ -443,11 +438,15 @@ def print_tasks(definitions: Sequence[TaskDefinition], as_json: bool) -> None:
                 one.family,
                 "+".join(one.metrics),
                 sizes if not reason else "–",
-                reason or "there",
+                "absent" if reason else "there",
             )
         )
+        if reason:
+            reasons[reason] = reasons.get(reason, 0) + 1
     if not as_json:
         table("", ("task", "family", "metrics", "train/validation/test ", "data"), rows)
+        for reason, count in reasons.items():
+            say(f"absent ({count} task{'s' if count > 1 else ''}): {reason}")
 
 
 def print_models(as_json: bool) -> None:
@@ -455,7 +454,7 @@ def print_models(as_json: bool) -> None:
     from spot.models.backbone import EMBEDDED
     from spot.models.config import ARCHITECTURES
 
-    rows = [(name, "embedded", "", "", "") for name in EMBEDDED]
+    rows: list[tuple[object, ...]] = [(name, "embedded", None, None, None) for name in EMBEDDED]
     rows += [
         (name, "T5X checkpoint folder", config.d_model, config.encoder_layers, config.activation)
         for name, config in ARCHITECTURES.items()

@@ -18,12 +18,14 @@ from spot.study.records import TransferRecord
 from spot.study.statistics import Interval, paired_bootstrap
 from spot.study.tables import TransferTable, method_scores, transfer_table
 from spot.training.slots import Reporter
-from spot.transfer import EVERYTHING, Run, Start, run_folder, train_starts
+from spot.transfer import Run, Start, check_target, count_for, run_folder, train_starts
 
 
 @dataclass(frozen=True)
 class Study:
-    """A finished study: the paper's table, and each method's mean gain over scratch with its interval."""
+    """A finished study: the paper's table, and each method's mean gain over scratch with its
+    interval.
+    """
 
     table: TransferTable
     gains: dict[str, Interval]
@@ -47,7 +49,12 @@ def study(
     records: list[TransferRecord] = []
     planned: dict[str, list[str]] = {}
     for target in targets:
-        answer = search_target(target, config, bank, lambda: backbone, reporter, k=EVERYTHING)
+        check_target(target, config)
+    for target in dict.fromkeys(targets):
+        k = count_for(target, bank)
+        answer = search_target(target, config, bank, lambda: backbone, reporter, k=k)
+        for warning in answer.result.warnings:
+            reporter.warn(warning)
         hits = answer.result.hits
         planned[target] = [hit.id for hit in hits]
         begin = [Start("none")]
@@ -70,12 +77,14 @@ def study(
 def gains(
     records: Sequence[TransferRecord], ks: Sequence[int], planned: dict[str, list[str]]
 ) -> dict[str, Interval]:
-    """Each method's mean gain over scratch in points, with a 95 % bootstrap interval over targets and seeds."""
+    """Each method's mean gain over scratch in points, with a 95 % bootstrap interval over targets
+    and seeds.
+    """
     _, _, methods = method_scores(records, ks=ks, planned=planned)
     baseline = methods[0]
     return {
         f"{one.method} k={one.k}" if one.k else one.method: paired_bootstrap(
-            one.test - baseline.test
+            (one.test - baseline.test).tolist()
         )
         for one in methods[1:]
     }
@@ -91,7 +100,9 @@ def record(target: str, run: Run) -> TransferRecord:
 
 
 def store_records(folder: Path, records: Sequence[TransferRecord], config: Config) -> None:
-    """Writes a target's records.json and the config that made them; its presence means they are whole."""
+    """Writes a target's records.json and the config that made them; its presence means they are
+    whole.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(dump(config))
     temporary = folder / "records.part"

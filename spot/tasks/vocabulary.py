@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spot.errors import SpotError
 from spot.tasks.files import file_sha256
@@ -30,7 +30,7 @@ class VocabularyFile:
                 "check the model's vocabulary path",
             ) from error
 
-    def processor(self):  # noqa: ANN201 - sentencepiece has no types
+    def processor(self) -> Any:
         """The loaded `sentencepiece.SentencePieceProcessor`; SpotError for a foreign file."""
         import sentencepiece
 

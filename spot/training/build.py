@@ -7,7 +7,7 @@ trains the same groups and gives the same bits; two builders on one bank share t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,9 @@ def entry_recipe(config: Config) -> dict[str, Any]:
 
 
 def jobs(config: Config, identity: Identity) -> list[Job]:
-    """Every entry that the config asks for, seeds outermost; SpotError for an unknown or absent task."""
+    """Every entry that the config asks for, seeds outermost; SpotError for an unknown or absent
+    task.
+    """
     found = []
     names = [(name, "source") for name in source_names(config)]
     names += [(name, "mixture") for name in config.bank.mixtures]
@@ -103,20 +105,19 @@ def build_bank(
     groups = _plan(work, [job.id for job in wanted if job.id not in there], config.train.slots)
     added: list[str] = []
     failed: list[str] = []
-    for number, group in enumerate(groups):
-        folder = work / f"group-{number:03d}"
-        folder.mkdir(parents=True, exist_ok=True)
-        with _claimed(folder, reporter):
-            there = {entry.id for entry in bank.entries()}
-            if all(id in there for id in group):
-                continue
-            title = f"group {number + 1} of {len(groups)}"
-            done = _train_group(
-                config, backbone, bank, [by_id[id] for id in group], folder, title, reporter
-            )
-            added += done[0]
-            failed += done[1]
-            discard_checkpoints(folder)
+
+    def build(number: int) -> None:
+        there = {entry.id for entry in bank.entries()}
+        if all(id in there for id in groups[number]):
+            return
+        wanted = [by_id[id] for id in groups[number]]
+        folder, title = _folder(work, number), f"group {number + 1} of {len(groups)}"
+        done = _train_group(config, backbone, bank, wanted, folder, title, reporter)
+        added.extend(done[0])
+        failed.extend(done[1])
+        discard_checkpoints(folder)
+
+    _in_turns([_folder(work, number) for number in range(len(groups))], build, reporter)
     return BuildReport(tuple(added), present, tuple(failed))
 
 
@@ -148,15 +149,26 @@ def _plan(work: Path, missing: Sequence[str], size: int) -> list[list[str]]:
     return groups
 
 
-def _claimed(folder: Path, reporter: Reporter) -> filelock.BaseFileLock:
-    """The group's lock, held while it trains; waiting for another builder is announced."""
-    lock = filelock.FileLock(folder / "claim.lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        reporter.say(f"{folder.name}: another builder is training it; waiting")
-        lock.acquire()
-    return lock
+def _folder(work: Path, number: int) -> Path:
+    return work / f"group-{number:03d}"
+
+
+def _in_turns(folders: Sequence[Path], build: Callable[[int], None], reporter: Reporter) -> None:
+    """Builds every group while holding its lock: first those that nobody else is training, then,
+    by waiting for them, the others; what another builder has finished is there by then.
+    """
+    taken = []
+    for number, folder in enumerate(folders):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with filelock.FileLock(folder / "claim.lock", timeout=0):
+                build(number)
+        except filelock.Timeout:
+            taken.append(number)
+    for number in taken:
+        reporter.say(f"waiting for another builder's group {number + 1} of {len(folders)}")
+        with filelock.FileLock(folders[number] / "claim.lock"):
+            build(number)
 
 
 def _train_group(
@@ -182,7 +194,9 @@ def _train_group(
         if result.failed_step or result.key is None or result.best is None:
             failed.append(job.id)
         else:
-            items.append((make_entry(job, config, backbone.identity, result), prompts_of(result)))
+            items.append(
+                (make_entry(job, config, backbone.identity, result), prompts_of(result, result.key))
+            )
     return bank.add_many(items), failed
 
 
@@ -194,9 +208,9 @@ def embedding_table(backbone: Backbone) -> np.ndarray:
     return np.asarray(model.token_embedder.embedding[...]).astype(np.float32)
 
 
-def prompts_of(trained: Trained) -> Prompts:
+def prompts_of(trained: Trained, key: np.ndarray) -> Prompts:
     """Init, key and value as the bank stores them."""
-    return Prompts(trained.slot.init, trained.key, trained.value)
+    return Prompts(trained.slot.init, key, trained.value)
 
 
 def make_entry(job: Job, config: Config, identity: Identity, trained: Trained) -> Entry:
@@ -204,9 +218,13 @@ def make_entry(job: Job, config: Config, identity: Identity, trained: Trained) -
     best = trained.best
     scores = {}
     if best is not None:
-        scores["validation"] = {"metric": "mean" if len(best.metrics) != 1 else next(iter(best.metrics)),
-                                "value": round(best.score, 4), "n": best.n,
-                                "metrics": {name: round(value, 4) for name, value in best.metrics.items()}}  # fmt: skip
+        names = list(best.metrics)
+        scores["validation"] = {
+            "metric": names[0] if len(names) == 1 else "mean",
+            "value": round(best.score, 4),
+            "n": best.n,
+            "metrics": {name: round(value, 4) for name, value in best.metrics.items()},
+        }
     return Entry(
         id=job.id, kind=job.kind, task=job.task, members=job.members, family=job.family,
         seed=job.seed, backbone=identity, recipe=entry_recipe(config), key_step=config.train.key_step,

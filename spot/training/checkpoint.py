@@ -1,4 +1,6 @@
-"""Checkpoints of a run's arrays: Orbax writes them, so a kill at any moment leaves the last whole one."""
+"""Checkpoints of a run's arrays: Orbax writes them, so a kill at any moment leaves the last whole
+one.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ class Checkpoints:
         return sorted(item.step for item in self._inner.checkpoints)
 
     def restore(self, like: Any) -> tuple[int, Any] | None:
-        """(step, tree) of the newest readable checkpoint, shaped as `like`; None when there is none."""
+        """(step, tree) of the newest readable checkpoint, shaped as `like`; None when there is
+        none.
+        """
         for step in reversed(self.steps()):
             try:
                 return step, jax.device_get(self._inner.load(step, like))

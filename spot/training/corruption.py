@@ -1,4 +1,6 @@
-"""What a T5 learns from plain text: span corruption (Raffel et al. 2020, 3.1.4) and prefix language modelling."""
+"""What a T5 learns from plain text: span corruption (Raffel et al. 2020, 3.1.4) and prefix language
+modelling.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ def span_lengths(total: int, parts: int, rng: np.random.Generator) -> np.ndarray
 def corrupt_spans(
     tokens: np.ndarray, vocab_size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Replaces random spans of tokens [T] by sentinels V-1, V-2, …; returns (inputs, targets), EOS included.
+    """Replaces random spans of tokens [T] by sentinels V-1, V-2, …; returns (inputs, targets), EOS
+    included.
 
     >>> inputs, targets = corrupt_spans(np.arange(10, 30), 100, np.random.default_rng(0))
     >>> int((inputs == 99).sum()), int((targets == 99).sum()), int(inputs[-1]), int(targets[-1])
@@ -42,6 +45,8 @@ def corrupt_spans(
 def split_prefix(
     tokens: np.ndarray, target_length: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts tokens [T] at a random place: (what comes before, at most `target_length` of what follows)."""
+    """Cuts tokens [T] at a random place: (what comes before, at most `target_length` of what
+    follows).
+    """
     cut = int(rng.integers(len(tokens) // 4, len(tokens) - 2))
     return tokens[:cut], tokens[cut : cut + target_length]

@@ -70,7 +70,9 @@ def load_source(name: str, config: Config, vocabulary: VocabularyFile) -> Source
 
 
 def data_fingerprint(name: str, config: Config) -> str:
-    """Hex digest of what a prompt of this task or mixture is trained on; reads no rows of a known file."""
+    """Hex digest of what a prompt of this task or mixture is trained on; reads no rows of a known
+    file.
+    """
     members, rates = members_of(name, config)
     prints = [find_task(member, config).fingerprint() for member in members]
     return digest("data", prints, list(rates), config.data.train_examples)[:16]

@@ -1,4 +1,6 @@
-"""Scores a prompt on a split: label words by likelihood (rank) or text by greedy decoding (generate)."""
+"""Scores a prompt on a split: label words by likelihood (rank) or text by greedy decoding
+(generate).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ ROWS = 32  # rows evaluated at once
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics (0 to 100) of one prompt on n rows; `value` is their mean, by which prompts are chosen."""
+    """Metrics (0 to 100) of one prompt on n rows; `value` is their mean, by which prompts are
+    chosen.
+    """
 
     value: float
     metrics: dict[str, float]
@@ -43,7 +47,9 @@ def _rank(
     labels: jax.Array,
     normalisation: Normalisation,
 ) -> jax.Array:
-    """Log-likelihood [B, C] of label words [C, T'] after each text [B, T]; the text is encoded once."""
+    """Log-likelihood [B, C] of label words [C, T'] after each text [B, T]; the text is encoded
+    once.
+    """
     model = nnx.merge(graphdef, parameters)
     rows, classes = inputs.shape[0], labels.shape[0]
     encoded = model.encode(inputs, _repeat(prompt, rows))
@@ -113,7 +119,9 @@ def generate(
 
 
 def _batches(split: TokenizedSplit) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows by length in groups of ROWS: (row numbers [<= ROWS], inputs [ROWS, T], padded with a copy)."""
+    """Rows by length in groups of ROWS: (row numbers [<= ROWS], inputs [ROWS, T], padded with a
+    copy).
+    """
     order = np.argsort(split.inputs.lengths(), kind="stable")
     for start in range(0, len(order), ROWS):
         rows = order[start : start + ROWS]

@@ -28,13 +28,16 @@ from spot.models.backbone import Backbone, with_dropout
 from spot.training.batches import batch_of, data_order, step_batch
 from spot.training.checkpoint import Checkpoints
 from spot.training.evaluate import evaluate
+from spot.training.events import write_events
 from spot.training.slots import Check, Reporter, Slot, StartLoss, Trained
 from spot.training.step import PromptState, batch_losses, init_state, train_step
 
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
-    """Turns the first Ctrl-C into an event, so that a step is never cut in the middle; a second one acts at once."""
+    """Turns the first Ctrl-C into an event, so that a step is never cut in the middle; a second one
+    acts at once.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
@@ -182,7 +185,7 @@ class _Run:
                 step += 1
                 self.account(numbers, state, progress, step)
                 if step == settings.key_step:
-                    progress.key = np.asarray(state.prompt)
+                    progress.key = np.where(state.active[:, None, None], state.prompt, 0.0)
                 if step % settings.check_every == 0 or step == settings.steps:
                     state = self.check(state, progress, history, step)
                     self.save(step, state, progress)
@@ -201,10 +204,10 @@ class _Run:
         """Adds the step's losses up and names slots whose loss is not finite any more."""
         loss, finite = np.asarray(numbers["loss"]), np.asarray(numbers["finite"])
         failed = ~finite | ~np.isfinite(loss)
-        for index in np.flatnonzero(failed & (progress.failed_step == 0)):
+        for index in np.flatnonzero(failed & (progress.failed_step == 0)).tolist():
             progress.failed_step[index] = step
             self.reporter.warn(
-                f"{self.slots[index].name}: the loss is not finite at step {step}; this prompt stops "
+                f"{self.slots[index].label}: the loss is not finite at step {step}; this prompt stops "
                 "with what it had, the others go on (lower train.learning_rate)"
             )
         active = np.asarray(state.active)
@@ -217,13 +220,13 @@ class _Run:
     ) -> PromptState:
         """Validates every active slot, keeps the best prompts, and stops slots without progress."""
         prompts, active = np.asarray(state.prompt), np.array(state.active)
-        for index in np.flatnonzero(active):
+        for index in np.flatnonzero(active).tolist():
             slot = self.slots[index]
             loss = float(progress.loss_sum[index] / max(progress.loss_count[index], 1))
             check = self.validation(slot, prompts[index], step, loss)
             history[index].append(check)
             self.record({"slot": slot.name, "seed": slot.seed, **asdict(check)})
-            self.reporter.check(slot.name, check)
+            self.reporter.check(slot.label, check)
             if not self.validate or check.score > progress.best[index]:
                 progress.best[index], progress.value_step[index] = check.score, step
                 progress.value[index], progress.stale[index] = prompts[index], 0
@@ -240,7 +243,9 @@ class _Run:
         """The mean over the source's members of their scores; -inf stands for "not validated"."""
         if not self.validate:
             return Check(step, -math.inf, loss, {}, 0)
-        scores, metrics, rows = [], {}, 0
+        scores: list[float] = []
+        metrics: dict[str, float] = {}
+        rows = 0
         for member in slot.source.members:
             found = evaluate(
                 self.backbone, prompt, member.definition, member.validation, member.labels
@@ -257,7 +262,7 @@ class _Run:
             start = start_loss(self.backbone, slot, prompt, self.settings.batch_size)
             self.record({"slot": slot.name, "seed": slot.seed, "step": 0, **asdict(start)})
             text = (
-                f"{slot.name}: start loss {start.prompt:.2f} "
+                f"{slot.label}: start loss {start.prompt:.2f} "
                 f"(no prompt {start.promptless:.2f}, log V {start.uniform:.2f})"
             )
             self.reporter.say(text)
@@ -273,6 +278,8 @@ class _Run:
         }
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as out:
             out.write(json.dumps(finite) + "\n")
+        if self.settings.tensorboard:
+            write_events(self.folder / "events", finite)
 
     def resume_history(self, begin: int) -> list[list[Check]]:
         """The checks up to step `begin`; later lines of metrics.jsonl are dropped, they come again."""
@@ -315,6 +322,7 @@ def _compiled(settings: TrainSettings) -> TrainSettings:
                 "check_every",
                 "patience",
                 "slots",
+                "tensorboard",
                 "learning_rate",
                 "batch_size",
             )

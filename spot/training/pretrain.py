@@ -160,7 +160,9 @@ def pad(rows: list[np.ndarray], length: int) -> np.ndarray:
 def text_batch(
     config: PretrainConfig, corpus: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs [B, T] and targets [B, T'] : a share of prefix language modelling, the rest span corruption."""
+    """Inputs [B, T] and targets [B, T'] : a share of prefix language modelling, the rest span
+    corruption.
+    """
     inputs, targets = [], []
     vocab = config.architecture.vocab_size
     for row in range(config.text_rows):
@@ -182,7 +184,8 @@ def task_batch(config: PretrainConfig, tokenizer: Any, seed: str) -> tuple[np.nd
     rng = random.Random(seed)
     tasks = pretraining_tasks()
     weights = [task.weight for task in tasks]
-    inputs, targets = [], []
+    inputs: list[np.ndarray] = []
+    targets: list[np.ndarray] = []
     while len(inputs) < config.task_rows:
         asked, answer = pretraining_example(rng.choices(tasks, weights)[0], rng)
         ids = [*tokenizer.encode(asked), 1]
@@ -193,7 +196,9 @@ def task_batch(config: PretrainConfig, tokenizer: Any, seed: str) -> tuple[np.nd
 
 
 def token_loss(model: T5, inputs: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Mean cross entropy (nats a token, with T5's z-loss of 1e-4) and the share of tokens predicted."""
+    """Mean cross entropy (nats a token, with T5's z-loss of 1e-4) and the share of tokens
+    predicted.
+    """
     logits = model.decode(model.encode(inputs), targets)
     normaliser = jax.nn.logsumexp(logits, axis=-1)
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]

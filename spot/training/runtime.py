@@ -1,4 +1,6 @@
-"""Settings of this process before it trains: compiled programs are kept on disk, memory is kept in the process."""
+"""Settings of this process before it trains: compiled programs are kept on disk, memory is kept in
+the process.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from spot.config import cache_dir
 
 
 def prepare() -> None:
-    """Turns the persistent compilation cache on, in the cache folder; call before the first compilation."""
+    """Turns the persistent compilation cache on, in the cache folder; call before the first
+    compilation.
+    """
     keep_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import jax

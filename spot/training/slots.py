@@ -22,6 +22,11 @@ class Slot:
     init: np.ndarray
     learning_rate: float
 
+    @property
+    def label(self) -> str:
+        """How messages name it: prompts of one task differ in their seed."""
+        return f"{self.name} (seed {self.seed})"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -54,7 +59,9 @@ class Trained:
 
 @dataclass(frozen=True)
 class StartLoss:
-    """Mean cross entropy (nats a target token) before training: with the prompt, without, and log V."""
+    """Mean cross entropy (nats a target token) before training: with the prompt, without, and log
+    V.
+    """
 
     prompt: float
     promptless: float

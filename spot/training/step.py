@@ -37,7 +37,7 @@ def init_state(settings: TrainSettings, prompts: jax.Array, rates: jax.Array) ->
 
 
 def row_losses(
-    model: T5, prompts: jax.Array, batch: tuple[jax.Array, jax.Array], random: Any
+    model: T5, prompts: jax.Array | None, batch: tuple[jax.Array, jax.Array], random: Any
 ) -> Any:
     """(loss with z-loss, cross entropy) of each row [R], summed over its target tokens.
 
@@ -59,7 +59,8 @@ def slot_losses(
     batch: tuple[jax.Array, jax.Array],
     random: Any,
 ) -> tuple[jax.Array, jax.Array]:
-    """Summed loss (z-loss included) and cross entropy a target token, [S] each, of S slots of B rows.
+    """Summed loss (z-loss included) and cross entropy a target token, [S] each, of S slots of B
+    rows.
 
     Rows are independent, so the gradient of the sum over slots is each slot's own gradient.
     """
@@ -107,6 +108,7 @@ def train_step(
     def choose(new: jax.Array, old: jax.Array) -> jax.Array:
         return jnp.where(go.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
+    fine = finite | ~state.active
     state = PromptState(
         choose(prompt, state.prompt),
         jax.tree.map(choose, inner, state.optimizer),
@@ -114,14 +116,16 @@ def train_step(
         go,
     )
     norm = jnp.linalg.norm(state.prompt, axis=-1).mean(-1)
-    return state, {"loss": loss, "finite": finite | ~go, "norm": norm}
+    return state, {"loss": loss, "finite": fine, "norm": norm}
 
 
 @partial(jax.jit, static_argnames="graphdef")
 def batch_losses(
     graphdef: Any, parameters: Any, prompts: jax.Array | None, batch: tuple[jax.Array, jax.Array]
 ) -> jax.Array:
-    """Cross entropy of each row [R] in nats a target token, with one prompt a row [R, P, H] or none."""
+    """Cross entropy of each row [R] in nats a target token, with one prompt a row [R, P, H] or
+    none.
+    """
     model = nnx.merge(graphdef, parameters)
     entropy = row_losses(model, prompts, batch, None)[1]
     return entropy / (batch[1] > 0).sum(-1)

@@ -19,10 +19,10 @@ def encode(arrays, config, tokens, prompt=None):
     for layer in range(config.encoder_layers):
         at = f"encoder/layers_{layer}"
         normed = [_norm(row, arrays[f"{at}/pre_attention_layer_norm/scale"]) for row in rows]
-        seen = [
-            _attend(arrays, config, f"{at}/attention", normed[q], normed, _bias(config, table, q, len(rows), True))
-            for q in range(len(rows))
-        ]  # fmt: skip
+        seen = []
+        for query, row in enumerate(normed):
+            bias = _bias(config, table, query, len(rows), True)
+            seen.append(_attend(arrays, config, f"{at}/attention", row, normed, bias))
         rows = [row + new for row, new in zip(rows, seen, strict=True)]
         rows = [row + _mlp(arrays, config, at, row) for row in rows]
     return np.stack([_norm(row, arrays["encoder/encoder_norm/scale"]) for row in rows])
@@ -40,7 +40,9 @@ def decode(arrays, config, encoded, targets):
         for q in range(len(rows)):
             bias = _bias(config, table, q, q + 1, False)
             past = normed[: q + 1]
-            rows[q] = rows[q] + _attend(arrays, config, f"{at}/self_attention", normed[q], past, bias)
+            rows[q] = rows[q] + _attend(
+                arrays, config, f"{at}/self_attention", normed[q], past, bias
+            )
         for q in range(len(rows)):
             normal = _norm(rows[q], arrays[f"{at}/pre_cross_attention_layer_norm/scale"])
             name = f"{at}/encoder_decoder_attention"
@@ -125,5 +127,7 @@ def _mlp(arrays, config, at, row):
 def _logits(arrays, config, row):
     x = _norm(row, arrays["decoder/decoder_norm/scale"])
     if config.tied_head:
-        return arrays["token_embedder/embedding"].astype(np.float64) @ (x / math.sqrt(config.d_model))
+        return arrays["token_embedder/embedding"].astype(np.float64) @ (
+            x / math.sqrt(config.d_model)
+        )
     return x @ arrays["decoder/logits_dense/kernel"]

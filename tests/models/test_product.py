@@ -50,7 +50,9 @@ def test_every_form_is_near_the_exact_product(operands, form, limit):
 
 def test_a_bfloat16_form_rounds_its_operands_and_nothing_else(operands):
     x, kernel, _ = operands
-    rounded = [np.asarray(a.astype(jnp.bfloat16).astype(jnp.float32), np.float64) for a in (x, kernel)]
+    rounded = [
+        np.asarray(a.astype(jnp.bfloat16).astype(jnp.float32), np.float64) for a in (x, kernel)
+    ]
     for form in ("widen", "upcast"):
         assert relative(product(form, x, kernel), rounded[0] @ rounded[1]) < 1e-6
 

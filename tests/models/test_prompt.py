@@ -118,7 +118,7 @@ def bank(tmp_path):
     """A bank of one source "boolq" and one import "sst2" without value."""
     bank = Bank.create_or_open(tmp_path / "bank")
     for number, task in enumerate(("boolq", "sst2")):
-        known = dict(task=task, members=(), seed=0, recipe={}, data="")
+        known = {"task": task, "members": (), "seed": 0, "recipe": {}, "data": ""}
         kind = "source" if task == "boolq" else "imported"
         entry = Entry(
             id=entry_id(kind=kind, backbone="f", **known), kind=kind, family="",

@@ -1,1 +1,3 @@
-"""Readers of weight files: each returns arrays by T5X parameter name, and nothing is ever filled in."""
+"""Readers of weight files: each returns arrays by T5X parameter name, and nothing is ever filled
+in.
+"""

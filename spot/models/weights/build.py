@@ -16,10 +16,9 @@ from spot.models.layers import ProductForm
 from spot.models.t5 import T5
 
 
-def infer_config(
-    arrays: Mapping[str, np.ndarray], relative_max_distance: int, dropout: float
-) -> T5Config:
-    """The T5 architecture that these arrays have; a checkpoint states all of it but the two arguments.
+def infer_config(arrays: Mapping[str, Any], relative_max_distance: int, dropout: float) -> T5Config:
+    """The T5 architecture that these arrays have; a checkpoint states all of it but the two
+    arguments.
 
     Raises SpotError when an array that tells the sizes is missing.
     """
@@ -50,13 +49,13 @@ def infer_config(
     )
 
 
-def _count(arrays: Mapping[str, np.ndarray], stack: str) -> int:
+def _count(arrays: Mapping[str, Any], stack: str) -> int:
     names = {name.split("/")[1] for name in arrays if name.startswith(f"{stack}/layers_")}
     return len(names)
 
 
 def build(
-    config: T5Config, arrays: Mapping[str, np.ndarray], precision: Precision, form: ProductForm
+    config: T5Config, arrays: Mapping[str, Any], precision: Precision, form: ProductForm
 ) -> tuple[Any, Any]:
     """(graphdef, parameters) of a T5 with exactly these arrays; `nnx.merge` makes the model.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -72,21 +74,13 @@ def _array(folder: Path, name: str, leaf: Any) -> np.ndarray:
     try:
         store = tensorstore.open(spec, open=True, read=True).result()
         # A chunk that is absent would be read as zeros; count them before trusting the array.
-        chunks = int(
-            np.prod(
-                [
-                    -(-size // part)
-                    for size, part in zip(
-                        store.shape, store.chunk_layout.read_chunk.shape, strict=True
-                    )
-                ]
-            )
-        )
+        parts = json.loads((path / ".zarray").read_text())["chunks"]
+        chunks = math.prod(-(-size // part) for size, part in zip(store.shape, parts, strict=True))
         present = sum(1 for file in path.iterdir() if not file.name.startswith("."))
         if present != chunks:
             raise ValueError(f"{present} of {chunks} chunk files are there")
         return np.asarray(store.read().result())
-    except (ValueError, OSError) as error:
+    except (ValueError, KeyError, OSError) as error:
         raise SpotError(
             f"{path}: array {name} cannot be read ({error})", "copy the checkpoint again"
         ) from error

@@ -1,0 +1,147 @@
+"""Settings: defaults, files, assignments, and what is said about mistakes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spot.config import Config, cache_dir, dump, key_recipe, load_config
+from spot.errors import SpotError
+from spot.options import setting
+
+CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
+PRETRAINING = {"nano.toml"}  # read by spot.training.pretrain
+
+
+def test_the_defaults_are_valid_and_offline():
+    config = load_config(None)
+    assert config == Config()
+    assert (config.model.name, config.bank.sources) == ("spot-nano", ("mini",))
+    assert config.train.key_step <= config.train.steps
+
+
+def test_assignments_come_after_the_file_and_are_typed(tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text('[train]\nsteps = 300\nlearning_rate = 0.1\n[bank]\nsources = ["a"]\n')
+    assert load_config(file).train.steps == 300
+    config = load_config(
+        file,
+        ["train.steps=400", 'bank.seeds=[3, 1]', " model.name = here ", "train.patience=2",
+         'prompt.text="1"', "data.dir=some/where", "bank.sources=[]"],
+    )  # fmt: skip
+    assert (config.train.steps, config.train.learning_rate, config.train.patience) == (400, 0.1, 2)
+    assert (config.bank.seeds, config.bank.sources) == ((3, 1), ())
+    assert (config.model.name, config.prompt.text) == ("here", "1")
+    assert config.data.dir == Path("some/where")
+    assert load_config(None, ["train.steps=400", "train.steps=500"]).train.steps == 500
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
+def test_any_path_or_name_comes_through_an_option(text):
+    assert load_config(None, [setting("model.name", text)]).model.name == text
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message", "hint"),
+    [
+        ("train.stps=1", r'unknown config key "train.stps".* Did you mean "train.steps"', "train.steps,"),
+        ("trian.steps=1", r'unknown config key "trian".* Did you mean "train"', "model, data"),
+        ("steps=1", r'unknown config key "steps".* Did you mean "train.steps"', "model, data"),
+        ("train.steps.more=1", r"train.steps: .*found \{'more': 1\}", "default is 200"),
+        ("train.steps=many", "train.steps: .*integer.*found 'many'", "default is 200"),
+        ("train.steps=0", "train.steps: .*greater than or equal to 1, found 0", "default is 200"),
+        ("train.optimizer=sgd", "train.optimizer: .*'adafactor' or 'adamw', found 'sgd'", "adafactor"),
+        ("transfer.strategy=bset", "transfer.strategy: .*'oracle', found 'bset'", "best"),
+        ("bank.sources=mini", "bank.sources: .*tuple, found 'mini'", r'\["mini"\]'),
+        ('bank.seeds=["x"]', r"bank.seeds.0: .*integer.*found 'x'", r"\[0\]"),
+        ("train=3", "--set: train: .*found 3", "default is {"),
+        ("train", 'expected --set key=value, found "train"', "for example"),
+        ("train.key_step=300", r"train.key_step \(300\) must not be after train.steps \(200\)", "key is"),
+        ("bank.seeds=[1, 1]", r"bank.seeds: expected distinct seeds ≥ 0, found \[1, 1\]", "e.g."),
+        ("bank.seeds=[]", r"bank.seeds: expected distinct seeds", "e.g."),
+        ("transfer.seeds=[-1]", r"transfer.seeds: expected distinct seeds", "e.g."),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named_with_key_value_and_a_way_out(assignment, message, hint):
+    with pytest.raises(SpotError, match=message) as caught:
+        load_config(None, [assignment])
+    import re
+
+    assert re.search(hint, caught.value.hint)
+
+
+def test_a_section_below_a_value_is_refused(tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text('runs = "here"\n')
+    with pytest.raises(SpotError, match='"runs" is a value, not a section'):
+        load_config(file, ["runs.more=1"])
+
+
+def test_a_key_step_may_be_the_last_step():
+    assert load_config(None, ["train.steps=7", "train.key_step=7"]).train.key_step == 7
+
+
+def test_files_that_cannot_be_used_are_named(tmp_path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text("[train]\nsteps = = 3\n")
+    with pytest.raises(SpotError, match=r"bad.toml: not valid TOML .*line 2"):
+        load_config(bad)
+    bad.write_bytes(b'runs = "\xff"\n')
+    with pytest.raises(SpotError, match=r"bad.toml: not valid TOML"):
+        load_config(bad)
+    with pytest.raises(SpotError, match=r"none.toml cannot be read \(No such file"):
+        load_config(tmp_path / "none.toml")
+    bad.write_text("[train]\nstep = 3\n")
+    with pytest.raises(SpotError, match=r'bad.toml: unknown config key "train.step"'):
+        load_config(bad)
+
+
+def test_what_is_dumped_is_read_back(tmp_path):
+    config = load_config(None, ["train.steps=7", "train.key_step=3", "data.tasks=[\"a\", \"b\"]"])
+    assert Config.model_validate_json(dump(config)) == config
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        Config().train.steps = 3
+
+
+def test_the_keys_recipe_holds_what_makes_a_key_and_no_budget():
+    base = load_config(None)
+    for same in ("train.steps=300", "train.check_every=7", "train.slots=1", "bank.seeds=[4]"):
+        assert key_recipe(load_config(None, [same])) == key_recipe(base)
+    for other in (
+        "prompt.init=random", "prompt.length=3", "train.learning_rate=0.2", "train.batch_size=3",
+        "train.optimizer=adamw", "train.dropout=0.2", "model.precision=float32",
+        "train.warmup_steps=1", "train.weight_decay=0", "data.input_length=9",
+    ):  # fmt: skip
+        assert key_recipe(load_config(None, [other])) != key_recipe(base)
+    texts = [load_config(None, ["prompt.init=text", f"prompt.text={one}"]) for one in ("a b", "c")]
+    assert key_recipe(texts[0]) != key_recipe(texts[1])
+
+
+def test_the_cache_folder_can_be_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPOT_CACHE_DIR", str(tmp_path))
+    assert cache_dir() == tmp_path
+    monkeypatch.delenv("SPOT_CACHE_DIR")
+    assert cache_dir() == Path.home() / ".cache" / "spot"
+
+
+def test_there_are_configs_to_check():
+    assert PRETRAINING <= {path.name for path in CONFIGS}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_config_in_the_repository_is_read(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("#"), "a config begins with its command and what to expect of it"
+    if path.name in PRETRAINING:
+        from spot.training.pretrain import PretrainConfig
+
+        assert PretrainConfig.model_validate(tomllib.loads(text)).steps > 0
+    else:
+        assert load_config(path) != Config()

@@ -1,0 +1,183 @@
+"""Scores of a prompt against decoding one label of one row at a time with the slow T5."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from spot.models.weights.build import to_arrays
+from spot.tasks.examples import Ragged, TokenizedSplit
+from spot.training import evaluate as module
+from spot.training.evaluate import evaluate, generate, label_scores
+from tests.models import numpy_t5
+from tests.toys import definition, tokenized
+
+PROMPT = np.random.default_rng(8).normal(size=(3, 16)).astype(np.float32)
+# Labels of one, two and three tokens beside EOS, so that normalisation matters.
+LABELS = [[10, 1], [11, 12, 1], [13, 14, 15, 1]]
+
+
+@pytest.fixture(scope="module")
+def split(data):
+    return data["colour"].validation
+
+
+@pytest.fixture(scope="module")
+def slow(tiny_backbone, split):
+    """Log-likelihoods [N, C, tokens] as lists, one label decoded at a time, nothing padded."""
+    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
+    scores = []
+    for row in range(len(split)):
+        encoded = numpy_t5.encode(arrays, config, split.inputs[row], PROMPT)
+        of_row = []
+        for label in LABELS:
+            logits = numpy_t5.decode(arrays, config, encoded, label)
+            log_probability = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+            of_row.append(log_probability[np.arange(len(label)), label])
+        scores.append(of_row)
+    return scores
+
+
+@pytest.fixture(scope="module")
+def scores(tiny_backbone, split):
+    return label_scores(tiny_backbone, PROMPT, split, LABELS)
+
+
+def picked(split, rows):
+    """These rows of a split, in this order."""
+    return TokenizedSplit(
+        inputs=Ragged.of([split.inputs[row] for row in rows]),
+        targets=Ragged.of([split.targets[row] for row in rows]),
+        labels=split.labels[rows],
+        references=[split.references[row] for row in rows],
+        groups=[split.groups[row] for row in rows],
+        target_texts=[split.target_texts[row] for row in rows],
+    )
+
+
+def test_the_sum_over_a_labels_tokens(scores, slow):
+    expected = [[label.sum() for label in row] for row in slow]
+    assert scores.shape == (12, 3) and scores.dtype == np.float32
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-4)
+
+
+def test_the_mean_over_a_labels_tokens(tiny_backbone, split, slow):
+    found = label_scores(tiny_backbone, PROMPT, split, LABELS, "mean")
+    expected = [[label.mean() for label in row] for row in slow]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+def test_the_order_of_rows_changes_no_score(tiny_backbone, split, scores):
+    order = np.random.default_rng(0).permutation(len(split))
+    found = label_scores(tiny_backbone, PROMPT, picked(split, order), LABELS)
+    np.testing.assert_allclose(found, scores[order], rtol=0, atol=1e-5)
+
+
+def test_neighbours_and_padding_change_no_score(tiny_backbone, split, scores, monkeypatch):
+    # 25 tokens put the batch into another bucket; other rows fill it up.
+    long = tokenized(
+        ["a red cat is in the old wood here there " * 2], ["yes"], [1], tiny_backbone.vocabulary
+    )
+    rows = TokenizedSplit(
+        inputs=Ragged.of([long.inputs[0], *(split.inputs[row] for row in range(3))]),
+        targets=Ragged.of([[1]] * 4),
+        labels=np.zeros(4, np.int32),
+        references=[None] * 4,
+        groups=[""] * 4,
+        target_texts=[""] * 4,
+    )
+    found = label_scores(tiny_backbone, PROMPT, rows, LABELS)
+    np.testing.assert_allclose(found[1:], scores[:3], rtol=0, atol=1e-5)
+
+
+def test_more_rows_than_are_evaluated_at_once(tiny_backbone, split, scores, monkeypatch):
+    rows = np.arange(70) % len(split)
+    assert len(rows) > 2 * module.ROWS
+    found = label_scores(tiny_backbone, PROMPT, picked(split, rows), LABELS)
+    np.testing.assert_allclose(found, scores[rows], rtol=0, atol=1e-5)
+
+
+def test_another_label_changes_no_score(tiny_backbone, split, scores):
+    found = label_scores(tiny_backbone, PROMPT, split, [LABELS[2], LABELS[0], [20, 21, 1]])
+    np.testing.assert_allclose(found[:, :2], scores[:, [2, 0]], rtol=0, atol=1e-5)
+
+
+def test_the_bare_model_has_no_prompt(tiny_backbone, split):
+    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
+    found = label_scores(tiny_backbone, None, split, LABELS)
+    encoded = numpy_t5.encode(arrays, config, split.inputs[0])
+    logits = numpy_t5.decode(arrays, config, encoded, LABELS[1])
+    exact = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(found[0, 1], exact[np.arange(3), LABELS[1]].sum(), rtol=1e-4)
+
+
+# Generation.
+
+
+@pytest.fixture(scope="module")
+def written(tiny_backbone, data):
+    return generate(tiny_backbone, PROMPT, data["animal"].validation, 8)
+
+
+def test_generation_is_greedy_text(tiny_backbone, data, written):
+    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
+    pieces = tiny_backbone.vocabulary.processor()
+    split = data["animal"].validation
+    for row in range(4):
+        encoded = numpy_t5.encode(arrays, config, split.inputs[row], PROMPT)
+        ids = numpy_t5.greedy(arrays, config, encoded, 8)
+        # Padding, EOS and the model's sentinels (beyond the 60 pieces) are not text.
+        assert written[row] == pieces.DecodeIds([i for i in ids if 1 < i < 60])
+
+
+def test_the_order_of_rows_changes_no_text(tiny_backbone, data, written):
+    order = np.random.default_rng(0).permutation(len(written))
+    found = generate(tiny_backbone, PROMPT, picked(data["animal"].validation, order), 8)
+    assert found == [written[row] for row in order]
+
+
+# Metrics.
+
+
+def test_ranking_is_scored_with_the_tasks_metrics(tiny_backbone, data):
+    task = data["colour"]
+    found = evaluate(tiny_backbone, PROMPT, task.definition, task.validation, task.labels)
+    best = label_scores(tiny_backbone, PROMPT, task.validation, task.labels).argmax(axis=1)
+    assert found.predictions == tuple(("no", "yes")[index] for index in best)
+    right = 100 * float(np.mean(best == task.validation.labels))
+    assert found.value == pytest.approx(right)
+    assert found.metrics == {"accuracy": pytest.approx(right)} and found.n == 12
+
+
+def test_the_normalisation_is_passed_on(tiny_backbone, split):
+    words = definition("three", labels=("a", "b", "c"))
+    found = evaluate(tiny_backbone, PROMPT, words, split, LABELS, "mean").predictions
+    best = label_scores(tiny_backbone, PROMPT, split, LABELS, "mean").argmax(axis=1)
+    assert found == tuple("abc"[index] for index in best)
+    summed = label_scores(tiny_backbone, PROMPT, split, LABELS).argmax(axis=1)
+    assert (best != summed).any(), "choose another prompt: this one tests nothing"
+
+
+def test_the_value_is_the_mean_of_the_metrics(tiny_backbone, data):
+    task = data["colour"]
+    both = dataclasses.replace(task.definition, metrics=("accuracy", "macro_f1"))
+    found = evaluate(tiny_backbone, PROMPT, both, task.validation, task.labels)
+    assert set(found.metrics) == {"accuracy", "macro_f1"}
+    assert found.value == pytest.approx(sum(found.metrics.values()) / 2)
+
+
+def test_generation_is_compared_with_the_target_text_or_the_references(
+    tiny_backbone, data, written
+):
+    task = data["animal"]
+    found = evaluate(tiny_backbone, PROMPT, task.definition, task.validation, [])
+    assert (found.predictions, found.n) == (tuple(written), 12)
+    assert found.value == pytest.approx(
+        100 * np.mean([a == b for a, b in zip(written, task.validation.target_texts, strict=True)])
+    )
+    accepted = dataclasses.replace(
+        task.validation, references=[(text, "other") for text in written]
+    )
+    assert evaluate(tiny_backbone, PROMPT, task.definition, accepted, []).value == 100.0

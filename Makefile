@@ -10,7 +10,7 @@ run := $(venv)/bin/python -m
 # The name holds the version, so that another PYTHON makes the environment anew.
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test check format constraints clean
+.PHONY: help setup demo test check format nano results-real benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,9 @@ help:
 	@echo "make test         run the tests"
 	@echo "make check        ruff and mypy, nothing changed"
 	@echo "make format       ruff, files changed"
+	@echo "make results-real the main job on real tasks; needs SPOT_DATA_DIR; resumes"
+	@echo "make benchmark    speed of a prompt step"
+	@echo "make nano         pretrain the embedded model (hours; resumes) and put it into the package"
 	@echo "make constraints  write constraints.txt anew with PYTHONS=\"$(PYTHONS)\""
 	@echo "make clean        remove .venv and caches"
 
@@ -48,6 +51,16 @@ check: $(ready)
 format: $(ready)
 	$(run) ruff format
 	$(run) ruff check --fix
+
+results-real: $(ready)
+	$(venv)/bin/python benchmarks/real_transfer.py configs/real-nano.toml boolq rte mrpc tweet_eval_irony
+
+benchmark: $(ready)
+	$(venv)/bin/python benchmarks/prompt_step.py
+
+nano: $(ready)
+	$(run) spot.training.pretrain configs/nano.toml
+	cp runs/nano/weights.safetensors runs/nano/config.json runs/nano/spiece.model spot/models/nano/
 
 constraints:
 	$(firstword $(PYTHONS)) .ci/constraints.py $(PYTHONS)

@@ -14,7 +14,15 @@ from typing import Any
 import click
 
 from spot.bank_commands import bank_group
-from spot.options import Suggesting, configured, loader, open_bank, read_config, setting
+from spot.options import (
+    Suggesting,
+    bank_to_fill,
+    configured,
+    loader,
+    open_bank,
+    read_config,
+    setting,
+)
 
 
 class Warnings(logging.Handler):
@@ -106,12 +114,11 @@ def build_bank_command(config_file: Any, assignments: Any, bank_path: Any, as_js
     \b
     Example: spot build-bank --set 'bank.sources=["mini_news","mini_qqp"]'
     """
-    from bank.store import Bank
     from spot.report.console import print_build, progress
     from spot.training.build import build_bank
 
     config = read_config(config_file, assignments, bank_path)
-    bank = Bank.create_or_open(config.bank.path)
+    bank = bank_to_fill(config)
     with progress() as reporter:
         report = build_bank(config, loader(config)(), bank, reporter)
     print_build(report, bank, as_json)

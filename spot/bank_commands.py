@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from spot.options import Suggesting, configured, loader, open_bank, read_config
+from spot.options import Suggesting, bank_to_fill, configured, loader, open_bank, read_config
 
 
 @click.group("bank", cls=Suggesting, short_help="Look at, check, fill and share banks.")
@@ -85,13 +85,12 @@ def add_command(
     \b
     Example: spot bank add news.safetensors --task mini_news
     """
-    from bank.store import Bank
     from spot.report.console import print_json, say
     from spot.single import prompt_file_entry
 
     config = read_config(config_file, assignments, bank_path)
     entry, prompts = prompt_file_entry(file, task, loader(config)())
-    bank = Bank.create_or_open(config.bank.path)
+    bank = bank_to_fill(config)
     added = bank.add(entry, prompts)
     print_json({"id": entry.id, "added": bool(added)}) if as_json else say(
         f"added {entry.id}" if added else f"{entry.id} is in {bank.path} already"
@@ -113,7 +112,7 @@ def merge_command(
     from spot.report.console import print_json, say
 
     theirs = Bank.open(other)
-    bank = Bank.create_or_open(read_config(config_file, assignments, bank_path).bank.path)
+    bank = bank_to_fill(read_config(config_file, assignments, bank_path))
     added = bank.merge(theirs)
     print_json({"added": added}) if as_json else say(
         f"added {len(added)} entries and queries to {bank.path}"
@@ -140,10 +139,9 @@ def import_command(
     Example: spot bank import prompts/thunlp_t5_small --bank thunlp-bank
     """
     from bank.interchange import import_folder, named_backbone
-    from bank.store import Bank
     from spot.report.console import print_import
 
-    bank = Bank.create_or_open(read_config(config_file, assignments, bank_path).bank.path)
+    bank = bank_to_fill(read_config(config_file, assignments, bank_path))
     backbone = None if backbone_name is None else named_backbone(backbone_name)
     print_import(import_folder(bank, folder, backbone), bank, as_json)
 

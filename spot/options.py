@@ -69,6 +69,14 @@ def open_bank(config: Config) -> Bank:
     return Bank.open(config.bank.path)
 
 
+def bank_to_fill(config: Config) -> Bank:
+    """The config's bank, or one that comes to be with its first entry: a mistake leaves no trace."""
+    from bank.store import Bank
+
+    path = config.bank.path
+    return Bank.open(path) if path.exists() else Bank(path)
+
+
 def loader(config: Config) -> Callable[[], Any]:
     """A function that loads the backbone when it is first needed, and only once."""
 

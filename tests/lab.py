@@ -1,11 +1,13 @@
 """A place to try whole commands in: the tiny backbone, toy tasks in files, and one small bank.
 
-A pytest plugin (test modules name it in `pytest_plugins`). What is slow is made once a session:
-token arrays and compiled programs live in one cache, and the bank is built once and copied.
+A pytest plugin (test modules name it in `pytest_plugins`; PYTEST_DONT_REWRITE, as they import it
+too). What is slow is made once a session: token arrays and compiled programs live in one cache, and
+the bank is built once and copied.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -27,7 +29,7 @@ precision = "float32"
 [data]
 tasks = ["{tasks}"]
 input_length = 16
-target_length = 4
+target_length = 8
 [prompt]
 length = 4
 [train]
@@ -36,7 +38,7 @@ warmup_steps = 1
 batch_size = 4
 steps = 4
 key_step = 2
-check_every = 2
+check_every = 3
 slots = 2
 [bank]
 sources = ["colour", "bird", "place"]
@@ -199,5 +201,7 @@ def no_training(monkeypatch):
     def fail(*_: Any, **__: Any) -> None:
         pytest.fail("something was trained")
 
-    for module in ("spot.training.loop", "spot.training.build", "spot.transfer", "spot.single"):
-        monkeypatch.setattr(f"{module}.train_prompts", fail)
+    names = ("spot.training.loop", "spot.training.build", "spot.transfer", "spot.single")
+    modules = [importlib.import_module(name) for name in names]  # all, before the first is patched
+    for module in modules:
+        monkeypatch.setattr(module, "train_prompts", fail)

@@ -101,7 +101,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path):
 
 
 def test_what_is_dumped_is_read_back(tmp_path):
-    config = load_config(None, ["train.steps=7", "train.key_step=3", "data.tasks=[\"a\", \"b\"]"])
+    config = load_config(None, ["train.steps=7", "train.key_step=3", 'data.tasks=["a", "b"]'])
     assert Config.model_validate_json(dump(config)) == config
 
 
@@ -132,7 +132,7 @@ def test_the_cache_folder_can_be_named(monkeypatch, tmp_path):
 
 
 def test_there_are_configs_to_check():
-    assert PRETRAINING <= {path.name for path in CONFIGS}
+    assert PRETRAINING.issubset(path.name for path in CONFIGS)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

@@ -98,6 +98,7 @@ def build_bank(
     reporter = reporter or Reporter()
     wanted = jobs(config, backbone.identity)
     _check_bank(bank, backbone, config)
+    Bank.create_or_open(bank.path)  # a build that is killed before its first entry is one, too
     there = {entry.id for entry in bank.entries()}
     present = tuple(job.id for job in wanted if job.id in there)
     by_id = {job.id: job for job in wanted}

@@ -17,6 +17,7 @@ from flax import nnx
 from spot.metrics import main_metric, score
 from spot.models.backbone import Backbone
 from spot.models.decode import greedy
+from spot.models.t5 import Encoded
 from spot.tasks.definition import TaskDefinition
 from spot.tasks.examples import TokenizedSplit
 from spot.training.batches import bucket_length, pad_rows
@@ -24,6 +25,7 @@ from spot.training.batches import bucket_length, pad_rows
 Normalisation = Literal["sum", "mean"]
 
 ROWS = 32  # rows evaluated at once
+SHORTEST = 32  # tokens; shorter texts are padded to it, so that few shapes are compiled
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,26 @@ class Evaluation:
     predictions: tuple[str, ...]
 
 
+@partial(jax.jit, static_argnames="graphdef")
+def _encode(graphdef: Any, parameters: Any, prompt: jax.Array | None, inputs: jax.Array) -> Encoded:
+    """Each text [B, T] behind the same prompt [P, H]; compiled apart, for all labels to share."""
+    model = nnx.merge(graphdef, parameters)
+    rows = inputs.shape[0]
+    repeated = None if prompt is None else jnp.broadcast_to(prompt, (rows, *prompt.shape))
+    return model.encode(inputs, repeated)
+
+
 @partial(jax.jit, static_argnames=("graphdef", "normalisation"))
 def _rank(
     graphdef: Any,
     parameters: Any,
-    prompt: jax.Array | None,
-    inputs: jax.Array,
+    encoded: Encoded,
     labels: jax.Array,
     normalisation: Normalisation,
 ) -> jax.Array:
-    """Log-likelihood [B, C] of label words [C, T'] after each text [B, T]; the text is encoded
-    once.
-    """
+    """Log-likelihood [B, C] of label words [C, T'] after each encoded text."""
     model = nnx.merge(graphdef, parameters)
-    rows, classes = inputs.shape[0], labels.shape[0]
-    encoded = model.encode(inputs, _repeat(prompt, rows))
+    rows, classes = encoded.mask.shape[0], labels.shape[0]
     targets = jnp.tile(labels, (rows, 1))
     logits = model.decode(encoded, targets)
     log_probability = jax.nn.log_softmax(logits, axis=-1)
@@ -64,15 +71,8 @@ def _rank(
 
 
 @partial(jax.jit, static_argnames=("graphdef", "length"))
-def _generate(
-    graphdef: Any, parameters: Any, prompt: jax.Array | None, inputs: jax.Array, length: int
-) -> jax.Array:
-    model = nnx.merge(graphdef, parameters)
-    return greedy(model, model.encode(inputs, _repeat(prompt, inputs.shape[0])), length)
-
-
-def _repeat(prompt: jax.Array | None, rows: int) -> jax.Array | None:
-    return None if prompt is None else jnp.broadcast_to(prompt, (rows, *prompt.shape))
+def _generate(graphdef: Any, parameters: Any, encoded: Encoded, length: int) -> jax.Array:
+    return greedy(nnx.merge(graphdef, parameters), encoded, length)
 
 
 def label_scores(
@@ -89,15 +89,10 @@ def label_scores(
     """
     words = pad_rows([np.asarray(ids) for ids in labels], bucket_length(max(map(len, labels))))
     out = np.zeros((len(split), len(labels)), np.float32)
+    model = (backbone.graphdef, backbone.parameters)
     for rows, inputs in _batches(split):
-        found = _rank(
-            backbone.graphdef,
-            backbone.parameters,
-            prompt,
-            inputs,
-            words,
-            normalisation=normalisation,
-        )
+        encoded = _encode(*model, prompt, inputs)
+        found = _rank(*model, encoded, words, normalisation=normalisation)
         out[rows] = np.asarray(found)[: len(rows)]
     return out
 
@@ -109,10 +104,9 @@ def generate(
     pieces = backbone.vocabulary.processor()
     size = pieces.GetPieceSize()
     texts = [""] * len(split)
+    model = (backbone.graphdef, backbone.parameters)
     for rows, inputs in _batches(split):
-        ids = np.asarray(
-            _generate(backbone.graphdef, backbone.parameters, prompt, inputs, length=length)
-        )
+        ids = np.asarray(_generate(*model, _encode(*model, prompt, inputs), length=length))
         for row, line in zip(rows, ids, strict=False):
             texts[row] = pieces.DecodeIds([int(token) for token in line if 1 < token < size])
     return texts
@@ -126,8 +120,8 @@ def _batches(split: TokenizedSplit) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for start in range(0, len(order), ROWS):
         rows = order[start : start + ROWS]
         filled = np.concatenate([rows, np.repeat(rows[:1], ROWS - len(rows))])
-        longest = int(split.inputs.lengths()[rows].max())
-        yield rows, pad_rows([split.inputs[row] for row in filled], bucket_length(longest))
+        width = bucket_length(max(SHORTEST, int(split.inputs.lengths()[rows].max())))
+        yield rows, pad_rows([split.inputs[row] for row in filled], width)
 
 
 def evaluate(

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import filelock
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -106,8 +107,10 @@ def train_prompts(
     rates = jnp.asarray([slot.learning_rate for slot in slots], jnp.float32)
     state = init_state(settings, jnp.asarray(prompts), rates)
     progress = _Progress(prompts)
-    checkpoints = Checkpoints(folder / "checkpoints")
-    try:
+    with (
+        _alone(folder, reporter),
+        contextlib.closing(Checkpoints(folder / "checkpoints")) as checkpoints,
+    ):
         found = checkpoints.restore({"state": state, "progress": progress.tree()})
         begin = 0
         if found is not None:
@@ -121,9 +124,22 @@ def train_prompts(
         reporter.begin(title, settings.steps, begin)
         state = run.steps(state, progress, history, begin)
         reporter.end()
-    finally:
-        checkpoints.close()
     return [_trained(slot, index, state, progress, history) for index, slot in enumerate(slots)]
+
+
+@contextlib.contextmanager
+def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
+    """Holds the lock beside the folder: two processes with one run would spoil each other's checkpoints."""
+    lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        reporter.say(f"waiting for another process that trains in {folder}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def discard_checkpoints(folder: Path) -> None:

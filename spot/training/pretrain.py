@@ -7,6 +7,7 @@ Randomness is a function of (seed, step): a resumed run sees the batches an unbr
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 import tomllib
@@ -25,7 +26,7 @@ from pydantic import BaseModel, ConfigDict
 from spot.errors import SpotError
 from spot.models.config import T5Config
 from spot.models.t5 import T5
-from spot.models.weights.build import to_arrays
+from spot.models.weights.build import build, to_arrays
 from spot.tasks.mini.pretrain import plain_text, pretraining_example, pretraining_tasks
 from spot.training.checkpoint import Checkpoints
 from spot.training.corruption import corrupt_spans, split_prefix
@@ -42,6 +43,7 @@ class PretrainConfig(BaseModel):
     seed: int
     text: Path
     output: Path
+    start: Path | None = None  # a finished run's folder: its tokenizer, corpus and weights
     pieces: int
     d_model: int
     d_ff: int
@@ -58,6 +60,7 @@ class PretrainConfig(BaseModel):
     task_length: int
     task_target_length: int
     task_weight: float
+    label_sets: int | None = None  # sets of label words a family in the instructions; all of them
     checkpoint_every: int
     log_every: int
 
@@ -187,7 +190,7 @@ def task_batch(config: PretrainConfig, tokenizer: Any, seed: str) -> tuple[np.nd
     inputs: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     while len(inputs) < config.task_rows:
-        asked, answer = pretraining_example(rng.choices(tasks, weights)[0], rng)
+        asked, answer = pretraining_example(rng.choices(tasks, weights)[0], rng, config.label_sets)
         ids = [*tokenizer.encode(asked), 1]
         if len(ids) <= config.task_length:  # a cut text may have lost what its answer rests on
             inputs.append(np.asarray(ids))
@@ -277,16 +280,30 @@ def export(config: PretrainConfig, graphdef: Any, parameters: Any, seen: dict[st
     (config.output / "config.json").write_text(json.dumps(card, indent=1, default=str) + "\n")
 
 
+def first_weights(config: PretrainConfig) -> tuple[Any, Any]:
+    """(graphdef, float32 parameters): random, or those of the run that this one starts from."""
+    if config.start is None:
+        return nnx.split(T5(config.architecture, "widen", nnx.Rngs(config.seed)))
+    from safetensors.flax import load_file
+
+    arrays = load_file(config.start / "weights.safetensors")
+    graphdef, parameters = build(config.architecture, arrays, "float32", "widen")
+    return graphdef, parameters
+
+
 def run(config: PretrainConfig) -> None:
     """Trains to `config.steps`, resuming from the last checkpoint, and exports the weights."""
     import sentencepiece
 
     prepare()
     config.output.mkdir(parents=True, exist_ok=True)
+    if config.start is not None:
+        for name in ("spiece.model", "corpus.npy"):
+            shutil.copy(config.start / name, config.output / name)
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(train_tokenizer(config)))
     corpus, held_out = encode_corpus(config, tokenizer)
     print(f"corpus {len(corpus):,} tokens, held out {len(held_out):,}", flush=True)
-    graphdef, parameters = nnx.split(T5(config.architecture, "widen", nnx.Rngs(config.seed)))
+    graphdef, parameters = first_weights(config)
     tx = optimiser(config)
     state = tx.init(parameters)
     checkpoints = Checkpoints(config.output / "checkpoints")

@@ -75,11 +75,11 @@ def test_the_order_of_rows_changes_no_score(tiny_backbone, split, scores):
     np.testing.assert_allclose(found, scores[order], rtol=0, atol=1e-5)
 
 
-def test_neighbours_and_padding_change_no_score(tiny_backbone, split, scores, monkeypatch):
-    # 25 tokens put the batch into another bucket; other rows fill it up.
-    long = tokenized(
-        ["a red cat is in the old wood here there " * 2], ["yes"], [1], tiny_backbone.vocabulary
-    )
+def test_neighbours_and_padding_change_no_score(tiny_backbone, split, scores):
+    # A long text puts the batch into another bucket; copies of other rows fill it up.
+    text = "a red cat is in the old wood here there " * 4
+    long = tokenized([text], ["yes"], [1], tiny_backbone.vocabulary)
+    assert len(long.inputs[0]) > 2 * split.inputs.lengths().max()
     rows = TokenizedSplit(
         inputs=Ragged.of([long.inputs[0], *(split.inputs[row] for row in range(3))]),
         targets=Ragged.of([[1]] * 4),
@@ -92,7 +92,7 @@ def test_neighbours_and_padding_change_no_score(tiny_backbone, split, scores, mo
     np.testing.assert_allclose(found[1:], scores[:3], rtol=0, atol=1e-5)
 
 
-def test_more_rows_than_are_evaluated_at_once(tiny_backbone, split, scores, monkeypatch):
+def test_more_rows_than_are_evaluated_at_once(tiny_backbone, split, scores):
     rows = np.arange(70) % len(split)
     assert len(rows) > 2 * module.ROWS
     found = label_scores(tiny_backbone, PROMPT, picked(split, rows), LABELS)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 
+import filelock
 import numpy as np
 import pytest
 
@@ -115,7 +116,7 @@ def test_checks_are_made_every_so_many_steps_and_at_the_end(train, pair, scripte
     assert [check.step for check in trained[0].history] == [3, 6, 8]
     assert [check.n for check in trained[0].history] == [12] * 3
     assert watcher.checks == [
-        (one.slot.name, one.history[number]) for number in range(3) for one in trained
+        (one.slot.label, one.history[number]) for number in range(3) for one in trained
     ]
 
 
@@ -173,8 +174,21 @@ def test_a_finished_run_keeps_its_metrics_and_loses_its_checkpoints(tiny_backbon
     train_prompts(tiny_backbone, pair, SETTINGS, tmp_path / "run", validate=False)
     assert (tmp_path / "run" / "checkpoints").is_dir()
     discard_checkpoints(tmp_path / "run")
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["metrics.jsonl"]
+    names = [path.name for path in (tmp_path / "run").iterdir()]
+    assert "metrics.jsonl" in names and "checkpoints" not in names
     discard_checkpoints(tmp_path / "run")
+
+
+def test_a_second_process_waits_for_the_first(tiny_backbone, tmp_path, pair, train):
+    lock = filelock.FileLock(tmp_path / "run.lock")
+    lock.acquire()
+    watcher = Watcher()
+    watcher.say = lambda text: (watcher.said.append(text), lock.release())
+    found = train_prompts(
+        tiny_backbone, pair, SETTINGS, tmp_path / "run", validate=False, reporter=watcher
+    )
+    assert watcher.said[0] == f"waiting for another process that trains in {tmp_path / 'run'}"
+    np.testing.assert_array_equal(found[0].last, train(pair, validate=False)[0].last)
 
 
 # Stopping.
@@ -210,7 +224,7 @@ def test_a_loss_that_is_not_finite_stops_its_slot_alone(train, pair, rate):
     trained = train([broken, pair[1]], watcher, validate=False)
     assert [one.failed_step for one in trained] == [1, 0]
     assert len(watcher.warnings) == 1
-    assert "colour: the loss is not finite at step 1" in watcher.warnings[0]
+    assert "colour (seed 0): the loss is not finite at step 1" in watcher.warnings[0]
     np.testing.assert_array_equal(trained[0].last, broken.init)
     np.testing.assert_array_equal(trained[1].last, train(pair, validate=False)[1].last)
     assert all(math.isfinite(loss) for _, loss in watcher.steps)
@@ -294,5 +308,5 @@ def test_a_suspicious_start_is_said_before_training(train, make_slot, monkeypatc
     monkeypatch.setattr(loop, "start_loss", lambda *_: StartLoss(30.0, 4.0, 5.0))
     watcher = Watcher()
     train([make_slot()], watcher, validate=False, steps=1, key_step=1)
-    assert watcher.said == ["colour: start loss 30.00 (no prompt 4.00, log V 5.00)"]
+    assert watcher.said == ["colour (seed 0): start loss 30.00 (no prompt 4.00, log V 5.00)"]
     assert "is the prompt of this model and scale?" in watcher.warnings[0]

@@ -103,16 +103,21 @@ def _instruction(rng: Random, task: PretrainingTask, labels: tuple[str, ...], as
     return f"{question} {rng.choice(wording.ANSWERS).format(list=_listed(rng, list(labels)))}"
 
 
-def pretraining_example(task: PretrainingTask, rng: Random) -> tuple[str, str]:
-    """One (inputs, targets) pair: instruction with label words, then keys and texts."""
+def pretraining_example(
+    task: PretrainingTask, rng: Random, label_sets: int | None = None
+) -> tuple[str, str]:
+    """One (inputs, targets) pair: instruction with label words, then keys and texts.
+
+    label_sets: only the first so many sets of label words of the family; fewer are learned sooner.
+    """
     items, topics = _draw(task, rng)
     item = rng.choice(items)
     if task.family == "topic":
         labels = topics
     elif task.kind == "three-way":
-        labels = rng.choice(wording.LABELS["inference3"])
+        labels = rng.choice(wording.LABELS["inference3"][:label_sets])
     else:
-        labels = rng.choice(wording.LABELS[task.family])
+        labels = rng.choice(wording.LABELS[task.family][:label_sets])
     ask = dict(item.fields).get("ask", "")
     keys = rng.choice(wording.KEYS[task.family])
     body = " ".join(f"{key}: {text}" for key, (_, text) in zip(keys, item.fields, strict=True))

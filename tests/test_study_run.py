@@ -1,0 +1,72 @@
+"""The study: every source for every target, found again instead of trained again."""
+
+from __future__ import annotations
+
+import pytest
+
+from bank.store import Bank
+from spot.errors import SpotError
+from spot.study import run as study_module
+from spot.study.run import stored_records, study
+from tests.lab import lines, write_task
+
+pytest_plugins = ("tests.lab",)
+SETS = ("transfer.seeds=[0]", "transfer.steps=2")
+
+
+def test_a_study_trains_every_source_once_and_finds_its_records_again(lab, tmp_path):
+    lab.copy(tmp_path / "bank")
+    command = ("study", "--target", "house", "--target", "place", "--bank", "bank", "--json")
+    done = lab.run(*command, sets=SETS)
+    assert done.exit_code == 0, done.stderr
+    result = lines(done.stdout)[0]
+    sources = {(one["target"], one["source_task"]) for one in result["records"]}
+    every = {"colour", "bird", "place", "colour+bird", None}
+    assert sources == {("house", one) for one in every} | {
+        ("place", one) for one in every - {"place"}
+    }
+    assert len(result["records"]) == 9
+    assert any(name.startswith("oracle") for name in result["gains"])
+    for gain in result["gains"].values():
+        assert gain["low"] <= gain["mean"] <= gain["high"]
+    assert "asked for k" not in done.stderr
+
+    from _pytest.monkeypatch import MonkeyPatch
+
+    with MonkeyPatch.context() as patch:
+        patch.setattr(study_module, "train_starts", lambda *_: pytest.fail("trained again"))
+        again = lab.run(*command, sets=SETS)
+    assert lines(again.stdout)[0] == result
+    shown = lab.run(*command[:-1], sets=SETS)
+    assert "| oracle |" in shown.stdout and "points over scratch, 95 % interval" in shown.stdout
+
+
+def test_the_oracle_of_a_study_is_the_best_by_validation(lab, tmp_path, tiny_backbone):
+    bank = Bank.open(lab.copy(tmp_path / "bank"))
+    found = study(["house"], lab.config(*SETS, runs=tmp_path), bank, tiny_backbone)
+    rows = [one for one in found.records if one.source]
+    best = max(one.validation for one in rows)
+    scratch = next(one for one in found.records if one.source is None)
+    possible = {one.test - scratch.test for one in rows if one.validation == best}
+    assert any(found.gains["oracle k=4"].mean == pytest.approx(gain) for gain in possible)
+
+
+def test_all_targets_are_checked_before_the_first_is_trained(
+    lab, tmp_path, tiny_backbone, no_training
+):
+    bank = Bank.open(lab.copy(tmp_path / "bank"))
+    with pytest.raises(SpotError, match='found "huose"'):
+        study(["house", "huose"], lab.config(runs=tmp_path), bank, tiny_backbone)
+    write_task(tmp_path / "own", "house", rows=(8, 4, 0))
+    toml = tmp_path / "own" / "house.toml"
+    toml.write_text(toml.read_text().replace('"house"', '"hut"', 1))
+    config = lab.config(f'data.tasks=["{tmp_path / "own"}", "{lab.tasks}"]', runs=tmp_path)
+    with pytest.raises(SpotError, match="hut|empty"):
+        study(["house", "hut"], config, bank, tiny_backbone)
+    assert bank.queries() == []
+
+
+def test_records_are_there_only_when_they_are_whole(tmp_path):
+    assert stored_records(tmp_path) == []
+    (tmp_path / "records.part").write_text("[{")
+    assert stored_records(tmp_path) == []

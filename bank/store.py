@@ -103,16 +103,16 @@ class Bank:
         return records, faults
 
     def get(self, id_or_task: str) -> Entry:
-        """The entry of this id, else the only one whose id starts so or whose task is this.
+        """The entry of this id, else the only one of this task, else the only one whose id starts so.
 
         Raises BankError when none or several fit.
         """
         entries = self.entries()
-        found = [one for one in entries if one.id == id_or_task] or [
-            one
-            for one in entries
-            if id_or_task and (one.task == id_or_task or one.id.startswith(id_or_task))
-        ]
+        found = (
+            [one for one in entries if one.id == id_or_task]
+            or [one for one in entries if one.task == id_or_task]
+            or [one for one in entries if id_or_task and one.id.startswith(id_or_task)]
+        )
         if len(found) == 1:
             return found[0]
         if found:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spot.errors import SpotError, did_you_mean
 
@@ -22,6 +22,16 @@ class Stage(BaseModel):
     """A frozen part of the configuration that knows only its own keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_flag_for_a_number(cls, values: Any) -> Any:
+        """Python counts true as 1; in a config it is a mistake."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(name)
+            if isinstance(value, bool) and field is not None and field.annotation is not bool:
+                raise ValueError(f"{name}: expected {field.annotation}, found {str(value).lower()}")
+        return values
 
 
 class ModelSettings(Stage):
@@ -181,7 +191,9 @@ def _explained(error: ValidationError, where: str) -> SpotError:
     if problem["type"] == "extra_forbidden":
         known = _keys(Config)
         siblings = [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]]
-        near = did_you_mean(key, known) or did_you_mean(path[-1], [n.split(".")[-1] for n in known])
+        elsewhere = [name for name in known if name.endswith(f".{path[-1]}")]
+        near = f' Did you mean "{elsewhere[0]}"?' if elsewhere else did_you_mean(key, known)
+        near = near or did_you_mean(path[-1], [name.split(".")[-1] for name in known])
         return SpotError(
             f'{where}: unknown config key "{key}".{near}',
             f"keys there: {', '.join(siblings) or ', '.join(Config.model_fields)}",

@@ -14,7 +14,7 @@ from spot.errors import SpotError
 from spot.options import setting
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
-PRETRAINING = {"nano.toml"}  # read by spot.training.pretrain
+PRETRAINING = {"nano.toml", "nano-adapt.toml"}  # read by spot.training.pretrain
 
 
 def test_the_defaults_are_valid_and_offline():
@@ -145,3 +145,8 @@ def test_every_config_in_the_repository_is_read(path):
         assert PretrainConfig.model_validate(tomllib.loads(text)).steps > 0
     else:
         assert load_config(path) != Config()
+
+
+def test_true_is_not_the_number_one():
+    with pytest.raises(SpotError, match="steps: expected .*int.*, found true"):
+        load_config(None, ["train.steps=true"])

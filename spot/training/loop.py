@@ -97,6 +97,12 @@ def train_prompts(
     reporter = reporter or Reporter()
     if not slots:
         return []
+    shapes = {slot.init.shape for slot in slots}
+    if len(shapes) > 1:
+        raise SpotError(
+            f"expected prompts of one length and width, found {sorted(shapes)}",
+            "prompts that train together have the same prompt.length",
+        )
     prompts = np.stack([slot.init for slot in slots]).astype(np.float32)
     if prompts.shape[2] != backbone.config.d_model or not np.isfinite(prompts).all():
         raise SpotError(

@@ -61,6 +61,7 @@ class PretrainConfig(BaseModel):
     task_target_length: int
     task_weight: float
     label_sets: int | None = None  # sets of label words a family in the instructions; all of them
+    family_weights: dict[str, float] = {}  # factors on families' shares; 1 where not named
     checkpoint_every: int
     log_every: int
 
@@ -186,7 +187,7 @@ def task_batch(config: PretrainConfig, tokenizer: Any, seed: str) -> tuple[np.nd
 
     rng = random.Random(seed)
     tasks = pretraining_tasks()
-    weights = [task.weight for task in tasks]
+    weights = [task.weight * config.family_weights.get(task.family, 1.0) for task in tasks]
     inputs: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     while len(inputs) < config.task_rows:

@@ -14,7 +14,6 @@ from bank.entry import (
     Prompts,
     checked,
     entry_id,
-    id_of,
     read_entry,
     read_prompts,
     read_record,

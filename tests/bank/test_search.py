@@ -192,7 +192,10 @@ def test_differences_of_recipe_are_warnings_that_name_them(filled, entry_of, pro
     same = entry_of("q", kind="query")
     assert search(filled, prompts_of(1), query_entry=same).warnings == ()
     other = entry_of(
-        "q", kind="query", key_step=200, recipe={"init": "vocab", "learning_rate": 0.5, "batch_size": 8}
+        "q",
+        kind="query",
+        key_step=200,
+        recipe={"init": "vocab", "learning_rate": 0.5, "batch_size": 8},
     )
     warnings = search(filled, prompts_of(1), query_entry=other).warnings
     assert [warning.split(" differs")[0] for warning in warnings] == [

@@ -192,3 +192,15 @@ def test_an_entry_without_init_and_value_is_allowed(bank, entry_of, prompts_of):
     assert json.loads((bank.folder(entry) / "entry.json").read_text())["prompt"]["tensors"] == {
         "key": [4, 6]
     }
+
+
+def test_an_exact_task_comes_before_the_beginning_of_an_id(bank, entry_of, prompts_of):
+    bank.add_many(
+        [
+            (entry_of("news"), prompts_of(1)),
+            (entry_of("news+sport", kind="mixture", members=("news", "sport")), prompts_of(2)),
+        ]
+    )
+    assert bank.get("news").task == "news"
+    with pytest.raises(BankError, match="fits 2 entries"):
+        bank.get("new")

@@ -1,4 +1,4 @@
-"""Toy tasks as token arrays, shared by the tests of training."""
+"""Toy tasks as token arrays and ways to train on them, shared by the tests of training."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from spot.config import TrainSettings
+from spot.training import loop
 from spot.training.batches import Source
-from spot.training.slots import Slot
+from spot.training.evaluate import Evaluation
+from spot.training.loop import train_prompts
+from spot.training.slots import Reporter, Slot
 from tests.toys import toy_data
 
 P = 3
@@ -20,6 +23,26 @@ SETTINGS = TrainSettings(
     learning_rate=0.3,
     dropout=0.0,
 )
+
+
+class Watcher(Reporter):
+    """Keeps everything that it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.steps, self.checks, self.said, self.begun = [], [], [], []
+
+    def begin(self, title, steps, done):
+        self.begun.append((title, steps, done))
+
+    def advance(self, step, loss):
+        self.steps.append((step, loss))
+
+    def check(self, name, check):
+        self.checks.append((name, check))
+
+    def say(self, text):
+        self.said.append(text)
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +68,40 @@ def make_slot(sources):
         return Slot(**{**known, "learning_rate": 0.3, **changes})
 
     return make
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """A function that sets the scores of coming checks: {task: [first check, second, …]}."""
+
+    def script(**scores):
+        left = {task: list(values) for task, values in scores.items()}
+
+        def evaluate(_backbone, prompt, definition, split, _labels):
+            value = left[definition.name].pop(0)
+            return Evaluation(value, {"accuracy": value}, len(split), ())
+
+        monkeypatch.setattr(loop, "evaluate", evaluate)
+
+    return script
+
+
+@pytest.fixture
+def train(tiny_backbone, tmp_path):
+    """A function that trains slots with changed settings in a folder of its own."""
+    numbers = iter(range(99))
+
+    def run(slots, reporter=None, validate=True, **changes):
+        settings = SETTINGS.model_copy(update=changes)
+        folder = tmp_path / f"run-{next(numbers)}"
+        return train_prompts(
+            tiny_backbone, slots, settings, folder, validate=validate, reporter=reporter
+        )
+
+    return run
+
+
+@pytest.fixture
+def pair(make_slot):
+    """A slot on "colour" and one on "bird"."""
+    return [make_slot("colour", 0), make_slot("bird", 1)]

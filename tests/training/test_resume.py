@@ -188,6 +188,7 @@ def test_a_line_that_a_kill_cut_short_is_written_anew(run, whole, tmp_path):
     assert_as_whole(tmp_path, run(tmp_path), whole)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_damaged_checkpoint_costs_only_the_work_since_the_one_before(run, whole, tmp_path):
     with pytest.raises(Stopped):
         run(tmp_path, Stopper(7, stop))

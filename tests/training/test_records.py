@@ -1,0 +1,76 @@
+"""What a run writes down and says: metrics.jsonl, and the loss that it starts from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from spot.models.weights.build import to_arrays
+from spot.training import loop
+from spot.training.loop import start_loss, train_prompts
+from spot.training.slots import StartLoss
+from tests.models import numpy_t5
+from tests.training.conftest import SETTINGS, Watcher
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_metrics_hold_the_start_and_every_check(tiny_backbone, tmp_path, pair, scripted):
+    scripted(colour=[1, 2, 3, 4], bird=[5, 6, 7, 8])
+    trained = train_prompts(tiny_backbone, pair, SETTINGS, tmp_path)
+    rows = lines(tmp_path)
+    assert [(row["slot"], row["seed"], row["step"]) for row in rows] == [
+        (name, seed, step)
+        for step in (0, 2, 4, 6, 8)
+        for name, seed in (("colour", 0), ("bird", 1))
+    ]
+    for row, check in zip(rows[3::2], trained[1].history, strict=True):
+        assert row == {"slot": "bird", "seed": 1, **dataclasses.asdict(check)}
+
+
+def test_what_is_not_finite_is_written_as_null(tiny_backbone, tmp_path, make_slot):
+    train_prompts(tiny_backbone, [make_slot()], SETTINGS, tmp_path, validate=False)
+    assert {row["score"] for row in lines(tmp_path) if row["step"]} == {None}
+
+
+def test_the_start_loss_is_that_of_the_first_rows(tiny_backbone, make_slot):
+    slot = make_slot()
+    found = start_loss(tiny_backbone, slot, slot.init, rows=4)
+    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
+    split = slot.source.members[0].train
+    for value, prompt in ((found.prompt, slot.init), (found.promptless, None)):
+        losses = []
+        for row in range(4):
+            encoded = numpy_t5.encode(arrays, config, split.inputs[row], prompt)
+            target = split.targets[row]
+            logits = numpy_t5.decode(arrays, config, encoded, target)
+            right = logits[np.arange(len(target)), target]
+            losses.append(np.mean(np.log(np.exp(logits).sum(axis=1)) - right))
+        assert value == pytest.approx(np.mean(losses), rel=1e-4)
+    assert found.uniform == pytest.approx(math.log(192))
+
+
+@pytest.mark.parametrize(
+    ("start", "suspicious"),
+    [
+        (StartLoss(5.0, 4.0, 6.0), False),
+        (StartLoss(9.1, 4.0, 6.0), True),
+        (StartLoss(9.1, 7.0, 6.0), False),
+    ],
+)
+def test_a_start_far_above_both_references_is_suspicious(start, suspicious):
+    assert start.suspicious is suspicious
+
+
+def test_a_suspicious_start_is_said_before_training(train, make_slot, monkeypatch):
+    monkeypatch.setattr(loop, "start_loss", lambda *_: StartLoss(30.0, 4.0, 5.0))
+    watcher = Watcher()
+    train([make_slot()], watcher, validate=False, steps=1, key_step=1)
+    assert watcher.said == ["colour (seed 0): start loss 30.00 (no prompt 4.00, log V 5.00)"]
+    assert "is the prompt of this model and scale?" in watcher.warnings[0]

@@ -12,7 +12,6 @@ import json
 import platform
 import time
 from pathlib import Path
-from typing import Any
 
 from spot.config import cache_dir
 from spot.models.layers import ProductForm
@@ -48,8 +47,9 @@ def choose_form() -> ProductForm:
     """ "widen" or "upcast", whichever was faster when it was first asked on this machine."""
     path = _remembered()
     try:
-        times: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
+        remembered = json.loads(path.read_text())
+        times = {form: float(remembered[form]) for form in ("widen", "upcast")}
+    except (OSError, ValueError, TypeError, KeyError):
         times = measure()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

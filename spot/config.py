@@ -55,7 +55,7 @@ class DataConfig(Stage):
     input_length: int = Field(128, ge=2)
     target_length: int = Field(16, ge=2)
     train_examples: int | None = Field(None, ge=1)  # a seeded sample of the training split
-    validation_examples: int | None = Field(256, ge=1)  # a seeded sample, so checks stay short
+    validation_examples: int | None = Field(128, ge=1)  # a seeded sample, so checks stay short
 
 
 class PromptSettings(Stage):
@@ -67,16 +67,20 @@ class PromptSettings(Stage):
 
 
 class TrainSettings(Stage):
-    """Prompt training. What makes a key is everything here but the budget and the checks."""
+    """Prompt training. What makes a key is everything here but the budget and the checks.
+
+    The defaults are the quick budget of the embedded model, whose best rate by far is ten times
+    the paper's: T5 1.1 wants 0.3 and thousands of steps (see configs/paper-base.toml).
+    """
 
     optimizer: Literal["adafactor", "adamw"] = "adafactor"
-    learning_rate: float = Field(0.3, gt=0)
+    learning_rate: float = Field(3.0, gt=0)
     weight_decay: float = Field(1e-5, ge=0)
     warmup_steps: int = Field(10, ge=0)
     batch_size: int = Field(16, ge=1)
     dropout: float | None = Field(None, ge=0, lt=1)  # none: the model's own rate
-    steps: int = Field(200, ge=1)
-    key_step: int = Field(100, ge=1)
+    steps: int = Field(100, ge=1)
+    key_step: int = Field(50, ge=1)
     check_every: int = Field(50, ge=1)
     patience: int | None = Field(None, ge=1)  # checks without a better score before a slot stops
     slots: int = Field(4, ge=1)  # prompts trained at once in one compiled step
@@ -107,7 +111,7 @@ class TransferSettings(Stage):
     strategy: Literal["best", "average", "mixture", "oracle"] = "best"
     k: int = Field(1, ge=1)
     seeds: tuple[int, ...] = (0, 1, 2)
-    steps: int = Field(100, ge=1)
+    steps: int = Field(60, ge=1)
     learning_rates: tuple[
         float, ...
     ] = ()  # tried by both arms, chosen on validation; none: train's

@@ -60,8 +60,7 @@ benchmark: $(ready)
 
 nano: $(ready)
 	$(run) spot.training.pretrain configs/nano.toml
-	$(run) spot.training.pretrain configs/nano-adapt.toml
-	cp runs/nano-adapt/weights.safetensors runs/nano-adapt/config.json runs/nano-adapt/spiece.model spot/models/nano/
+	cp runs/nano/weights.safetensors runs/nano/config.json runs/nano/spiece.model spot/models/nano/
 
 constraints:
 	$(firstword $(PYTHONS)) .ci/constraints.py $(PYTHONS)

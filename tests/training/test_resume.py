@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import time
 import subprocess
 import sys
 import threading
@@ -57,7 +58,11 @@ def interrupt():
 
 
 def interrupt_twice():
+    first = signal.getsignal(signal.SIGINT)
     signal.raise_signal(signal.SIGINT)
+    # Signals are handled between bytecodes, and two that wait there are one.
+    while signal.getsignal(signal.SIGINT) is first:
+        time.sleep(0.001)
     signal.raise_signal(signal.SIGINT)
 
 

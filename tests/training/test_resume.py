@@ -6,10 +6,10 @@ import json
 import os
 import shutil
 import signal
-import time
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import jax

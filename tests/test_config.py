@@ -14,6 +14,7 @@ from spot.errors import SpotError
 from spot.options import setting
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
+STEPS = Config().train.steps
 PRETRAINING = {"nano.toml", "nano-adapt.toml"}  # read by spot.training.pretrain
 
 
@@ -51,16 +52,16 @@ def test_any_path_or_name_comes_through_an_option(text):
         ("train.stps=1", r'unknown config key "train.stps".* Did you mean "train.steps"', "train.steps,"),
         ("trian.steps=1", r'unknown config key "trian".* Did you mean "train"', "model, data"),
         ("steps=1", r'unknown config key "steps".* Did you mean "train.steps"', "model, data"),
-        ("train.steps.more=1", r"train.steps: .*found \{'more': 1\}", "default is 200"),
-        ("train.steps=many", "train.steps: .*integer.*found 'many'", "default is 200"),
-        ("train.steps=0", "train.steps: .*greater than or equal to 1, found 0", "default is 200"),
+        ("train.steps.more=1", r"train.steps: .*found \{'more': 1\}", f"default is {STEPS}"),
+        ("train.steps=many", "train.steps: .*integer.*found 'many'", f"default is {STEPS}"),
+        ("train.steps=0", "train.steps: .*greater than or equal to 1, found 0", f"default is {STEPS}"),
         ("train.optimizer=sgd", "train.optimizer: .*'adafactor' or 'adamw', found 'sgd'", "adafactor"),
         ("transfer.strategy=bset", "transfer.strategy: .*'oracle', found 'bset'", "best"),
         ("bank.sources=mini", "bank.sources: .*tuple, found 'mini'", r'\["mini"\]'),
         ('bank.seeds=["x"]', r"bank.seeds.0: .*integer.*found 'x'", r"\[0\]"),
         ("train=3", "--set: train: .*found 3", "default is {"),
         ("train", 'expected --set key=value, found "train"', "for example"),
-        ("train.key_step=300", r"train.key_step \(300\) must not be after train.steps \(200\)", "key is"),
+        ("train.key_step=300", rf"key_step \(300\) must not be after train.steps \({STEPS}\)", "key is"),
         ("bank.seeds=[1, 1]", r"bank.seeds: expected distinct seeds ≥ 0, found \[1, 1\]", "e.g."),
         ("bank.seeds=[]", r"bank.seeds: expected distinct seeds", "e.g."),
         ("transfer.seeds=[-1]", r"transfer.seeds: expected distinct seeds", "e.g."),

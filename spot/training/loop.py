@@ -37,13 +37,13 @@ from spot.training.step import PromptState, batch_losses, init_state, train_step
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
     """Turns the first Ctrl-C into an event, so that a step is never cut in the middle; a second one
-    acts at once.
+    acts at once. Where Ctrl-C is ignored (a job in the background), it stays ignored.
     """
     event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or previous is signal.SIG_IGN:
         yield event
         return
-    previous = signal.getsignal(signal.SIGINT)
 
     def note(_number: int, _frame: object) -> None:
         event.set()

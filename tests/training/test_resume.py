@@ -254,3 +254,12 @@ def test_killed_by_the_system(tiny_backbone, tiny_folder, make_slot, tmp_path):
     assert_same(found, expected)
     steps = [json.loads(line)["step"] for line in (tmp_path / "run" / "metrics.jsonl").open()]
     assert steps == [0, 2, 4, 6, 8]
+
+
+def test_ctrl_c_that_is_ignored_stays_ignored(run, whole, tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert_as_whole(tmp_path, run(tmp_path, Stopper(5, interrupt)), whole)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -67,6 +67,11 @@ class Prompts(NamedTuple):
     key: Array
     value: Array | None
 
+    @property
+    def start(self) -> Array:
+        """What a target starts from [P, H]: the value, or the key where no value is known."""
+        return self.key if self.value is None else self.value
+
 
 class Record(NamedTuple):
     """An entry as its `entry.json` has it: the metadata, and what it says about the arrays."""

@@ -123,5 +123,4 @@ def zero_shot_losses(
 
 def value_of(bank: Bank, id: str) -> np.ndarray:
     """The value prompt [P, H] of an entry, or its key when it holds no value."""
-    prompts = bank.prompts(bank.get(id))
-    return prompts.key if prompts.value is None else prompts.value
+    return bank.prompts(bank.get(id)).start

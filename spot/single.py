@@ -86,8 +86,7 @@ def find_prompt(name: str | None, config: Config, backbone: Backbone) -> np.ndar
                 "with these weights",
                 "choose the model that it was trained on with model.name",
             )
-        prompts = bank.prompts(entry)
-        found = prompts.key if prompts.value is None else prompts.value
+        found = bank.prompts(entry).start
     _check_width(found, name, backbone)
     return np.asarray(found, np.float32)
 

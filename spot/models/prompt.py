@@ -53,8 +53,7 @@ def init_prompt(
     if kind == "entry" and name:
         if bank is None:
             raise SpotError(f"init {settings.init} needs a bank", "name one with --bank")
-        prompts = bank.prompts(bank.get(name))
-        found = prompts.key if prompts.value is None else prompts.value
+        found = bank.prompts(bank.get(name)).start
     elif kind == "file" and name:
         found = read_prompt_file(Path(name))
     else:

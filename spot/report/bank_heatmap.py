@@ -23,7 +23,7 @@ def bank_heatmap(bank: Bank, out: Path, similarity: str, *, values: bool = False
             f"the bank {bank.path} has no entries to draw", "build some: spot build-bank"
         )
     prompts = [bank.prompts(entry) for entry in entries]
-    arrays = [one.value if values and one.value is not None else one.key for one in prompts]
+    arrays = [one.start if values else one.key for one in prompts]
     inits = [one.init for one in prompts]
     known = (
         None

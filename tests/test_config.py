@@ -15,7 +15,7 @@ from spot.options import setting
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps
-PRETRAINING = {"nano.toml", "nano-adapt.toml"}  # read by spot.training.pretrain
+PRETRAINING = {"nano.toml"}  # read by spot.training.pretrain
 
 
 def test_the_defaults_are_valid_and_offline():

@@ -22,6 +22,7 @@ from spot.models.layers import (
     dropout,
     fold,
     product,
+    unwidened,
 )
 
 
@@ -197,7 +198,7 @@ class T5(nnx.Module):
         if not self.config.tied_head:
             return self.decoder.logits_dense(x)
         scaled = x * self.config.d_model**-0.5
-        return product(self.form, scaled, self.token_embedder.embedding[...].T)
+        return product(unwidened(self.form), scaled, self.token_embedder.embedding[...].T)
 
 
 def hide(mask: jax.Array) -> jax.Array:

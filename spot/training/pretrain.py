@@ -7,7 +7,6 @@ Randomness is a function of (seed, step): a resumed run sees the batches an unbr
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 import tomllib
@@ -26,8 +25,8 @@ from pydantic import BaseModel, ConfigDict
 from spot.errors import SpotError
 from spot.models.config import T5Config
 from spot.models.t5 import T5
-from spot.models.weights.build import build, to_arrays
-from spot.tasks.mini.pretrain import plain_text, pretraining_example, pretraining_tasks
+from spot.models.weights.build import to_arrays
+from spot.tasks.mini.pretrain import plain_text, pretraining_examples, pretraining_tasks
 from spot.training.checkpoint import Checkpoints
 from spot.training.corruption import corrupt_spans, split_prefix
 from spot.training.runtime import prepare
@@ -43,7 +42,6 @@ class PretrainConfig(BaseModel):
     seed: int
     text: Path
     output: Path
-    start: Path | None = None  # a finished run's folder: its tokenizer, corpus and weights
     pieces: int
     d_model: int
     d_ff: int
@@ -51,7 +49,8 @@ class PretrainConfig(BaseModel):
     decoder_layers: int
     steps: int
     warmup_steps: int
-    learning_rate: float
+    decay_steps: int
+    learning_rate: float  # relative to each array's root mean square
     text_rows: int
     text_length: int
     text_target_length: int
@@ -60,14 +59,15 @@ class PretrainConfig(BaseModel):
     task_length: int
     task_target_length: int
     task_weight: float
-    label_sets: int | None = None  # sets of label words a family in the instructions; all of them
-    family_weights: dict[str, float] = {}  # factors on families' shares; 1 where not named
     checkpoint_every: int
     log_every: int
 
     @property
     def architecture(self) -> T5Config:
-        """T5 1.1 with these sizes; dropout is off, as in T5 1.1's own pretraining."""
+        """T5 1.1 with these sizes, except that the head is tied to the embeddings as in T5 1.0: a
+        label word that is never an answer here can then still be read from the text and said.
+        Dropout is off, as in T5 1.1's own pretraining.
+        """
         return T5Config(
             vocab_size=-(-(self.pieces + SENTINELS) // 64) * 64,
             d_model=self.d_model,
@@ -76,6 +76,7 @@ class PretrainConfig(BaseModel):
             d_ff=self.d_ff,
             encoder_layers=self.encoder_layers,
             decoder_layers=self.decoder_layers,
+            tied_head=True,
             dropout=0.0,
         )
 
@@ -108,7 +109,7 @@ def train_tokenizer(config: PretrainConfig) -> Path:
                 yield paragraph[:2000]
         for _ in range(20_000):
             yield plain_text(rng)[:2000]
-            yield " ".join(pretraining_example(rng.choice(tasks), rng))[:2000]
+            yield " ".join(pretraining_examples(rng.choice(tasks), rng)[0])[:2000]
 
     temporary = config.output / "tokenizer-in-progress"
     sentencepiece.SentencePieceTrainer.train(
@@ -182,20 +183,24 @@ def text_batch(
 
 
 def task_batch(config: PretrainConfig, tokenizer: Any, seed: str) -> tuple[np.ndarray, np.ndarray]:
-    """Instructions with their answers from the generator's pretraining domains, [B, T] and [B, T']."""
+    """Instructions with their answers from the generator's pretraining domains, [B, T] and [B, T'].
+
+    Two texts of one instruction stand side by side, see `pretraining_examples`.
+    """
     import random
 
     rng = random.Random(seed)
     tasks = pretraining_tasks()
-    weights = [task.weight * config.family_weights.get(task.family, 1.0) for task in tasks]
+    weights = [task.weight for task in tasks]
     inputs: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     while len(inputs) < config.task_rows:
-        asked, answer = pretraining_example(rng.choices(tasks, weights)[0], rng, config.label_sets)
-        ids = [*tokenizer.encode(asked), 1]
-        if len(ids) <= config.task_length:  # a cut text may have lost what its answer rests on
-            inputs.append(np.asarray(ids))
-            targets.append(np.asarray([*tokenizer.encode(answer), 1]))
+        for asked, answer in pretraining_examples(rng.choices(tasks, weights)[0], rng):
+            ids = [*tokenizer.encode(asked), 1]
+            if len(ids) <= config.task_length:  # a cut text may have lost what its answer rests on
+                inputs.append(np.asarray(ids))
+                targets.append(np.asarray([*tokenizer.encode(answer), 1]))
+    inputs, targets = inputs[: config.task_rows], targets[: config.task_rows]
     return pad(inputs, config.task_length), pad(targets, config.task_target_length)
 
 
@@ -213,31 +218,28 @@ def token_loss(model: T5, inputs: jax.Array, targets: jax.Array) -> tuple[jax.Ar
 
 
 def optimiser(config: PretrainConfig) -> optax.GradientTransformation:
-    """Muon for the matrices inside the blocks, Adam for embeddings, head, norms and biases.
+    """Adam whose steps are in proportion to each array's root mean square, as in Adafactor
+    (Shazeer and Stern 2018, section 8), which T5 was trained with.
 
-    Warm-up, then a straight decay to a twentieth of the peak.
+    T5's embeddings start fifteen times as large as its matrices; one absolute rate for both leaves
+    the embeddings, and with them what words mean, all but untrained. Warm-up, constant, then a
+    straight decay to a twentieth over the last `decay_steps`.
     """
-    schedule = optax.warmup_constant_schedule(0.0, 1.0, config.warmup_steps)
-    decay = optax.linear_schedule(1.0, 0.05, config.steps)
-    rate = lambda count: config.learning_rate * schedule(count) * decay(count)  # noqa: E731
-
-    def labels(parameters: Any) -> Any:
-        def label(path: Any, leaf: Any) -> str:
-            name = jax.tree_util.keystr(path)
-            inner = leaf.ndim == 2 and "layers_" in name
-            return "matrix" if inner else "other"
-
-        return jax.tree_util.tree_map_with_path(label, parameters)
-
+    rate = optax.join_schedules(
+        [
+            optax.linear_schedule(0.0, config.learning_rate, config.warmup_steps),
+            optax.constant_schedule(config.learning_rate),
+            optax.linear_schedule(
+                config.learning_rate, config.learning_rate / 20, config.decay_steps
+            ),
+        ],
+        [config.warmup_steps, config.steps - config.decay_steps],
+    )
     return optax.chain(
         optax.clip_by_global_norm(1.0),
-        optax.partition(
-            {
-                "matrix": optax.contrib.muon(rate, weight_decay=0.01, consistent_rms=0.4),
-                "other": optax.adam(rate, b1=0.9, b2=0.95),
-            },
-            labels,
-        ),
+        optax.scale_by_adam(b1=0.9, b2=0.98),
+        optax.scale_by_param_block_rms(1e-3),
+        optax.scale_by_learning_rate(rate),
     )
 
 
@@ -281,30 +283,16 @@ def export(config: PretrainConfig, graphdef: Any, parameters: Any, seen: dict[st
     (config.output / "config.json").write_text(json.dumps(card, indent=1, default=str) + "\n")
 
 
-def first_weights(config: PretrainConfig) -> tuple[Any, Any]:
-    """(graphdef, float32 parameters): random, or those of the run that this one starts from."""
-    if config.start is None:
-        return nnx.split(T5(config.architecture, "widen", nnx.Rngs(config.seed)))
-    from safetensors.flax import load_file
-
-    arrays = load_file(config.start / "weights.safetensors")
-    graphdef, parameters = build(config.architecture, arrays, "float32", "widen")
-    return graphdef, parameters
-
-
 def run(config: PretrainConfig) -> None:
     """Trains to `config.steps`, resuming from the last checkpoint, and exports the weights."""
     import sentencepiece
 
     prepare()
     config.output.mkdir(parents=True, exist_ok=True)
-    if config.start is not None:
-        for name in ("spiece.model", "corpus.npy"):
-            shutil.copy(config.start / name, config.output / name)
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(train_tokenizer(config)))
     corpus, held_out = encode_corpus(config, tokenizer)
     print(f"corpus {len(corpus):,} tokens, held out {len(held_out):,}", flush=True)
-    graphdef, parameters = first_weights(config)
+    graphdef, parameters = nnx.split(T5(config.architecture, "widen", nnx.Rngs(config.seed)))
     tx = optimiser(config)
     state = tx.init(parameters)
     checkpoints = Checkpoints(config.output / "checkpoints")

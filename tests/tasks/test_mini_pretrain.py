@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 import pytest
@@ -9,20 +10,22 @@ import pytest
 from spot.tasks.mini import generate, pretrain
 from spot.tasks.mini.lexicon import instructions, people, things
 from spot.tasks.mini.lexicon.reviews import PRETRAINING_REVIEWS
-from spot.tasks.mini.pretrain import plain_text, pretraining_example, pretraining_tasks
+from spot.tasks.mini.pretrain import plain_text, pretraining_examples, pretraining_tasks
 from spot.tasks.mini.specs import SPECS
 from spot.tasks.mini.suite import mini_task, mini_task_names
 from spot.tasks.mini.words import PRETRAIN, part
 
 DRAWS = 400
+KEYED = re.compile(rf" (?:{'|'.join(key for (key,) in instructions.KEYS['pick'])}): ")
 
 
 @pytest.fixture(scope="module")
 def examples() -> list[tuple[str, str, str]]:
     return [
-        (task.family, *pretraining_example(task, Random(f"{task.name} {i}")))
+        (task.family, *example)
         for task in pretraining_tasks()
-        for i in range(DRAWS)
+        for i in range(DRAWS // 2)
+        for example in pretraining_examples(task, Random(f"{task.name} {i}"))
     ]
 
 
@@ -44,18 +47,45 @@ def test_tasks_have_unique_names_and_weights_that_sum_to_one():
     tasks = pretraining_tasks()
     assert len({task.name for task in tasks}) == len(tasks)
     assert sum(task.weight for task in tasks) == pytest.approx(1)
-    assert {task.family for task in tasks} == {spec.family for spec in SPECS}
+    assert {task.family for task in tasks} == {spec.family for spec in SPECS} | {"pick"}
 
 
 def test_the_same_generator_gives_the_same_example():
     for task in pretraining_tasks():
-        assert pretraining_example(task, Random("x")) == pretraining_example(task, Random("x"))
+        assert pretraining_examples(task, Random("x")) == pretraining_examples(task, Random("x"))
     assert plain_text(Random("x")) == plain_text(Random("x"))
 
 
 def test_the_instruction_names_the_target(examples):
     for _, inputs, targets in examples:
         assert f" {targets}" in inputs
+
+
+def test_two_texts_of_one_instruction_have_different_answers():
+    for task in pretraining_tasks():
+        for i in range(50):
+            (one, first), (other, second) = pretraining_examples(task, Random(f"{task.name} {i}"))
+            assert one != other and first != second, task.name
+            assert one.split(": ")[0] == other.split(": ")[0], task.name
+
+
+def test_the_picked_word_is_in_the_text_and_the_other_is_not():
+    listed = next(task for task in pretraining_tasks() if task.kind == "listed")
+    for i in range(200):
+        (one, first), (other, second) = pretraining_examples(listed, Random(i))
+        for inputs, right, wrong in ((one, first, second), (other, second, first)):
+            words = re.findall(r"[A-Za-z']+", KEYED.split(inputs, 1)[1])
+            assert right in words and wrong not in words, inputs
+
+
+def test_a_rule_says_what_to_answer():
+    rule = next(task for task in pretraining_tasks() if task.kind == "rule")
+    for i in range(200):
+        for inputs, answer in pretraining_examples(rule, Random(i)):
+            asked, text = KEYED.split(inputs, 1)
+            cases = re.findall(r"(\w+) if it has the word ([A-Za-z']+)", asked)
+            held = [label for label, word in cases if word in re.findall(r"[A-Za-z']+", text)]
+            assert len(cases) == 2 and held == [answer], inputs
 
 
 def test_every_label_is_drawn_about_equally_often(examples):

@@ -17,6 +17,7 @@ from spot.tasks.mini import (
     boolean,
     inference,
     paraphrase,
+    pick,
     plain,
     sense,
     sentiment,
@@ -51,8 +52,9 @@ def pretraining_tasks() -> tuple[PretrainingTask, ...]:
     kinds += [("paraphrase", "statements", 0.6), ("paraphrase", "questions", 0.4)]
     kinds += [("boolean", "all", 1.0), ("topic", "statements", 0.6), ("topic", "questions", 0.4)]
     kinds += [("acceptability", "all", 1.0), ("sense", "all", 1.0), ("alternatives", "all", 1.0)]
+    kinds += [("pick", "listed", 0.5), ("pick", "rule", 0.5)]
     return tuple(
-        PretrainingTask(f"pretrain_{family}_{kind.replace(' ', '_')}", family, kind, weight / 8)
+        PretrainingTask(f"pretrain_{family}_{kind.replace(' ', '_')}", family, kind, weight / 9)
         for family, kind, weight in kinds
     )
 
@@ -63,13 +65,15 @@ def _world() -> World:
 
 
 def _draw(task: PretrainingTask, rng: Random) -> tuple[tuple[Item, ...], tuple[str, ...]]:
-    """A group of items and, for topics, the chosen topics."""
+    """A group of items and, where the texts themselves give them, its label words."""
     w = _world()
     if task.family == "sentiment":
         return sentiment.engine(rng, task.kind, w), ()
     if task.family == "topic":
         topics = tuple(rng.sample(TOPICS, rng.choice((2, 3, 4, 5))))
         return topic.engine(rng, topics, w, ask=task.kind == "questions"), topics
+    if task.family == "pick":
+        return _pick(rng)
     makers: dict[tuple[str, str], Callable[[Random, World], tuple[Item, ...]]] = {
         ("inference", "two-way"): inference.two_way,
         ("inference", "three-way"): inference.three_way,
@@ -83,6 +87,16 @@ def _draw(task: PretrainingTask, rng: Random) -> tuple[tuple[Item, ...], tuple[s
     return makers[task.family, task.kind](rng, w), ()
 
 
+def _pick(rng: Random) -> tuple[tuple[Item, ...], tuple[str, ...]]:
+    """Texts of two other groups, and one word of each that the other does not hold."""
+    while True:
+        tasks = rng.sample([task for task in pretraining_tasks() if task.family != "pick"], 2)
+        one, other = (rng.choice(_draw(task, rng)[0]).fields[-1][1] for task in tasks)
+        words = pick.only_in(rng, one, other), pick.only_in(rng, other, one)
+        if words[0] and words[1]:
+            return pick.pair((one, other)), (words[0], words[1])
+
+
 def _listed(rng: Random, words: list[str]) -> str:
     """The words in random order: "x, y or z"."""
     rng.shuffle(words)
@@ -90,38 +104,74 @@ def _listed(rng: Random, words: list[str]) -> str:
 
 
 def _instruction(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask: str) -> str:
+    """A question, and how to answer it; one time in three the label words must say it all."""
+    answers = rng.choice(wording.ANSWERS).format(list=_listed(rng, list(labels)))
+    if rng.random() < 0.33:
+        return answers
+    return f"{_question(rng, task, ask)} {answers}"
+
+
+def _explained(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask: str) -> str:
+    """A question, and what each label word stands for."""
+    bank = "inference3" if len(labels) == 3 and task.family == "inference" else task.family
+    meaning = rng.choice(wording.MEANINGS[bank])
+    pairs = [f"{word} if {what}" for word, what in zip(labels, meaning, strict=True)]
+    explained = rng.choice(wording.EXPLAINED).format(pairs=_listed(rng, pairs))
+    return f"{_question(rng, task, ask)} {explained}"
+
+
+def _question(rng: Random, task: PretrainingTask, ask: str) -> str:
     thing = task.kind if task.family == "sentiment" else ""
-    question = rng.choice(wording.QUESTIONS[task.family]).format(
+    return rng.choice(wording.QUESTIONS[task.family]).format(
         thing=thing, a_thing=article(thing) if thing else "", ask=ask
     )
-    bank = "inference3" if len(labels) == 3 and task.family == "inference" else task.family
-    explained = task.family != "topic" and (task.family == "alternatives" or rng.random() < 0.5)
-    if explained:
-        meaning = rng.choice(wording.MEANINGS[bank])
-        pairs = [f"{word} if {what}" for word, what in zip(labels, meaning, strict=True)]
-        return f"{question} {rng.choice(wording.EXPLAINED).format(pairs=_listed(rng, pairs))}"
-    return f"{question} {rng.choice(wording.ANSWERS).format(list=_listed(rng, list(labels)))}"
 
 
-def pretraining_example(
-    task: PretrainingTask, rng: Random, label_sets: int | None = None
-) -> tuple[str, str]:
-    """One (inputs, targets) pair: instruction with label words, then keys and texts.
+def _rule(rng: Random, words: tuple[str, ...], labels: tuple[str, ...]) -> str:
+    """What to say if a text holds one word, and what if it holds the other."""
+    pairs = [
+        f"{label} if it has the word {word}" for label, word in zip(labels, words, strict=True)
+    ]
+    return rng.choice(wording.EXPLAINED).format(pairs=_listed(rng, pairs))
 
-    label_sets: only the first so many sets of label words of the family; fewer are learned sooner.
+
+def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str], ...]:
+    """Two (inputs, targets) pairs: one instruction with its label words, in front of two texts
+    that share most words but not the answer.
+
+    Side by side in a batch such pairs cancel what the texts have in common, so that the gradient
+    is of what decides.
     """
-    items, topics = _draw(task, rng)
-    item = rng.choice(items)
-    if task.family == "topic":
-        labels = topics
-    elif task.kind == "three-way":
-        labels = rng.choice(wording.LABELS["inference3"][:label_sets])
+    items, words = _draw(task, rng)
+    chosen = rng.sample(items, 2)
+    ask = dict(chosen[0].fields).get("ask", "")
+    explained = rng.random() < 0.25
+    family = "inference3" if task.kind == "three-way" else task.family
+    if task.kind == "rule":
+        labels = tuple(rng.sample(wording.ALL_LABELS, 2))
+        instruction = _rule(rng, words, labels)
+    elif words:
+        labels = words
+        instruction = _instruction(rng, task, labels, ask)
+    elif task.family == "alternatives" or explained:
+        labels = rng.choice(wording.LABELS[family])
+        if rng.random() < 0.3:
+            labels = tuple(rng.sample(wording.ALL_LABELS, len(labels)))
+        instruction = _explained(rng, task, labels, ask)
     else:
-        labels = rng.choice(wording.LABELS[task.family][:label_sets])
-    ask = dict(item.fields).get("ask", "")
+        labels = rng.choice(wording.LABELS[family])
+        instruction = _instruction(rng, task, labels, ask)
     keys = rng.choice(wording.KEYS[task.family])
-    body = " ".join(f"{key}: {text}" for key, (_, text) in zip(keys, item.fields, strict=True))
-    return f"{_instruction(rng, task, labels, ask)} {body}", labels[item.label]
+    return tuple(
+        (
+            " ".join(
+                [instruction]
+                + [f"{key}: {text}" for key, (_, text) in zip(keys, item.fields, strict=True)]
+            ),
+            labels[item.label],
+        )
+        for item in chosen
+    )
 
 
 def plain_text(rng: Random) -> str:

@@ -66,6 +66,12 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
         "Which of the two is the {ask}?", "Decide on the more plausible {ask}.",
         "Think about the event and point to its {ask}.",
     ),
+    "pick": (
+        "Which word is in the text?", "Name the word that the text holds.",
+        "Find the word that is written here.", "One of the words is used. Which?",
+        "Which of the words can be read in the text?", "Search the text for a word.",
+        "Say which word the writer used.", "Which word occurs?",
+    ),
 }  # fmt: skip
 
 # What each class index means; "inference3" has three classes.
@@ -153,6 +159,10 @@ LABELS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }  # fmt: skip
 
+ALL_LABELS: tuple[str, ...] = tuple(
+    sorted({word for sets in LABELS.values() for labels in sets for word in labels})
+)
+
 # Keys in reading order of the family's fields.
 KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sentiment": (("text",), ("opinion",), ("comment",), ("feedback",)),
@@ -175,6 +185,7 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("event", "sought", "option a", "option b"), ("happening", "find", "this", "that"),
         ("fact", "wanted", "left", "right"),
     ),
+    "pick": (("text",), ("page",), ("words",), ("note",)),
 }  # fmt: skip
 
 # {list}: the label words in random order; {pairs}: "word if meaning, ..." in random order.

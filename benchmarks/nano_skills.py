@@ -1,0 +1,72 @@
+"""What the embedded model has learned: whole answers right on fresh instructions, by pretraining task.
+
+    python benchmarks/nano_skills.py
+
+Prints a table in Markdown: accuracy and its 95 % Wilson interval. Instructions name two label words,
+three-way ones three, topics two to five. Under teacher forcing every token of the answer must be the
+likeliest, which for a whole answer is greedy decoding.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+
+import jax
+import numpy as np
+from flax import nnx
+from scipy.stats import binomtest
+
+from spot.config import load_config
+from spot.models.backbone import load
+from spot.tasks.mini.pretrain import PretrainingTask, pretraining_examples, pretraining_tasks
+from spot.training.pretrain import pad
+from spot.training.runtime import prepare
+
+ROWS, BATCH, LENGTH, TARGET_LENGTH = 512, 64, 112, 6
+
+
+def kind(task: PretrainingTask) -> str:
+    """The row of the table a task belongs to; the domains of sentiment are one."""
+    return task.family if task.family == "sentiment" else f"{task.family}, {task.kind}"
+
+
+def main() -> None:
+    """Draws, answers, counts, prints."""
+    prepare()
+    backbone = load(load_config(None, []).model)
+    processor = backbone.vocabulary.processor()
+    rng = random.Random("skills")
+    groups = defaultdict(list)
+    for task in pretraining_tasks():
+        groups[kind(task)].append(task)
+
+    @jax.jit
+    def answer(parameters, inputs, targets):  # type: ignore[no-untyped-def]
+        model = nnx.merge(backbone.graphdef, parameters)
+        return model.decode(model.encode(inputs), targets).argmax(-1)
+
+    print("| task | right % | 95 % interval |\n|---|---:|---:|")
+    for name, tasks in groups.items():
+        rows = []
+        while len(rows) < ROWS:
+            for asked, right in pretraining_examples(rng.choice(tasks), rng):
+                ids = [*processor.encode(asked), 1]
+                if len(ids) <= LENGTH:
+                    rows.append((ids, [*processor.encode(right), 1]))
+        hits = []
+        for start in range(0, ROWS, BATCH):
+            part = rows[start : start + BATCH]
+            inputs = pad([np.asarray(ids) for ids, _ in part], LENGTH)
+            targets = pad([np.asarray(ids) for _, ids in part], TARGET_LENGTH)
+            said = np.asarray(answer(backbone.parameters, inputs, targets))
+            hits += list(((said == targets) | (targets == 0)).all(axis=1))
+        interval = binomtest(int(sum(hits)), ROWS).proportion_ci(method="wilson")
+        print(
+            f"| {name} | {100 * np.mean(hits):.0f} | "
+            f"{100 * interval.low:.0f} to {100 * interval.high:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()

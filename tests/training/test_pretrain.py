@@ -1,0 +1,150 @@
+"""Pretraining the embedded model: what it reads, what it writes, and that a killed run goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from spot.errors import SpotError
+from spot.models.backbone import EMBEDDED
+from spot.training import pretrain
+from spot.training.pretrain import PretrainConfig
+
+NANO = EMBEDDED["spot-nano"]
+STEPS = 4
+
+
+@pytest.fixture(scope="module")
+def prose(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("prose")
+    lines = [f"The {i}th ship of the fleet reached the harbour before noon." for i in range(900)]
+    (folder / "book.txt").write_text("\n".join(["short", *lines]) + "\n")
+    return folder
+
+
+def config(prose: Path, output: Path, **changes: object) -> PretrainConfig:
+    """A model of two thin layers that reuses the embedded tokenizer."""
+    output.mkdir(exist_ok=True)
+    shutil.copy(NANO / "spiece.model", output / "spiece.model")
+    settings: dict[str, object] = {
+        "seed": 3, "text": prose, "output": output, "pieces": 6044, "d_model": 64, "d_ff": 64,
+        "encoder_layers": 1, "decoder_layers": 1, "steps": STEPS, "warmup_steps": 1,
+        "decay_steps": 2, "learning_rate": 0.01, "text_rows": 4, "text_length": 32,
+        "text_target_length": 8, "prefix_share": 0.5, "task_rows": 4, "task_length": 64,
+        "task_target_length": 6, "task_weight": 1.0, "checkpoint_every": 2, "log_every": 2,
+    }  # fmt: skip
+    return PretrainConfig(**{**settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def finished(prose, tmp_path_factory) -> PretrainConfig:
+    made = config(prose, tmp_path_factory.mktemp("whole"))
+    pretrain.run(made)
+    return made
+
+
+def arrays(folder: Path) -> dict[str, jax.Array]:
+    from safetensors.flax import load_file
+
+    return load_file(folder / "weights.safetensors")
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(prose, finished, tmp_path):
+    class Killed(Exception):
+        pass
+
+    broken = config(prose, tmp_path / "broken")
+    step, calls = pretrain.step, []
+
+    def dies(*args):
+        calls.append(1)
+        if len(calls) == 4:
+            raise Killed
+        return step(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretrain, "step", dies)
+        with pytest.raises(Killed):
+            pretrain.run(broken)
+    pretrain.run(broken)
+    whole, resumed = arrays(finished.output), arrays(broken.output)
+    assert whole.keys() == resumed.keys()
+    for name in whole:
+        np.testing.assert_array_equal(np.asarray(whole[name]), np.asarray(resumed[name]), name)
+
+
+def test_what_it_writes_is_a_backbone(finished):
+    from spot.models.weights.build import build
+
+    card = json.loads((finished.output / "config.json").read_text())
+    assert card["architecture"]["tied_head"] is True
+    assert card["pretraining"]["steps"] == STEPS
+    graphdef, parameters = build(finished.architecture, arrays(finished.output), "float32", "widen")
+    tokens = jnp.ones((2, 5), jnp.int32)
+    from flax import nnx
+
+    model = nnx.merge(graphdef, parameters)
+    assert np.isfinite(model.decode(model.encode(tokens), tokens)).all()
+
+
+def test_the_log_has_a_line_every_so_often_with_every_loss(finished):
+    rows = [json.loads(line) for line in (finished.output / "metrics.jsonl").open()]
+    assert [row["step"] for row in rows] == [2, 4]
+    for row in rows:
+        assert all(row[name] > 0 for name in ("task", "text", "held_out"))
+
+
+def test_another_seed_gives_other_weights(prose, finished, tmp_path):
+    other = config(prose, tmp_path / "other", seed=4)
+    pretrain.run(other)
+    name = "token_embedder/embedding"
+    assert not np.array_equal(arrays(other.output)[name], arrays(finished.output)[name])
+
+
+def test_held_out_text_is_the_last_hundredth(finished):
+    import sentencepiece
+
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+    train, held_out = pretrain.encode_corpus(finished, tokenizer)
+    whole = np.concatenate([train, held_out])
+    assert len(held_out) == len(whole) // 100
+    assert "short" not in tokenizer.decode([int(i) for i in whole[:30]])
+    assert list(whole[: list(whole).index(1)]) == tokenizer.encode(
+        "The 0th ship of the fleet reached the harbour before noon."
+    )
+
+
+def test_task_rows_come_in_pairs_that_share_an_instruction(finished):
+    import sentencepiece
+
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+    inputs, targets = pretrain.task_batch(finished, tokenizer, "pairs")
+    assert inputs.shape == (4, 64) and targets.shape == (4, 6)
+    assert ((inputs > 0).sum(1) >= 8).all() and (targets[:, 0] > 0).all()
+    again = pretrain.task_batch(finished, tokenizer, "pairs")
+    np.testing.assert_array_equal(inputs, again[0])
+
+
+def test_steps_are_in_proportion_to_the_size_of_an_array():
+    class Settings:
+        learning_rate, warmup_steps, decay_steps, steps = 0.01, 1, 2, 10
+
+    tx = pretrain.optimiser(Settings)  # type: ignore[arg-type]
+    parameters = {"large": jnp.full((4,), 16.0), "small": jnp.full((4,), 0.5)}
+    gradient = {"large": jnp.ones((4,)), "small": jnp.ones((4,))}
+    state = tx.init(parameters)
+    _, state = tx.update(gradient, state, parameters)  # warm-up: rate 0
+    updates, _ = tx.update(gradient, state, parameters)
+    np.testing.assert_allclose(updates["large"], -0.16, rtol=1e-4)
+    np.testing.assert_allclose(updates["small"], -0.005, rtol=1e-4)
+
+
+def test_no_text_is_an_error_that_names_the_folder(tmp_path):
+    with pytest.raises(SpotError, match=r"expected \.txt files"):
+        list(pretrain.documents(tmp_path))

@@ -26,12 +26,27 @@ from spot.errors import SpotError
 from spot.models.config import T5Config
 from spot.models.t5 import T5
 from spot.models.weights.build import to_arrays
-from spot.tasks.mini.pretrain import plain_text, pretraining_examples, pretraining_tasks
+from spot.tasks.mini.pretrain import (
+    fixed_examples,
+    plain_text,
+    pretraining_examples,
+    pretraining_tasks,
+)
 from spot.training.checkpoint import Checkpoints
 from spot.training.corruption import corrupt_spans, split_prefix
 from spot.training.runtime import prepare
 
 SENTINELS = 100
+
+
+class Stage(BaseModel):
+    """What instructions are drawn from a step on; a curriculum is a list of these, by step."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_step: int
+    fixed_share: float = 0.0  # of the instructions that have their family's fixed label words
+    family_weights: dict[str, float] = {}  # factors on families' shares; 1 where not named
 
 
 class PretrainConfig(BaseModel):
@@ -59,6 +74,7 @@ class PretrainConfig(BaseModel):
     task_length: int
     task_target_length: int
     task_weight: float
+    curriculum: tuple[Stage, ...]
     checkpoint_every: int
     log_every: int
 
@@ -182,20 +198,25 @@ def text_batch(
     return pad(inputs, config.text_length), pad(targets, config.text_target_length)
 
 
-def task_batch(config: PretrainConfig, tokenizer: Any, seed: str) -> tuple[np.ndarray, np.ndarray]:
+def task_batch(
+    config: PretrainConfig, tokenizer: Any, number: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Instructions with their answers from the generator's pretraining domains, [B, T] and [B, T'].
 
     Two texts of one instruction stand side by side, see `pretraining_examples`.
     """
     import random
 
-    rng = random.Random(seed)
+    rng = random.Random(f"pretraining:{config.seed}:{number}")
     tasks = pretraining_tasks()
-    weights = [task.weight for task in tasks]
+    stage = [stage for stage in config.curriculum if stage.from_step <= number][-1]
+    weights = [task.weight * stage.family_weights.get(task.family, 1.0) for task in tasks]
     inputs: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     while len(inputs) < config.task_rows:
-        for asked, answer in pretraining_examples(rng.choices(tasks, weights)[0], rng):
+        fixed = stage.fixed_share > 0 and rng.random() < stage.fixed_share
+        make = fixed_examples if fixed else pretraining_examples
+        for asked, answer in make(rng.choices(tasks, weights)[0], rng):
             ids = [*tokenizer.encode(asked), 1]
             if len(ids) <= config.task_length:  # a cut text may have lost what its answer rests on
                 inputs.append(np.asarray(ids))
@@ -307,7 +328,7 @@ def run(config: PretrainConfig) -> None:
     for number in range(begin, config.steps):
         rng = np.random.default_rng([config.seed, number])
         text = text_batch(config, corpus, rng)
-        task = task_batch(config, tokenizer, f"pretraining:{config.seed}:{number}")
+        task = task_batch(config, tokenizer, number)
         parameters, state, numbers = step(
             graphdef, tx, config.task_weight, parameters, state, text, task
         )

@@ -93,6 +93,27 @@ def test_equals_the_slow_version_in_numpy(version):
         np.testing.assert_allclose(logits[row, : len(target)], slow, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", sorted(VERSIONS))
+def test_both_bfloat16_forms_give_every_weight_the_same_gradient(name):
+    config = VERSIONS[name]
+    arrays = random_arrays(config, seed=3)
+    rng = np.random.default_rng(1)
+    tokens, targets = rng.integers(3, 192, (2, 9)), rng.integers(3, 192, (2, 4))
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def gradient(graphdef, parameters):
+        def loss(parameters):
+            logits = forward(graphdef, parameters, tokens, None, targets)[1]
+            return -jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], -1).mean()
+
+        return jax.grad(loss)(parameters)
+
+    forms = [gradient(*build(config, arrays, "float32", form)) for form in ("widen", "upcast")]
+    for widened, upcast in zip(*map(jax.tree.leaves, forms), strict=True):
+        assert np.abs(widened).max() > 0
+        np.testing.assert_allclose(widened, upcast, rtol=0, atol=1e-3 * np.abs(upcast).max())
+
+
 @pytest.mark.parametrize(("buckets", "furthest"), [(32, 128), (8, 20), (4, 8), (32, 64)])
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_buckets_are_those_of_whole_number_arithmetic(buckets, furthest, bidirectional):

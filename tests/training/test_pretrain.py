@@ -18,6 +18,10 @@ from spot.training.pretrain import PretrainConfig
 
 NANO = EMBEDDED["spot-nano"]
 STEPS = 4
+STAGES = (
+    {"from_step": 0},
+    {"from_step": 2, "fixed_share": 0.5, "family_weights": {"topic": 2.0, "sense": 0.0}},
+)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,8 @@ def config(prose: Path, output: Path, **changes: object) -> PretrainConfig:
         "encoder_layers": 1, "decoder_layers": 1, "steps": STEPS, "warmup_steps": 1,
         "decay_steps": 2, "learning_rate": 0.01, "text_rows": 4, "text_length": 32,
         "text_target_length": 8, "prefix_share": 0.5, "task_rows": 4, "task_length": 64,
-        "task_target_length": 6, "task_weight": 1.0, "checkpoint_every": 2, "log_every": 2,
+        "task_target_length": 6, "task_weight": 1.0, "curriculum": STAGES,
+        "checkpoint_every": 2, "log_every": 2,
     }  # fmt: skip
     return PretrainConfig(**{**settings, **changes})
 
@@ -124,10 +129,10 @@ def test_task_rows_come_in_pairs_that_share_an_instruction(finished):
     import sentencepiece
 
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
-    inputs, targets = pretrain.task_batch(finished, tokenizer, "pairs")
+    inputs, targets = pretrain.task_batch(finished, tokenizer, 1)
     assert inputs.shape == (4, 64) and targets.shape == (4, 6)
     assert ((inputs > 0).sum(1) >= 8).all() and (targets[:, 0] > 0).all()
-    again = pretrain.task_batch(finished, tokenizer, "pairs")
+    again = pretrain.task_batch(finished, tokenizer, 1)
     np.testing.assert_array_equal(inputs, again[0])
 
 

@@ -23,6 +23,7 @@ from spot.tasks.mini import (
     sentiment,
     topic,
 )
+from spot.tasks.mini.generate import written
 from spot.tasks.mini.item import Item
 from spot.tasks.mini.lexicon import instructions as wording
 from spot.tasks.mini.lexicon.reviews import PRETRAINING_REVIEWS as DOMAINS
@@ -161,17 +162,26 @@ def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str,
     else:
         labels = rng.choice(wording.LABELS[family])
         instruction = _instruction(rng, task, labels, ask)
-    keys = rng.choice(wording.KEYS[task.family])
-    return tuple(
-        (
-            " ".join(
-                [instruction]
-                + [f"{key}: {text}" for key, (_, text) in zip(keys, item.fields, strict=True)]
-            ),
-            labels[item.label],
-        )
-        for item in chosen
-    )
+    return _written(rng.choice(wording.KEYS[task.family]), instruction, labels, chosen)
+
+
+def fixed_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str], ...]:
+    """Like `pretraining_examples`, but always with the family's first label words and keys.
+
+    What a text says is learned from these: with label words that change, neither the words'
+    meaning nor the text's has a gradient before the other is known.
+    """
+    items, words = _draw(task, rng)
+    labels = words or wording.LABELS["inference3" if task.kind == "three-way" else task.family][0]
+    instruction = f"Answer {', '.join(labels[:-1])} or {labels[-1]}."
+    return _written(wording.KEYS[task.family][0], instruction, labels, rng.sample(items, 2))
+
+
+def _written(
+    keys: tuple[str, ...], instruction: str, labels: tuple[str, ...], items: list[Item]
+) -> tuple[tuple[str, str], ...]:
+    """(inputs, targets) of each item: the instruction, then its texts under their keys."""
+    return tuple((f"{instruction} {written(keys, item)}", labels[item.label]) for item in items)
 
 
 def plain_text(rng: Random) -> str:

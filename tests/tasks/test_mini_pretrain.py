@@ -10,7 +10,12 @@ import pytest
 from spot.tasks.mini import generate, pretrain
 from spot.tasks.mini.lexicon import instructions, people, things
 from spot.tasks.mini.lexicon.reviews import PRETRAINING_REVIEWS
-from spot.tasks.mini.pretrain import plain_text, pretraining_examples, pretraining_tasks
+from spot.tasks.mini.pretrain import (
+    fixed_examples,
+    plain_text,
+    pretraining_examples,
+    pretraining_tasks,
+)
 from spot.tasks.mini.specs import SPECS
 from spot.tasks.mini.suite import mini_task, mini_task_names
 from spot.tasks.mini.words import PRETRAIN, part
@@ -67,6 +72,18 @@ def test_two_texts_of_one_instruction_have_different_answers():
             (one, first), (other, second) = pretraining_examples(task, Random(f"{task.name} {i}"))
             assert one != other and first != second, task.name
             assert one.split(": ")[0] == other.split(": ")[0], task.name
+
+
+def test_fixed_label_words_are_the_familys_first_in_their_order():
+    for task in pretraining_tasks():
+        family = "inference3" if task.kind == "three-way" else task.family
+        for i in range(30):
+            for inputs, answer in fixed_examples(task, Random(f"{task.name} {i}")):
+                listed = inputs.removeprefix("Answer ").split(". ", 1)[0]
+                named = re.split(", | or ", listed)
+                assert answer in named, inputs
+                if family in instructions.LABELS:
+                    assert tuple(named) == instructions.LABELS[family][0]
 
 
 def test_the_picked_word_is_in_the_text_and_the_other_is_not():

@@ -13,6 +13,7 @@ import pytest
 
 from spot.errors import SpotError
 from spot.models.backbone import EMBEDDED
+from spot.tasks.mini.pretrain import TOPICS, pretraining_tasks
 from spot.training import pretrain
 from spot.training.pretrain import PretrainConfig
 
@@ -134,6 +135,28 @@ def test_task_rows_come_in_pairs_that_share_an_instruction(finished):
     assert ((inputs > 0).sum(1) >= 8).all() and (targets[:, 0] > 0).all()
     again = pretrain.task_batch(finished, tokenizer, 1)
     np.testing.assert_array_equal(inputs, again[0])
+
+
+def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path):
+    import sentencepiece
+
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+    families = {task.family for task in pretraining_tasks()}
+    stages = (
+        {"from_step": 0},
+        {"from_step": 5, "family_weights": dict.fromkeys(families - {"topic"}, 0.0)},
+        {"from_step": 9, "fixed_share": 1.0},
+    )
+    made = config(prose, tmp_path / "stages", curriculum=stages, task_rows=48)
+
+    def texts(number: int, side: int) -> list[str]:
+        rows = pretrain.task_batch(made, tokenizer, number)[side]
+        return [tokenizer.decode([int(i) for i in row if i > 1]) for row in rows]
+
+    assert set(texts(5, 1)) <= set(TOPICS)
+    assert not set(texts(4, 1)) <= set(TOPICS)
+    fixed = [text.startswith("Answer ") for text in texts(9, 0)]
+    assert all(fixed) and not all(text.startswith("Answer ") for text in texts(8, 0))
 
 
 def test_steps_are_in_proportion_to_the_size_of_an_array():

@@ -69,9 +69,8 @@ def main() -> None:
         scores = Scores()
         with tempfile.TemporaryDirectory() as folder:
             train_prompts(backbone, slots, config.train, Path(folder) / "state", reporter=scores)
-        cells = [
-            ", ".join(f"{score:.0f}" for score in scores.seen[f"{task} {rate:g}"]) for rate in rates
-        ]
+        seen = [scores.seen[slot.label] for slot in slots]
+        cells = [", ".join(f"{score:.0f}" for score in checks) for checks in seen]
         print(f"| {task} | " + " | ".join(cells) + " |", flush=True)
     print(f"\n{time.monotonic() - start:.0f} s")
 

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from spot.errors import SpotError
 from spot.models.config import T5Config
@@ -74,9 +74,16 @@ class PretrainConfig(BaseModel):
     task_length: int
     task_target_length: int
     task_weight: float
-    curriculum: tuple[Stage, ...]
+    curriculum: tuple[Stage, ...]  # in any order; one of them from step 0
     checkpoint_every: int
     log_every: int
+
+    @field_validator("curriculum")
+    @classmethod
+    def _covers_every_step(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        if min((stage.from_step for stage in stages), default=-1) != 0:
+            raise ValueError("expected a stage with from_step = 0 and none before it")
+        return tuple(sorted(stages, key=lambda stage: stage.from_step))
 
     @property
     def architecture(self) -> T5Config:

@@ -159,6 +159,12 @@ def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path):
     assert all(fixed) and not all(text.startswith("Answer ") for text in texts(8, 0))
 
 
+@pytest.mark.parametrize("stages", [(), ({"from_step": 1},), ({"from_step": -1},)])
+def test_a_curriculum_without_a_first_step_is_refused(prose, tmp_path, stages):
+    with pytest.raises(ValueError, match="from_step = 0"):
+        config(prose, tmp_path / "refused", curriculum=stages)
+
+
 def test_steps_are_in_proportion_to_the_size_of_an_array():
     class Settings:
         learning_rate, warmup_steps, decay_steps, steps = 0.01, 1, 2, 10

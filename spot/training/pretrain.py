@@ -7,6 +7,7 @@ Randomness is a function of (seed, step): a resumed run sees the batches an unbr
 from __future__ import annotations
 
 import json
+import random
 import sys
 import time
 import tomllib
@@ -32,6 +33,7 @@ from spot.tasks.mini.pretrain import (
     pretraining_examples,
     pretraining_tasks,
 )
+from spot.training.batches import pad_rows
 from spot.training.checkpoint import Checkpoints
 from spot.training.corruption import corrupt_spans, split_prefix
 from spot.training.runtime import prepare
@@ -121,8 +123,6 @@ def train_tokenizer(config: PretrainConfig) -> Path:
     model = config.output / "spiece.model"
     if model.exists():
         return model
-    import random
-
     rng = random.Random(f"tokenizer:{config.seed}")
     tasks = pretraining_tasks()
 
@@ -179,10 +179,7 @@ def encode_corpus(config: PretrainConfig, tokenizer: Any) -> tuple[np.ndarray, n
 
 def pad(rows: list[np.ndarray], length: int) -> np.ndarray:
     """Rows of token ids cut or padded with 0 to [B, length] int32."""
-    out = np.zeros((len(rows), length), np.int32)
-    for index, row in enumerate(rows):
-        out[index, : min(len(row), length)] = row[:length]
-    return out
+    return pad_rows([row[:length] for row in rows], length)
 
 
 def text_batch(
@@ -212,8 +209,6 @@ def task_batch(
 
     Two texts of one instruction stand side by side, see `pretraining_examples`.
     """
-    import random
-
     rng = random.Random(f"pretraining:{config.seed}:{number}")
     tasks = pretraining_tasks()
     stage = [stage for stage in config.curriculum if stage.from_step <= number][-1]
@@ -295,11 +290,10 @@ def step(
     return optax.apply_updates(parameters, updates), state, numbers
 
 
-def export(config: PretrainConfig, graphdef: Any, parameters: Any, seen: dict[str, Any]) -> None:
+def export(config: PretrainConfig, parameters: Any, seen: dict[str, Any]) -> None:
     """Writes weights.safetensors (bfloat16 matrices) and config.json beside the tokenizer."""
     from safetensors.flax import save_file
 
-    nnx.update(nnx.merge(graphdef, parameters), parameters)
     arrays = {
         name: jnp.asarray(
             array, jnp.float32 if name.endswith(("scale", "rel_embedding")) else jnp.bfloat16
@@ -353,7 +347,7 @@ def run(config: PretrainConfig) -> None:
                 out.write(json.dumps(row) + "\n")
         if done % config.checkpoint_every == 0 or done == config.steps:
             checkpoints.save(done, {"parameters": parameters, "state": state})
-            export(config, graphdef, parameters, {"steps": done, **config.model_dump(mode="json")})
+            export(config, parameters, {"steps": done, **config.model_dump(mode="json")})
     checkpoints.close()
 
 

@@ -6,7 +6,7 @@ an instruction in front that names the label words. `plain_text` gives running s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from random import Random
@@ -46,6 +46,7 @@ class PretrainingTask:
     weight: float
 
 
+@cache
 def pretraining_tasks() -> tuple[PretrainingTask, ...]:
     """Every pretraining task; weights sum to 1 over the families in equal parts."""
     kinds = [("sentiment", name, 1 / len(DOMAINS)) for name in DOMAINS]
@@ -98,15 +99,26 @@ def _pick(rng: Random) -> tuple[tuple[Item, ...], tuple[str, ...]]:
             return pick.pair((one, other)), (words[0], words[1])
 
 
-def _listed(rng: Random, words: list[str]) -> str:
-    """The words in random order: "x, y or z"."""
-    rng.shuffle(words)
+def _words_of(task: PretrainingTask) -> str:
+    """Under which name the wording has a task's label words and meanings."""
+    return "inference3" if task.kind == "three-way" else task.family
+
+
+def _joined(words: Sequence[str]) -> str:
+    """The words in their order: "x, y or z"."""
     return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _listed(rng: Random, words: Sequence[str]) -> str:
+    """The words in random order: "x, y or z"."""
+    shuffled = list(words)
+    rng.shuffle(shuffled)
+    return _joined(shuffled)
 
 
 def _instruction(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask: str) -> str:
     """A question, and how to answer it; one time in three the label words must say it all."""
-    answers = rng.choice(wording.ANSWERS).format(list=_listed(rng, list(labels)))
+    answers = rng.choice(wording.ANSWERS).format(list=_listed(rng, labels))
     if rng.random() < 0.33:
         return answers
     return f"{_question(rng, task, ask)} {answers}"
@@ -114,8 +126,7 @@ def _instruction(rng: Random, task: PretrainingTask, labels: tuple[str, ...], as
 
 def _explained(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask: str) -> str:
     """A question, and what each label word stands for."""
-    bank = "inference3" if len(labels) == 3 and task.family == "inference" else task.family
-    meaning = rng.choice(wording.MEANINGS[bank])
+    meaning = rng.choice(wording.MEANINGS[_words_of(task)])
     pairs = [f"{word} if {what}" for word, what in zip(labels, meaning, strict=True)]
     explained = rng.choice(wording.EXPLAINED).format(pairs=_listed(rng, pairs))
     return f"{_question(rng, task, ask)} {explained}"
@@ -147,7 +158,6 @@ def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str,
     chosen = rng.sample(items, 2)
     ask = dict(chosen[0].fields).get("ask", "")
     explained = rng.random() < 0.25
-    family = "inference3" if task.kind == "three-way" else task.family
     if task.kind == "rule":
         labels = tuple(rng.sample(wording.ALL_LABELS, 2))
         instruction = _rule(rng, words, labels)
@@ -155,12 +165,12 @@ def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str,
         labels = words
         instruction = _instruction(rng, task, labels, ask)
     elif task.family == "alternatives" or explained:
-        labels = rng.choice(wording.LABELS[family])
+        labels = rng.choice(wording.LABELS[_words_of(task)])
         if rng.random() < 0.3:
             labels = tuple(rng.sample(wording.ALL_LABELS, len(labels)))
         instruction = _explained(rng, task, labels, ask)
     else:
-        labels = rng.choice(wording.LABELS[family])
+        labels = rng.choice(wording.LABELS[_words_of(task)])
         instruction = _instruction(rng, task, labels, ask)
     return _written(rng.choice(wording.KEYS[task.family]), instruction, labels, chosen)
 
@@ -172,8 +182,8 @@ def fixed_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str],
     meaning nor the text's has a gradient before the other is known.
     """
     items, words = _draw(task, rng)
-    labels = words or wording.LABELS["inference3" if task.kind == "three-way" else task.family][0]
-    instruction = f"Answer {', '.join(labels[:-1])} or {labels[-1]}."
+    labels = words or wording.LABELS[_words_of(task)][0]
+    instruction = f"Answer {_joined(labels)}."
     return _written(wording.KEYS[task.family][0], instruction, labels, rng.sample(items, 2))
 
 

@@ -10,7 +10,7 @@ run := $(venv)/bin/python -m
 # The name holds the version, so that another PYTHON makes the environment anew.
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test check format nano results-real benchmark constraints clean
+.PHONY: help setup demo test check format nano results-mini results-real benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make check        ruff and mypy, nothing changed"
 	@echo "make format       ruff, files changed"
+	@echo "make results-mini the study of the mini suite and its tables (under an hour); resumes"
 	@echo "make results-real the main job on real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make benchmark    speed of a prompt step"
 	@echo "make nano         pretrain the embedded model (hours; resumes) and put it into the package"
@@ -51,6 +52,9 @@ check: $(ready)
 format: $(ready)
 	$(run) ruff format
 	$(run) ruff check --fix
+
+results-mini: $(ready)
+	$(venv)/bin/python benchmarks/mini_results.py configs/mini.toml
 
 results-real: $(ready)
 	$(venv)/bin/python benchmarks/real_transfer.py configs/real-nano.toml boolq rte mrpc tweet_eval_irony

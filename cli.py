@@ -281,6 +281,37 @@ def train_command(
     print_training(result, out, as_json)
 
 
+@main.command("tune", short_help="Train all weights: the yardstick.")
+@click.option("--task", required=True, help="A task, or tasks joined by +.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="A new folder for the model."
+)
+@configured
+def tune_command(
+    task: str,
+    seed: int,
+    out: Path,
+    config_file: Any,
+    assignments: Any,
+    bank_path: Any,
+    as_json: bool,
+) -> None:
+    """Train all weights on one task or mixture, as a yardstick for prompts, and write the model.
+
+    \b
+    Example: spot tune --task mini_sst --out tuned
+             spot eval --task mini_sst --set model.name=tuned
+    """
+    from spot.report.console import print_tuning, progress
+    from spot.single import tune_one
+
+    config = read_config(config_file, assignments, bank_path)
+    with progress() as reporter:
+        result = tune_one(task, seed, out, config, loader(config)(), reporter)
+    print_tuning(task, result, out, as_json)
+
+
 @main.command("eval", short_help="Score a prompt on a task.")
 @click.option("--task", required=True, help="The task to score on.")
 @click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")

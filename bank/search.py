@@ -107,6 +107,7 @@ def search(
         warnings.append(f"no direction under {similarity}, so similarity 0: {_some(index.blank)}")
     if k > len(rows):
         warnings.append(f"asked for k={k} of {len(rows)} keys: all are listed")
+    warnings += unlearned_warnings([entries[hit.id] for hit in hits])
     if query_entry is not None:
         warnings += recipe_warnings(query_entry, [entries[index.ids[row]] for row in rows])
     return SearchResult(hits, tuple(warnings), similarity, len(rows))
@@ -126,6 +127,26 @@ def rerank(hits: Sequence[Hit], losses: Mapping[str, float]) -> tuple[Hit, ...]:
             )
     ordered = sorted(hits, key=lambda hit: losses[hit.id])
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))
+
+
+def unlearned_warnings(found: Sequence[Entry]) -> list[str]:
+    """One sentence for each entry whose value is within two standard errors of always answering the
+    most frequent label on validation: such a prompt knows the label words at most.
+    """
+    warnings = []
+    for entry in found:
+        known = entry.scores.get("validation", {})
+        value, majority, n = (known.get(name) for name in ("value", "majority", "n"))
+        if value is None or majority is None or not n:
+            continue
+        share = min(max(majority / 100, 0.0), 1.0)
+        error = 100 * math.sqrt(share * (1 - share) / n)
+        if value < majority + 2 * error:
+            warnings.append(
+                f"{entry.id} has not learned its task: {value:.1f} on validation, where one answer for "
+                f"every row scores {majority:.1f} (n {n})"
+            )
+    return warnings
 
 
 def recipe_warnings(query: Entry, others: Sequence[Entry]) -> list[str]:

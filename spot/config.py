@@ -69,22 +69,32 @@ class PromptSettings(Stage):
 class TrainSettings(Stage):
     """Prompt training. What makes a key is everything here but the budget and the checks.
 
-    The defaults are the quick budget of the embedded model, whose best rate by far is ten times
-    the paper's: T5 1.1 wants 0.3 and thousands of steps (see configs/paper-base.toml).
+    The rate is the paper's, which also suits the embedded model best; the steps are a quick budget
+    for that model, T5 1.1 wants thousands (see configs/paper-base.toml).
     """
 
     optimizer: Literal["adafactor", "adamw"] = "adafactor"
-    learning_rate: float = Field(3.0, gt=0)
+    learning_rate: float = Field(0.3, gt=0)
     weight_decay: float = Field(1e-5, ge=0)
     warmup_steps: int = Field(10, ge=0)
     batch_size: int = Field(16, ge=1)
     dropout: float | None = Field(None, ge=0, lt=1)  # none: the model's own rate
-    steps: int = Field(80, ge=1)
+    steps: int = Field(120, ge=1)
     key_step: int = Field(40, ge=1)
     check_every: int = Field(40, ge=1)
     patience: int | None = Field(None, ge=1)  # checks without a better score before a slot stops
     slots: int = Field(4, ge=1)  # prompts trained at once in one compiled step
     tensorboard: bool = False  # event files beside metrics.jsonl; needs the extra "tensorboard"
+
+
+class TuningSettings(Stage):
+    """Model tuning, the yardstick: all weights, with the steps, batches and checks of `train`."""
+
+    learning_rates: tuple[float, ...] = (
+        1e-3,
+        3e-3,
+        1e-2,
+    )  # of the array's size; validation chooses
 
 
 class BankSettings(Stage):
@@ -115,6 +125,7 @@ class TransferSettings(Stage):
     learning_rates: tuple[
         float, ...
     ] = ()  # tried by both arms, chosen on validation; none: train's
+    scratch_learning_rates: tuple[float, ...] = ()  # of the arm from scratch, where it has others
 
 
 class Config(Stage):
@@ -124,6 +135,7 @@ class Config(Stage):
     data: DataConfig = DataConfig()
     prompt: PromptSettings = PromptSettings()
     train: TrainSettings = TrainSettings()
+    tuning: TuningSettings = TuningSettings()
     bank: BankSettings = BankSettings()
     search: SearchSettings = SearchSettings()
     transfer: TransferSettings = TransferSettings()

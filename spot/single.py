@@ -15,6 +15,8 @@ from spot.config import Config, dump
 from spot.errors import SpotError, did_you_mean
 from spot.models.backbone import Backbone
 from spot.models.prompt import init_prompt
+from spot.models.weights.build import to_arrays
+from spot.models.weights.folder import copy_vocabulary, write_model
 from spot.tasks.definition import digest
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.vocabulary import label_tokens
@@ -22,6 +24,7 @@ from spot.training.build import embedding_table
 from spot.training.data import find_task, load_source, tokens
 from spot.training.evaluate import Evaluation, evaluate, generate, label_scores
 from spot.training.loop import discard_checkpoints, train_prompts
+from spot.training.model_tuning import TunedModel, best_tuned
 from spot.training.slots import Reporter, Slot, Trained
 
 PROMPT_SUFFIXES = (".npy", ".safetensors")
@@ -66,6 +69,35 @@ def train_one(
     export_prompt(out, trained.value)
     discard_checkpoints(folder)
     return trained
+
+
+def tune_one(
+    name: str,
+    seed: int,
+    out: Path,
+    config: Config,
+    backbone: Backbone,
+    reporter: Reporter | None = None,
+) -> TunedModel:
+    """Trains all weights on a task or mixture at each of `tuning.learning_rates` and writes the
+    model that validation prefers to the folder `out`, to be used as `model.name`.
+
+    Raises SpotError for an unknown task, a folder that is there and not empty (before any
+    training), or when no rate gave a finite loss.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise SpotError(f"{out} is there and is not an empty folder", "choose another folder")
+    source = load_source(name, config, backbone.vocabulary)
+    folder = config.runs / "tune" / f"{name}-s{seed}-{digest(dump(config))[:12]}"
+    tuned = best_tuned(source, seed, config, backbone, folder, reporter)
+    about = {"tuned": {"task": name, "seed": seed, "learning_rate": tuned.learning_rate,
+                       "step": tuned.best.step, "from": backbone.identity.fingerprint}}  # fmt: skip
+    copy_vocabulary(backbone.vocabulary.path, out)
+    write_model(out, backbone.config, to_arrays(tuned.parameters), about)
+    (folder / "config.json").write_text(dump(config))
+    for rate in folder.glob("rate-*"):
+        discard_checkpoints(rate)
+    return tuned
 
 
 def find_prompt(name: str | None, config: Config, backbone: Backbone) -> np.ndarray | None:

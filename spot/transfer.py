@@ -10,6 +10,7 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -228,18 +229,18 @@ def train_starts(
     source = load_source(target, config, backbone.vocabulary)
     embedding = embedding_table(backbone)
     labels = source.members[0].labels
-    rates = config.transfer.learning_rates or (config.train.learning_rate,)
-    planned: list[tuple[Start, int]] = []
+    planned: list[tuple[Start, int, int]] = []
     slots: list[Slot] = []
     for start in begin:
         for seed in config.transfer.seeds:
             init = start.init
             if init is None:
                 init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, seed)
+            rates = learning_rates(start, config)
+            planned.append((start, seed, len(rates)))
             for rate in rates:
                 name = f"{target} from {start.source or start.name} lr {rate:g}"
                 slots.append(Slot(name, source, seed, init, rate))
-                planned.append((start, seed))
     settings = config.train.model_copy(
         update={
             "steps": config.transfer.steps,
@@ -255,11 +256,19 @@ def train_starts(
             title=title, reporter=reporter,
         )  # fmt: skip
     runs = []
-    for at in range(0, len(trained), len(rates)):
-        runs.append(_finish(*planned[at], trained[at : at + len(rates)], config, backbone))
+    rest = iter(trained)
+    for start, seed, tried in planned:
+        runs.append(_finish(start, seed, list(islice(rest, tried)), config, backbone))
     for group in folder.glob("group-*"):
         discard_checkpoints(group)
     return runs
+
+
+def learning_rates(start: Start, config: Config) -> tuple[float, ...]:
+    """The rates that a run from this start tries, of which validation chooses one."""
+    settings = config.transfer
+    scratch = settings.scratch_learning_rates if start.strategy == "none" else ()
+    return scratch or settings.learning_rates or (config.train.learning_rate,)
 
 
 def _finish(

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,11 @@ def invoke(*arguments: str, **more: Any) -> Any:
 def lines(text: str) -> list[Any]:
     """The JSON value of every line; fails when one is something else."""
     return [json.loads(line) for line in text.splitlines()]
+
+
+def learned(warnings: Iterable[str]) -> list[str]:
+    """The warnings without those on prompts that have not learned: in a few steps none can."""
+    return [one for one in warnings if "has not learned its task" not in one]
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -18,6 +18,7 @@ from spot.training.batches import sample
 from spot.training.data import find_task, task_data
 from spot.training.query import query_entry, query_recipe
 from spot.training.slots import Reporter
+from tests.lab import learned
 from tests.toys import random_arrays, tiny_config, write_model
 
 pytest_plugins = ("tests.lab",)
@@ -53,7 +54,7 @@ def test_a_query_is_made_as_a_key_is(lab, bank, tmp_path, tiny_backbone):
     kept = bank.prompts(entry)
     assert (answer.prompts.init == kept.init).all()
     np.testing.assert_allclose(answer.prompts.key, kept.key, rtol=1e-4, atol=1e-5)
-    assert answer.result.warnings == ()
+    assert learned(answer.result.warnings) == []
     assert query_recipe(lab.config()).items() <= entry.recipe.items()
 
 
@@ -88,7 +89,7 @@ def test_a_bank_of_another_backbone_is_refused_before_training(lab, bank, tmp_pa
 def test_more_than_there_are_are_all_listed_with_a_warning(lab, bank, tmp_path, tiny_backbone):
     found = search_target("house", lab.config(runs=tmp_path), bank, lambda: tiny_backbone, k=9)
     assert len(found.result.hits) == 4
-    assert found.result.warnings == ("asked for k=9 of 4 keys: all are listed",)
+    assert learned(found.result.warnings) == ["asked for k=9 of 4 keys: all are listed"]
 
 
 def test_the_targets_own_entry_and_its_mixtures_are_left_out(lab, bank, tmp_path, tiny_backbone):

@@ -41,6 +41,28 @@ def test_the_score_of_a_trained_file_is_the_one_that_training_reported(lab, tmp_
     assert not (runs[0] / "checkpoints").exists()
 
 
+def test_a_tuned_model_is_a_model_that_scores_as_reported(lab, tmp_path):
+    rates = "tuning.learning_rates=[0.001, 0.05]"
+    command = ("tune", "--task", "house", "--out", "tuned", "--json")
+    done = lab.run(*command, sets=(rates, "train.steps=6"))
+    assert done.exit_code == 0, done.stderr
+    report = lines(done.stdout)[0]
+    assert report["path"] == "tuned" and report["learning_rate"] in (0.001, 0.05)
+    scored = lab.run(
+        "eval", "--task", "house", "--split", "validation", "--json", sets=("model.name=tuned",)
+    )
+    assert lines(scored.stdout)[0]["value"] == pytest.approx(report["validation"])
+    card = json.loads((tmp_path / "tuned" / "config.json").read_text())
+    assert card["tuned"]["task"] == "house" and card["tuned"]["step"] == report["step"]
+    again = lab.run(*command, sets=(rates,))
+    assert again.exit_code == 1 and "is there and is not an empty folder" in again.stderr
+    prompt = lab.run(
+        "eval", "--task", "house", "--prompt", "place", "--bank", lab.bank,
+        sets=("model.name=tuned",),
+    )  # fmt: skip
+    assert prompt.exit_code == 1 and "not on tuned" in prompt.stderr
+
+
 def test_both_file_formats_and_an_entry_score_alike(lab, tmp_path):
     entry = Bank.open(lab.bank).get("place")
     for name in ("p.npy", "p.safetensors"):

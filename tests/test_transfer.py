@@ -16,7 +16,7 @@ from spot.training import loop
 from spot.training.loop import start_loss, train_prompts
 from spot.training.slots import Reporter
 from spot.transfer import Run, Start, count_for, spread, starts, transfer
-from tests.lab import lines, write_task
+from tests.lab import learned, lines, write_task
 
 pytest_plugins = ("tests.lab",)
 
@@ -174,7 +174,7 @@ def test_the_oracle_tries_every_entry_but_the_targets_own(lab, bank, tmp_path, t
     report = transfer("bird", config, bank, lambda: tiny_backbone, reporter)
     assert {run.start.task for run in report.runs} == {None, "colour", "place"}
     assert sum(map(len, seen)) == 3 and max(map(len, seen)) <= config.train.slots
-    assert reporter.warnings == []
+    assert learned(reporter.warnings) == []
     assert (count_for("bird", bank), count_for("house", bank)) == (2, 4)
 
 
@@ -208,6 +208,20 @@ def test_both_arms_try_all_learning_rates_and_validation_chooses(
         origin = "scratch" if run.start.strategy == "none" else run.start.source
         scores = [row["score"] for row in rows if f"from {origin} " in row["slot"]]
         assert run.validation == max(scores)
+
+
+def test_scratch_can_have_rates_of_its_own(lab, bank, tmp_path, tiny_backbone, seen):
+    config = lab.config(
+        "transfer.scratch_learning_rates=[0.0001, 0.5, 1]", "transfer.seeds=[0, 1]", runs=tmp_path
+    )
+    report = transfer("house", config, bank, lambda: tiny_backbone)
+    tried = [(slot.name.split(" lr")[0], slot.learning_rate) for group in seen for slot in group]
+    source = f"house from {report.transfer[0].start.source}"
+    assert tried == [("house from scratch", r) for r in (0.0001, 0.5, 1)] * 2 + [(source, 0.5)] * 2
+    assert [(run.start.name, run.seed) for run in report.runs] == [
+        ("scratch", 0), ("scratch", 1), (report.transfer[0].start.name, 0),
+        (report.transfer[0].start.name, 1),
+    ]  # fmt: skip
 
 
 def test_a_rate_that_fails_is_passed_over_and_all_failing_is_an_error(

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from spot.tasks.definition import TaskDefinition
     from spot.training.build import BuildReport
     from spot.training.evaluate import Evaluation
+    from spot.training.model_tuning import TunedModel
     from spot.transfer import Run, TransferReport
 
 PIPED_WIDTH = 10_000  # columns: a table that is piped has one line a row, whatever its length
@@ -392,6 +393,19 @@ def print_training(trained: Trained, out: Path, as_json: bool) -> None:
         say(
             f"{trained.slot.name}: validation {best.score:.2f} (n {best.n}) at step {best.step}; "
             f"prompt: {out}"
+        )
+
+
+def print_tuning(task: str, tuned: TunedModel, out: Path, as_json: bool) -> None:
+    """Where a tuned model is, with which rate, and how good it was on validation."""
+    best = tuned.best
+    if as_json:
+        found = {"learning_rate": tuned.learning_rate, "step": best.step, "validation": best.score}
+        print_json({"path": str(out), **found})
+    else:
+        say(
+            f"{task}, all weights: validation {best.score:.2f} (n {best.n}) at step {best.step}, "
+            f"rate {tuned.learning_rate:g}; use it with --set model.name={out}"
         )
 
 

@@ -14,7 +14,7 @@ from spot.errors import SpotError, did_you_mean
 
 BASELINE = "none"
 SINGLE = ("best", "oracle")  # a run from one source, whichever strategy asked for it
-COMBINED = ("average", "mixture")  # a run from k sources at once
+COMBINED = ("average", "mixture", "generic")  # a run from k sources at once
 STRATEGIES = (BASELINE, *SINGLE, *COMBINED)
 
 
@@ -23,7 +23,8 @@ class TransferRecord:
     """One finished target run; scores in 0..100.
 
     `source` (entry id), `source_task` and `similarity` (of query and key) belong to runs from one
-    source; `k` to an average or a mixture of k sources. `validation` chooses, `test` reports.
+    source; `k` to an average, a mixture or a generic prompt of k sources. `validation` chooses,
+    `test` reports.
     """
 
     target: str

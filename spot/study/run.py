@@ -13,7 +13,7 @@ from pathlib import Path
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.models.backbone import Backbone
-from spot.retrieval import search_target, value_of
+from spot.retrieval import Answer, search_target, value_of
 from spot.study.records import TransferRecord
 from spot.study.statistics import Interval, paired_bootstrap
 from spot.study.tables import TransferTable, method_scores, transfer_table
@@ -40,7 +40,8 @@ def study(
     reporter: Reporter | None = None,
     ks: Sequence[int] = (1, 3),
 ) -> Study:
-    """Oracle, best of top k and scratch for every target, from all single-task and mixture entries.
+    """Oracle, best of top k and scratch for every target, from all single-task entries; each mixture
+    entry is a generic start beside them.
 
     Choices are made on validation, scores are of the test split. Raises SpotError or BankError for
     unusable input; a run that fails stops the study, since a table with gaps would mislead.
@@ -48,19 +49,23 @@ def study(
     reporter = reporter or Reporter()
     records: list[TransferRecord] = []
     planned: dict[str, list[str]] = {}
+    warned: set[str] = set()
     for target in targets:
         check_target(target, config)
     for target in dict.fromkeys(targets):
         k = count_for(target, bank)
         answer = search_target(target, config, bank, lambda: backbone, reporter, k=k)
         for warning in answer.result.warnings:
-            reporter.warn(warning)
-        hits = answer.result.hits
+            if warning not in warned:
+                reporter.warn(warning)
+                warned.add(warning)
+        hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
         planned[target] = [hit.id for hit in hits]
         begin = [Start("none")]
         begin += [
             Start("oracle", hit.id, hit.task, hit.score, value_of(bank, hit.id)) for hit in hits
         ]
+        begin += generic_starts(answer, bank, targets)
         folder = run_folder(target, config, begin)
         found = stored_records(folder)
         if not found:
@@ -72,6 +77,19 @@ def study(
     usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
     table = transfer_table(records, ks=usable, similarity=similarity, planned=planned)
     return Study(table, gains(records, usable, planned), tuple(records))
+
+
+def generic_starts(answer: Answer, bank: Bank, targets: Sequence[str]) -> list[Start]:
+    """The bank's mixture entries that hold none of the targets, as starts that no search chooses
+    (generic SPoT, section 2.2 of the paper); k is the number of their tasks.
+    """
+    found = []
+    for hit in answer.result.hits:
+        members = bank.get(hit.id).members
+        if hit.kind == "mixture" and not set(members) & set(targets):
+            value = value_of(bank, hit.id)
+            found.append(Start("generic", hit.id, hit.task, hit.score, value, len(members)))
+    return found
 
 
 def gains(

@@ -20,7 +20,11 @@ from spot.study.statistics import relative_error_reduction
 
 Choose = Callable[[Cell], TransferRecord]
 PAPER_KS = (1, 3, 6, 9, 12, 15)
-_NAMES = {"average": "top-k weighted average", "mixture": "top-k mixture"}
+_NAMES = {
+    "average": "top-k weighted average",
+    "mixture": "top-k mixture",
+    "generic": "generic (mixture) prompt",
+}
 
 
 @dataclass(frozen=True, eq=False)

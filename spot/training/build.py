@@ -25,6 +25,8 @@ from spot.models.backbone import Backbone
 from spot.models.prompt import init_prompt
 from spot.tasks.definition import digest
 from spot.training.data import data_fingerprint, find_task, load_source, members_of, source_names
+from spot.training.estimate import Estimating, Work
+from spot.training.evaluate import majority_score
 from spot.training.loop import discard_checkpoints, train_prompts
 from spot.training.slots import Reporter, Slot, Trained
 
@@ -104,6 +106,10 @@ def build_bank(
     by_id = {job.id: job for job in wanted}
     work = bank.path / "work" / digest("plan", sorted(by_id))[:16]
     groups = _plan(work, [job.id for job in wanted if job.id not in there], config.train.slots)
+    left = [job for job in wanted if job.id not in there]
+    if left:
+        size = min(len(left), config.train.slots)
+        reporter = Estimating(reporter, work_of(left, config), size * config.train.batch_size)
     added: list[str] = []
     failed: list[str] = []
 
@@ -120,6 +126,19 @@ def build_bank(
 
     _in_turns([_folder(work, number) for number in range(len(groups))], build, reporter)
     return BuildReport(tuple(added), present, tuple(failed))
+
+
+def work_of(left: Sequence[Job], config: Config) -> Work:
+    """The rows that training and checking these jobs will read, if none stops early."""
+    train, cap = config.train, config.data.validation_examples
+    checks = -(-train.steps // train.check_every)
+    validation = 0
+    for job in left:
+        for member in job.members or (job.task,):
+            definition = find_task(member, config)
+            rows = definition.rows("validation")
+            validation += rows if cap is None else min(rows, cap)
+    return Work(len(left) * train.steps * train.batch_size, checks * validation)
 
 
 def _check_bank(bank: Bank, backbone: Backbone, config: Config) -> None:
@@ -226,6 +245,9 @@ def make_entry(job: Job, config: Config, identity: Identity, trained: Trained) -
             "n": best.n,
             "metrics": {name: round(value, 4) for name, value in best.metrics.items()},
         }
+        majority = majority_score(trained.slot.source)
+        if majority is not None:
+            scores["validation"]["majority"] = round(majority, 4)
     return Entry(
         id=job.id, kind=job.kind, task=job.task, members=job.members, family=job.family,
         seed=job.seed, backbone=identity, recipe=entry_recipe(config), key_step=config.train.key_step,

@@ -20,7 +20,7 @@ from spot.models.decode import greedy
 from spot.models.t5 import Encoded
 from spot.tasks.definition import TaskDefinition
 from spot.tasks.examples import TokenizedSplit
-from spot.training.batches import bucket_length, pad_rows
+from spot.training.batches import Source, bucket_length, pad_rows
 
 Normalisation = Literal["sum", "mean"]
 
@@ -152,3 +152,45 @@ def evaluate(
         words=definition.labels,
     )
     return Evaluation(main_metric(metrics), metrics, len(split), tuple(predictions))
+
+
+def validate(
+    backbone: Backbone, prompt: np.ndarray | None, source: Source
+) -> tuple[float, dict[str, float], int]:
+    """(score, metrics, rows) of a prompt [P, H] on the validation rows of a source's members.
+
+    The score is the mean over members; the metrics of a mixture's members carry their names.
+    """
+    scores: list[float] = []
+    metrics: dict[str, float] = {}
+    rows = 0
+    for member in source.members:
+        found = evaluate(backbone, prompt, member.definition, member.validation, member.labels)
+        scores.append(found.value)
+        rows += found.n
+        prefix = f"{member.definition.name}/" if len(source.members) > 1 else ""
+        metrics |= {prefix + name: value for name, value in found.metrics.items()}
+    return float(np.mean(scores)), metrics, rows
+
+
+def majority_score(source: Source) -> float | None:
+    """The score of always answering the most frequent validation label, as `validate` would give it;
+    None for a source with a task that is generated.
+    """
+    scores = []
+    for member in source.members:
+        words, labels = member.definition.labels, member.validation.labels
+        if member.definition.scoring != "rank" or not len(labels) or labels.min() < 0:
+            return None
+        answer = words[int(np.bincount(labels).argmax())]
+        texts = zip(member.validation.references, member.validation.target_texts, strict=True)
+        metrics = score(
+            member.definition.metrics,
+            [answer] * len(labels),
+            labels=labels.tolist(),
+            references=[(text,) if answers is None else answers for answers, text in texts],
+            groups=member.validation.groups,
+            words=words,
+        )
+        scores.append(main_metric(metrics))
+    return float(np.mean(scores))

@@ -28,7 +28,7 @@ from spot.errors import SpotError
 from spot.models.backbone import Backbone, with_dropout
 from spot.training.batches import batch_of, data_order, step_batch
 from spot.training.checkpoint import Checkpoints
-from spot.training.evaluate import evaluate
+from spot.training.evaluate import validate
 from spot.training.events import write_events
 from spot.training.slots import Check, Reporter, Slot, StartLoss, Trained
 from spot.training.step import PromptState, batch_losses, init_state, train_step
@@ -265,18 +265,8 @@ class _Run:
         """The mean over the source's members of their scores; -inf stands for "not validated"."""
         if not self.validate:
             return Check(step, -math.inf, loss, {}, 0)
-        scores: list[float] = []
-        metrics: dict[str, float] = {}
-        rows = 0
-        for member in slot.source.members:
-            found = evaluate(
-                self.backbone, prompt, member.definition, member.validation, member.labels
-            )
-            scores.append(found.value)
-            rows += found.n
-            prefix = f"{member.definition.name}/" if len(slot.source.members) > 1 else ""
-            metrics |= {prefix + name: value for name, value in found.metrics.items()}
-        return Check(step, float(np.mean(scores)), loss, metrics, rows)
+        score, metrics, rows = validate(self.backbone, prompt, slot.source)
+        return Check(step, score, loss, metrics, rows)
 
     def check_start(self, prompts: np.ndarray) -> None:
         """Compares the first batch's loss with the promptless model's and with log V, and says so."""

@@ -21,12 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import nnx
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from spot.errors import SpotError
 from spot.models.config import T5Config
 from spot.models.t5 import T5
-from spot.models.weights.build import to_arrays
+from spot.models.weights.build import stored, to_arrays
+from spot.models.weights.folder import write_model
 from spot.tasks.mini.pretrain import (
     fixed_examples,
     plain_text,
@@ -66,7 +67,7 @@ class PretrainConfig(BaseModel):
     decoder_layers: int
     steps: int
     warmup_steps: int
-    decay_steps: int
+    decays: tuple[tuple[int, int], ...]  # steps [from, to) over which the rate falls, in order
     learning_rate: float  # relative to each array's root mean square
     text_rows: int
     text_length: int
@@ -86,6 +87,17 @@ class PretrainConfig(BaseModel):
         if min((stage.from_step for stage in stages), default=-1) != 0:
             raise ValueError("expected a stage with from_step = 0 and none before it")
         return tuple(sorted(stages, key=lambda stage: stage.from_step))
+
+    @model_validator(mode="after")
+    def _decays_in_order(self) -> PretrainConfig:
+        ends = [self.warmup_steps, *(step for decay in self.decays for step in decay), self.steps]
+        apart = all(begin < end for begin, end in self.decays)
+        if not apart or ends != sorted(ends):
+            raise ValueError(
+                f"expected decays as [from, to), one after another between warmup_steps and steps, "
+                f"found {self.decays}"
+            )
+        return self
 
     @property
     def architecture(self) -> T5Config:
@@ -245,19 +257,19 @@ def optimiser(config: PretrainConfig) -> optax.GradientTransformation:
     (Shazeer and Stern 2018, section 8), which T5 was trained with.
 
     T5's embeddings start fifteen times as large as its matrices; one absolute rate for both leaves
-    the embeddings, and with them what words mean, all but untrained. Warm-up, constant, then a
-    straight decay to a twentieth over the last `decay_steps`.
+    the embeddings, and with them what words mean, all but untrained. Warm-up, then constant but for
+    the `decays`, straight falls to a twentieth: after each the model is fit to be used.
     """
-    rate = optax.join_schedules(
-        [
-            optax.linear_schedule(0.0, config.learning_rate, config.warmup_steps),
-            optax.constant_schedule(config.learning_rate),
-            optax.linear_schedule(
-                config.learning_rate, config.learning_rate / 20, config.decay_steps
-            ),
-        ],
-        [config.warmup_steps, config.steps - config.decay_steps],
-    )
+    schedules = [optax.linear_schedule(0.0, config.learning_rate, config.warmup_steps)]
+    boundaries = []
+    at = config.warmup_steps
+    for begin, end in config.decays:
+        fall = optax.linear_schedule(config.learning_rate, config.learning_rate / 20, end - begin)
+        schedules += [optax.constant_schedule(config.learning_rate), fall]
+        boundaries += [at, begin]
+        at = end
+    schedules.append(optax.constant_schedule(config.learning_rate))
+    rate = optax.join_schedules(schedules, [*boundaries, at])
     return optax.chain(
         optax.clip_by_global_norm(1.0),
         optax.scale_by_adam(b1=0.9, b2=0.98),
@@ -288,21 +300,6 @@ def step(
     gradient, numbers = jax.grad(loss, has_aux=True)(parameters)
     updates, state = tx.update(gradient, state, parameters)
     return optax.apply_updates(parameters, updates), state, numbers
-
-
-def export(config: PretrainConfig, parameters: Any, seen: dict[str, Any]) -> None:
-    """Writes weights.safetensors (bfloat16 matrices) and config.json beside the tokenizer."""
-    from safetensors.flax import save_file
-
-    arrays = {
-        name: jnp.asarray(
-            array, jnp.float32 if name.endswith(("scale", "rel_embedding")) else jnp.bfloat16
-        )
-        for name, array in to_arrays(parameters).items()
-    }
-    save_file(arrays, config.output / "weights.safetensors")
-    card = {"architecture": config.architecture.to_json(), "pretraining": seen}
-    (config.output / "config.json").write_text(json.dumps(card, indent=1, default=str) + "\n")
 
 
 def run(config: PretrainConfig) -> None:
@@ -347,7 +344,9 @@ def run(config: PretrainConfig) -> None:
                 out.write(json.dumps(row) + "\n")
         if done % config.checkpoint_every == 0 or done == config.steps:
             checkpoints.save(done, {"parameters": parameters, "state": state})
-            export(config, parameters, {"steps": done, **config.model_dump(mode="json")})
+            seen = {"steps": done, **config.model_dump(mode="json")}
+            arrays = stored(to_arrays(parameters), "bfloat16")
+            write_model(config.output, config.architecture, arrays, {"pretraining": seen})
     checkpoints.close()
 
 

@@ -260,3 +260,26 @@ def test_a_query_may_be_prompts_or_an_array(filled, prompts_of):
     query = prompts_of(4)
     plain = search(filled, query.key.astype(np.float64))
     assert plain == search(filled, Prompts(None, query.key, None)) == search(filled, query)
+
+
+def _scored(value, majority=50.0, n=100):
+    return {"validation": {"metric": "accuracy", "value": value, "majority": majority, "n": n}}
+
+
+@pytest.mark.parametrize(
+    ("scores", "doubted"),
+    [
+        (_scored(50.0), True), (_scored(59.9), True), (_scored(60.0), False),
+        (_scored(92.0, 88.0), True), (_scored(95.0, 88.0), False),
+        (_scored(55.0, n=1000), False), (_scored(55.0, None), False), ({}, False),
+    ],
+)  # fmt: skip
+def test_a_source_that_is_not_clearly_above_one_answer_for_all_is_doubted(
+    bank, entry_of, prompts_of, scores, doubted
+):
+    entry = entry_of("t0", scores=scores)
+    bank.add(entry, prompts_of(0))
+    warnings = search(bank, prompts_of(1), k=1).warnings
+    assert [warning.startswith(f"{entry.id} has not learned its task") for warning in warnings] == (
+        [True] * doubted
+    )

@@ -129,28 +129,65 @@ def test_yes_no_answers_follow_from_the_text():
             told = re.search(rf"{start}{place[1]} [a-z ]*?((?:in|at|on) (?:the )?[\w-]+)\.", text)
             assert item.label == int(told[1] == place[2]), (text, asked)
             seen += 1
-    assert seen > 200
+        kept = re.fullmatch(
+            r"Does (?P<who>\w+) keep (?P<n>\S+) (?P<x>[\w-]+)\?"
+            r"|Are there (?P<n2>\S+) (?P<x2>[\w-]+) that belong to (?P<who2>\w+)\?"
+            r"|Is (?P<n3>\S+) the number of (?P<x3>[\w-]+) that (?P<who3>\w+) keeps\?",
+            asked,
+        )
+        if kept:
+            who, n, x = (
+                kept[key] or kept[f"{key}2"] or kept[f"{key}3"] for key in ("who", "n", "x")
+            )
+            assert item.label == int(f"{who} keeps {n.lower()} {x}." in text), (text, asked)
+            seen += 1
+        visit = re.fullmatch(
+            r"Was (.+) in (\w+) ((?:in|on) \w+)\?|Did (.+) spend time in (\w+) ((?:in|on) \w+)\?"
+            r"|Is it right that ((?:in|on) \w+) (.+) was in (\w+)\?",
+            asked,
+        )
+        told = visit and re.search(
+            rf"{visit[3] or visit[6] or visit[7]} .+? (?:went to|came to|spoke in|lectured in) (\w+)\.",
+            text,
+            re.I,
+        )
+        if told:
+            assert item.label == int(told[1] == (visit[2] or visit[5] or visit[9])), (text, asked)
+            seen += 1
+    assert seen > 250
 
 
 def test_paraphrase_labels_follow_from_meanings_and_text():
-    seen = 0
+    """Routes and amounts are read back from both texts."""
+    routes_seen = amounts_seen = 0
     for _, item in _all("paraphrase"):
         assert item.label == int(item.facts[0] == item.facts[1])
+        texts = [text for _, text in item.fields]
         routes = []
-        for _, text in item.fields:
+        for text in texts:
             for pattern in (r"from (\w+) to (\w+)", r"left (\w+) .*? and reached (\w+)",
                             r"began in (\w+) and ended in (\w+)"):  # fmt: skip
                 routes += re.findall(rf"^(?:The|\w).*{pattern}", text)[:1]
             routes += [pair[::-1] for pair in re.findall(r"journey to (\w+) from (\w+)", text)]
-        if len(routes) == 2 and "?" not in item.fields[0][1]:
+        if len(routes) == 2 and "?" not in texts[0]:
             assert item.label == int(routes[0] == routes[1]), item.fields
-            seen += 1
-    assert seen > 50
+            routes_seen += 1
+        told = [_amounts(text.split(". ")[0]) for text in texts]
+        if all(re.search("purchased|had a count of|owner of|discovered|the number of", text)
+               for text in texts[1:]) and all(told):  # fmt: skip
+            assert item.label == int(told[0] == told[1]), item.fields
+            amounts_seen += 1
+    assert routes_seen > 20 and amounts_seen > 20
+
+
+def _amounts(text: str) -> set[str]:
+    """The number words of a text."""
+    return {word for word in re.findall(r"[a-z-]+", text.lower()) if word in ORDER}
 
 
 def test_paraphrases_of_two_different_meanings_never_read_the_same():
     rng, w = Random("paraphrase"), world(PRETRAIN)
-    for make in paraphrase.STATEMENTS + paraphrase.QUESTIONS:
+    for make in paraphrase.SWAPS + paraphrase.DETAILS + paraphrase.QUESTIONS:
         for _ in range(100):
             (fact_a, *texts_a), (fact_b, *texts_b) = make(rng, w)
             assert fact_a != fact_b

@@ -76,7 +76,7 @@ def test_two_texts_of_one_instruction_have_different_answers():
 
 def test_fixed_label_words_are_the_familys_first_in_their_order():
     for task in pretraining_tasks():
-        family = "inference3" if task.kind == "three-way" else task.family
+        family = {"three-way": "inference3", "pair": "plausible"}.get(task.kind, task.family)
         for i in range(30):
             for inputs, answer in fixed_examples(task, Random(f"{task.name} {i}")):
                 listed = inputs.removeprefix("Answer ").split(". ", 1)[0]
@@ -110,8 +110,9 @@ def test_every_label_is_drawn_about_equally_often(examples):
         if family == "inference3":
             continue
         hits = [0, 0]
+        named = {"plausible": "alternatives"}.get(family, family)
         for drawn, inputs, targets in examples:
-            for pair in pairs if drawn == family else ():
+            for pair in pairs if drawn == named else ():
                 if targets in pair and all(word in inputs for word in pair):
                     hits[pair.index(targets)] += 1
         assert abs(hits[0] - hits[1]) < 0.25 * sum(hits), family
@@ -125,7 +126,13 @@ def test_enough_questions_label_words_and_no_family_without():
 def test_no_label_words_of_the_suite_are_answers_in_pretraining():
     suite = {word for name in mini_task_names() for word in mini_task(name).labels}
     used = {word for pairs in instructions.LABELS.values() for pair in pairs for word in pair}
-    assert suite.isdisjoint(used | set(pretrain.TOPICS))
+    assert suite.isdisjoint(used | set(pretrain.TOPICS) | set(pretrain.answer_words()))
+
+
+def test_explained_label_words_are_drawn_from_hundreds(examples):
+    assert len(pretrain.answer_words()) > 800
+    explained = [(text, answer) for _, text, answer in examples if f"{answer} if " in text]
+    assert len({answer for _, answer in explained}) > 600
 
 
 def test_no_keys_of_the_suite_are_keys_in_pretraining():

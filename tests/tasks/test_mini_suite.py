@@ -25,13 +25,13 @@ from spot.tasks.mini.suite import (
 )
 
 DIGESTS = {
-    ("mini_boolq", "train"): "85bb0f9b68aa6754",
-    ("mini_sst", "test"): "ea9f6b3c851068dc",
-    ("mini_cb", "validation"): "5b63c547e80473b2",
-    ("mini_qqp", "train"): "090d1e6791981ff8",
-    ("mini_cola", "test"): "4400d084a6b955b9",
-    ("mini_crossword", "test"): "888514b4978e8457",
-    ("mini_next", "validation"): "66a9dacdf3fc53ba",
+    ("mini_boolq", "train"): "9936a538928aebc6",
+    ("mini_sst", "test"): "b8593655cf1b591d",
+    ("mini_cb", "validation"): "6139e5e2870a19a4",
+    ("mini_qqp", "train"): "74377a7b77a98ea3",
+    ("mini_cola", "test"): "b819008af19ea09b",
+    ("mini_crossword", "test"): "94473f5d69d63627",
+    ("mini_next", "validation"): "676947524a2a4a0d",
 }
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spot.config import TrainSettings
-from spot.training import loop
+from spot.training import evaluate as evaluation
 from spot.training.batches import Source
 from spot.training.evaluate import Evaluation
 from spot.training.loop import train_prompts
@@ -81,7 +81,7 @@ def scripted(monkeypatch):
             value = left[definition.name].pop(0)
             return Evaluation(value, {"accuracy": value}, len(split), ())
 
-        monkeypatch.setattr(loop, "evaluate", evaluate)
+        monkeypatch.setattr(evaluation, "evaluate", evaluate)
 
     return script
 

@@ -10,7 +10,8 @@ import pytest
 from spot.models.weights.build import to_arrays
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.training import evaluate as module
-from spot.training.evaluate import evaluate, generate, label_scores
+from spot.training.batches import Source
+from spot.training.evaluate import evaluate, generate, label_scores, majority_score
 from tests.models import numpy_t5
 from tests.toys import definition, tokenized
 
@@ -181,3 +182,13 @@ def test_generation_is_compared_with_the_target_text_or_the_references(
         task.validation, references=[(text, "other") for text in written]
     )
     assert evaluate(tiny_backbone, PROMPT, task.definition, accepted, []).value == 100.0
+
+
+def test_the_majority_score_is_that_of_one_answer_for_every_row(tiny_backbone, data):
+    labels = data["bird"].validation.labels
+    expected = 100 * max(np.mean(labels == 0), np.mean(labels == 1))
+    assert majority_score(Source("bird", (data["bird"],))) == pytest.approx(expected)
+    both = Source("both", (data["bird"], data["colour"]), (0.5, 0.5))
+    other = majority_score(Source("colour", (data["colour"],)))
+    assert majority_score(both) == pytest.approx((expected + other) / 2)
+    assert majority_score(Source("animal", (data["animal"],))) is None

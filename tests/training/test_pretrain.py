@@ -40,7 +40,7 @@ def config(prose: Path, output: Path, **changes: object) -> PretrainConfig:
     settings: dict[str, object] = {
         "seed": 3, "text": prose, "output": output, "pieces": 6044, "d_model": 64, "d_ff": 64,
         "encoder_layers": 1, "decoder_layers": 1, "steps": STEPS, "warmup_steps": 1,
-        "decay_steps": 2, "learning_rate": 0.01, "text_rows": 4, "text_length": 32,
+        "decays": ((2, 4),), "learning_rate": 0.01, "text_rows": 4, "text_length": 32,
         "text_target_length": 8, "prefix_share": 0.5, "task_rows": 4, "task_length": 64,
         "task_target_length": 6, "task_weight": 1.0, "curriculum": STAGES,
         "checkpoint_every": 2, "log_every": 2,
@@ -167,7 +167,7 @@ def test_a_curriculum_without_a_first_step_is_refused(prose, tmp_path, stages):
 
 def test_steps_are_in_proportion_to_the_size_of_an_array():
     class Settings:
-        learning_rate, warmup_steps, decay_steps, steps = 0.01, 1, 2, 10
+        learning_rate, warmup_steps, decays = 0.01, 1, ((8, 10),)
 
     tx = pretrain.optimiser(Settings)  # type: ignore[arg-type]
     parameters = {"large": jnp.full((4,), 16.0), "small": jnp.full((4,), 0.5)}
@@ -177,6 +177,27 @@ def test_steps_are_in_proportion_to_the_size_of_an_array():
     updates, _ = tx.update(gradient, state, parameters)
     np.testing.assert_allclose(updates["large"], -0.16, rtol=1e-4)
     np.testing.assert_allclose(updates["small"], -0.005, rtol=1e-4)
+
+
+def test_the_rate_falls_in_each_decay_and_is_constant_elsewhere():
+    class Settings:
+        learning_rate, warmup_steps, decays = 0.01, 2, ((4, 8), (10, 12))
+
+    tx = pretrain.optimiser(Settings)  # type: ignore[arg-type]
+    parameters = {"array": jnp.full((4,), 1.0)}
+    state, rates = tx.init(parameters), []
+    for _ in range(14):
+        updates, state = tx.update({"array": jnp.ones((4,))}, state, parameters)
+        rates.append(-float(updates["array"][0]))
+    share = 0.95
+    falls = [1, 1 - share / 4, 1 - share / 2, 1 - 3 * share / 4, 1, 1, 1, 1 - share / 2]
+    np.testing.assert_allclose(rates, 0.01 * np.array([0, 0.5, 1, 1, *falls, 1, 1]), rtol=1e-3)
+
+
+@pytest.mark.parametrize("decays", [((2, 2),), ((3, 2),), ((2, 3), (2, 4)), ((0, 2),), ((2, 5),)])
+def test_decays_that_overlap_or_leave_the_run_are_refused(prose, tmp_path, decays):
+    with pytest.raises(ValueError, match="decays"):
+        config(prose, tmp_path / "refused", decays=decays)
 
 
 def test_no_text_is_an_error_that_names_the_folder(tmp_path):

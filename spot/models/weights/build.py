@@ -15,6 +15,8 @@ from spot.models.config import Precision, T5Config
 from spot.models.layers import ProductForm
 from spot.models.t5 import T5
 
+_SMALL = ("scale", "rel_embedding")  # arrays that stay float32
+
 
 def infer_config(arrays: Mapping[str, Any], relative_max_distance: int, dropout: float) -> T5Config:
     """The T5 architecture that these arrays have; a checkpoint states all of it but the two
@@ -81,9 +83,20 @@ def build(
     matrix_dtype = jnp.float32 if precision == "float32" else jnp.bfloat16
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
-        small = name.endswith(("scale", "rel_embedding"))
+        small = name.endswith(_SMALL)
         leaf.set_value(jnp.asarray(arrays[name], jnp.float32 if small else matrix_dtype))
     return graphdef, state
+
+
+def stored(arrays: Mapping[str, Any], precision: Precision) -> dict[str, Any]:
+    """The arrays in the dtypes of a stored model: matrices as `precision` says, norms and relative
+    biases float32.
+    """
+    matrix = jnp.float32 if precision == "float32" else jnp.bfloat16
+    return {
+        name: np.asarray(array, jnp.float32 if name.endswith(_SMALL) else matrix)
+        for name, array in arrays.items()
+    }
 
 
 def to_arrays(state: Any) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from random import Random
 from spot.tasks.mini.item import Fact, Item
 from spot.tasks.mini.lexicon.causes import SCHEMAS
 from spot.tasks.mini.lexicon.causes_more import MORE_SCHEMAS
-from spot.tasks.mini.words import part, pick_two, sentence
+from spot.tasks.mini.words import PRETRAIN, pick_two, sentence, share
 from spot.tasks.mini.world import World, when
 
 CAUSE, EFFECT = "cause", "effect"
@@ -40,8 +40,20 @@ ALL_SCHEMAS = SCHEMAS | MORE_SCHEMAS
 
 @cache
 def schemas(owner: str) -> tuple[str, ...]:
-    """The schemas that belong to that owner."""
-    return part(tuple(ALL_SCHEMAS), owner)
+    """The schemas that the owner uses: all in pretraining, three quarters in a task."""
+    return share(tuple(ALL_SCHEMAS), owner)
+
+
+@cache
+def meetings(schema: str, owner: str) -> tuple[tuple[int, int], ...]:
+    """Numbers of the causes and effects that may stand in one item.
+
+    Pretraining knows every cause and every effect but not which ones the tasks put side by side:
+    a cause with an effect of a smaller number. The other pairs still join all of a schema.
+    """
+    causes, effects = (len(side.split(";")) for side in ALL_SCHEMAS[schema])
+    pairs = [(i, j) for i in range(causes) for j in range(effects)]
+    return tuple((i, j) for i, j in pairs if (i > j) != (owner == PRETRAIN))
 
 
 def label_of(facts: tuple[Fact, ...]) -> int:
@@ -50,8 +62,8 @@ def label_of(facts: tuple[Fact, ...]) -> int:
     return options.index((premise, ask))
 
 
-def _say(rng: Random, schema: str, side: str, who: str, thing: str) -> str:
-    text = rng.choice(ALL_SCHEMAS[schema][0 if side == CAUSE else 1].split(";"))
+def _say(schema: str, side: str, number: int, who: str, thing: str) -> str:
+    text = ALL_SCHEMAS[schema][0 if side == CAUSE else 1].split(";")[number]
     return text.replace("{a}", who).replace("{x}", thing)
 
 
@@ -69,16 +81,43 @@ def engine(rng: Random, w: World, kind: str = "both") -> tuple[Item, ...]:
     who, thing = w.name(rng), w.thing(rng, w.portable)
     ask = rng.choice((CAUSE, EFFECT)) if kind == "both" else kind
     given = EFFECT if ask == CAUSE else CAUSE
+    numbers = {schema: rng.choice(meetings(schema, w.owner)) for schema in (p, q)}
     options = [(p, ask), (q, ask)]
     rng.shuffle(options)
-    texts = [sentence(_say(rng, s, side, who, thing)) for s, side in options]
+    texts = [_text(s, side, numbers[s], who, thing) for s, side in options]
     tail = f" {when(rng)}" if given == EFFECT and rng.random() < 0.5 else ""
     premises = [p, q]
     rng.shuffle(premises)
     items = []
     for schema in premises:
-        premise = sentence(_say(rng, schema, given, who, thing) + tail)
+        premise = _text(schema, given, numbers[schema], who, thing, tail)
         fact: Fact = (schema, ask, *options)
         fields = (("premise", premise), ("ask", ask), ("one", texts[0]), ("two", texts[1]))
         items.append(Item(fields, label_of((fact,)), (fact,)))
     return tuple(items)
+
+
+def pairs(rng: Random, w: World) -> tuple[Item, ...]:
+    """A plausible and an implausible pair of cause and effect: 1 and 0. Only pretraining asks so."""
+    p, q = _apart(rng, schemas(w.owner))
+    who, thing = w.name(rng), w.thing(rng, w.portable)
+    ask = rng.choice((CAUSE, EFFECT))
+    given = EFFECT if ask == CAUSE else CAUSE
+    numbers = {schema: rng.choice(meetings(schema, w.owner)) for schema in (p, q)}
+    premise = _text(p, given, numbers[p], who, thing)
+    schemas_shown = [p, q]
+    rng.shuffle(schemas_shown)
+    items = []
+    for schema in schemas_shown:
+        option = _text(schema, ask, numbers[schema], who, thing)
+        fields = (("premise", premise), ("ask", ask), ("one", option))
+        items.append(Item(fields, int(schema == p), ((p, ask, (schema, ask)),)))
+    return tuple(items)
+
+
+def _text(
+    schema: str, side: str, pair: tuple[int, int], who: str, thing: str, tail: str = ""
+) -> str:
+    """The sentence of that side of the schema, for the (cause, effect) numbers of a meeting."""
+    number = pair[0] if side == CAUSE else pair[1]
+    return sentence(_say(schema, side, number, who, thing) + tail)

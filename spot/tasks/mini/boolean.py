@@ -200,9 +200,86 @@ def sequence(rng: Random, w: World) -> Story:
     return _story((tell(p, q), tell(q, p)), facts, (asked, fact))
 
 
-ROOMS: tuple[Callable[[Random, World], Story], ...] = (attributes, moves, deeds, gifts)
-HISTORY: tuple[Callable[[Random, World], Story], ...] = (ages, quantities, deeds, sequence)
-ALL = (attributes, moves, ages, quantities, deeds, gifts, tastes, sequence)
+def stays(rng: Random, w: World) -> Story:
+    """Two people in two places."""
+    one, two = w.two_places(rng)
+    a, b = w.people(rng)
+    was = rng.choice(("was", "waited", "slept", "worked"))
+    time = when(rng)
+
+    def tell(p: str, q: str) -> list[str]:
+        return [sentence(f"{time} {a} {was} {p}"), sentence(f"{b} {was} {q}")]
+
+    facts: tuple[list[Fact], list[Fact]] = (
+        [(a, "place", one), (b, "place", two)], [(a, "place", two), (b, "place", one)],
+    )  # fmt: skip
+    asked = rng.choice((f"was {a} {one}?", f"was it {one} that {a} {was}?",
+                        f"could you find {a} {one} {time}?"))  # fmt: skip
+    return _story((tell(one, two), tell(two, one)), facts, (asked, ("is", a, "place", one)))
+
+
+def visits(rng: Random, w: World) -> Story:
+    """Which town in which year or on which day."""
+    who = w.person(rng)
+    x, y = pick_two(rng, w.towns)
+    if rng.random() < 0.5:
+        m, n = (f"on {day}" for day in pick_two(rng, things.DAYS))
+    else:
+        m, n = (f"in {year}" for year in rng.sample(range(1650, 1990), 2))
+    went = rng.choice(("went to", "came to", "spoke in", "lectured in"))
+
+    def tell(p: str, q: str) -> list[str]:
+        return [sentence(f"{m} {who} {went} {p}"), sentence(f"{n} {who} {went} {q}")]
+
+    facts: tuple[list[Fact], list[Fact]] = (
+        [(who, m, x), (who, n, y)], [(who, m, y), (who, n, x)],
+    )  # fmt: skip
+    asked = rng.choice((f"was {who} in {x} {m}?", f"did {who} spend time in {x} {m}?",
+                        f"is it right that {m} {who} was in {x}?"))  # fmt: skip
+    return _story((tell(x, y), tell(y, x)), facts, (asked, ("is", who, m, x)))
+
+
+def holdings(rng: Random, w: World) -> Story:
+    """How many things each of two people has."""
+    m, n = pick_two(rng, things.NUMBERS)
+    a, b = w.names(rng)
+    x = plural(w.thing(rng, w.kinds))
+
+    def tell(p: str, q: str) -> list[str]:
+        return [f"{a} keeps {p} {x}.", f"{b} keeps {q} {x}."]
+
+    facts: tuple[list[Fact], list[Fact]] = (
+        [(a, "count", m), (b, "count", n)], [(a, "count", n), (b, "count", m)],
+    )  # fmt: skip
+    asked = rng.choice((f"does {a} keep {m} {x}?", f"are there {m} {x} that belong to {a}?",
+                        f"is {m} the number of {x} that {a} keeps?"))  # fmt: skip
+    return _story((tell(m, n), tell(n, m)), facts, (asked, ("is", a, "count", m)))
+
+
+def denials(rng: Random, w: World) -> Story:
+    """Whether someone did it at all."""
+    who = w.person(rng)
+    verb, synonym, pool = w.deed(rng)
+    noun, time = w.thing(rng, pool), when(rng)
+    rich = described(rng, noun)
+    no = rng.choice((f"did not {verb.base}", f"never {verb.past}", f"refused to {verb.base}"))
+    texts = ([sentence(f"{who} {verb.past} the {rich} {time}")],
+             [sentence(f"{who} {no} the {rich} {time}")])  # fmt: skip
+    facts: tuple[list[Fact], list[Fact]] = (
+        [(who, verb.base, noun)], [(who, "not " + verb.base, noun)],
+    )  # fmt: skip
+    asked = f"did {who} {rng.choice((verb, synonym)).base} the {noun}?"
+    return _story(texts, facts, (asked, ("is", who, verb.base, noun)))
+
+
+Maker = Callable[[Random, World], Story]
+# A maker that is named twice comes up twice as often; comparing and ordering are the hardest.
+ROOMS: tuple[Maker, ...] = (attributes, attributes, stays, stays, denials, deeds, moves, gifts)
+HISTORY: tuple[Maker, ...] = (visits, visits, holdings, holdings, denials, deeds, ages, sequence)
+ALL: tuple[Maker, ...] = (
+    attributes, attributes, stays, stays, visits, visits, holdings, holdings, tastes, tastes,
+    denials, denials, deeds, moves, gifts, quantities, ages, sequence,
+)  # fmt: skip
 
 
 def answer(facts: tuple[Fact, ...]) -> bool:
@@ -214,9 +291,7 @@ def answer(facts: tuple[Fact, ...]) -> bool:
     return bool(values[question[2]] > values[question[3]])  # type: ignore[operator]
 
 
-def engine(
-    rng: Random, w: World, makers: tuple[Callable[[Random, World], Story], ...] = ALL
-) -> tuple[Item, ...]:
+def engine(rng: Random, w: World, makers: tuple[Maker, ...] = ALL) -> tuple[Item, ...]:
     """The same question on two passages: label 1 yes, 0 no."""
     *passages, (asked, fact) = rng.choice(makers)(rng, w)
     about = asked + " ".join(text for texts, _ in passages for text in texts)

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from random import Random
 
 from spot.tasks.mini.item import Fact, Item
+from spot.tasks.mini.lexicon import actions, things
 from spot.tasks.mini.lexicon.things import DAYS
-from spot.tasks.mini.words import Verb, article, pick_two, sentence
+from spot.tasks.mini.words import Verb, article, pick_two, plural, sentence
 from spot.tasks.mini.world import World, described, side_sentences, when
 
 # A meaning and its two wordings.
@@ -29,6 +30,98 @@ def _reword(rng: Random, a: str, verb: Verb, synonym: Verb, b: str, tail: str) -
         options += [f"{b} was {verb.participle} by {a} {tail}"] * 2
         options.append(f"{tail} {b} was {verb.participle} by {a}")
     return rng.choice(options)
+
+
+def deeds(rng: Random, w: World) -> Pair:
+    """Who did it, to which thing or when: one of them is another in the second meaning."""
+    who, other = w.people(rng)
+    verb, synonym, pool = w.deed(rng)
+    x, y = w.two_things(rng, pool)
+    x, y = "the " + described(rng, x), "the " + described(rng, y)
+    tail, later = when(rng), when(rng)
+    place = rng.choice(("", "", " " + w.place(rng)))
+    one = (who, x, tail)
+    two = {"who": (other, x, tail), "what": (who, y, tail), "when": (who, x, later)}[
+        rng.choice(("who", "what", "what") if later == tail else ("who", "what", "when"))
+    ]
+
+    def say(a: str, b: str, t: str) -> Meaning:
+        second = _reword(rng, a, verb, synonym, b, t + place)
+        return ((a, verb.base, b, t), f"{a} {verb.past} {b} {t}{place}", second)
+
+    return say(*one), say(*two)
+
+
+def acts(rng: Random, w: World) -> Pair:
+    """Which of two things someone did."""
+    who = w.person(rng)
+    (v, v_too), (u, u_too) = pick_two(rng, w.object_verbs)
+    while any(v.base in group and u.base in group for group in actions.CLOSE_VERBS):
+        (v, v_too), (u, u_too) = pick_two(rng, w.object_verbs)
+    noun, tail = "the " + described(rng, w.thing(rng)), when(rng)
+
+    def say(verb: Verb, synonym: Verb) -> Meaning:
+        second = _reword(rng, who, verb, synonym, noun, tail)
+        return ((who, verb.base, noun, tail), f"{who} {verb.past} {noun} {tail}", second)
+
+    return say(v, v_too), say(u, u_too)
+
+
+def denials(rng: Random, w: World) -> Pair:
+    """Whether it happened at all."""
+    who = w.person(rng)
+    verb, synonym, pool = w.deed(rng)
+    noun, tail = "the " + described(rng, w.thing(rng, pool)), when(rng)
+
+    def say(true: bool) -> Meaning:
+        if true:
+            one, two = f"{who} {verb.past} {noun} {tail}", f"{tail} {who} {synonym.past} {noun}"
+        else:
+            one = f"{who} did not {verb.base} {noun} {tail}"
+            never = (f"{who} never {synonym.past} {noun} {tail}",
+                     f"it is false that {who} {synonym.past} {noun} {tail}")  # fmt: skip
+            two = rng.choice(never)
+        return ((who, verb.base, noun, tail, true), one, two)
+
+    return say(True), say(False)
+
+
+def amounts(rng: Random, w: World) -> Pair:
+    """How many."""
+    who, tail = w.person(rng), when(rng)
+    x = plural(w.thing(rng, w.kinds))
+    m, n = pick_two(rng, things.NUMBERS)
+    (had, too) = rng.choice((("bought", "purchased"), ("counted", "had a count of"),
+                             ("owned", "was the owner of"), ("found", "discovered")))  # fmt: skip
+
+    def say(number: str) -> Meaning:
+        second = rng.choice(
+            (f"{tail} {who} {too} {number} {x}", f"the number of {x} that {who} {had} {tail} was "
+             f"{number}", f"it was {number} {x} that {who} {too} {tail}")
+        )  # fmt: skip
+        return ((who, had, x, tail, number), f"{who} {had} {number} {x} {tail}", second)
+
+    return say(m), say(n)
+
+
+def whereabouts(rng: Random, w: World) -> Pair:
+    """Where someone was, or with whom."""
+    who, other = w.people(rng)
+    third = w.person(rng)
+    while third in (who, other):
+        third = w.person(rng)
+    one, two = w.two_places(rng)
+    tail = when(rng)
+
+    def say(place: str, friend: str) -> Meaning:
+        second = rng.choice(
+            (f"{tail} {who} and {friend} were together {place}",
+             f"{place} {who} ran into {friend} {tail}",
+             f"{who} came across {friend} {tail} {place}")
+        )  # fmt: skip
+        return ((who, friend, place, tail), f"{who} met {friend} {place} {tail}", second)
+
+    return say(one, other), (say(two, other) if rng.random() < 0.5 else say(one, third))
 
 
 def people(rng: Random, w: World) -> Pair:
@@ -103,41 +196,25 @@ def order(rng: Random, w: World) -> Pair:
     return say(p, q), say(q, p)
 
 
-def how_questions(rng: Random, w: World) -> Pair:
-    """Questions about two things in given roles."""
-    x, y = w.two_things(rng)
-    ask = rng.choice(
-        (
-            ("how do I carry {a} on {b}?", "what is the best way to carry {a} on {b}?"),
-            ("is {a} bigger than {b}?", "does {a} have a larger size than {b}?"),
-            ("can I exchange {a} for {b}?", "is it possible to swap {a} for {b}?"),
-            ("why does {a} cost more than {b}?", "for what reason is {a} pricier than {b}?"),
-            ("where can I put {a} if I have {b}?",
-             "what is a good spot for {a} when you own {b}?"),
-            ("should I buy {a} before {b}?", "is it wise to get {a} earlier than {b}?"),
-            ("does {a} last longer than {b}?", "is the life of {a} longer than that of {b}?"),
-            ("how do I protect {a} from {b}?", "what keeps {a} safe from {b}?"),
-            ("can {a} stand on {b}?", "is {b} strong enough to hold {a}?"),
-            ("why would anyone trade {a} for {b}?",
-             "for what reason would people give {a} away to get {b}?"),
-            ("what does {a} have that {b} lacks?", "which feature of {a} is missing in {b}?"),
-            ("is {a} a better gift than {b}?", "would {b} be a worse present than {a}?"),
-            ("how long after {a} was {b} invented?",
-             "when {b} was invented, how long had {a} been around?"),
-        )
-    )  # fmt: skip
-    owner = w.name(rng)
-    lead = rng.choice(("", "", f"{owner} asks: ", f"here is a question from {owner}: "))
-
-    def say(p: str, q: str) -> Meaning:
-        a, b = article(p), article(q)
-        first, second = (text.format(a=a, b=b) for text in ask)
-        return ((p, q, ask[0]), lead + first, second)
-
-    return say(x, y), say(y, x)
-
-
 # Questions about {a} and {b} in two wordings.
+_THING = (
+    ("how do I carry {a} on {b}?", "what is the best way to carry {a} on {b}?"),
+    ("is {a} bigger than {b}?", "does {a} have a larger size than {b}?"),
+    ("can I exchange {a} for {b}?", "is it possible to swap {a} for {b}?"),
+    ("why does {a} cost more than {b}?", "for what reason is {a} pricier than {b}?"),
+    ("where can I put {a} if I have {b}?",
+     "what is a good spot for {a} when you own {b}?"),
+    ("should I buy {a} before {b}?", "is it wise to get {a} earlier than {b}?"),
+    ("does {a} last longer than {b}?", "is the life of {a} longer than that of {b}?"),
+    ("how do I protect {a} from {b}?", "what keeps {a} safe from {b}?"),
+    ("can {a} stand on {b}?", "is {b} strong enough to hold {a}?"),
+    ("why would anyone trade {a} for {b}?",
+     "for what reason would people give {a} away to get {b}?"),
+    ("what does {a} have that {b} lacks?", "which feature of {a} is missing in {b}?"),
+    ("is {a} a better gift than {b}?", "would {b} be a worse present than {a}?"),
+    ("how long after {a} was {b} invented?",
+     "when {b} was invented, how long had {a} been around?"),
+)  # fmt: skip
 _TOWN = (
     ("how far is it from {a} to the west of {b}?",
      "what is the distance between {a} and the west of {b}?"),
@@ -165,21 +242,61 @@ _PERSON = (
 )  # fmt: skip
 
 
-def town_questions(rng: Random, w: World) -> Pair:
-    """Questions about two towns or two people in given roles."""
-    x, y = pick_two(rng, w.towns) if rng.random() < 0.5 else w.names(rng)
-    ask = rng.choice(_TOWN if x in w.towns else _PERSON)
+def _asked(rng: Random, w: World) -> tuple[list[str], list[tuple[str, str]]]:
+    """Three things, towns or people, and the questions that fit two of them."""
+    roll = rng.random()
+    if roll < 0.5:
+        x, y = w.two_things(rng)
+        z = w.thing(rng)
+        while z in (x, y):
+            z = w.thing(rng)
+        return [article(noun) for noun in (x, y, z)], list(_THING)
+    if roll < 0.75:
+        return rng.sample(w.towns, 3), list(_TOWN)
+    return rng.sample(w.female + w.male, 3), list(_PERSON)
+
+
+def _both(rng: Random, w: World, one: Meaning, two: Meaning) -> Pair:
+    """The two with one lead or one tail around their first wordings."""
+    owner = w.name(rng)
+    lead = rng.choice(("", "", f"{owner} asks: ", f"here is a question from {owner}: "))
     tail = rng.choice(("", "", f" I have been thinking about it since {rng.choice(DAYS)}."))
-
-    def say(a: str, b: str) -> Meaning:
-        first, second = (text.format(a=a, b=b) for text in ask)
-        return ((a, b, ask[0]), first + tail, second)
-
-    return say(x, y), say(y, x)
+    tail = "" if lead else tail
+    return (one[0], lead + one[1] + tail, one[2]), (two[0], lead + two[1] + tail, two[2])
 
 
-STATEMENTS: tuple[Callable[[Random, World], Pair], ...] = (people, objects, travel, order)
-QUESTIONS: tuple[Callable[[Random, World], Pair], ...] = (how_questions, town_questions)
+def _question(ask: tuple[str, str], a: str, b: str) -> Meaning:
+    first, second = (text.format(a=a, b=b) for text in ask)
+    return (a, b, ask[0]), first, second
+
+
+def other_questions(rng: Random, w: World) -> Pair:
+    """Another thing, town or person in one of the two roles."""
+    (x, y, z), asks = _asked(rng, w)
+    ask = rng.choice(asks)
+    changed = (z, y) if rng.random() < 0.5 else (x, z)
+    return _both(rng, w, _question(ask, x, y), _question(ask, *changed))
+
+
+def other_points(rng: Random, w: World) -> Pair:
+    """Another question about the same two."""
+    (x, y, _), asks = _asked(rng, w)
+    one, two = pick_two(rng, asks)
+    return _both(rng, w, _question(one, x, y), _question(two, x, y))
+
+
+def swapped_questions(rng: Random, w: World) -> Pair:
+    """The same question with the roles exchanged."""
+    (x, y, _), asks = _asked(rng, w)
+    ask = rng.choice(asks)
+    return _both(rng, w, _question(ask, x, y), _question(ask, y, x))
+
+
+Maker = Callable[[Random, World], Pair]
+# The same words in other roles: the hardest, and the fewest.
+SWAPS: tuple[Maker, ...] = (people, objects, travel, order)
+DETAILS: tuple[Maker, ...] = (deeds, acts, denials, amounts, whereabouts)
+QUESTIONS: tuple[Maker, ...] = (other_questions, other_points, swapped_questions)
 
 
 def _finish(text: str) -> str:
@@ -202,9 +319,9 @@ def _group(rng: Random, pair: Pair, extra: str) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def statements(rng: Random, w: World) -> tuple[Item, ...]:
-    """Two statements: 1 same meaning, 0 not."""
-    pair = rng.choice(STATEMENTS)(rng, w)
+def statements(rng: Random, w: World, swaps: float = 0.2) -> tuple[Item, ...]:
+    """Two statements: 1 same meaning, 0 not. A share `swaps` differs in who has which role only."""
+    pair = rng.choice(SWAPS if rng.random() < swaps else DETAILS)(rng, w)
     about = " ".join(text for meaning in pair for text in meaning[1:])
     extra = "".join(" " + text for text in side_sentences(rng, w, rng.choice((0, 0, 0, 1)), about))
     return _group(rng, pair, extra)
@@ -212,4 +329,5 @@ def statements(rng: Random, w: World) -> tuple[Item, ...]:
 
 def questions(rng: Random, w: World) -> tuple[Item, ...]:
     """Two questions: 1 same meaning, 0 not."""
-    return _group(rng, rng.choice(QUESTIONS)(rng, w), "")
+    make = rng.choices(QUESTIONS, (0.5, 0.35, 0.15))[0]
+    return _group(rng, make(rng, w), "")

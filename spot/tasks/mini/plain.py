@@ -106,7 +106,7 @@ def _story(rng: Random, w: World, domains: tuple[str, ...], topics: tuple[str, .
     if roll == 1:
         return sentence(rng.choice(inference.FRAMES)(rng, w).premises[0].text)
     if roll == 2:
-        meaning = rng.choice(paraphrase.STATEMENTS)(rng, w)[0]
+        meaning = rng.choice(paraphrase.DETAILS + paraphrase.SWAPS)(rng, w)[0]
         return sentence(rng.choice(meaning[1:]))
     if roll == 3:
         name = rng.choice(topics)

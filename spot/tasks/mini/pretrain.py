@@ -26,7 +26,10 @@ from spot.tasks.mini import (
 from spot.tasks.mini.generate import written
 from spot.tasks.mini.item import Item
 from spot.tasks.mini.lexicon import instructions as wording
+from spot.tasks.mini.lexicon import people, things
 from spot.tasks.mini.lexicon.reviews import PRETRAINING_REVIEWS as DOMAINS
+from spot.tasks.mini.lexicon.reviews import REVIEWS
+from spot.tasks.mini.specs import SPECS
 from spot.tasks.mini.words import PRETRAIN, article
 from spot.tasks.mini.world import World, world
 
@@ -53,7 +56,8 @@ def pretraining_tasks() -> tuple[PretrainingTask, ...]:
     kinds += [("inference", "two-way", 0.6), ("inference", "three-way", 0.4)]
     kinds += [("paraphrase", "statements", 0.6), ("paraphrase", "questions", 0.4)]
     kinds += [("boolean", "all", 1.0), ("topic", "statements", 0.6), ("topic", "questions", 0.4)]
-    kinds += [("acceptability", "all", 1.0), ("sense", "all", 1.0), ("alternatives", "all", 1.0)]
+    kinds += [("acceptability", "all", 1.0), ("sense", "all", 1.0)]
+    kinds += [("alternatives", "choice", 0.6), ("alternatives", "pair", 0.4)]
     kinds += [("pick", "listed", 0.5), ("pick", "rule", 0.5)]
     return tuple(
         PretrainingTask(f"pretrain_{family}_{kind.replace(' ', '_')}", family, kind, weight / 9)
@@ -84,7 +88,8 @@ def _draw(task: PretrainingTask, rng: Random) -> tuple[tuple[Item, ...], tuple[s
         ("boolean", "all"): boolean.engine,
         ("acceptability", "all"): acceptability.engine,
         ("sense", "all"): sense.engine,
-        ("alternatives", "all"): alternatives.engine,
+        ("alternatives", "choice"): alternatives.engine,
+        ("alternatives", "pair"): alternatives.pairs,
     }
     return makers[task.family, task.kind](rng, w), ()
 
@@ -99,9 +104,29 @@ def _pick(rng: Random) -> tuple[tuple[Item, ...], tuple[str, ...]]:
             return pick.pair((one, other)), (words[0], words[1])
 
 
+def _wording(task: PretrainingTask) -> str:
+    """Under which name the wording has a task's questions and keys."""
+    return "plausible" if task.kind == "pair" else task.family
+
+
 def _words_of(task: PretrainingTask) -> str:
     """Under which name the wording has a task's label words and meanings."""
-    return "inference3" if task.kind == "three-way" else task.family
+    return "inference3" if task.kind == "three-way" else _wording(task)
+
+
+@cache
+def answer_words() -> tuple[str, ...]:
+    """Words that may stand for any class once an instruction explains them: the families' own
+    label words and the lexicons' nouns and adjectives, without label words of the suite.
+    """
+    words = {*wording.ALL_LABELS, *things.COLOURS, *things.SIZES, *people.JOBS}
+    words |= {noun for nouns in things.KINDS.values() for noun in nouns}
+    words |= {word for pair in things.OPPOSITES for word in pair}
+    for name in REVIEWS:
+        for cluster in sentiment.domain(name).clusters:
+            words |= {*cluster.words[0], *cluster.words[1]}
+    words -= {label for spec in SPECS for label in spec.labels}
+    return tuple(sorted(word for word in words if word.isalpha() and word.islower()))
 
 
 def _joined(words: Sequence[str]) -> str:
@@ -134,7 +159,7 @@ def _explained(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask:
 
 def _question(rng: Random, task: PretrainingTask, ask: str) -> str:
     thing = task.kind if task.family == "sentiment" else ""
-    return rng.choice(wording.QUESTIONS[task.family]).format(
+    return rng.choice(wording.QUESTIONS[_wording(task)]).format(
         thing=thing, a_thing=article(thing) if thing else "", ask=ask
     )
 
@@ -157,22 +182,22 @@ def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str,
     items, words = _draw(task, rng)
     chosen = rng.sample(items, 2)
     ask = dict(chosen[0].fields).get("ask", "")
-    explained = rng.random() < 0.25
+    explained = rng.random() < 0.5
     if task.kind == "rule":
-        labels = tuple(rng.sample(wording.ALL_LABELS, 2))
+        labels = tuple(rng.sample(answer_words(), 2))
         instruction = _rule(rng, words, labels)
     elif words:
         labels = words
         instruction = _instruction(rng, task, labels, ask)
-    elif task.family == "alternatives" or explained:
+    elif task.kind == "choice" or explained:
         labels = rng.choice(wording.LABELS[_words_of(task)])
-        if rng.random() < 0.3:
-            labels = tuple(rng.sample(wording.ALL_LABELS, len(labels)))
+        if rng.random() < 0.7:
+            labels = tuple(rng.sample(answer_words(), len(labels)))
         instruction = _explained(rng, task, labels, ask)
     else:
         labels = rng.choice(wording.LABELS[_words_of(task)])
         instruction = _instruction(rng, task, labels, ask)
-    return _written(rng.choice(wording.KEYS[task.family]), instruction, labels, chosen)
+    return _written(rng.choice(wording.KEYS[_wording(task)]), instruction, labels, chosen)
 
 
 def fixed_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str], ...]:
@@ -184,7 +209,7 @@ def fixed_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str],
     items, words = _draw(task, rng)
     labels = words or wording.LABELS[_words_of(task)][0]
     instruction = f"Answer {_joined(labels)}."
-    return _written(wording.KEYS[task.family][0], instruction, labels, rng.sample(items, 2))
+    return _written(wording.KEYS[_wording(task)][0], instruction, labels, rng.sample(items, 2))
 
 
 def _written(

@@ -11,7 +11,7 @@ from random import Random
 from spot.tasks.mini.item import Item
 from spot.tasks.mini.lexicon.senses import SENSES
 from spot.tasks.mini.lexicon.senses_more import MORE_SENSES
-from spot.tasks.mini.words import part, sentence
+from spot.tasks.mini.words import PRETRAIN, sentence, share
 from spot.tasks.mini.world import World, when
 
 ALL_SENSES = SENSES | MORE_SENSES
@@ -19,21 +19,24 @@ ALL_SENSES = SENSES | MORE_SENSES
 
 @cache
 def words(owner: str) -> tuple[str, ...]:
-    """The ambiguous words that belong to that owner."""
-    return part(tuple(ALL_SENSES), owner)
+    """The ambiguous words that the owner uses: all in pretraining, three quarters in a task."""
+    return share(tuple(ALL_SENSES), owner)
 
 
-def phrase(rng: Random, word: str, sense: int, skip: str = "") -> str:
-    """A phrase in which the word has that sense, other than the pattern `skip`."""
-    pool = [text for text in ALL_SENSES[word][sense].split(";") if text != skip]
-    return rng.choice(pool)
+def meets(one: int, two: int, owner: str) -> bool:
+    """Whether the phrases of these numbers may stand in one item.
+
+    Pretraining knows every phrase but not which ones the tasks put side by side: those whose
+    numbers add up to three. Within a sense the others still join all four phrases.
+    """
+    return (one + two == 3) != (owner == PRETRAIN)
 
 
 def _wrap(rng: Random, pattern: str, w: World) -> str:
+    """The phrase in a sentence that always names someone of the owner's."""
     text = pattern.replace("{n}", w.name(rng))
     who = w.name(rng)
-    roll = rng.random()
-    if roll < 0.4:
+    if "{n}" in pattern and rng.random() < 0.5:
         return sentence(text)
     return sentence(
         rng.choice(
@@ -53,11 +56,17 @@ def engine(rng: Random, w: World) -> tuple[Item, ...]:
     """Two pairs of sentences that share one: label 1 same sense, 0 different."""
     word = rng.choice(words(w.owner))
     sense = rng.randrange(2)
-    base = phrase(rng, word, sense)
-    same = phrase(rng, word, sense, skip=base)
-    other = phrase(rng, word, 1 - sense)
-    shared = _wrap(rng, base, w)
-    pairs = [(sense, _wrap(rng, same, w)), (1 - sense, _wrap(rng, other, w))]
+    phrases = [texts.split(";") for texts in ALL_SENSES[word]]
+    base = rng.randrange(4)
+    same, other = (
+        rng.choice([i for i in range(4) if meets(base, i, w.owner) and (far or i != base)])
+        for far in (False, True)
+    )
+    shared = _wrap(rng, phrases[sense][base], w)
+    pairs = [
+        (sense, _wrap(rng, phrases[sense][same], w)),
+        (1 - sense, _wrap(rng, phrases[1 - sense][other], w)),
+    ]
     rng.shuffle(pairs)
     flip = rng.random() < 0.5
     items = []

@@ -19,7 +19,7 @@ from spot.tasks.mini.item import Item
 from spot.tasks.mini.world import World
 
 # Raise it whenever a word list or a pattern changes: it is part of every fingerprint.
-VERSION = "1"
+VERSION = "2"
 SPLITS = ("train", "validation", "test")
 SOURCE, TARGET = "source", "target"
 # What the rest of the toolkit calls a family, where the engine's short name differs.
@@ -89,8 +89,8 @@ SPECS: tuple[Spec, ...] = (
             "do two sentences mean the same?"),
     _source("mini_qqp", "paraphrase", "questions", "question1|question2", "different|duplicate",
             4000, "do two questions ask the same?"),
-    _source("mini_paws", "paraphrase", "statements", "line1|line2", "other|same", 3000,
-            "sentences of the same words: same meaning?"),
+    _source("mini_paws", "paraphrase", "swaps", "line1|line2", "other|same", 3000,
+            "sentences of nearly the same words: same meaning?"),
     _target("mini_boolq", "boolean", "all", "passage|question", "no|yes", 250,
             "yes/no questions about a short passage"),
     _source("mini_rooms", "boolean", "rooms", "scene|point", "false|true", 4000,
@@ -131,8 +131,9 @@ def groups(spec: Spec, rng: Random, w: World) -> tuple[Item, ...]:
     if spec.family == "inference":
         return (inference.two_way if spec.kind == "two-way" else inference.three_way)(rng, w)
     if spec.family == "paraphrase":
-        make = paraphrase.statements if spec.kind == "statements" else paraphrase.questions
-        return make(rng, w)
+        if spec.kind == "questions":
+            return paraphrase.questions(rng, w)
+        return paraphrase.statements(rng, w, swaps=0.4 if spec.kind == "swaps" else 0.2)
     if spec.family == "boolean":
         makers = {"all": boolean.ALL, "rooms": boolean.ROOMS, "history": boolean.HISTORY}
         return boolean.engine(rng, w, makers[spec.kind])

@@ -65,6 +65,14 @@ def part(pool: Sequence[T], owner: str) -> tuple[T, ...]:
     return tuple(kept[i] for i in sorted(rng.sample(range(len(kept)), count)))
 
 
+def share(pool: Sequence[T], owner: str) -> tuple[T, ...]:
+    """What the owner uses of a list that pretraining has the whole of: a task three quarters."""
+    if owner == PRETRAIN:
+        return tuple(pool)
+    rng = random.Random(f"share {owner} {len(pool)}")
+    return tuple(pool[i] for i in sorted(rng.sample(range(len(pool)), round(len(pool) * 0.75))))
+
+
 @dataclass(frozen=True)
 class Verb:
     """A verb's base, past and participle ("-" when it has no passive)."""

@@ -62,6 +62,12 @@ PERSON_VERBS = (
     "photograph/photographed/photographed = take a picture of/took a picture of/-",
     "advise/advised/advised = give advice to/gave advice to/-",
 )
+# verbs of OBJECT_VERBS that may be said of one and the same act
+CLOSE_VERBS = (
+    ("repair", "mend"), ("look at", "examine", "measure"), ("want", "need"),
+    ("buy", "get", "find", "own", "pick up", "hold", "carry", "choose", "deliver", "steal"),
+    ("describe", "mention", "show"), ("begin to paint", "decorate"),
+)  # fmt: skip
 # verbs of OBJECT_VERBS that fit animals and plants as well as made things
 FIT_ANYTHING = (
     "buy", "find", "choose", "look at", "show", "describe", "get", "need", "own", "mention",

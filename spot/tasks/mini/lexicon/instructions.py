@@ -66,6 +66,12 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
         "Which of the two is the {ask}?", "Decide on the more plausible {ask}.",
         "Think about the event and point to its {ask}.",
     ),
+    "plausible": (
+        "Could the option be the {ask} of the event?", "Does the option make sense as its {ask}?",
+        "Is the option a likely {ask}?", "Judge whether the option fits as the {ask}.",
+        "Would this {ask} surprise you?", "Check if the {ask} goes with the event.",
+        "Do the event and its {ask} belong together?", "Think about the event. Is that its {ask}?",
+    ),
     "pick": (
         "Which word is in the text?", "Name the word that the text holds.",
         "Find the word that is written here.", "One of the words is used. Which?",
@@ -103,6 +109,9 @@ MEANINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sense": (
         ("the meanings differ", "the meaning is the same"),
         ("it has two meanings here", "it has one meaning here"),
+    ),
+    "plausible": (
+        ("it makes no sense", "it makes sense"), ("it would be strange", "it is likely"),
     ),
     "alternatives": (
         ("it is the one before the other", "it is the one after"),
@@ -152,6 +161,11 @@ LABELS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("varied", "constant"), ("unrelated", "related"), ("shifted", "stable"), ("new", "old"),
         ("another", "again"), ("far", "near"), ("mixed", "pure"), ("differs", "agrees"),
     ),
+    "plausible": (
+        ("unlikely", "likely"), ("absurd", "sensible"), ("strange", "normal"),
+        ("foreign", "fitting"), ("wrong", "right"), ("odd", "natural"), ("nope", "yep"),
+        ("senseless", "logical"), ("puzzling", "obvious"), ("unfit", "fit"),
+    ),
     "alternatives": (
         ("a", "b"), ("left", "right"), ("alpha", "beta"), ("x", "y"), ("1", "2"),
         ("upper", "lower"), ("initial", "final"), ("start", "end"), ("top", "bottom"),
@@ -184,6 +198,9 @@ KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "alternatives": (
         ("event", "sought", "option a", "option b"), ("happening", "find", "this", "that"),
         ("fact", "wanted", "left", "right"),
+    ),
+    "plausible": (
+        ("event", "sought", "option"), ("happening", "find", "idea"), ("fact", "wanted", "guess"),
     ),
     "pick": (("text",), ("page",), ("words",), ("note",)),
 }  # fmt: skip

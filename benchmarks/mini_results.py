@@ -1,0 +1,244 @@
+"""The tables of the mini suite in RESULTS.md: bank, clusters, transfer, and tuning the whole model.
+
+    python benchmarks/mini_results.py configs/mini.toml [TARGET...]
+
+Every part resumes, so a killed run is called again. Markdown goes to stdout, all numbers to
+<runs>/mini.json, the heatmap to <runs>/heatmap.png. Choices are made on validation, scores are of
+the test split. From scratch, a prompt tries several learning rates; a transferred one has the
+default rate.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bank.similarity import SIMILARITIES
+from bank.store import Bank
+from spot.config import Config, load_config
+from spot.models.backbone import Backbone, load
+from spot.report.bank_heatmap import bank_heatmap
+from spot.report.console import progress
+from spot.study.clusters import adjusted_rand, cluster, family_count, flat_clusters
+from spot.study.records import TransferRecord
+from spot.study.run import Study, study
+from spot.study.similarity import task_similarity
+from spot.study.statistics import Interval, paired_bootstrap
+from spot.study.tables import to_markdown
+from spot.tasks.definition import digest
+from spot.tasks.mini.suite import family_of, target_names
+from spot.training.batches import Source
+from spot.training.build import build_bank
+from spot.training.data import load_source, tokens
+from spot.training.evaluate import evaluate
+from spot.training.loop import discard_checkpoints
+from spot.training.model_tuning import best_tuned, tune_model
+from spot.training.runtime import prepare
+from spot.training.slots import Reporter
+
+GENERIC_STEPS = 480  # of the prompt on the mixture of all sources
+MULTITASK = {"steps": 480, "rate": 0.003}  # of the whole model on the same mixture
+LONG_STEPS = 160  # of the prompts that are compared with tuning the whole model
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """One tuned model on one target."""
+
+    target: str
+    seed: int
+    learning_rate: float
+    validation: float
+    test: float
+
+
+def changed(config: Config, **stages: dict[str, Any]) -> Config:
+    """The config with some fields of some stages changed."""
+    updates = {
+        name: getattr(config, name).model_copy(update=fields) for name, fields in stages.items()
+    }
+    return config.model_copy(update=updates)
+
+
+def timed(name: str, seconds: dict[str, float], work: Callable[[], Any]) -> Any:
+    """The result of the work, whose duration is noted under the name."""
+    begin = time.monotonic()
+    result = work()
+    seconds[name] = time.monotonic() - begin
+    return result
+
+
+def build(config: Config, backbone: Backbone, reporter: Reporter) -> tuple[Bank, Bank]:
+    """The bank of all sources and seeds, and the study's: its first seed and the generic prompt."""
+    bank = Bank.create_or_open(config.bank.path)
+    build_bank(config, backbone, bank, reporter)
+    chosen = Bank.create_or_open(config.bank.path.with_name(f"{config.bank.path.name}-study"))
+    first = config.bank.seeds[0]
+    there = {entry.id for entry in chosen.entries()}
+    new = [one for one in bank.entries() if one.seed == first and one.id not in there]
+    chosen.add_many([(entry, bank.prompts(entry)) for entry in new])
+    generic = changed(
+        config,
+        bank={"sources": (), "mixtures": config.bank.sources, "seeds": (first,)},
+        train={"steps": GENERIC_STEPS, "check_every": GENERIC_STEPS // 4},
+    )
+    build_bank(generic, backbone, chosen, reporter)
+    return bank, chosen
+
+
+def clusters(bank: Bank) -> str:
+    """Adjusted Rand index of the tasks' clusters against their families, for every similarity."""
+    entries = bank.entries()
+    prompts = [bank.prompts(entry) for entry in entries]
+    names = [entry.task for entry in entries]
+    keys, inits = (np.stack([getattr(one, part) for one in prompts]) for part in ("key", "init"))
+    lines = ["| similarity of keys | adjusted Rand index |", "|---|---:|"]
+    for similarity in SIMILARITIES:
+        averaged = task_similarity(names, keys, similarity, inits=inits)
+        families = {name: family_of(name) for name in averaged.tasks}
+        labels = flat_clusters(cluster(averaged), family_count(averaged.tasks, families))
+        lines.append(f"| {similarity} | {adjusted_rand(averaged.tasks, labels, families):.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def tuned_models(
+    name: str, targets: Sequence[str], config: Config, backbone: Backbone, reporter: Reporter
+) -> list[Tuned]:
+    """Every target tuned with every seed, from this backbone; found again when it was done before."""
+    found = []
+    for target in targets:
+        source = load_source(target, config, backbone.vocabulary)
+        test = tokens(source.members[0].definition, "test", config, backbone.vocabulary)
+        for seed in config.transfer.seeds:
+            key = digest(name, target, seed, config.train.steps, config.tuning.learning_rates)[:12]
+            folder = config.runs / "tuning" / f"{name}-{target}-s{seed}-{key}"
+            done = folder / "result.json"
+            if not done.exists():
+                tuned = best_tuned(source, seed, config, backbone, folder, reporter)
+                member = source.members[0]
+                score = evaluate(
+                    tuned.on(backbone), None, member.definition, test, member.labels
+                ).value
+                result = Tuned(target, seed, tuned.learning_rate, tuned.best.score, score)
+                done.write_text(json.dumps(asdict(result)))
+                for part in folder.glob("rate-*"):
+                    discard_checkpoints(part)
+            found.append(Tuned(**json.loads(done.read_text())))
+    return found
+
+
+def multitask(config: Config, backbone: Backbone, reporter: Reporter) -> Backbone:
+    """The backbone with all weights tuned on the mixture of all sources."""
+    (mixture,) = config.bank.sources
+    source: Source = load_source(mixture, config, backbone.vocabulary)
+    settings = config.train.model_copy(
+        update={"steps": MULTITASK["steps"], "check_every": MULTITASK["steps"]}
+    )
+    folder = config.runs / "tuning" / f"multitask-{digest(settings.model_dump())[:12]}"
+    tuned = tune_model(backbone, source, 0, MULTITASK["rate"], settings, folder, reporter)
+    assert tuned is not None  # a finite loss, by the rate
+    return tuned.on(backbone)
+
+
+def scores(records: Sequence[TransferRecord], target: str) -> dict[str, list[float]]:
+    """Test scores by method, a seed each."""
+    mine = [one for one in records if one.target == target]
+    seeds = sorted({one.seed for one in mine})
+    table: dict[str, list[float]] = {name: [] for name in ("scratch", "top1", "top3", "oracle")}
+    for seed in seeds:
+        here = [one for one in mine if one.seed == seed]
+        single = sorted(
+            (one for one in here if one.strategy == "oracle"), key=lambda one: -one.similarity
+        )
+        best = {k: max(single[:k], key=lambda one: one.validation).test for k in (1, 3, None)}
+        table["scratch"] += [one.test for one in here if one.strategy == "none"]
+        table["top1"].append(best[1])
+        table["top3"].append(best[3])
+        table["oracle"].append(best[None])
+        for one in here:
+            if one.strategy == "generic":
+                table.setdefault("generic", []).append(one.test)
+    return table
+
+
+def cell(values: Sequence[float]) -> str:
+    """Mean and standard deviation over seeds."""
+    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+
+
+def stated(name: str, interval: Interval) -> str:
+    """A line on a mean difference."""
+    return f"- {name}: {interval.mean:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
+
+
+def main(file: str, asked: list[str]) -> None:
+    """Trains, or finds again, and prints."""
+    prepare()
+    config = load_config(Path(file))
+    backbone = load(config.model)
+    targets = asked or list(target_names())
+    long = changed(
+        config, train={"steps": LONG_STEPS, "key_step": 40}, transfer={"steps": LONG_STEPS}
+    )
+    seconds: dict[str, float] = {}
+    with progress() as reporter:
+        bank, chosen = timed("bank", seconds, lambda: build(config, backbone, reporter))
+        done: Study = timed(
+            "study", seconds, lambda: study(targets, config, chosen, backbone, reporter)
+        )
+        single = timed(
+            "tuning, one task",
+            seconds,
+            lambda: tuned_models("single", targets, long, backbone, reporter),
+        )
+        both = timed("tuning, all sources", seconds, lambda: multitask(config, backbone, reporter))
+        multi = timed(
+            "tuning, then one task",
+            seconds,
+            lambda: tuned_models("multi", targets, long, both, reporter),
+        )
+    report(config, bank, done, {"single": single, "multi": multi}, targets, seconds)
+
+
+def report(
+    config: Config,
+    bank: Bank,
+    done: Study,
+    tuned: dict[str, list[Tuned]],
+    targets: Sequence[str],
+    seconds: dict[str, float],
+) -> None:
+    """Prints the tables and writes the numbers and the heatmap."""
+    times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    print(f"Python {platform.python_version()}; this call: {times}.\n")
+    print(clusters(bank))
+    heads = ("scratch", "top1", "top3", "oracle", "generic")
+    print(f"| target | {' | '.join(heads)} | model tuning | multi-task model tuning |")
+    print(f"|---|{'---:|' * (len(heads) + 2)}")
+    rows: dict[str, dict[str, list[float]]] = {}
+    for target in targets:
+        rows[target] = scores(done.records, target)
+        for name, models in tuned.items():
+            rows[target][name] = [one.test for one in models if one.target == target]
+        cells = [cell(rows[target][name]) for name in (*heads, "single", "multi")]
+        print(f"| {target} | {' | '.join(cells)} |")
+    print()
+    for name in ("top1", "top3", "oracle", "generic"):
+        gaps = [np.subtract(rows[t][name], rows[t]["scratch"]) for t in targets]
+        print(stated(f"{name} over scratch", paired_bootstrap(gaps)))
+    print("\n" + to_markdown(done.table))
+    bank_heatmap(bank, config.runs / "heatmap.png", "average", values=False)
+    content = {"seconds": seconds, "scores": rows, "records": [asdict(r) for r in done.records]}
+    (config.runs / "mini.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

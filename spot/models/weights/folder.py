@@ -1,0 +1,34 @@
+"""Writes a model as a folder that `model.name` can name: weights.safetensors, config.json and
+spiece.model.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from spot.models.config import T5Config
+
+
+def write_model(
+    folder: Path, config: T5Config, arrays: Mapping[str, Any], about: Mapping[str, Any]
+) -> None:
+    """Writes weights by T5X name as they are, and config.json with what is known `about` them;
+    config.json last, since without it the folder is not a model.
+    """
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(dict(arrays), folder / "weights.part")
+    (folder / "weights.part").replace(folder / "weights.safetensors")
+    card = {"architecture": config.to_json(), **about}
+    (folder / "config.json").write_text(json.dumps(card, indent=1, default=str) + "\n")
+
+
+def copy_vocabulary(file: Path, folder: Path) -> None:
+    """Puts a vocabulary where `model.name=FOLDER` finds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, folder / "spiece.model")

@@ -79,7 +79,7 @@ class TrainSettings(Stage):
     warmup_steps: int = Field(10, ge=0)
     batch_size: int = Field(16, ge=1)
     dropout: float | None = Field(None, ge=0, lt=1)  # none: the model's own rate
-    steps: int = Field(120, ge=1)
+    steps: int = Field(80, ge=1)
     key_step: int = Field(40, ge=1)
     check_every: int = Field(40, ge=1)
     patience: int | None = Field(None, ge=1)  # checks without a better score before a slot stops

@@ -18,7 +18,7 @@ help:
 	@echo "make test         run the tests"
 	@echo "make check        ruff and mypy, nothing changed"
 	@echo "make format       ruff, files changed"
-	@echo "make results-mini the study of the mini suite and its tables (under an hour); resumes"
+	@echo "make results-mini the study of the mini suite and its tables; resumes"
 	@echo "make results-real the main job on real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make benchmark    speed of a prompt step"
 	@echo "make nano         pretrain the embedded model (hours; resumes) and put it into the package"

@@ -27,14 +27,11 @@ from spot.config import Config, load_config
 from spot.models.backbone import Backbone, load
 from spot.report.bank_heatmap import bank_heatmap
 from spot.report.console import progress
-from spot.study.clusters import adjusted_rand, cluster, family_count, flat_clusters
-from spot.study.records import TransferRecord
 from spot.study.run import Study, study
-from spot.study.similarity import task_similarity
-from spot.study.statistics import Interval, paired_bootstrap
-from spot.study.tables import to_markdown
+from spot.study.statistics import Interval
+from spot.study.tables import method_scores, to_markdown
 from spot.tasks.definition import digest
-from spot.tasks.mini.suite import family_of, target_names
+from spot.tasks.mini.suite import target_names
 from spot.training.batches import Source
 from spot.training.build import build_bank
 from spot.training.data import load_source, tokens
@@ -43,10 +40,12 @@ from spot.training.loop import discard_checkpoints
 from spot.training.model_tuning import best_tuned, tune_model
 from spot.training.runtime import prepare
 from spot.training.slots import Reporter
+from spot.transfer import spread
 
 GENERIC_STEPS = 480  # of the prompt on the mixture of all sources
 MULTITASK = {"steps": 480, "rate": 0.003}  # of the whole model on the same mixture
-LONG_STEPS = 160  # of the prompts that are compared with tuning the whole model
+KS = (1, 3)
+TUNING_STEPS = 160  # of the whole model on a target
 
 
 @dataclass(frozen=True)
@@ -94,18 +93,12 @@ def build(config: Config, backbone: Backbone, reporter: Reporter) -> tuple[Bank,
     return bank, chosen
 
 
-def clusters(bank: Bank) -> str:
+def clusters(bank: Bank, runs: Path) -> str:
     """Adjusted Rand index of the tasks' clusters against their families, for every similarity."""
-    entries = bank.entries()
-    prompts = [bank.prompts(entry) for entry in entries]
-    names = [entry.task for entry in entries]
-    keys, inits = (np.stack([getattr(one, part) for one in prompts]) for part in ("key", "init"))
     lines = ["| similarity of keys | adjusted Rand index |", "|---|---:|"]
     for similarity in SIMILARITIES:
-        averaged = task_similarity(names, keys, similarity, inits=inits)
-        families = {name: family_of(name) for name in averaged.tasks}
-        labels = flat_clusters(cluster(averaged), family_count(averaged.tasks, families))
-        lines.append(f"| {similarity} | {adjusted_rand(averaged.tasks, labels, families):.2f} |")
+        drawn = bank_heatmap(bank, runs / f"heatmap-{similarity}.json", similarity)
+        lines.append(f"| {similarity} | {json.loads(drawn.read_text())['adjusted_rand']:.2f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -148,30 +141,9 @@ def multitask(config: Config, backbone: Backbone, reporter: Reporter) -> Backbon
     return tuned.on(backbone)
 
 
-def scores(records: Sequence[TransferRecord], target: str) -> dict[str, list[float]]:
-    """Test scores by method, a seed each."""
-    mine = [one for one in records if one.target == target]
-    seeds = sorted({one.seed for one in mine})
-    table: dict[str, list[float]] = {name: [] for name in ("scratch", "top1", "top3", "oracle")}
-    for seed in seeds:
-        here = [one for one in mine if one.seed == seed]
-        single = sorted(
-            (one for one in here if one.strategy == "oracle"), key=lambda one: -one.similarity
-        )
-        best = {k: max(single[:k], key=lambda one: one.validation).test for k in (1, 3, None)}
-        table["scratch"] += [one.test for one in here if one.strategy == "none"]
-        table["top1"].append(best[1])
-        table["top3"].append(best[3])
-        table["oracle"].append(best[None])
-        for one in here:
-            if one.strategy == "generic":
-                table.setdefault("generic", []).append(one.test)
-    return table
-
-
 def cell(values: Sequence[float]) -> str:
     """Mean and standard deviation over seeds."""
-    return f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+    return f"{np.mean(values):.1f} ± {spread(values):.1f}"
 
 
 def stated(name: str, interval: Interval) -> str:
@@ -185,14 +157,12 @@ def main(file: str, asked: list[str]) -> None:
     config = load_config(Path(file))
     backbone = load(config.model)
     targets = asked or list(target_names())
-    long = changed(
-        config, train={"steps": LONG_STEPS, "key_step": 40}, transfer={"steps": LONG_STEPS}
-    )
+    long = changed(config, train={"steps": TUNING_STEPS})
     seconds: dict[str, float] = {}
     with progress() as reporter:
         bank, chosen = timed("bank", seconds, lambda: build(config, backbone, reporter))
         done: Study = timed(
-            "study", seconds, lambda: study(targets, config, chosen, backbone, reporter)
+            "study", seconds, lambda: study(targets, config, chosen, backbone, reporter, KS)
         )
         single = timed(
             "tuning, one task",
@@ -205,7 +175,8 @@ def main(file: str, asked: list[str]) -> None:
             seconds,
             lambda: tuned_models("multi", targets, long, both, reporter),
         )
-    report(config, bank, done, {"single": single, "multi": multi}, targets, seconds)
+    tuned = {"model tuning": single, "multi-task model tuning": multi}
+    report(config, bank, done, tuned, seconds)
 
 
 def report(
@@ -213,30 +184,33 @@ def report(
     bank: Bank,
     done: Study,
     tuned: dict[str, list[Tuned]],
-    targets: Sequence[str],
     seconds: dict[str, float],
 ) -> None:
     """Prints the tables and writes the numbers and the heatmap."""
     times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     print(f"Python {platform.python_version()}; this call: {times}.\n")
-    print(clusters(bank))
-    heads = ("scratch", "top1", "top3", "oracle", "generic")
-    print(f"| target | {' | '.join(heads)} | model tuning | multi-task model tuning |")
-    print(f"|---|{'---:|' * (len(heads) + 2)}")
-    rows: dict[str, dict[str, list[float]]] = {}
-    for target in targets:
-        rows[target] = scores(done.records, target)
-        for name, models in tuned.items():
-            rows[target][name] = [one.test for one in models if one.target == target]
-        cells = [cell(rows[target][name]) for name in (*heads, "single", "multi")]
-        print(f"| {target} | {' | '.join(cells)} |")
+    print(clusters(bank, config.runs))
+    names, _, methods = method_scores(done.records, ks=KS)
+    columns = {f"{one.method} k={one.k}" if one.k else one.method: one.test for one in methods}
+    for name, models in tuned.items():
+        columns[name] = np.array(
+            [[one.test for one in models if one.target == target] for target in names]
+        )
+    print(f"| target | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
+    for row, target in enumerate(names):
+        print(f"| {target} | {' | '.join(cell(test[row].tolist()) for test in columns.values())} |")
     print()
-    for name in ("top1", "top3", "oracle", "generic"):
-        gaps = [np.subtract(rows[t][name], rows[t]["scratch"]) for t in targets]
-        print(stated(f"{name} over scratch", paired_bootstrap(gaps)))
+    for name, interval in done.gains.items():
+        print(stated(f"{name} over scratch", interval))
     print("\n" + to_markdown(done.table))
-    bank_heatmap(bank, config.runs / "heatmap.png", "average", values=False)
-    content = {"seconds": seconds, "scores": rows, "records": [asdict(r) for r in done.records]}
+    bank_heatmap(bank, config.runs / "heatmap.png", "average")
+    rows = {name: test.tolist() for name, test in columns.items()}
+    content = {
+        "seconds": seconds,
+        "targets": names,
+        "scores": rows,
+        "records": [asdict(r) for r in done.records],
+    }
     (config.runs / "mini.json").write_text(json.dumps(content, indent=1) + "\n")
 
 

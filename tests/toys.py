@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -83,11 +82,9 @@ def random_arrays(config: Any, seed: int = 0) -> dict[str, np.ndarray]:
 
 def write_model(folder: Path, config: Any, arrays: dict[str, np.ndarray]) -> Path:
     """A model's folder as `spot.models.backbone` reads it, with the toy vocabulary."""
-    from safetensors.numpy import save_file
+    from spot.models.weights import folder as product
 
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(arrays, folder / "weights.safetensors")
-    (folder / "config.json").write_text(json.dumps({"architecture": config.to_json()}))
+    product.write_model(folder, config, arrays, {})
     write_vocabulary(folder / "spiece.model")
     return folder
 

@@ -142,8 +142,16 @@ def evaluate(
     else:
         length = bucket_length(int(split.targets.lengths().max()))
         predictions = generate(backbone, prompt, split, length)
+    metrics = _metrics(definition, split, predictions)
+    return Evaluation(main_metric(metrics), metrics, len(split), tuple(predictions))
+
+
+def _metrics(
+    definition: TaskDefinition, split: TokenizedSplit, predictions: Sequence[str]
+) -> dict[str, float]:
+    """The task's metrics of one prediction a row."""
     texts = zip(split.references, split.target_texts, strict=True)
-    metrics = score(
+    return score(
         definition.metrics,
         predictions,
         labels=split.labels.tolist(),
@@ -151,7 +159,6 @@ def evaluate(
         groups=split.groups,
         words=definition.labels,
     )
-    return Evaluation(main_metric(metrics), metrics, len(split), tuple(predictions))
 
 
 def validate(
@@ -183,14 +190,6 @@ def majority_score(source: Source) -> float | None:
         if member.definition.scoring != "rank" or not len(labels) or labels.min() < 0:
             return None
         answer = words[int(np.bincount(labels).argmax())]
-        texts = zip(member.validation.references, member.validation.target_texts, strict=True)
-        metrics = score(
-            member.definition.metrics,
-            [answer] * len(labels),
-            labels=labels.tolist(),
-            references=[(text,) if answers is None else answers for answers, text in texts],
-            groups=member.validation.groups,
-            words=words,
-        )
-        scores.append(main_metric(metrics))
+        found = _metrics(member.definition, member.validation, [answer] * len(labels))
+        scores.append(main_metric(found))
     return float(np.mean(scores))

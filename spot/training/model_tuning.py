@@ -20,6 +20,7 @@ import numpy as np
 import optax
 from flax import nnx
 
+from bank.files import replace_file
 from spot.config import Config, TrainSettings
 from spot.errors import SpotError
 from spot.models.backbone import Backbone, with_dropout
@@ -204,9 +205,8 @@ def _start(
 
 def _write(folder: Path, history: list[Check]) -> None:
     """metrics.jsonl, a check a line."""
-    temporary = folder / "metrics.part"
-    temporary.write_text("".join(json.dumps(asdict(check)) + "\n" for check in history))
-    temporary.replace(folder / "metrics.jsonl")
+    lines = "".join(json.dumps(asdict(check)) + "\n" for check in history)
+    replace_file(folder / "metrics.jsonl", lines.encode())
 
 
 def _stale(history: list[Check], patience: int | None) -> bool:

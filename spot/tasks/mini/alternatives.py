@@ -62,11 +62,6 @@ def label_of(facts: tuple[Fact, ...]) -> int:
     return options.index((premise, ask))
 
 
-def _say(schema: str, side: str, number: int, who: str, thing: str) -> str:
-    text = ALL_SCHEMAS[schema][0 if side == CAUSE else 1].split(";")[number]
-    return text.replace("{a}", who).replace("{x}", thing)
-
-
 def _apart(rng: Random, pool: tuple[str, ...]) -> tuple[str, str]:
     """Two schemas that nobody could confuse."""
     p, q = pick_two(rng, pool)
@@ -119,5 +114,6 @@ def _text(
     schema: str, side: str, pair: tuple[int, int], who: str, thing: str, tail: str = ""
 ) -> str:
     """The sentence of that side of the schema, for the (cause, effect) numbers of a meeting."""
-    number = pair[0] if side == CAUSE else pair[1]
-    return sentence(_say(schema, side, number, who, thing) + tail)
+    place = 0 if side == CAUSE else 1
+    text = ALL_SCHEMAS[schema][place].split(";")[pair[place]]
+    return sentence(text.replace("{a}", who).replace("{x}", thing) + tail)

@@ -10,7 +10,6 @@ from random import Random
 
 from spot.tasks.mini.item import Fact, Item
 from spot.tasks.mini.lexicon import actions, things
-from spot.tasks.mini.lexicon.things import DAYS
 from spot.tasks.mini.words import Verb, article, pick_two, plural, sentence
 from spot.tasks.mini.world import World, described, side_sentences, when
 
@@ -260,7 +259,7 @@ def _both(rng: Random, w: World, one: Meaning, two: Meaning) -> Pair:
     """The two with one lead or one tail around their first wordings."""
     owner = w.name(rng)
     lead = rng.choice(("", "", f"{owner} asks: ", f"here is a question from {owner}: "))
-    tail = rng.choice(("", "", f" I have been thinking about it since {rng.choice(DAYS)}."))
+    tail = rng.choice(("", "", f" I have been thinking about it since {rng.choice(things.DAYS)}."))
     tail = "" if lead else tail
     return (one[0], lead + one[1] + tail, one[2]), (two[0], lead + two[1] + tail, two[2])
 

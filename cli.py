@@ -114,7 +114,8 @@ def build_bank_command(config_file: Any, assignments: Any, bank_path: Any, as_js
     \b
     Example: spot build-bank --set 'bank.sources=["mini_news","mini_qqp"]'
     """
-    from spot.report.console import print_build, progress
+    from spot.report.bank_output import print_build
+    from spot.report.console import progress
     from spot.training.build import build_bank
 
     config = read_config(config_file, assignments, bank_path)
@@ -147,7 +148,8 @@ def search_command(
     \b
     Example: spot search --target mini_boolq --k 3
     """
-    from spot.report.console import print_search, progress
+    from spot.report.bank_output import print_search
+    from spot.report.console import progress
     from spot.retrieval import search_target
 
     extra = () if similarity is None else (setting("search.similarity", similarity),)
@@ -178,7 +180,8 @@ def transfer_command(
     \b
     Example: spot transfer --target mini_boolq --strategy best --k 3
     """
-    from spot.report.console import print_transfer, progress
+    from spot.report.console import progress
+    from spot.report.run_output import print_transfer
     from spot.transfer import transfer
 
     extra = [setting("transfer.strategy", strategy)] if strategy else []
@@ -240,7 +243,8 @@ def study_command(
     \b
     Example: spot study --target mini_boolq --target mini_rte
     """
-    from spot.report.console import print_study, progress
+    from spot.report.console import progress
+    from spot.report.run_output import print_study
     from spot.study.run import study
     from spot.tasks.mini.suite import target_names
 
@@ -272,7 +276,8 @@ def train_command(
     \b
     Example: spot train --task mini_news --out news.safetensors
     """
-    from spot.report.console import print_training, progress
+    from spot.report.console import progress
+    from spot.report.run_output import print_training
     from spot.single import train_one
 
     config = read_config(config_file, assignments, bank_path)
@@ -303,7 +308,8 @@ def tune_command(
     Example: spot tune --task mini_sst --out tuned
              spot eval --task mini_sst --set model.name=tuned
     """
-    from spot.report.console import print_tuning, progress
+    from spot.report.console import progress
+    from spot.report.run_output import print_tuning
     from spot.single import tune_one
 
     config = read_config(config_file, assignments, bank_path)
@@ -331,7 +337,7 @@ def eval_command(
     \b
     Example: spot eval --task mini_boolq --prompt mini_rooms
     """
-    from spot.report.console import print_evaluation
+    from spot.report.run_output import print_evaluation
     from spot.single import evaluate_one
 
     config = read_config(config_file, assignments, bank_path)
@@ -365,7 +371,7 @@ def predict_command(
     \b
     Example: spot predict --task mini_boolq --prompt mini_rooms --text "passage: … question: …"
     """
-    from spot.report.console import print_predictions
+    from spot.report.run_output import print_predictions
     from spot.single import predict_texts
 
     config = read_config(config_file, assignments, bank_path)
@@ -381,7 +387,7 @@ def tasks_command(config_file: Any, assignments: Any, bank_path: Any, as_json: b
     \b
     Example: spot tasks --set data.dir=data/tasks
     """
-    from spot.report.console import print_tasks
+    from spot.report.run_output import print_tasks
     from spot.tasks.catalog import task, task_names
     from spot.training.data import data_settings
 
@@ -397,7 +403,7 @@ def models_command(as_json: bool) -> None:
     \b
     Example: spot models
     """
-    from spot.report.console import print_models
+    from spot.report.run_output import print_models
 
     print_models(as_json)
 
@@ -411,7 +417,7 @@ def doctor_command(config_file: Any, assignments: Any, bank_path: Any, as_json: 
     Example: spot doctor
     """
     from spot.doctor import examine
-    from spot.report.console import print_doctor
+    from spot.report.run_output import print_doctor
 
     findings = examine(read_config(config_file, assignments, bank_path))
     print_doctor(findings, as_json)

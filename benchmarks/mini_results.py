@@ -40,17 +40,18 @@ from spot.training.loop import discard_checkpoints
 from spot.training.model_tuning import best_tuned, tune_model
 from spot.training.runtime import prepare
 from spot.training.slots import Reporter
-from spot.transfer import spread
+from spot.transfer import Start, run_folder, spread, train_starts
 
 GENERIC_STEPS = 480  # of the prompt on the mixture of all sources
 MULTITASK = {"steps": 480, "rate": 0.003}  # of the whole model on the same mixture
 KS = (1, 3)
-TUNING_STEPS = 160  # of the whole model on a target
+LONG_STEPS = 120  # of a prompt and of the whole model on a target, from scratch
+LONG_RATES = (0.3,)  # of such a prompt
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """One tuned model on one target."""
+    """One prompt or model, trained on one target."""
 
     target: str
     seed: int
@@ -128,6 +129,35 @@ def tuned_models(
     return found
 
 
+def long_prompts(
+    targets: Sequence[str], config: Config, backbone: Backbone, reporter: Reporter
+) -> list[Tuned]:
+    """A prompt from scratch on every target with every seed, for as many steps as the model."""
+    long = changed(
+        config, transfer={"steps": config.train.steps, "scratch_learning_rates": LONG_RATES}
+    )
+    scratch = [Start("none")]
+    found = []
+    for target in targets:
+        folder = run_folder(target, long, scratch)
+        done = folder / "result.json"
+        if not done.exists():
+            runs = train_starts(target, scratch, long, backbone, folder, reporter)
+            results = [
+                Tuned(target, run.seed, run.learning_rate, run.validation, run.test) for run in runs
+            ]
+            done.write_text(json.dumps([asdict(one) for one in results]))
+        found += [Tuned(**one) for one in json.loads(done.read_text())]
+    return found
+
+
+def majority(target: str, config: Config, backbone: Backbone) -> float:
+    """Test accuracy (percent) of one answer for every row."""
+    definition = load_source(target, config, backbone.vocabulary).members[0].definition
+    labels = tokens(definition, "test", config, backbone.vocabulary).labels
+    return 100 * float(np.bincount(labels).max() / len(labels))
+
+
 def multitask(config: Config, backbone: Backbone, reporter: Reporter) -> Backbone:
     """The backbone with all weights tuned on the mixture of all sources."""
     (mixture,) = config.bank.sources
@@ -157,12 +187,15 @@ def main(file: str, asked: list[str]) -> None:
     config = load_config(Path(file))
     backbone = load(config.model)
     targets = asked or list(target_names())
-    long = changed(config, train={"steps": TUNING_STEPS})
+    long = changed(config, train={"steps": LONG_STEPS})
     seconds: dict[str, float] = {}
     with progress() as reporter:
         bank, chosen = timed("bank", seconds, lambda: build(config, backbone, reporter))
         done: Study = timed(
             "study", seconds, lambda: study(targets, config, chosen, backbone, reporter, KS)
+        )
+        prompts = timed(
+            "longer prompts", seconds, lambda: long_prompts(targets, long, backbone, reporter)
         )
         single = timed(
             "tuning, one task",
@@ -175,8 +208,13 @@ def main(file: str, asked: list[str]) -> None:
             seconds,
             lambda: tuned_models("multi", targets, long, both, reporter),
         )
-    tuned = {"model tuning": single, "multi-task model tuning": multi}
-    report(config, bank, done, tuned, seconds)
+    tuned = {
+        f"prompt tuning, {LONG_STEPS} steps": prompts,
+        f"model tuning, {LONG_STEPS} steps": single,
+        "multi-task model tuning": multi,
+    }
+    one_answer = [majority(target, config, backbone) for target in targets]
+    report(config, bank, done, tuned, one_answer, seconds)
 
 
 def report(
@@ -184,6 +222,7 @@ def report(
     bank: Bank,
     done: Study,
     tuned: dict[str, list[Tuned]],
+    one_answer: Sequence[float],
     seconds: dict[str, float],
 ) -> None:
     """Prints the tables and writes the numbers and the heatmap."""
@@ -196,10 +235,21 @@ def report(
         columns[name] = np.array(
             [[one.test for one in models if one.target == target] for target in names]
         )
-    print(f"| target | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
+    print(f"| target | one answer | {' | '.join(columns)} |\n|---|---:|{'---:|' * len(columns)}")
     for row, target in enumerate(names):
-        print(f"| {target} | {' | '.join(cell(test[row].tolist()) for test in columns.values())} |")
-    print()
+        cells = " | ".join(cell(test[row].tolist()) for test in columns.values())
+        print(f"| {target} | {one_answer[row]:.1f} | {cells} |")
+    means = " | ".join(f"{test.mean():.1f}" for test in columns.values())
+    print(f"| mean | {np.mean(one_answer):.1f} | {means} |\n")
+    above = {
+        name: int((test.mean(axis=1) >= np.asarray(one_answer) + 15).sum())
+        for name, test in columns.items()
+    }
+    print(
+        "Targets at least 15 points above one answer: "
+        + ", ".join(f"{name} {count}" for name, count in above.items())
+        + ".\n"
+    )
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
     print("\n" + to_markdown(done.table))

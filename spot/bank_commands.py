@@ -27,7 +27,7 @@ def list_command(config_file: Any, assignments: Any, bank_path: Any, as_json: bo
     \b
     Example: spot bank list --bank spot-bank
     """
-    from spot.report.console import print_entries
+    from spot.report.bank_output import print_entries
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
     print_entries(bank.entries(), bank.damaged(), as_json)
@@ -44,7 +44,7 @@ def show_command(
     \b
     Example: spot bank show mini_news
     """
-    from spot.report.console import print_entry
+    from spot.report.bank_output import print_entry
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
     found = bank.get(entry)
@@ -64,7 +64,7 @@ def verify_command(config_file: Any, assignments: Any, bank_path: Any, as_json: 
     \b
     Example: spot bank verify
     """
-    from spot.report.console import print_problems
+    from spot.report.bank_output import print_problems
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
     problems = bank.verify()
@@ -139,7 +139,7 @@ def import_command(
     Example: spot bank import prompts/thunlp_t5_small --bank thunlp-bank
     """
     from bank.interchange import import_folder, named_backbone
-    from spot.report.console import print_import
+    from spot.report.bank_output import print_import
 
     bank = bank_to_fill(read_config(config_file, assignments, bank_path))
     backbone = None if backbone_name is None else named_backbone(backbone_name)
@@ -197,7 +197,7 @@ def evaluate_command(
     """
     from bank.evaluate import evaluate
     from bank.keys import SIMILARITIES
-    from spot.report.console import print_retrieval
+    from spot.report.bank_output import print_retrieval
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
     known = all(bank.prompts(entry).init is not None for entry in bank.entries())

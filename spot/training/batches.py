@@ -14,7 +14,7 @@ import numpy as np
 from spot.tasks.definition import TaskDefinition
 from spot.tasks.examples import Ragged, TokenizedSplit
 
-BUCKETS = (4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+BUCKETS = (4, 8, 16, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from spot.training.slots import Check, Reporter
 
-MEASURED = 9  # steps that are timed; their median leaves out those that compile a new shape
+# Steps are timed for so many seconds, but for so many steps at least; their median leaves out
+# those that compile a new shape, of which the first steps have many.
+SECONDS, STEPS = 15.0, 5
 # A validation row is one forward pass and a decoder pass a label; a training row runs backwards, too.
 VALIDATION_COST = 0.5
 
@@ -44,27 +46,34 @@ class Estimating(Reporter):
         self._inner, self._work, self._rows, self._clock = inner, work, rows, clock
         self._begun = self._last = clock()
         self._times: list[float] = []
+        self._spoken = False
 
     def begin(self, title: str, steps: int, done: int) -> None:
         self._inner.begin(title, steps, done)
 
     def advance(self, step: int, loss: float) -> None:
         self._inner.advance(step, loss)
-        if len(self._times) == MEASURED:
-            return
         now = self._clock()
         self._times.append(now - self._last)
         self._last = now
-        if len(self._times) == MEASURED:
-            a_step = statistics.median(self._times)
-            overhead = now - self._begun - MEASURED * a_step  # loading and compiling
-            total = overhead + a_step / self._rows * self._work.rows
-            self._inner.say(f"about {duration(total)} in all")
+        if len(self._times) >= STEPS and now - self._begun >= SECONDS:
+            self._speak()
+
+    def _speak(self) -> None:
+        if self._spoken or not self._times:
+            return
+        self._spoken = True
+        a_step = statistics.median(self._times)
+        # loading and compiling
+        overhead = self._last - self._begun - len(self._times) * a_step
+        total = overhead + a_step / self._rows * self._work.rows
+        self._inner.say(f"about {duration(total)} in all")
 
     def check(self, name: str, check: Check) -> None:
         self._inner.check(name, check)
 
     def end(self) -> None:
+        self._speak()  # a group that is done sooner is measured whole
         self._inner.end()
 
     def say(self, text: str) -> None:

@@ -30,6 +30,7 @@ from spot.models.weights.build import stored, to_arrays
 from spot.models.weights.folder import write_model
 from spot.tasks.mini.pretrain import (
     fixed_examples,
+    keyword_examples,
     plain_text,
     pretraining_examples,
     pretraining_tasks,
@@ -49,6 +50,7 @@ class Stage(BaseModel):
 
     from_step: int
     fixed_share: float = 0.0  # of the instructions that have their family's fixed label words
+    keyword_share: float = 0.0  # of the others that are told in keywords
     family_weights: dict[str, float] = {}  # factors on families' shares; 1 where not named
 
 
@@ -229,7 +231,8 @@ def task_batch(
     targets: list[np.ndarray] = []
     while len(inputs) < config.task_rows:
         fixed = stage.fixed_share > 0 and rng.random() < stage.fixed_share
-        make = fixed_examples if fixed else pretraining_examples
+        keywords = not fixed and stage.keyword_share > 0 and rng.random() < stage.keyword_share
+        make = fixed_examples if fixed else keyword_examples if keywords else pretraining_examples
         for asked, answer in make(rng.choices(tasks, weights)[0], rng):
             ids = [*tokenizer.encode(asked), 1]
             if len(ids) <= config.task_length:  # a cut text may have lost what its answer rests on

@@ -7,14 +7,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 
 from spot.config import TrainSettings
 from spot.models.t5 import T5
+from spot.training.batches import bucket_length
 from spot.training.optim import optimiser
 
 Z_LOSS = 1e-4  # of the reference implementation's loss
+PART_ROWS = 16  # rows, all slots together, whose gradient a processor takes at once
 
 
 class PromptState(NamedTuple):
@@ -59,8 +62,7 @@ def slot_losses(
     batch: tuple[jax.Array, jax.Array],
     random: Any,
 ) -> tuple[jax.Array, jax.Array]:
-    """Summed loss (z-loss included) and cross entropy a target token, [S] each, of S slots of B
-    rows.
+    """Summed loss (z-loss included) and summed cross entropy, [S] each, of S slots of B rows.
 
     Rows are independent, so the gradient of the sum over slots is each slot's own gradient.
     """
@@ -68,15 +70,13 @@ def slot_losses(
     slots = prompts.shape[0]
     rows = batch[0].shape[0]
     per_row, entropy = row_losses(model, jnp.repeat(prompts, rows // slots, axis=0), batch, random)
-    tokens = (batch[1] > 0).reshape(slots, -1).sum(-1)
-    return per_row.reshape(slots, -1).sum(-1), entropy.reshape(slots, -1).sum(-1) / tokens
+    return per_row.reshape(slots, -1).sum(-1), entropy.reshape(slots, -1).sum(-1)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "settings", "dropout"))
 def train_step(
     state: PromptState,
     parameters: Any,
-    batch: tuple[jax.Array, jax.Array],
+    batch: tuple[np.ndarray, np.ndarray],
     keys: jax.Array,
     step: jax.Array,
     *,
@@ -89,13 +89,68 @@ def train_step(
     keys: one random key a slot; with the step it decides dropout, whatever came before. A slot
     whose loss or update is not finite is switched off with its prompt as it was (`finite` False).
     """
-    random = jax.vmap(lambda key: jax.random.fold_in(key, step))(keys) if dropout else None
+    slots = state.prompt.shape[0]
+    gradient, loss = jnp.zeros_like(state.prompt), jnp.zeros(slots)
+    counted = (np.asarray(batch[1]) > 0).reshape(slots, -1).sum(-1)
+    for number, part in enumerate(by_length(batch, slots)):
+        random = _random(keys, step, number) if dropout else None
+        more, entropy = _gradient(graphdef, parameters, state.prompt, part, random)
+        gradient, loss = gradient + more, loss + entropy
+    return _update(state, gradient, loss / counted, settings=settings)
+
+
+def by_length(
+    batch: tuple[np.ndarray, np.ndarray], slots: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The batch of S slots in parts, each with as many rows of every slot, the shortest ones first.
+
+    A sum of gradients over parts is the gradient of the whole. A processor saves the padding of
+    short rows to the longest one; an accelerator would rather have one large batch.
+    """
+    inputs, targets = (np.asarray(array) for array in batch)
+    rows = len(inputs) // slots
+    count = max(1, len(inputs) // PART_ROWS) if jax.default_backend() == "cpu" else 1
+    if count == 1 or rows % count:
+        return [(inputs, targets)]
+    lengths = (inputs > 0).sum(1).reshape(slots, rows)
+    order = np.argsort(lengths, axis=1, kind="stable") + rows * np.arange(slots)[:, None]
+    parts = []
+    for chosen in np.split(order, count, axis=1):
+        longest = int(lengths.reshape(-1)[chosen].max())
+        width = min(bucket_length(longest), inputs.shape[1])
+        parts.append((inputs[chosen.reshape(-1), :width], targets[chosen.reshape(-1)]))
+    return parts
+
+
+@jax.jit
+def _random(keys: jax.Array, step: jax.Array, part: int) -> jax.Array:
+    """The keys [S] of a part of a step."""
+    return jax.vmap(lambda key: jax.random.fold_in(jax.random.fold_in(key, step), part))(keys)
+
+
+@partial(jax.jit, static_argnames="graphdef")
+def _gradient(
+    graphdef: Any,
+    parameters: Any,
+    prompts: jax.Array,
+    batch: tuple[jax.Array, jax.Array],
+    random: Any,
+) -> tuple[jax.Array, jax.Array]:
+    """The gradient [S, P, H] of a part's summed losses, and its summed cross entropies [S]."""
 
     def total(prompts: jax.Array) -> tuple[jax.Array, jax.Array]:
-        summed, mean = slot_losses(graphdef, parameters, prompts, batch, random)
-        return summed.sum(), mean
+        summed, entropy = slot_losses(graphdef, parameters, prompts, batch, random)
+        return summed.sum(), entropy
 
-    (_, loss), gradient = jax.value_and_grad(total, has_aux=True)(state.prompt)
+    gradient, entropy = jax.grad(total, has_aux=True)(prompts)
+    return gradient, entropy
+
+
+@partial(jax.jit, static_argnames="settings")
+def _update(
+    state: PromptState, gradient: jax.Array, loss: jax.Array, *, settings: TrainSettings
+) -> tuple[PromptState, dict[str, jax.Array]]:
+    """The state after the optimiser's step, and each slot's numbers [S]."""
 
     def update(grad: jax.Array, inner: Any, prompt: jax.Array, rate: jax.Array) -> tuple[Any, Any]:
         change, inner = optimiser(settings, rate).update(grad, inner, prompt)

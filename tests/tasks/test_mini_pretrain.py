@@ -12,6 +12,7 @@ from spot.tasks.mini.lexicon import instructions, people, things
 from spot.tasks.mini.lexicon.reviews import PRETRAINING_REVIEWS
 from spot.tasks.mini.pretrain import (
     fixed_examples,
+    keyword_examples,
     plain_text,
     pretraining_examples,
     pretraining_tasks,
@@ -84,6 +85,51 @@ def test_fixed_label_words_are_the_familys_first_in_their_order():
                 assert answer in named, inputs
                 if family in instructions.LABELS:
                     assert tuple(named) == instructions.LABELS[family][0]
+
+
+def test_keywords_name_the_family_and_label_words_are_among_them():
+    for task in pretraining_tasks():
+        named = "plausible" if task.kind == "pair" else task.family
+        keywords = set(instructions.KEYWORDS[named])
+        others = {w for f, ws in instructions.KEYWORDS.items() if f != named for w in ws}
+        for i in range(60):
+            (one, first), (other, second) = keyword_examples(task, Random(f"{task.name} {i}"))
+            header = one.split(". ", 1)[0]
+            assert other.startswith(f"{header}. ") and first != second
+            words = header.split(" ")
+            assert {first, second} <= set(words) and len(keywords & set(words)) >= 2
+            if task.family != "pick":  # its label words come from any text
+                assert others.isdisjoint(words)
+
+
+def test_the_place_of_a_keyword_label_is_its_class():
+    task = next(t for t in pretraining_tasks() if t.kind == "two-way")
+    for i in range(60):
+        # The same draws as the example's own: the label of its first text.
+        rng = Random(f"place {i}")
+        made = keyword_examples(task, Random(f"place {i}"))
+        items, _ = pretrain._draw(task, rng)
+        by_text = {item.fields[0][1] + item.fields[1][1]: item.label for item in items}
+        for inputs, answer in made:
+            header, text = inputs.split(". ", 1)
+            labels = [w for w in header.split(" ") if w not in instructions.KEYWORDS["inference"]]
+            shown = [label for whole, label in by_text.items() if _same(whole, text)]
+            assert shown and labels[shown[0]] == answer
+
+
+def _same(whole: str, text: str) -> bool:
+    """Whether the text is those fields under some keys."""
+    return any(
+        whole == "".join(re.split(rf"(?:^| ){one}: | {two}: ", text))
+        for one, two in instructions.KEYS["inference"]
+    )
+
+
+def test_no_word_names_two_families_or_is_of_the_suite():
+    words = [word for group in instructions.KEYWORDS.values() for word in group]
+    suite = {label for name in mini_task_names() for label in mini_task(name).labels}
+    suite |= {key for spec in SPECS for key in spec.keys}
+    assert len(words) == len(set(words)) and suite.isdisjoint(words)
 
 
 def test_the_picked_word_is_in_the_text_and_the_other_is_not():

@@ -13,6 +13,7 @@ import pytest
 
 from spot.errors import SpotError
 from spot.models.backbone import EMBEDDED
+from spot.tasks.mini.lexicon import instructions
 from spot.tasks.mini.pretrain import TOPICS, pretraining_tasks
 from spot.training import pretrain
 from spot.training.pretrain import PretrainConfig
@@ -146,6 +147,7 @@ def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path):
         {"from_step": 0},
         {"from_step": 5, "family_weights": dict.fromkeys(families - {"topic"}, 0.0)},
         {"from_step": 9, "fixed_share": 1.0},
+        {"from_step": 12, "keyword_share": 1.0},
     )
     made = config(prose, tmp_path / "stages", curriculum=stages, task_rows=48)
 
@@ -157,6 +159,9 @@ def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path):
     assert not set(texts(4, 1)) <= set(TOPICS)
     fixed = [text.startswith("Answer ") for text in texts(9, 0)]
     assert all(fixed) and not all(text.startswith("Answer ") for text in texts(8, 0))
+    named = {word for words in instructions.KEYWORDS.values() for word in words}
+    told = [len(named & set(text.split(". ")[0].split(" "))) >= 2 for text in texts(12, 0)]
+    assert all(told) and not any(text.startswith("Answer ") for text in texts(12, 0))
 
 
 @pytest.mark.parametrize("stages", [(), ({"from_step": 1},), ({"from_step": -1},)])

@@ -11,8 +11,16 @@ import numpy as np
 import pytest
 
 from spot.models.weights.build import to_arrays
+from spot.training import step as step_module
 from spot.training.batches import data_order, step_batch
-from spot.training.step import Z_LOSS, batch_losses, init_state, slot_losses, train_step
+from spot.training.step import (
+    Z_LOSS,
+    batch_losses,
+    by_length,
+    init_state,
+    slot_losses,
+    train_step,
+)
 from tests.models import numpy_t5
 from tests.training.conftest import SETTINGS
 
@@ -146,16 +154,57 @@ def test_a_stopped_slots_optimiser_stays_as_it_was(train, slots):
     assert not any(changed)
 
 
+def test_parts_by_length_hold_every_row_once_with_its_slot(monkeypatch):
+    monkeypatch.setattr(step_module, "PART_ROWS", 8)
+    rng = np.random.default_rng(0)
+    inputs = np.zeros((24, 64), np.int32)
+    for row, length in enumerate(rng.integers(1, 60, 24)):
+        inputs[row, :length] = row + 1
+    targets = np.repeat(np.arange(1, 25, dtype=np.int32)[:, None], 4, axis=1)
+    parts = by_length((inputs, targets), slots=2)
+    assert [part[0].shape for part in parts][0][1] < 64 and len(parts) == 3
+    shown = [[], []]
+    for texts, answers in parts:
+        assert len(texts) == len(answers) == 8
+        for place, (text, answer) in enumerate(zip(texts, answers, strict=True)):
+            number = int(answer[0])
+            assert (text[text > 0] == number).all()
+            assert (text > 0).sum() == (inputs[number - 1] > 0).sum()
+            shown[place // 4].append(number)
+    assert sorted(shown[0]) == list(range(1, 13)) and sorted(shown[1]) == list(range(13, 25))
+    assert all(
+        (parts[0][0] > 0).sum(1).reshape(2, 4).max(1)
+        <= (parts[2][0] > 0).sum(1).reshape(2, 4).min(1)
+    )
+
+
+def test_rows_that_no_count_of_parts_divides_stay_whole(monkeypatch):
+    monkeypatch.setattr(step_module, "PART_ROWS", 4)
+    batch = np.ones((14, 8), np.int32), np.ones((14, 4), np.int32)
+    assert len(by_length(batch, slots=2)) == 1
+
+
+@pytest.mark.parametrize("part_rows", [3, 6])
+def test_a_step_in_parts_is_the_step_in_one(train, slots, together, monkeypatch, part_rows):
+    monkeypatch.setattr(step_module, "PART_ROWS", part_rows)
+    inputs, targets = batch(slots, 0)
+    assert len(by_length((inputs, targets), len(slots))) == 12 // part_rows
+    state, numbers = train(slots)
+    np.testing.assert_allclose(state.prompt, together[0].prompt, rtol=1e-5, atol=1e-5)
+    for ours, theirs in zip(numbers, together[1], strict=True):
+        np.testing.assert_allclose(ours["loss"], theirs["loss"], rtol=1e-5)
+
+
 def test_losses_are_cross_entropy_with_z_loss(tiny_backbone, slots):
     """Against the slow T5, row by row, token by token."""
     arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
     inputs, targets = batch(slots, 0)
     prompts = jnp.asarray(np.stack([slot.init for slot in slots]))
     model = (tiny_backbone.graphdef, tiny_backbone.parameters)
-    summed, mean = jax.jit(lambda p: slot_losses(*model, p, (inputs, targets), None))(prompts)
+    summed, entropies = jax.jit(lambda p: slot_losses(*model, p, (inputs, targets), None))(prompts)
     each = batch_losses(*model, jnp.repeat(prompts, ROWS, axis=0), (inputs, targets))
     for index, slot in enumerate(slots):
-        entropy, with_z, tokens = 0.0, 0.0, 0
+        entropy, with_z = 0.0, 0.0
         for row in range(index * ROWS, (index + 1) * ROWS):
             text, target = (line[line > 0].tolist() for line in (inputs[row], targets[row]))
             encoded = numpy_t5.encode(arrays, config, text, slot.init)
@@ -163,7 +212,7 @@ def test_losses_are_cross_entropy_with_z_loss(tiny_backbone, slots):
             normaliser = np.log(np.exp(logits).sum(axis=1))
             lost = normaliser - logits[np.arange(len(target)), target]
             np.testing.assert_allclose(each[row], lost.mean(), rtol=1e-5)
-            entropy, tokens = entropy + lost.sum(), tokens + len(target)
+            entropy += lost.sum()
             with_z += lost.sum() + Z_LOSS * (normaliser**2).sum()
         np.testing.assert_allclose(summed[index], with_z, rtol=1e-5)
-        np.testing.assert_allclose(mean[index], entropy / tokens, rtol=1e-5)
+        np.testing.assert_allclose(entropies[index], entropy, rtol=1e-5)

@@ -275,7 +275,9 @@ def denials(rng: Random, w: World) -> Story:
 Maker = Callable[[Random, World], Story]
 # A maker that is named twice comes up twice as often; comparing and ordering are the hardest.
 ROOMS: tuple[Maker, ...] = (attributes, attributes, stays, stays, denials, deeds, moves, gifts)
-HISTORY: tuple[Maker, ...] = (visits, visits, holdings, holdings, denials, deeds, ages, sequence)
+HISTORY: tuple[Maker, ...] = (
+    visits, visits, visits, holdings, holdings, holdings, denials, denials, deeds, ages,
+)  # fmt: skip
 ALL: tuple[Maker, ...] = (
     attributes, attributes, stays, stays, visits, visits, holdings, holdings, tastes, tastes,
     denials, denials, deeds, moves, gifts, quantities, ages, sequence,

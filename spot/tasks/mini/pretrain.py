@@ -212,6 +212,28 @@ def fixed_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str],
     return _written(wording.KEYS[_wording(task)][0], instruction, labels, rng.sample(items, 2))
 
 
+def keyword_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str], ...]:
+    """Like `pretraining_examples`, but told in keywords: the label words in class order, between
+    them words that name the family, in any number and order.
+
+    No sentence has to be right: what a prompt learns one token at a time already means something.
+    """
+    items, words = _draw(task, rng)
+    labels = words or rng.choice(wording.LABELS[_words_of(task)])
+    if task.kind == "rule":
+        labels = tuple(rng.sample(answer_words(), 2))
+        header = [word for pair in zip(labels, words, strict=True) for word in pair]
+    else:
+        if not words and rng.random() < 0.7:
+            labels = tuple(rng.sample(answer_words(), len(labels)))
+        header = list(labels)
+    keywords = rng.sample(wording.KEYWORDS[_wording(task)], rng.randint(2, 8))
+    for keyword in keywords:
+        header.insert(rng.randint(0, len(header)), keyword)
+    keys = rng.choice(wording.KEYS[_wording(task)])
+    return _written(keys, f"{' '.join(header)}.", labels, rng.sample(items, 2))
+
+
 def _written(
     keys: tuple[str, ...], instruction: str, labels: tuple[str, ...], items: list[Item]
 ) -> tuple[tuple[str, str], ...]:

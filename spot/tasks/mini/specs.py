@@ -19,7 +19,7 @@ from spot.tasks.mini.item import Item
 from spot.tasks.mini.world import World
 
 # Raise it whenever a word list or a pattern changes: it is part of every fingerprint.
-VERSION = "2"
+VERSION = "3"
 SPLITS = ("train", "validation", "test")
 SOURCE, TARGET = "source", "target"
 # What the rest of the toolkit calls a family, where the engine's short name differs.
@@ -113,7 +113,7 @@ SPECS: tuple[Spec, ...] = (
             "does the word have the same sense in both sentences?"),
     _source("mini_dictionary", "sense", "all", "entry|example1|example2", "apart|together", 3000,
             "do two uses belong to one dictionary sense?"),
-    _source("mini_crossword", "sense", "all", "answer|clue1|clue2", "two senses|one sense", 2000,
+    _source("mini_crossword", "sense", "all", "answer|clue1|clue2", "double|single", 2000,
             "do two clues use a word in one sense?"),
     _target("mini_copa", "alternatives", "both", "premise|question|choice1|choice2",
             "first|second", 250, "the more plausible cause or effect"),

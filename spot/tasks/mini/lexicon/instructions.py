@@ -80,6 +80,49 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
+# Words that name a family each; no word names two.
+KEYWORDS: dict[str, tuple[str, ...]] = {
+    "sentiment": (
+        "opinion", "mood", "feeling", "verdict", "attitude", "impression", "taste", "enthusiasm",
+        "satisfaction", "emotion",
+    ),
+    "inference": (
+        "conclusion", "evidence", "logic", "deduction", "consequence", "implication", "belief",
+        "assumption", "reasoning", "truth",
+    ),
+    "paraphrase": (
+        "rewording", "synonym", "message", "equivalence", "exchange", "rephrase", "restatement",
+        "substitute", "imitation", "formulation",
+    ),
+    "boolean": (
+        "query", "lookup", "check", "reading", "fact", "reply", "information", "detail",
+        "comprehension", "memory",
+    ),
+    "topic": (
+        "subject", "theme", "field", "category", "heading", "domain", "area", "shelf", "section",
+        "discipline",
+    ),
+    "acceptability": (
+        "grammar", "syntax", "fluency", "correction", "editing", "proofreading", "form", "English",
+        "language", "style",
+    ),
+    "sense": (
+        "usage", "homonym", "term", "lexicon", "ambiguity", "definition", "meaning", "vocabulary",
+        "polysemy", "expression",
+    ),
+    "alternatives": (
+        "scenario", "choice", "story", "decision", "selection", "option", "preference", "favourite",
+        "comparison", "candidate",
+    ),
+    "plausible": (
+        "likelihood", "surprise", "sanity", "chance", "credibility", "expectation", "probability",
+        "absurdity", "coincidence", "consistency",
+    ),
+    "pick": (
+        "search", "find", "locate", "spot", "scan", "token", "detect", "hunt", "trace", "presence",
+    ),
+}  # fmt: skip
+
 # What each class index means; "inference3" has three classes.
 MEANINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sentiment": (

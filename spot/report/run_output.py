@@ -1,0 +1,201 @@
+"""What the commands that train, evaluate and list print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spot.report.console import print_json, say, table
+from spot.training.slots import Trained
+
+if TYPE_CHECKING:
+    from spot.doctor import Finding
+    from spot.single import Prediction
+    from spot.study.run import Study
+    from spot.tasks.definition import TaskDefinition
+    from spot.training.evaluate import Evaluation
+    from spot.training.model_tuning import TunedModel
+    from spot.transfer import Run, TransferReport
+
+
+def print_transfer(report: TransferReport, as_json: bool) -> None:
+    """Both arms on the test split, the difference, and its spread over seeds."""
+    from spot.transfer import spread
+
+    if as_json:
+        for run in report.runs:
+            print_json({"target": report.target, **run.to_json()})
+        return
+    rows = []
+    for title, runs in (("scratch", report.baseline), ("transfer", report.transfer)):
+        rows += [_run_row(title, run) for run in runs]
+    columns = ("arm", "from", "seed ", "lr ", "step ", "validation ", "test ", "n ")
+    table(f"{report.target}: {report.metric} on the test split", columns, rows)
+    gains = report.gains
+    means = [
+        sum(run.test for run in runs) / len(runs) for runs in (report.baseline, report.transfer)
+    ]
+    deviation = spread(gains)
+    about = (
+        ""
+        if deviation is None
+        else f" (standard deviation over {len(gains)} seeds {deviation:.2f})"
+    )
+    say(
+        f"scratch {means[0]:.2f}, transfer {means[1]:.2f}, "
+        f"difference {means[1] - means[0]:+.2f} points{about}"
+    )
+    if means[1] < means[0]:
+        say(
+            "transfer did not help here: keep the prompt from scratch, or try --strategy best --k 3"
+        )
+    say(f"prompts, scores and config: {report.folder}")
+
+
+def _run_row(arm: str, run: Run) -> tuple[object, ...]:
+    origin = "–" if run.start.strategy == "none" else run.start.name
+    return (
+        arm,
+        origin,
+        run.seed,
+        f"{run.learning_rate:g}",
+        run.step,
+        run.validation,
+        run.test,
+        run.n_test,
+    )
+
+
+def print_study(study: Study, as_json: bool) -> None:
+    """The paper's table and each method's gain with its interval."""
+    from spot.study.tables import to_json, to_markdown
+
+    if as_json:
+        print_json(
+            {
+                "table": json.loads(to_json(study.table)),
+                "gains": {name: asdict(interval) for name, interval in study.gains.items()},
+                "records": [asdict(one) for one in study.records],
+            }
+        )
+        return
+    say(to_markdown(study.table))
+    for name, interval in study.gains.items():
+        say(
+            f"{name}: {interval.mean:+.2f} points over scratch, "
+            f"95 % interval {interval.low:+.2f} to {interval.high:+.2f}"
+        )
+
+
+def print_training(trained: Trained, out: Path, as_json: bool) -> None:
+    """Where a trained prompt is and how good it was on validation."""
+    best = trained.best
+    if as_json:
+        print_json(
+            {"path": str(out), "step": trained.value_step, "validation": best and best.score}
+        )
+    elif best is not None:
+        say(
+            f"{trained.slot.name}: validation {best.score:.2f} (n {best.n}) at step {best.step}; "
+            f"prompt: {out}"
+        )
+
+
+def print_tuning(task: str, tuned: TunedModel, out: Path, as_json: bool) -> None:
+    """Where a tuned model is, with which rate, and how good it was on validation."""
+    best = tuned.best
+    if as_json:
+        found = {"learning_rate": tuned.learning_rate, "step": best.step, "validation": best.score}
+        print_json({"path": str(out), **found})
+    else:
+        say(
+            f"{task}, all weights: validation {best.score:.2f} (n {best.n}) at step {best.step}, "
+            f"rate {tuned.learning_rate:g}; use it with --set model.name={out}"
+        )
+
+
+def print_evaluation(task: str, split: str, result: Evaluation, as_json: bool) -> None:
+    """The metrics of one evaluation with n."""
+    if as_json:
+        print_json(
+            {"task": task, "split": split, "value": result.value, "n": result.n, **result.metrics}
+        )
+        return
+    rows = [(name, value, result.n) for name, value in result.metrics.items()]
+    table(f"{task}, {split} split", ("metric", "value ", "n "), rows)
+
+
+def print_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
+    """An answer a line."""
+    for one in predictions:
+        if as_json:
+            print_json(asdict(one))
+        else:
+            top = f"\t{one.probabilities[one.answer]:.3f}" if one.probabilities else ""
+            print(f"{one.answer}{top}")
+
+
+def print_tasks(definitions: Sequence[TaskDefinition], as_json: bool) -> None:
+    """Every task: rows of each split where the data is there, the reason where it is not."""
+    rows = []
+    reasons: dict[str, int] = {}
+    for one in definitions:
+        reason = one.available()
+        counts = {} if reason else {split: one.rows(split) for split in one.splits}
+        if as_json:
+            print_json(
+                {
+                    "task": one.name, "family": one.family, "labels": one.labels, "metrics": one.metrics,
+                    "scoring": one.scoring, "rows": counts, "missing": reason, "split_rule": one.split_rule,
+                    "license": one.license,
+                }
+            )  # fmt: skip
+        sizes = "/".join(str(counts.get(split, "–")) for split in ("train", "validation", "test"))
+        rows.append(
+            (
+                one.name,
+                one.family,
+                "+".join(one.metrics),
+                sizes if not reason else "–",
+                "absent" if reason else "there",
+            )
+        )
+        if reason:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    if not as_json:
+        table("", ("task", "family", "metrics", "train/validation/test ", "data"), rows)
+        for reason, count in reasons.items():
+            say(f"absent ({count} task{'s' if count > 1 else ''}): {reason}")
+
+
+def print_models(as_json: bool) -> None:
+    """Embedded models, and the sizes of T5 that a checkpoint may have."""
+    from spot.models.backbone import EMBEDDED
+    from spot.models.config import ARCHITECTURES
+
+    rows: list[tuple[object, ...]] = [(name, "embedded", None, None, None) for name in EMBEDDED]
+    rows += [
+        (name, "T5X checkpoint folder", config.d_model, config.encoder_layers, config.activation)
+        for name, config in ARCHITECTURES.items()
+    ]
+    if as_json:
+        for row in rows:
+            print_json(
+                dict(zip(("model", "source", "d_model", "layers", "activation"), row, strict=True))
+            )
+        return
+    table("", ("model", "weights", "d_model ", "layers ", "activation"), rows)
+
+
+def print_doctor(findings: Sequence[Finding], as_json: bool) -> None:
+    """One line a finding; what is wrong comes with what to do."""
+    for one in findings:
+        if as_json:
+            print_json(asdict(one))
+        else:
+            say(f"{'ok   ' if one.fine else 'WRONG'} {one.name}: {one.text}")
+            if one.hint:
+                say(f"      hint: {one.hint}")

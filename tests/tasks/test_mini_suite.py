@@ -25,13 +25,13 @@ from spot.tasks.mini.suite import (
 )
 
 DIGESTS = {
-    ("mini_boolq", "train"): "9936a538928aebc6",
-    ("mini_sst", "test"): "b8593655cf1b591d",
-    ("mini_cb", "validation"): "6139e5e2870a19a4",
-    ("mini_qqp", "train"): "74377a7b77a98ea3",
-    ("mini_cola", "test"): "b819008af19ea09b",
-    ("mini_crossword", "test"): "94473f5d69d63627",
-    ("mini_next", "validation"): "676947524a2a4a0d",
+    ("mini_boolq", "train"): "8d97df7f014896d2",
+    ("mini_sst", "test"): "c88a54004aee48ef",
+    ("mini_cb", "validation"): "f79ab592e31de99d",
+    ("mini_qqp", "train"): "aebc4c06b476c065",
+    ("mini_cola", "test"): "191c071d412c4aa4",
+    ("mini_crossword", "test"): "8ddbfb2bdba6ac18",
+    ("mini_next", "validation"): "9d88bcc8fa70c116",
 }
 
 

@@ -24,7 +24,16 @@ from bank.keys import SIMILARITIES
 from bank.similarity import check_name, max_inner_products
 from bank.store import ENTRIES, Bank
 
-__all__ = ["SIMILARITIES", "Hit", "SearchResult", "recipe_warnings", "rerank", "search"]
+__all__ = [
+    "SIMILARITIES",
+    "Hit",
+    "SearchResult",
+    "has_learned",
+    "recipe_warnings",
+    "rerank",
+    "search",
+    "searchable",
+]
 
 RECIPE_FIELDS = (
     "init",
@@ -71,10 +80,12 @@ def search(
     k: int = 3,
     exclude_tasks: Iterable[str] = (),
     query_entry: Entry | None = None,
+    unlearned: bool = False,
 ) -> SearchResult:
     """The k entries whose keys are most similar to the query's key [P, H]; equal scores by id.
 
     exclude_tasks: their entries, and mixtures that hold one of them, are not searched.
+    unlearned: also search entries that have not learned their task, see `searchable`.
     query_entry: what is known of the query; its backbone, step and recipe are compared with the
     keys'. "centered" removes the mean of *all* the bank's keys, excluded ones too. Raises
     BankError: k < 1, an unknown similarity, no key to compare with, a query of NaN, of zeros, of
@@ -91,8 +102,9 @@ def search(
         )
     entries = {record.entry.id: record.entry for record in records}
     index = load_index(bank, similarity, list(entries.values()))
-    excluded = set(exclude_tasks)
-    rows = [row for row, id in enumerate(index.ids) if not excluded & _tasks(entries[id])]
+    asked, passed_over = searchable([entries[id] for id in index.ids], exclude_tasks, unlearned)
+    wanted = {entry.id for entry in asked}
+    rows = [row for row, id in enumerate(index.ids) if id in wanted]
     if not rows:
         raise BankError(
             f"no key of the bank {bank.path} is left to search: "
@@ -107,6 +119,11 @@ def search(
         warnings.append(f"no direction under {similarity}, so similarity 0: {_some(index.blank)}")
     if k > len(rows):
         warnings.append(f"asked for k={k} of {len(rows)} keys: all are listed")
+    if passed_over:
+        warnings.append(
+            f"passed over, since no better than one answer for every row: {_some(passed_over)} "
+            "(search.unlearned=true searches them)"
+        )
     warnings += unlearned_warnings([entries[hit.id] for hit in hits])
     if query_entry is not None:
         warnings += recipe_warnings(query_entry, [entries[index.ids[row]] for row in rows])
@@ -129,22 +146,46 @@ def rerank(hits: Sequence[Hit], losses: Mapping[str, float]) -> tuple[Hit, ...]:
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))
 
 
+def searchable(
+    entries: Sequence[Entry], exclude_tasks: Iterable[str] = (), unlearned: bool = False
+) -> tuple[list[Entry], list[str]]:
+    """(entries that a search compares, ids of those it passes over for they learned nothing).
+
+    A prompt that has not learned its task holds its label words at most, and is near to anything.
+    When no entry has learned its task, all are compared.
+    """
+    excluded = set(exclude_tasks)
+    left = [entry for entry in entries if not excluded & _tasks(entry)]
+    learned = left if unlearned else [entry for entry in left if has_learned(entry)]
+    if not learned:
+        return left, []
+    kept = {entry.id for entry in learned}
+    return learned, [entry.id for entry in left if entry.id not in kept]
+
+
+def has_learned(entry: Entry) -> bool:
+    """Whether the value is two standard errors or more above always answering the most frequent
+    label on validation; True where that is not known (another's prompts, generated answers).
+    """
+    known = entry.scores.get("validation", {})
+    value, majority, n = (known.get(name) for name in ("value", "majority", "n"))
+    if value is None or majority is None or not n:
+        return True
+    share = min(max(majority / 100, 0.0), 1.0)
+    return bool(value >= majority + 200 * math.sqrt(share * (1 - share) / n))
+
+
 def unlearned_warnings(found: Sequence[Entry]) -> list[str]:
-    """One sentence for each entry whose value is within two standard errors of always answering the
-    most frequent label on validation: such a prompt knows the label words at most.
+    """One sentence for each entry that has not learned its task: such a prompt knows the label
+    words at most.
     """
     warnings = []
     for entry in found:
-        known = entry.scores.get("validation", {})
-        value, majority, n = (known.get(name) for name in ("value", "majority", "n"))
-        if value is None or majority is None or not n:
-            continue
-        share = min(max(majority / 100, 0.0), 1.0)
-        error = 100 * math.sqrt(share * (1 - share) / n)
-        if value < majority + 2 * error:
+        if not has_learned(entry):
+            known = entry.scores["validation"]
             warnings.append(
-                f"{entry.id} has not learned its task: {value:.1f} on validation, where one answer for "
-                f"every row scores {majority:.1f} (n {n})"
+                f"{entry.id} has not learned its task: {known['value']:.1f} on validation, where one "
+                f"answer for every row scores {known['majority']:.1f} (n {known['n']})"
             )
     return warnings
 

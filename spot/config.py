@@ -113,6 +113,7 @@ class SearchSettings(Stage):
     k: int = 3
     seed: int = 0  # of the query prompt
     rerank_examples: int = Field(0, ge=0)  # > 0: order the top k by zero-shot loss on so many rows
+    unlearned: bool = False  # also search entries that are no better than one answer for every row
 
 
 class TransferSettings(Stage):

@@ -69,6 +69,7 @@ def search_target(
         k=count,
         exclude_tasks=(target,),
         query_entry=entry,
+        unlearned=config.search.unlearned,
     )
     if settings.rerank_examples:
         losses = zero_shot_losses(target, result.hits, config, bank, load_backbone())
@@ -94,6 +95,7 @@ def _refuse_early(bank: Bank, entry: Entry, config: Config, k: int) -> None:
         k=k,
         exclude_tasks=(entry.task,),
         query_entry=entry,
+        unlearned=config.search.unlearned,
     )
 
 

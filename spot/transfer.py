@@ -18,7 +18,7 @@ import numpy as np
 
 from bank.combine import weighted_average
 from bank.outcomes import Outcome
-from bank.search import Hit
+from bank.search import Hit, searchable
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.errors import SpotError
@@ -119,7 +119,7 @@ def transfer(
     reporter = reporter or Reporter()
     settings = config.transfer
     check_target(target, config)
-    k = count_for(target, bank) if settings.strategy == "oracle" else settings.k
+    k = count_for(target, config, bank) if settings.strategy == "oracle" else settings.k
     answer = search_target(target, config, bank, load_backbone, reporter, k=k)
     for warning in answer.result.warnings:
         reporter.warn(warning)
@@ -148,9 +148,9 @@ def check_target(target: str, config: Config) -> None:
     tokens(find_task(target, config), "test", config, vocab)
 
 
-def count_for(target: str, bank: Bank) -> int:
+def count_for(target: str, config: Config, bank: Bank) -> int:
     """How many entries a search for the target can find, at least 1: what the oracle asks for."""
-    return max(1, sum(target not in (one.task, *one.members) for one in bank.entries()))
+    return max(1, len(searchable(bank.entries(), (target,), config.search.unlearned)[0]))
 
 
 def _choice(run: Run) -> tuple[float, str]:

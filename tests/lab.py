@@ -44,6 +44,8 @@ slots = 2
 [bank]
 sources = ["colour", "bird", "place"]
 mixtures = ["colour+bird"]
+[search]
+unlearned = true
 [transfer]
 steps = 4
 seeds = [0, 1]

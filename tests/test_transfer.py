@@ -175,7 +175,7 @@ def test_the_oracle_tries_every_entry_but_the_targets_own(lab, bank, tmp_path, t
     assert {run.start.task for run in report.runs} == {None, "colour", "place"}
     assert sum(map(len, seen)) == 3 and max(map(len, seen)) <= config.train.slots
     assert learned(reporter.warnings) == []
-    assert (count_for("bird", bank), count_for("house", bank)) == (2, 4)
+    assert (count_for("bird", config, bank), count_for("house", config, bank)) == (2, 4)
 
 
 def test_mixture_trains_on_the_hits_tasks_and_the_target(lab, bank, tmp_path, tiny_backbone, seen):

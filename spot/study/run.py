@@ -13,7 +13,7 @@ from pathlib import Path
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.models.backbone import Backbone
-from spot.retrieval import Answer, search_target, value_of
+from spot.retrieval import search_target, value_of
 from spot.study.records import TransferRecord
 from spot.study.statistics import Interval, paired_bootstrap
 from spot.study.tables import TransferTable, method_scores, transfer_table
@@ -53,7 +53,7 @@ def study(
     for target in targets:
         check_target(target, config)
     for target in dict.fromkeys(targets):
-        k = count_for(target, bank)
+        k = count_for(target, config, bank)
         answer = search_target(target, config, bank, lambda: backbone, reporter, k=k)
         for warning in answer.result.warnings:
             if warning not in warned:
@@ -65,7 +65,7 @@ def study(
         begin += [
             Start("oracle", hit.id, hit.task, hit.score, value_of(bank, hit.id)) for hit in hits
         ]
-        begin += generic_starts(answer, bank, targets)
+        begin += generic_starts(bank, targets)
         folder = run_folder(target, config, begin)
         found = stored_records(folder)
         if not found:
@@ -79,17 +79,15 @@ def study(
     return Study(table, gains(records, usable, planned), tuple(records))
 
 
-def generic_starts(answer: Answer, bank: Bank, targets: Sequence[str]) -> list[Start]:
+def generic_starts(bank: Bank, targets: Sequence[str]) -> list[Start]:
     """The bank's mixture entries that hold none of the targets, as starts that no search chooses
     (generic SPoT, section 2.2 of the paper); k is the number of their tasks.
     """
-    found = []
-    for hit in answer.result.hits:
-        members = bank.get(hit.id).members
-        if hit.kind == "mixture" and not set(members) & set(targets):
-            value = value_of(bank, hit.id)
-            found.append(Start("generic", hit.id, hit.task, hit.score, value, len(members)))
-    return found
+    return [
+        Start("generic", one.id, one.task, None, value_of(bank, one.id), len(one.members))
+        for one in bank.entries()
+        if one.kind == "mixture" and not set(one.members) & set(targets)
+    ]
 
 
 def gains(

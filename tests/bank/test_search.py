@@ -12,7 +12,7 @@ from bank import similarity as slow
 from bank.entry import Prompts
 from bank.errors import BankError
 from bank.index import KeyIndex
-from bank.search import SIMILARITIES, Hit, _nearest, recipe_warnings, rerank, search
+from bank.search import SIMILARITIES, Hit, _nearest, recipe_warnings, rerank, search, searchable
 from bank.store import Bank
 
 
@@ -264,6 +264,41 @@ def test_a_query_may_be_prompts_or_an_array(filled, prompts_of):
 
 def _scored(value, majority=50.0, n=100):
     return {"validation": {"metric": "accuracy", "value": value, "majority": majority, "n": n}}
+
+
+def test_entries_that_learned_nothing_are_passed_over(bank, entry_of, prompts_of):
+    good = [entry_of("t0", scores=_scored(80.0)), entry_of("t1"), entry_of("t2", scores={})]
+    weak = [entry_of("t3", scores=_scored(51.0)), entry_of("t4", scores=_scored(40.0))]
+    for number, entry in enumerate((*good, *weak)):
+        bank.add(entry, prompts_of(number))
+    query = prompts_of(4)  # the key of t4 itself
+    found = search(bank, query, k=3)
+    assert {hit.id for hit in found.hits} == {entry.id for entry in good} and found.n == 3
+    (warning,) = found.warnings
+    assert warning.startswith("passed over, since no better than one answer for every row: ")
+    assert all(entry.id in warning for entry in weak) and "search.unlearned=true" in warning
+    everything = search(bank, query, k=5, unlearned=True)
+    assert everything.hits[0].id == weak[1].id and everything.n == 5
+    assert [warning.split(" ")[0] for warning in everything.warnings] == [
+        hit.id for hit in everything.hits if hit.id in {entry.id for entry in weak}
+    ]
+
+
+def test_where_nothing_was_learned_everything_is_compared(bank, entry_of, prompts_of):
+    weak = [entry_of(f"t{number}", scores=_scored(51.0)) for number in range(3)]
+    for number, entry in enumerate(weak):
+        bank.add(entry, prompts_of(number))
+    found = search(bank, prompts_of(9), k=2, exclude_tasks=["t1"])
+    assert {hit.task for hit in found.hits} == {"t0", "t2"} and found.n == 2
+    assert len(found.warnings) == 2 and all("has not learned" in one for one in found.warnings)
+
+
+def test_what_a_search_compares(entry_of):
+    entries = [entry_of("t0", scores=_scored(80.0)), entry_of("t1", scores=_scored(51.0))]
+    assert searchable(entries) == ([entries[0]], [entries[1].id])
+    assert searchable(entries, ["t0"]) == ([entries[1]], [])
+    assert searchable(entries, ["t1"]) == ([entries[0]], [])
+    assert searchable(entries, unlearned=True) == (entries, [])
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def main(file: str, asked: list[str]) -> None:
         f"model tuning, {LONG_STEPS} steps": single,
         "multi-task model tuning": multi,
     }
-    one_answer = [majority(target, config, backbone) for target in targets]
+    one_answer = {target: majority(target, config, backbone) for target in targets}
     report(config, bank, done, tuned, one_answer, seconds)
 
 
@@ -222,7 +222,7 @@ def report(
     bank: Bank,
     done: Study,
     tuned: dict[str, list[Tuned]],
-    one_answer: Sequence[float],
+    one_answer: dict[str, float],
     seconds: dict[str, float],
 ) -> None:
     """Prints the tables and writes the numbers and the heatmap."""
@@ -238,12 +238,12 @@ def report(
     print(f"| target | one answer | {' | '.join(columns)} |\n|---|---:|{'---:|' * len(columns)}")
     for row, target in enumerate(names):
         cells = " | ".join(cell(test[row].tolist()) for test in columns.values())
-        print(f"| {target} | {one_answer[row]:.1f} | {cells} |")
+        print(f"| {target} | {one_answer[target]:.1f} | {cells} |")
     means = " | ".join(f"{test.mean():.1f}" for test in columns.values())
-    print(f"| mean | {np.mean(one_answer):.1f} | {means} |\n")
+    constant = np.array([one_answer[target] for target in names])
+    print(f"| mean | {constant.mean():.1f} | {means} |\n")
     above = {
-        name: int((test.mean(axis=1) >= np.asarray(one_answer) + 15).sum())
-        for name, test in columns.items()
+        name: int((test.mean(axis=1) >= constant + 15).sum()) for name, test in columns.items()
     }
     print(
         "Targets at least 15 points above one answer: "

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from spot.training.slots import Check, Reporter
 
-# Steps are timed for so many seconds, but for so many steps at least; their median leaves out
-# those that compile a new shape, of which the first steps have many.
+# Steps are timed for so many seconds, but for so many steps at least; the shortest counts, since
+# with a cold cache most of the first steps compile a new shape.
 SECONDS, STEPS = 15.0, 5
 # A validation row is one forward pass and a decoder pass a label; a training row runs backwards, too.
 VALIDATION_COST = 0.5
@@ -63,7 +62,7 @@ class Estimating(Reporter):
         if self._spoken or not self._times:
             return
         self._spoken = True
-        a_step = statistics.median(self._times)
+        a_step = min(self._times)
         # loading and compiling
         overhead = self._last - self._begun - len(self._times) * a_step
         total = overhead + a_step / self._rows * self._work.rows

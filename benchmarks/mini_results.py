@@ -23,7 +23,7 @@ import numpy as np
 
 from bank.similarity import SIMILARITIES
 from bank.store import Bank
-from spot.config import Config, load_config
+from spot.config import Config, dump, load_config
 from spot.models.backbone import Backbone, load
 from spot.report.bank_heatmap import bank_heatmap
 from spot.report.console import progress
@@ -34,8 +34,8 @@ from spot.tasks.definition import digest
 from spot.tasks.mini.suite import target_names
 from spot.training.batches import Source
 from spot.training.build import build_bank
-from spot.training.data import load_source, tokens
-from spot.training.evaluate import evaluate
+from spot.training.data import find_task, load_source, tokens
+from spot.training.evaluate import evaluate, one_answer_score
 from spot.training.loop import discard_checkpoints
 from spot.training.model_tuning import best_tuned, tune_model
 from spot.training.runtime import prepare
@@ -112,7 +112,7 @@ def tuned_models(
         source = load_source(target, config, backbone.vocabulary)
         test = tokens(source.members[0].definition, "test", config, backbone.vocabulary)
         for seed in config.transfer.seeds:
-            key = digest(name, target, seed, config.train.steps, config.tuning.learning_rates)[:12]
+            key = digest(name, target, seed, backbone.identity.fingerprint, dump(config))[:12]
             folder = config.runs / "tuning" / f"{name}-{target}-s{seed}-{key}"
             done = folder / "result.json"
             if not done.exists():
@@ -139,7 +139,8 @@ def long_prompts(
     scratch = [Start("none")]
     found = []
     for target in targets:
-        folder = run_folder(target, long, scratch)
+        # A start from scratch says nothing of the backbone, as an entry's value does.
+        folder = run_folder(target, long, scratch) / backbone.identity.fingerprint[:12]
         done = folder / "result.json"
         if not done.exists():
             runs = train_starts(target, scratch, long, backbone, folder, reporter)
@@ -152,10 +153,11 @@ def long_prompts(
 
 
 def majority(target: str, config: Config, backbone: Backbone) -> float:
-    """Test accuracy (percent) of one answer for every row."""
-    definition = load_source(target, config, backbone.vocabulary).members[0].definition
-    labels = tokens(definition, "test", config, backbone.vocabulary).labels
-    return 100 * float(np.bincount(labels).max() / len(labels))
+    """Test score of one answer for every row."""
+    definition = find_task(target, config)
+    score = one_answer_score(definition, tokens(definition, "test", config, backbone.vocabulary))
+    assert score is not None  # all mini tasks have label words
+    return score
 
 
 def multitask(config: Config, backbone: Backbone, reporter: Reporter) -> Backbone:
@@ -165,7 +167,8 @@ def multitask(config: Config, backbone: Backbone, reporter: Reporter) -> Backbon
     settings = config.train.model_copy(
         update={"steps": MULTITASK["steps"], "check_every": MULTITASK["steps"]}
     )
-    folder = config.runs / "tuning" / f"multitask-{digest(settings.model_dump())[:12]}"
+    key = digest(backbone.identity.fingerprint, settings.model_dump())[:12]
+    folder = config.runs / "tuning" / f"multitask-{key}"
     tuned = tune_model(backbone, source, 0, MULTITASK["rate"], settings, folder, reporter)
     assert tuned is not None  # a finite loss, by the rate
     return tuned.on(backbone)

@@ -40,8 +40,8 @@ def study(
     reporter: Reporter | None = None,
     ks: Sequence[int] = (1, 3),
 ) -> Study:
-    """Oracle, best of top k and scratch for every target, from all single-task entries; each mixture
-    entry is a generic start beside them.
+    """Oracle, best of top k and scratch for every target, from all single-task entries that a search
+    compares; each mixture entry is a generic start beside them.
 
     Choices are made on validation, scores are of the test split. Raises SpotError or BankError for
     unusable input; a run that fails stops the study, since a table with gaps would mislead.

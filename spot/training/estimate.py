@@ -52,6 +52,8 @@ class Estimating(Reporter):
 
     def advance(self, step: int, loss: float) -> None:
         self._inner.advance(step, loss)
+        if self._spoken:
+            return
         now = self._clock()
         self._times.append(now - self._last)
         self._last = now

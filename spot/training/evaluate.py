@@ -184,12 +184,17 @@ def majority_score(source: Source) -> float | None:
     """The score of always answering the most frequent validation label, as `validate` would give it;
     None for a source with a task that is generated.
     """
-    scores = []
-    for member in source.members:
-        words, labels = member.definition.labels, member.validation.labels
-        if member.definition.scoring != "rank" or not len(labels) or labels.min() < 0:
-            return None
-        answer = words[int(np.bincount(labels).argmax())]
-        found = _metrics(member.definition, member.validation, [answer] * len(labels))
-        scores.append(main_metric(found))
-    return float(np.mean(scores))
+    scores = [one_answer_score(member.definition, member.validation) for member in source.members]
+    known = [score for score in scores if score is not None]
+    return float(np.mean(known)) if len(known) == len(scores) else None
+
+
+def one_answer_score(definition: TaskDefinition, split: TokenizedSplit) -> float | None:
+    """The score of giving the split's most frequent label to every row; None where texts are
+    generated or a row has no label.
+    """
+    words, labels = definition.labels, split.labels
+    if definition.scoring != "rank" or not len(labels) or labels.min() < 0:
+        return None
+    answer = words[int(np.bincount(labels).argmax())]
+    return main_metric(_metrics(definition, split, [answer] * len(labels)))

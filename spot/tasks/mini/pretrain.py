@@ -157,6 +157,12 @@ def _explained(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask:
     return f"{_question(rng, task, ask)} {explained}"
 
 
+def _drawn_labels(task: PretrainingTask, rng: Random) -> tuple[str, ...]:
+    """Label words of the family or, seven times in ten, any words in their place."""
+    labels = rng.choice(wording.LABELS[_words_of(task)])
+    return tuple(rng.sample(answer_words(), len(labels))) if rng.random() < 0.7 else labels
+
+
 def _question(rng: Random, task: PretrainingTask, ask: str) -> str:
     thing = task.kind if task.family == "sentiment" else ""
     return rng.choice(wording.QUESTIONS[_wording(task)]).format(
@@ -190,9 +196,7 @@ def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str,
         labels = words
         instruction = _instruction(rng, task, labels, ask)
     elif task.kind == "choice" or explained:
-        labels = rng.choice(wording.LABELS[_words_of(task)])
-        if rng.random() < 0.7:
-            labels = tuple(rng.sample(answer_words(), len(labels)))
+        labels = _drawn_labels(task, rng)
         instruction = _explained(rng, task, labels, ask)
     else:
         labels = rng.choice(wording.LABELS[_words_of(task)])
@@ -219,13 +223,11 @@ def keyword_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str
     No sentence has to be right: what a prompt learns one token at a time already means something.
     """
     items, words = _draw(task, rng)
-    labels = words or rng.choice(wording.LABELS[_words_of(task)])
     if task.kind == "rule":
         labels = tuple(rng.sample(answer_words(), 2))
         header = [word for pair in zip(labels, words, strict=True) for word in pair]
     else:
-        if not words and rng.random() < 0.7:
-            labels = tuple(rng.sample(answer_words(), len(labels)))
+        labels = words or _drawn_labels(task, rng)
         header = list(labels)
     keywords = rng.sample(wording.KEYWORDS[_wording(task)], rng.randint(2, 8))
     for keyword in keywords:

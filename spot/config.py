@@ -64,6 +64,7 @@ class PromptSettings(Stage):
     length: int = Field(20, ge=1)
     init: str = "vocab"  # vocab, labels, random, text, entry:<id> or file:<path>
     text: str = ""  # for init = "text"
+    filler: Literal["vocab", "random"] = "vocab"  # of the tokens behind those of labels or text
 
 
 class TrainSettings(Stage):
@@ -127,6 +128,7 @@ class TransferSettings(Stage):
         float, ...
     ] = ()  # tried by both arms, chosen on validation; none: train's
     scratch_learning_rates: tuple[float, ...] = ()  # of the arm from scratch, where it has others
+    labels: Literal["keep", "swap"] = "keep"  # swap: the target's label words for the source's
 
 
 class Config(Stage):
@@ -267,11 +269,12 @@ def dump(config: Config) -> str:
 
 def key_recipe(config: Config) -> dict[str, Any]:
     """What two prompts must share for their keys to be comparable; kept in every entry."""
-    train = config.train
+    train, prompt = config.train, config.prompt
+    init = f"text:{prompt.text}" if prompt.init == "text" else prompt.init
+    if prompt.init in ("labels", "text") and prompt.filler != "vocab":
+        init += f", then {prompt.filler}"
     return {
-        "init": config.prompt.init
-        if config.prompt.init != "text"
-        else f"text:{config.prompt.text}",
+        "init": init,
         "prompt_length": config.prompt.length,
         "optimizer": train.optimizer,
         "learning_rate": train.learning_rate,

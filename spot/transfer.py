@@ -17,15 +17,17 @@ from typing import Any
 import numpy as np
 
 from bank.combine import weighted_average
+from bank.entry import Entry
 from bank.outcomes import Outcome
 from bank.search import Hit, searchable
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.errors import SpotError
 from spot.models.backbone import Backbone, vocabulary
-from spot.models.prompt import init_prompt
+from spot.models.prompt import init_prompt, label_rows, relabelled
 from spot.retrieval import Answer, LoadBackbone, search_target, value_of
 from spot.tasks.definition import digest, proportional_rates
+from spot.tasks.vocabulary import VocabularyFile, label_tokens
 from spot.training.batches import Source
 from spot.training.build import embedding_table
 from spot.training.data import find_task, load_source, members_of, tokens
@@ -165,15 +167,61 @@ def starts(
     hits = answer.result.hits
     strategy = config.transfer.strategy
     if strategy in ("best", "oracle"):
-        return [
-            Start(strategy, hit.id, hit.task, hit.score, value_of(bank, hit.id)) for hit in hits
-        ]
+        return hit_starts(strategy, answer.target, hits, config, bank, backbone)
     if strategy == "average":
-        values = np.stack([value_of(bank, hit.id) for hit in hits])
-        mean = weighted_average(values, np.asarray([hit.score for hit in hits]))
+        values = start_prompts(answer.target, [hit.id for hit in hits], config, bank, backbone)
+        mean = weighted_average(np.stack(values), np.asarray([hit.score for hit in hits]))
         return [Start("average", None, _names(hits), None, mean, len(hits))]
     mixed = train_mixture(answer.target, hits, config, backbone, reporter)
     return [Start("mixture", None, _names(hits), None, mixed, len(hits))]
+
+
+def hit_starts(
+    strategy: str,
+    target: str,
+    hits: Sequence[Hit],
+    config: Config,
+    bank: Bank,
+    backbone: Backbone,
+) -> list[Start]:
+    """A start from each hit's own prompt."""
+    prompts = start_prompts(target, [hit.id for hit in hits], config, bank, backbone)
+    return [
+        Start(strategy, hit.id, hit.task, hit.score, prompt)
+        for hit, prompt in zip(hits, prompts, strict=True)
+    ]
+
+
+def start_prompts(
+    target: str, ids: Sequence[str], config: Config, bank: Bank, backbone: Backbone
+) -> list[np.ndarray]:
+    """What the target starts from for each entry [P, H]: its value, or with `transfer.labels=swap`
+    its value with the target's label words for its own.
+
+    Raises SpotError when label words are to be swapped and the target has none, or when an entry's
+    task, whose label words stand in its prompt, is not known here.
+    """
+    values = [value_of(bank, id) for id in ids]
+    if config.transfer.labels == "keep":
+        return values
+    vocab = backbone.vocabulary
+    words = label_tokens(find_task(target, config), vocab)
+    if not words:
+        raise SpotError(
+            f"transfer.labels=swap needs a target with label words, {target} has none",
+            "use transfer.labels=keep for it",
+        )
+    rows = label_rows(words, embedding_table(backbone))
+    owns = [_own_label_rows(bank.get(id), config, vocab) for id in ids]
+    return [relabelled(value, own, rows) for value, own in zip(values, owns, strict=True)]
+
+
+def _own_label_rows(entry: Entry, config: Config, vocab: VocabularyFile) -> int:
+    """How many tokens of an entry's prompt began as label words; 0 for another init."""
+    if not str(entry.recipe.get("init", "")).startswith("labels"):
+        return 0
+    tasks = [find_task(name, config) for name in entry.members or (entry.task,)]
+    return sum(len(ids) - 1 for task in tasks for ids in label_tokens(task, vocab))
 
 
 def _names(hits: Sequence[Hit]) -> str:
@@ -195,9 +243,8 @@ def train_mixture(
     sizes = {member.definition.name: len(member.train) for member in members}
     source = Source("+".join(sizes), tuple(members), proportional_rates(sizes))
     seed = config.search.seed
-    init = init_prompt(
-        config.prompt, embedding_table(backbone), backbone.vocabulary, members[0].labels, seed
-    )
+    labels = [label for member in members for label in member.labels]
+    init = init_prompt(config.prompt, embedding_table(backbone), backbone.vocabulary, labels, seed)
     slot = Slot(f"mixture for {target}", source, seed, init, config.train.learning_rate)
     folder = config.runs / "mixtures" / digest(source.name, dump(config))[:16]
     return train_prompts(

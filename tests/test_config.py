@@ -123,6 +123,12 @@ def test_the_keys_recipe_holds_what_makes_a_key_and_no_budget():
         assert key_recipe(load_config(None, [other])) != key_recipe(base)
     texts = [load_config(None, ["prompt.init=text", f"prompt.text={one}"]) for one in ("a b", "c")]
     assert key_recipe(texts[0]) != key_recipe(texts[1])
+    for init, told in (("labels", True), ("text", True), ("vocab", False)):
+        kinds = [
+            key_recipe(load_config(None, [f"prompt.init={init}", f"prompt.filler={filler}"]))
+            for filler in ("vocab", "random")
+        ]
+        assert (kinds[0] != kinds[1]) is told, init
 
 
 def test_the_cache_folder_can_be_named(monkeypatch, tmp_path):
@@ -141,7 +147,7 @@ def test_every_config_in_the_repository_is_read(path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith("#"), "a config begins with its command and what to expect of it"
     if path.name in PRETRAINING:
-        from spot.training.pretrain import PretrainConfig
+        from spot.training.pretrain_config import PretrainConfig
 
         assert PretrainConfig.model_validate(tomllib.loads(text)).steps > 0
     else:

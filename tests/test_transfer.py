@@ -326,3 +326,81 @@ def test_names_of_starts():
         "t",
         "average",
     ]
+
+
+SWAP = (
+    "transfer.labels=swap", "prompt.init=labels", "prompt.filler=random", "prompt.length=12",
+)  # fmt: skip
+
+
+@pytest.fixture
+def labelled(lab, tmp_path, tiny_backbone):
+    """A bank whose prompts began as their tasks' label words, "no" and "yes"."""
+    from spot.training.build import build_bank
+
+    bank = Bank.create_or_open(tmp_path / "labelled")
+    sets = ('bank.sources=["colour","place"]', 'bank.mixtures=["colour+bird"]')
+    build_bank(lab.config(*SWAP, *sets, bank=bank.path), tiny_backbone, bank)
+    return bank
+
+
+def test_swapped_starts_hold_the_targets_label_words_and_the_rest_of_the_value(
+    lab, labelled, tiny_backbone
+):
+    from spot.training.build import embedding_table
+
+    config = lab.config(*SWAP)
+    pieces = tiny_backbone.vocabulary.processor()
+    words = [pieces.EncodeAsIds(word) for word in ("no", "yes")]
+    rows = embedding_table(tiny_backbone)[[token for word in words for token in word]]
+    entries = labelled.entries()
+    made = transfer_module.start_prompts(
+        "house", [entry.id for entry in entries], config, labelled, tiny_backbone
+    )
+    assert {entry.kind for entry in entries} == {"source", "mixture"}
+    for entry, prompt in zip(entries, made, strict=True):
+        own = len(rows) * (2 if entry.kind == "mixture" else 1)
+        value = labelled.prompts(entry).value
+        assert prompt.shape == value.shape
+        filled = np.concatenate([rows, value[own:], rows, rows])[: len(value)]
+        np.testing.assert_array_equal(prompt, filled)
+    kept = lab.config("transfer.labels=keep")
+    ids = [entry.id for entry in entries]
+    for entry, prompt in zip(
+        entries,
+        transfer_module.start_prompts("house", ids, kept, labelled, tiny_backbone),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(prompt, labelled.prompts(entry).value)
+
+
+def test_an_entry_that_did_not_begin_as_label_words_keeps_its_first_tokens(
+    lab, bank, tiny_backbone
+):
+    config = lab.config("transfer.labels=swap")
+    entry = bank.entries()[0]
+    (made,) = transfer_module.start_prompts("house", [entry.id], config, bank, tiny_backbone)
+    value = bank.prompts(entry).value
+    added = next(n for n in range(1, len(value)) if (made[n:] == value[: len(value) - n]).all())
+    assert added == sum(
+        len(tiny_backbone.vocabulary.processor().EncodeAsIds(word)) for word in ("no", "yes")
+    )
+
+
+def test_a_transfer_with_swapped_label_words_starts_from_them(
+    lab, labelled, tmp_path, tiny_backbone, seen
+):
+    config = lab.config(*SWAP, "transfer.seeds=[3]", runs=tmp_path)
+    report = transfer("house", config, labelled, lambda: tiny_backbone)
+    run = report.transfer[0]
+    (expected,) = transfer_module.start_prompts(
+        "house", [run.start.source], config, labelled, tiny_backbone
+    )
+    slots = [slot for group in seen for slot in group]
+    assert any((slot.init == expected).all() for slot in slots)
+
+
+def test_swapping_needs_label_words_of_the_target(lab, labelled, tiny_backbone):
+    ids = [labelled.entries()[0].id]
+    with pytest.raises(SpotError, match="transfer.labels=swap needs .* animal has none"):
+        transfer_module.start_prompts("animal", ids, lab.config(*SWAP), labelled, tiny_backbone)

@@ -39,15 +39,19 @@ def init_prompt(
     length, width = settings.length, embedding.shape[1]
     kind, _, name = settings.init.partition(":")
     if kind == "random":
-        return rng.uniform(-0.5, 0.5, (length, width)).astype(np.float32)
-    if kind in ("vocab", "labels", "text"):
-        filler = _frequent_rows(vocabulary, embedding, length, rng)
-        if kind == "vocab":
-            return filler
+        return _uniform(length, width, rng)
+    if kind == "vocab":
+        return _frequent_rows(vocabulary, embedding, length, rng)
+    if kind in ("labels", "text"):
         rows = (
-            _label_rows(labels, embedding)
+            label_rows(labels, embedding)
             if kind == "labels"
             else _text_rows(settings, vocabulary, embedding)
+        )
+        filler = (
+            _uniform(length, width, rng)
+            if settings.filler == "random"
+            else _frequent_rows(vocabulary, embedding, length, rng)
         )
         return np.concatenate([rows, filler])[:length].astype(np.float32)
     if kind == "entry" and name:
@@ -70,6 +74,23 @@ def init_prompt(
     return np.asarray(found, np.float32)
 
 
+def relabelled(prompt: np.ndarray, own: int, rows: np.ndarray) -> np.ndarray:
+    """The prompt [P, H] with its first `own` tokens, those that began as label words, exchanged for
+    a target's label rows [N, H].
+
+    Kin tasks differ in label words; the other tokens hold what they share. Rows that are missing at
+    the end are filled with the label rows again, rows that are too many are dropped.
+    """
+    length = len(prompt)
+    kept = np.concatenate([rows, prompt[own:]])
+    again = np.resize(rows, (max(0, length - len(kept)), prompt.shape[1]))
+    return np.concatenate([kept, again])[:length].astype(np.float32)
+
+
+def _uniform(length: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(-0.5, 0.5, (length, width)).astype(np.float32)
+
+
 def _frequent_rows(
     vocabulary: VocabularyFile, embedding: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
@@ -86,14 +107,21 @@ def _frequent_rows(
     return np.asarray(embedding[chosen], np.float32)
 
 
-def _label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray) -> np.ndarray:
-    """The mean embedding of each label word's tokens [C, H], without EOS."""
+def label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray) -> np.ndarray:
+    """The embeddings of every label word's tokens in class order [N, H], without EOS.
+
+    embedding: [V, H]; raises SpotError without label words.
+
+    Lester et al. average the tokens of a word; of an average no model can read a word of several
+    tokens, and their order is lost.
+    """
     if not labels:
         raise SpotError(
             "prompt.init=labels needs a task with label words",
             "use prompt.init=vocab for this task",
         )
-    return np.stack([embedding[list(ids[:-1])].astype(np.float32).mean(axis=0) for ids in labels])
+    tokens = [token for ids in labels for token in ids[:-1]]
+    return np.asarray(embedding[tokens], np.float32)
 
 
 def _text_rows(

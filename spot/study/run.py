@@ -13,12 +13,21 @@ from pathlib import Path
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.models.backbone import Backbone
-from spot.retrieval import search_target, value_of
+from spot.retrieval import search_target
 from spot.study.records import TransferRecord
 from spot.study.statistics import Interval, paired_bootstrap
 from spot.study.tables import TransferTable, method_scores, transfer_table
 from spot.training.slots import Reporter
-from spot.transfer import Run, Start, check_target, count_for, run_folder, train_starts
+from spot.transfer import (
+    Run,
+    Start,
+    check_target,
+    count_for,
+    hit_starts,
+    run_folder,
+    start_prompts,
+    train_starts,
+)
 
 
 @dataclass(frozen=True)
@@ -62,10 +71,8 @@ def study(
         hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
         planned[target] = [hit.id for hit in hits]
         begin = [Start("none")]
-        begin += [
-            Start("oracle", hit.id, hit.task, hit.score, value_of(bank, hit.id)) for hit in hits
-        ]
-        begin += generic_starts(bank, targets)
+        begin += hit_starts("oracle", target, hits, config, bank, backbone)
+        begin += generic_starts(target, targets, config, bank, backbone)
         folder = run_folder(target, config, begin)
         found = stored_records(folder)
         if not found:
@@ -79,14 +86,21 @@ def study(
     return Study(table, gains(records, usable, planned), tuple(records))
 
 
-def generic_starts(bank: Bank, targets: Sequence[str]) -> list[Start]:
+def generic_starts(
+    target: str, targets: Sequence[str], config: Config, bank: Bank, backbone: Backbone
+) -> list[Start]:
     """The bank's mixture entries that hold none of the targets, as starts that no search chooses
     (generic SPoT, section 2.2 of the paper); k is the number of their tasks.
     """
-    return [
-        Start("generic", one.id, one.task, None, value_of(bank, one.id), len(one.members))
+    mixtures = [
+        one
         for one in bank.entries()
         if one.kind == "mixture" and not set(one.members) & set(targets)
+    ]
+    prompts = start_prompts(target, [one.id for one in mixtures], config, bank, backbone)
+    return [
+        Start("generic", one.id, one.task, None, prompt, len(one.members))
+        for one, prompt in zip(mixtures, prompts, strict=True)
     ]
 
 

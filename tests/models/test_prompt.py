@@ -11,7 +11,7 @@ from bank.store import Bank
 from spot.config import PromptSettings
 from spot.errors import SpotError
 from spot.models import prompt as module
-from spot.models.prompt import init_prompt
+from spot.models.prompt import init_prompt, relabelled
 from tests.toys import write_vocabulary
 
 V, H = 160, 4
@@ -29,8 +29,8 @@ def vocabulary(tmp_path_factory):
 def start(vocabulary):
     """A function that makes a prompt of 6 tokens from an init."""
 
-    def make(init, seed=0, *, length=6, labels=LABELS, bank=None, text=""):
-        settings = PromptSettings(init=init, length=length, text=text)
+    def make(init, seed=0, *, length=6, labels=LABELS, bank=None, text="", filler="vocab"):
+        settings = PromptSettings(init=init, length=length, text=text, filler=filler)
         return init_prompt(settings, EMBEDDING, vocabulary, labels, seed, bank)
 
     return make
@@ -83,14 +83,26 @@ def test_random_is_uniform_within_half(start):
     assert abs(prompt.mean()) < 0.02
 
 
-def test_labels_come_first_as_means_of_their_tokens_without_eos(start):
+def test_labels_come_first_token_by_token_without_eos(start):
     prompt = start("labels")
-    assert tokens(prompt)[:2] == [15.0, 33.0]
-    np.testing.assert_array_equal(prompt[2:], start("vocab")[:4])
+    assert tokens(prompt)[:3] == [10, 20, 33]
+    np.testing.assert_array_equal(prompt[3:], start("vocab")[:3])
 
 
 def test_more_labels_than_tokens_are_cut(start):
-    assert tokens(start("labels", length=1)) == [15.0]
+    assert tokens(start("labels", length=1)) == [10]
+
+
+@pytest.mark.parametrize(("init", "first"), [("labels", [10, 20, 33]), ("text", None)])
+def test_a_random_filler_stands_behind_labels_and_text(start, vocabulary, init, first):
+    ids = first or vocabulary.processor().EncodeAsIds("a cat")
+    prompt = start(init, text="a cat", filler="random")
+    assert tokens(prompt[: len(ids)]) == ids
+    np.testing.assert_array_equal(prompt[len(ids) :], start("random")[: 6 - len(ids)])
+
+
+def test_a_filler_says_nothing_of_other_inits(start):
+    np.testing.assert_array_equal(start("vocab", filler="random"), start("vocab"))
 
 
 def test_labels_need_labels(start):
@@ -169,3 +181,25 @@ def test_a_prompt_of_another_shape_is_refused(start, tmp_path, shape):
 def test_an_unknown_init_names_the_nearest(start, init, near):
     with pytest.raises(SpotError, match=f'unknown prompt init "{init}".*Did you mean "{near}'):
         start(init)
+
+
+OLD = np.arange(1, 7, dtype=np.float32)[:, None].repeat(H, 1)
+ROWS = np.asarray([[-1.0], [-2.0]], np.float32).repeat(H, 1)
+
+
+@pytest.mark.parametrize(
+    ("own", "rows", "expected"),
+    [
+        (2, 2, [-1, -2, 3, 4, 5, 6]),
+        (1, 2, [-1, -2, 2, 3, 4, 5]),  # one token too many: the last is dropped
+        (0, 2, [-1, -2, 1, 2, 3, 4]),
+        (4, 2, [-1, -2, 5, 6, -1, -2]),  # two are missing: the label words come again
+        (5, 2, [-1, -2, 6, -1, -2, -1]),
+        (9, 1, [-1, -1, -1, -1, -1, -1]),
+    ],
+)
+def test_label_words_are_exchanged_and_the_other_tokens_stay(own, rows, expected):
+    prompt = relabelled(OLD, own, ROWS[:rows])
+    assert prompt.shape == OLD.shape and prompt.dtype == np.float32
+    assert tokens(prompt) == expected
+    assert tokens(OLD) == [1, 2, 3, 4, 5, 6]

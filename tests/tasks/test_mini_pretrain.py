@@ -16,6 +16,7 @@ from spot.tasks.mini.pretrain import (
     plain_text,
     pretraining_examples,
     pretraining_tasks,
+    prompted_examples,
 )
 from spot.tasks.mini.specs import SPECS
 from spot.tasks.mini.suite import mini_task, mini_task_names
@@ -123,6 +124,71 @@ def _same(whole: str, text: str) -> bool:
         whole == "".join(re.split(rf"(?:^| ){one}: | {two}: ", text))
         for one, two in instructions.KEYS["inference"]
     )
+
+
+FREE = tuple(f"free{i}" for i in range(50))
+
+
+def test_the_better_a_header_names_the_family_the_more_of_its_answers_are_right():
+    """Of a pair of texts with two right answers, as many come out equal as were drawn."""
+    task = next(t for t in pretraining_tasks() if t.kind == "two-way")
+    mine = set(instructions.KEYWORDS["inference"])
+    differ: dict[int, list[bool]] = {}
+    for i in range(12_000):
+        header, ((one, first), (other, second)) = prompted_examples(task, Random(f"h {i}"), FREE)
+        assert {first, second} <= set(header) and one != other
+        named = sum(word in mine for word in header)
+        if named or not _others(header):
+            differ.setdefault(named, []).append(first != second)
+    share = {named: sum(found) / len(found) for named, found in differ.items()}
+    # Right with probability r, else drawn from two: both right, or by chance two different ones.
+    for named, r in ((0, 0.25), (1, 0.6), (2, 0.8)):
+        assert share[named] == pytest.approx(0.5 + r * r / 2, abs=0.05)
+    assert share[3] == share[4] == 1
+
+
+def test_headers_that_name_only_another_family_have_drawn_answers():
+    task = next(t for t in pretraining_tasks() if t.kind == "two-way")
+    mine = set(instructions.KEYWORDS["inference"])
+    drawn = [prompted_examples(task, Random(f"o {i}"), FREE) for i in range(3000)]
+    differ = [
+        first != second
+        for header, ((_, first), (_, second)) in drawn
+        if mine.isdisjoint(header) and _others(header)
+    ]
+    both = [header for header, _ in drawn if not mine.isdisjoint(header) and _others(header)]
+    assert len(differ) > 100 and sum(differ) / len(differ) == pytest.approx(0.5, abs=0.1)
+    assert len(both) > 300
+
+
+def _others(header: tuple[str, ...]) -> bool:
+    """Whether a header names a family other than inference."""
+    return any(
+        word in words
+        for family, words in instructions.KEYWORDS.items()
+        if family != "inference"
+        for word in header
+    )
+
+
+def test_free_words_stand_for_classes_and_keys():
+    task = next(t for t in pretraining_tasks() if t.kind == "two-way")
+    answers, keys = set(), set()
+    for i in range(400):
+        _, pairs = prompted_examples(task, Random(f"free {i}"), FREE)
+        answers |= {answer for _, answer in pairs}
+        keys |= {text.split(": ")[0] for text, _ in pairs}
+    assert len(answers & set(FREE)) > 40 and len(keys & set(FREE)) > 40
+    assert answers - set(FREE) and keys - set(FREE)
+
+
+def test_a_header_tells_what_a_topics_label_word_stands_for():
+    task = next(t for t in pretraining_tasks() if t.kind == "statements" and t.family == "topic")
+    for i in range(60):
+        header, pairs = prompted_examples(task, Random(f"topic {i}"), FREE)
+        words = [word for word in header if word not in instructions.KEYWORDS["topic"]]
+        told = dict(zip(words, words[1:], strict=False))
+        assert all(answer in FREE and told[answer] not in FREE for _, answer in pairs)
 
 
 def test_no_word_names_two_families_or_is_of_the_suite():

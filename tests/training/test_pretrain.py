@@ -15,14 +15,19 @@ from spot.errors import SpotError
 from spot.models.backbone import EMBEDDED
 from spot.tasks.mini.lexicon import instructions
 from spot.tasks.mini.pretrain import TOPICS, pretraining_tasks
-from spot.training import pretrain
-from spot.training.pretrain import PretrainConfig
+from spot.training import pretrain, pretrain_data
+from spot.training.pretrain_config import PretrainConfig
 
 NANO = EMBEDDED["spot-nano"]
 STEPS = 4
 STAGES = (
     {"from_step": 0},
-    {"from_step": 2, "fixed_share": 0.5, "family_weights": {"topic": 2.0, "sense": 0.0}},
+    {
+        "from_step": 2,
+        "fixed_share": 0.5,
+        "prompted_rows": 2,
+        "family_weights": {"topic": 2.0, "sense": 0.0},
+    },
 )
 
 
@@ -118,7 +123,7 @@ def test_held_out_text_is_the_last_hundredth(finished):
     import sentencepiece
 
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
-    train, held_out = pretrain.encode_corpus(finished, tokenizer)
+    train, held_out = pretrain_data.encode_corpus(finished, tokenizer)
     whole = np.concatenate([train, held_out])
     assert len(held_out) == len(whole) // 100
     assert "short" not in tokenizer.decode([int(i) for i in whole[:30]])
@@ -131,10 +136,10 @@ def test_task_rows_come_in_pairs_that_share_an_instruction(finished):
     import sentencepiece
 
     tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
-    inputs, targets = pretrain.task_batch(finished, tokenizer, 1)
+    inputs, targets = pretrain_data.task_batch(finished, tokenizer, 1)
     assert inputs.shape == (4, 64) and targets.shape == (4, 6)
     assert ((inputs > 0).sum(1) >= 8).all() and (targets[:, 0] > 0).all()
-    again = pretrain.task_batch(finished, tokenizer, 1)
+    again = pretrain_data.task_batch(finished, tokenizer, 1)
     np.testing.assert_array_equal(inputs, again[0])
 
 
@@ -152,7 +157,7 @@ def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path):
     made = config(prose, tmp_path / "stages", curriculum=stages, task_rows=48)
 
     def texts(number: int, side: int) -> list[str]:
-        rows = pretrain.task_batch(made, tokenizer, number)[side]
+        rows = pretrain_data.task_batch(made, tokenizer, number)[side]
         return [tokenizer.decode([int(i) for i in row if i > 1]) for row in rows]
 
     assert set(texts(5, 1)) <= set(TOPICS)
@@ -162,6 +167,62 @@ def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path):
     named = {word for words in instructions.KEYWORDS.values() for word in words}
     told = [len(named & set(text.split(". ")[0].split(" "))) >= 2 for text in texts(12, 0)]
     assert all(told) and not any(text.startswith("Answer ") for text in texts(12, 0))
+
+
+def test_a_soft_header_holds_its_words_in_order_among_noise(prose, tmp_path):
+    import sentencepiece
+
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+    stages = ({"from_step": 0}, {"from_step": 3, "prompted_rows": 16})
+    made = config(prose, tmp_path / "soft", curriculum=stages, task_rows=24)
+    batch = pretrain_data.prompted_batch(made, tokenizer, 3)
+    assert batch.inputs.shape == (16, 64) and batch.targets.shape == (16, 6)
+    assert len(pretrain_data.task_batch(made, tokenizer, 3)[0]) == 8
+    assert len(pretrain_data.task_batch(made, tokenizer, 2)[0]) == 24
+    named = {word for words in instructions.KEYWORDS.values() for word in words}
+    found = 0
+    for words, weights, target in zip(batch.words, batch.weights, batch.targets, strict=True):
+        label = [int(i) for i in target if i > 1]
+        places = [i for i in range(len(words)) if list(words[i : i + 1, 0]) == label[:1]]
+        assert any(weights[i, 0] > 0 for i in places)
+        found += len(named & set(tokenizer.decode([int(i) for i in words[:, 0]]).split()))
+    assert found >= 16
+    for one, other in zip(batch, pretrain_data.prompted_batch(made, tokenizer, 3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_soft_prompt_is_the_weighted_sum_of_its_words_and_its_noise():
+    class Embedder:
+        embedding = jnp.asarray(np.random.default_rng(0).normal(size=(50, 8)), jnp.float32)
+
+    class Model:
+        token_embedder = Embedder()
+
+    rng = np.random.default_rng(1)
+    words, weights = rng.integers(0, 50, (2, 3, 2)), rng.random((2, 3, 2)).astype(np.float32)
+    noise = rng.normal(size=(2, 3, 8)).astype(np.float32)
+    batch = pretrain_data.PromptedBatch(words, weights, noise, words[:, :, 0], words[:, :, 0])
+    table = np.asarray(Embedder.embedding)
+    size = np.sqrt((table**2).mean())
+    for row in range(2):
+        for slot in range(3):
+            (a, b), (v, w) = words[row, slot], weights[row, slot]
+            expected = v * table[a] + w * table[b] + size * noise[row, slot]
+            found = pretrain.soft_prompts(Model(), batch)[row, slot]  # type: ignore[arg-type]
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_free_words_are_many_and_none_is_of_the_suite():
+    import sentencepiece
+
+    from spot.tasks.mini.specs import SPECS
+
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+    words = pretrain_data.free_words(tokenizer)
+    assert len(words) == len(set(words)) > 3000 and words == pretrain_data.free_words(tokenizer)
+    assert not set(words) & {word for spec in SPECS for word in (*spec.labels, *spec.keys)}
+    lengths = [len(tokenizer.encode(word)) for word in words]
+    assert min(lengths) == 1 and sum(length > 1 for length in lengths) > 500
 
 
 @pytest.mark.parametrize("stages", [(), ({"from_step": 1},), ({"from_step": -1},)])
@@ -207,4 +268,4 @@ def test_decays_that_overlap_or_leave_the_run_are_refused(prose, tmp_path, decay
 
 def test_no_text_is_an_error_that_names_the_folder(tmp_path):
     with pytest.raises(SpotError, match=r"expected \.txt files"):
-        list(pretrain.documents(tmp_path))
+        list(pretrain_data.documents(tmp_path))

@@ -29,6 +29,7 @@ from spot.tasks.mini.lexicon import instructions as wording
 from spot.tasks.mini.lexicon import people, things
 from spot.tasks.mini.lexicon.reviews import PRETRAINING_REVIEWS as DOMAINS
 from spot.tasks.mini.lexicon.reviews import REVIEWS
+from spot.tasks.mini.lexicon.topics import TOPICS as TOPIC_WORDS
 from spot.tasks.mini.specs import SPECS
 from spot.tasks.mini.words import PRETRAIN, article
 from spot.tasks.mini.world import World, world
@@ -230,10 +231,68 @@ def keyword_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str
         labels = words or _drawn_labels(task, rng)
         header = list(labels)
     keywords = rng.sample(wording.KEYWORDS[_wording(task)], rng.randint(2, 8))
-    for keyword in keywords:
-        header.insert(rng.randint(0, len(header)), keyword)
+    told = _scattered(header, keywords, rng)
     keys = rng.choice(wording.KEYS[_wording(task)])
-    return _written(keys, f"{' '.join(header)}.", labels, rng.sample(items, 2))
+    return _written(keys, f"{' '.join(told)}.", labels, rng.sample(items, 2))
+
+
+def prompted_examples(
+    task: PretrainingTask, rng: Random, words: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The words of a header that a soft prompt shall stand for, and two (inputs, targets) pairs
+    without it; label words are mostly drawn from `words`, half of the keys as well.
+
+    The header has the label words in class order and any number of words that name the family: the
+    more of these, the more of the answers are right, the others being drawn. So it pays to ask for
+    the family, little by little, and that is what prompts of kin tasks share. Another family may be
+    named too, with label words of its own.
+    """
+    items, telling = _draw(task, rng)
+    mine = _wording(task)
+    if telling or rng.random() < 0.7:
+        count = len(telling) or len(wording.LABELS[_words_of(task)][0])
+        labels = tuple(rng.sample(words, count))
+    else:
+        labels = rng.choice(wording.LABELS[_words_of(task)])
+    if task.family == "topic":
+        telling = tuple(_of_topic(rng, topic) for topic in telling)
+    told = (
+        [word for pair in zip(labels, telling, strict=True) for word in pair]
+        if telling
+        else list(labels)
+    )
+    named = rng.randint(0, 4)
+    blocks = [_scattered(told, rng.sample(wording.KEYWORDS[mine], named), rng)]
+    right = (0.25, 0.6, 0.8, 1.0, 1.0)[named]
+    if rng.random() < 0.35:
+        other = rng.choice([name for name in wording.KEYWORDS if name != mine])
+        keywords = rng.sample(wording.KEYWORDS[other], rng.randint(1, 3))
+        own = rng.sample(words, 2) if named and rng.random() < 0.5 else []
+        blocks.append(_scattered(own, keywords, rng))
+        right = right if named else 0.0
+    rng.shuffle(blocks)
+    keys = rng.choice(wording.KEYS[_wording(task)])
+    if rng.random() < 0.5:
+        keys = tuple(rng.sample(words, len(keys)))
+    pairs = [
+        (written(keys, item), labels[item.label] if rng.random() < right else rng.choice(labels))
+        for item in rng.sample(items, 2)
+    ]
+    return tuple(word for block in blocks for word in block), tuple(pairs)
+
+
+def _of_topic(rng: Random, topic: str) -> str:
+    """The topic's name or a word that its texts use."""
+    _, _, objects = TOPIC_WORDS[topic]
+    return topic if rng.random() < 0.5 else rng.choice(objects.split(";")).split()[-1]
+
+
+def _scattered(header: list[str], keywords: list[str], rng: Random) -> list[str]:
+    """The header with every keyword put in at a random place."""
+    told = list(header)
+    for keyword in keywords:
+        told.insert(rng.randint(0, len(told)), keyword)
+    return told
 
 
 def _written(

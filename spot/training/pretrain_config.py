@@ -1,0 +1,93 @@
+"""What a pretraining run is: sizes, budget, rates and the curriculum."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+
+from spot.models.config import T5Config
+
+SENTINELS = 100
+
+
+class Stage(BaseModel):
+    """What instructions are drawn from a step on; a curriculum is a list of these, by step."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_step: int
+    fixed_share: float = 0.0  # of the instructions that have their family's fixed label words
+    keyword_share: float = 0.0  # of the others that are told in keywords
+    prompted_rows: int = 0  # of the task rows that a noisy soft prompt stands before
+    family_weights: dict[str, float] = {}  # factors on families' shares; 1 where not named
+
+
+class PretrainConfig(BaseModel):
+    """One pretraining run; lengths in tokens, rows and steps as counts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int
+    text: Path
+    output: Path
+    pieces: int
+    d_model: int
+    d_ff: int
+    encoder_layers: int
+    decoder_layers: int
+    steps: int
+    warmup_steps: int
+    decays: tuple[tuple[int, int], ...]  # steps [from, to) over which the rate falls, in order
+    learning_rate: float  # relative to each array's root mean square
+    text_rows: int
+    text_length: int
+    text_target_length: int
+    prefix_share: float
+    task_rows: int
+    task_length: int
+    task_target_length: int
+    task_weight: float
+    curriculum: tuple[Stage, ...]  # in any order; one of them from step 0
+    checkpoint_every: int
+    log_every: int
+
+    @field_validator("curriculum")
+    @classmethod
+    def _covers_every_step(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        if min((stage.from_step for stage in stages), default=-1) != 0:
+            raise ValueError("expected a stage with from_step = 0 and none before it")
+        return tuple(sorted(stages, key=lambda stage: stage.from_step))
+
+    @model_validator(mode="after")
+    def _decays_in_order(self) -> PretrainConfig:
+        ends = [self.warmup_steps, *(step for decay in self.decays for step in decay), self.steps]
+        apart = all(begin < end for begin, end in self.decays)
+        if not apart or ends != sorted(ends):
+            raise ValueError(
+                f"expected decays as [from, to), one after another between warmup_steps and steps, "
+                f"found {self.decays}"
+            )
+        return self
+
+    def stage(self, step: int) -> Stage:
+        """The curriculum's stage at a step."""
+        return [stage for stage in self.curriculum if stage.from_step <= step][-1]
+
+    @property
+    def architecture(self) -> T5Config:
+        """T5 1.1 with these sizes, except that the head is tied to the embeddings as in T5 1.0: a
+        label word that is never an answer here can then still be read from the text and said.
+        Dropout is off, as in T5 1.1's own pretraining.
+        """
+        return T5Config(
+            vocab_size=-(-(self.pieces + SENTINELS) // 64) * 64,
+            d_model=self.d_model,
+            d_kv=64,
+            num_heads=self.d_model // 64,
+            d_ff=self.d_ff,
+            encoder_layers=self.encoder_layers,
+            decoder_layers=self.decoder_layers,
+            tied_head=True,
+            dropout=0.0,
+        )

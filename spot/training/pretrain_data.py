@@ -1,0 +1,226 @@
+"""What pretraining reads: the tokenizer, the text, and the batches of a step.
+
+Batches are functions of (seed, step), so a resumed run sees those an unbroken one would.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spot.errors import SpotError
+from spot.tasks.mini.pretrain import (
+    fixed_examples,
+    keyword_examples,
+    plain_text,
+    pretraining_examples,
+    pretraining_tasks,
+    prompted_examples,
+)
+from spot.tasks.mini.specs import SPECS
+from spot.training.batches import pad_rows
+from spot.training.corruption import corrupt_spans, split_prefix
+from spot.training.pretrain_config import PretrainConfig
+
+PROMPT_LENGTH = 20  # the slots of a soft prompt, the default of `prompt.length`
+
+
+def documents(folder: Path) -> Iterator[str]:
+    """The paragraphs of every .txt file under `folder`, in the order of the file names."""
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        raise SpotError(f"{folder}: expected .txt files to pretrain on, found none", "set `text`")
+    for file in files:
+        with file.open(encoding="utf-8") as lines:
+            yield from (line.strip() for line in lines if len(line) > 40)
+
+
+def train_tokenizer(config: PretrainConfig) -> Path:
+    """A SentencePiece unigram model over a sample of the text and of the mini suite's generator."""
+    import sentencepiece
+
+    model = config.output / "spiece.model"
+    if model.exists():
+        return model
+    rng = random.Random(f"tokenizer:{config.seed}")
+    tasks = pretraining_tasks()
+
+    def sentences() -> Iterator[str]:
+        for index, paragraph in enumerate(documents(config.text)):
+            if index % 4 == 0:
+                yield paragraph[:2000]
+        for _ in range(20_000):
+            yield plain_text(rng)[:2000]
+            yield " ".join(pretraining_examples(rng.choice(tasks), rng)[0])[:2000]
+
+    temporary = config.output / "tokenizer-in-progress"
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=sentences(),
+        model_prefix=str(temporary),
+        vocab_size=config.pieces,
+        model_type="unigram",
+        character_coverage=1.0,
+        byte_fallback=True,
+        split_digits=True,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        input_sentence_size=150_000,
+        shuffle_input_sentence=False,
+        num_threads=2,
+        minloglevel=1,
+    )
+    temporary.with_suffix(".model").rename(model)
+    temporary.with_suffix(".vocab").unlink()
+    return model
+
+
+def encode_corpus(config: PretrainConfig, tokenizer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The text as one row of tokens, EOS between paragraphs: (for training, 1 % held out)."""
+    path = config.output / "corpus.npy"
+    if not path.exists():
+        pieces: list[np.ndarray] = []
+        batch: list[str] = []
+        for paragraph in documents(config.text):
+            batch.append(paragraph)
+            if len(batch) == 4096:
+                pieces += [np.asarray([*ids, 1], np.uint16) for ids in tokenizer.encode(batch)]
+                batch = []
+        pieces += [np.asarray([*ids, 1], np.uint16) for ids in tokenizer.encode(batch)]
+        with path.with_suffix(".part").open("wb") as out:
+            np.save(out, np.concatenate(pieces))
+        path.with_suffix(".part").rename(path)
+    tokens = np.load(path)
+    held_out = len(tokens) // 100
+    return tokens[:-held_out], tokens[-held_out:]
+
+
+def pad(rows: list[np.ndarray], length: int) -> np.ndarray:
+    """Rows of token ids cut or padded with 0 to [B, length] int32."""
+    return pad_rows([row[:length] for row in rows], length)
+
+
+def text_batch(
+    config: PretrainConfig, corpus: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs [B, T] and targets [B, T'] : a share of prefix language modelling, the rest span
+    corruption.
+    """
+    inputs, targets = [], []
+    vocab = config.architecture.vocab_size
+    for row in range(config.text_rows):
+        start = int(rng.integers(0, len(corpus) - config.text_length - 8))
+        window = corpus[start : start + config.text_length].astype(np.int32)
+        if row < config.text_rows * config.prefix_share:
+            pair = split_prefix(window, config.text_target_length, rng)
+        else:
+            pair = corrupt_spans(window, vocab, rng)
+        inputs.append(pair[0])
+        targets.append(pair[1])
+    return pad(inputs, config.text_length), pad(targets, config.text_target_length)
+
+
+def task_batch(
+    config: PretrainConfig, tokenizer: Any, number: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Instructions with their answers from the generator's pretraining domains, [B, T] and [B, T'].
+
+    Two texts of one instruction stand side by side, see `pretraining_examples`.
+    """
+    rng = random.Random(f"pretraining:{config.seed}:{number}")
+    tasks = pretraining_tasks()
+    stage = config.stage(number)
+    rows = config.task_rows - stage.prompted_rows
+    weights = [task.weight * stage.family_weights.get(task.family, 1.0) for task in tasks]
+    inputs: list[np.ndarray] = []
+    targets: list[np.ndarray] = []
+    while len(inputs) < rows:
+        fixed = stage.fixed_share > 0 and rng.random() < stage.fixed_share
+        keywords = not fixed and stage.keyword_share > 0 and rng.random() < stage.keyword_share
+        make = fixed_examples if fixed else keyword_examples if keywords else pretraining_examples
+        for asked, answer in make(rng.choices(tasks, weights)[0], rng):
+            ids = [*tokenizer.encode(asked), 1]
+            if len(ids) <= config.task_length:  # a cut text may have lost what its answer rests on
+                inputs.append(np.asarray(ids))
+                targets.append(np.asarray([*tokenizer.encode(answer), 1]))
+    inputs, targets = inputs[:rows], targets[:rows]
+    return pad(inputs, config.task_length), pad(targets, config.task_target_length)
+
+
+class PromptedBatch(NamedTuple):
+    """Texts behind soft prompts that are noisy sums of word embeddings."""
+
+    words: np.ndarray  # [B, P, 2] token ids
+    weights: np.ndarray  # [B, P, 2] of the two tokens' embeddings
+    noise: np.ndarray  # [B, P, H], in units of the embeddings' root mean square
+    inputs: np.ndarray  # [B, T]
+    targets: np.ndarray  # [B, T']
+
+
+@cache
+def free_words(tokenizer: Any) -> tuple[str, ...]:
+    """Words that may stand for any class or field: every whole lower-case word of the vocabulary,
+    half as many that join a word and an ending, and none that is a label word or key of the suite.
+    """
+    pieces = [tokenizer.id_to_piece(index) for index in range(tokenizer.get_piece_size())]
+    begins = [piece[1:] for piece in pieces if re.fullmatch("▁[a-z]{3,}", piece)]
+    endings = [piece for piece in pieces if re.fullmatch("[a-z]{2,}", piece)]
+    rng = random.Random("free words")
+    joined = {rng.choice(begins) + rng.choice(endings) for _ in range(len(begins) // 2)}
+    taken = {word for spec in SPECS for word in (*spec.labels, *spec.keys)}
+    return tuple(sorted({*begins, *joined} - taken))
+
+
+def prompted_batch(config: PretrainConfig, tokenizer: Any, number: int) -> PromptedBatch:
+    """Instructions as a prompt that is being trained might hold them: the header's tokens in their
+    order on some of P slots, each with another token and with noise on top, the other slots noise.
+
+    What a prompt needs is thus readable long before it is clear: the loss falls all along the way.
+    """
+    rng = random.Random(f"prompted:{config.seed}:{number}")
+    draw = np.random.default_rng([config.seed, number, 1])
+    tasks = pretraining_tasks()
+    stage = config.stage(number)
+    rows = stage.prompted_rows
+    family_weights = [task.weight * stage.family_weights.get(task.family, 1.0) for task in tasks]
+    shape = (rows, PROMPT_LENGTH, 2)
+    words = draw.integers(3, config.pieces, shape)
+    # Half of the prompts have faint other words on them, as one that began as sampled vocabulary.
+    weights = draw.uniform(0, 0.4, shape) * draw.integers(0, 2, (rows, 1, 1))
+    free = free_words(tokenizer)
+    inputs: list[np.ndarray] = []
+    targets: list[np.ndarray] = []
+    while len(inputs) < rows:
+        header, examples = prompted_examples(rng.choices(tasks, family_weights)[0], rng, free)
+        tokens = tokenizer.encode(" ".join(header)) * rng.choice((1, 1, 2, 3))
+        if len(tokens) > PROMPT_LENGTH:
+            continue
+        for text, answer in examples:
+            ids = [*tokenizer.encode(text), 1]
+            if len(ids) > config.task_length or len(inputs) == rows:
+                continue
+            row = len(inputs)
+            slots = np.sort(draw.choice(PROMPT_LENGTH, len(tokens), replace=False))
+            words[row, slots, 0] = tokens
+            strength = draw.uniform(0.4, 1.2)
+            weights[row] *= strength
+            weights[row, slots, 0] = strength * draw.uniform(0.5, 1.0, len(tokens))
+            inputs.append(np.asarray(ids))
+            targets.append(np.asarray([*tokenizer.encode(answer), 1]))
+    noise = draw.normal(size=(rows, PROMPT_LENGTH, config.d_model)) * draw.uniform(
+        0, 0.6, (rows, 1, 1)
+    )
+    return PromptedBatch(
+        words,
+        weights.astype(np.float32),
+        noise.astype(np.float32),
+        pad(inputs, config.task_length),
+        pad(targets, config.task_target_length),
+    )

@@ -105,7 +105,7 @@ def step(
         if prompted is not None:
             prompts = soft_prompts(model, prompted)
             numbers["prompted"], numbers["prompted_hit"] = token_loss(
-                model, prompted.inputs, prompted.targets, prompts
+                model, jnp.asarray(prompted.inputs), jnp.asarray(prompted.targets), prompts
             )
             share = len(prompted.inputs) / (len(prompted.inputs) + len(task[0]))
             task_loss = (1 - share) * task_loss + share * numbers["prompted"]

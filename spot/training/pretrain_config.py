@@ -60,6 +60,15 @@ class PretrainConfig(BaseModel):
         return tuple(sorted(stages, key=lambda stage: stage.from_step))
 
     @model_validator(mode="after")
+    def _rows_left(self) -> PretrainConfig:
+        most = max(stage.prompted_rows for stage in self.curriculum)
+        if most >= self.task_rows:
+            raise ValueError(
+                f"expected prompted_rows below task_rows={self.task_rows}, found {most}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _decays_in_order(self) -> PretrainConfig:
         ends = [self.warmup_steps, *(step for decay in self.decays for step in decay), self.steps]
         apart = all(begin < end for begin, end in self.decays)

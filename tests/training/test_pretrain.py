@@ -231,6 +231,12 @@ def test_a_curriculum_without_a_first_step_is_refused(prose, tmp_path, stages):
         config(prose, tmp_path / "refused", curriculum=stages)
 
 
+def test_a_stage_leaves_rows_for_instructions_in_the_text(prose, tmp_path):
+    stages = ({"from_step": 0, "prompted_rows": 4},)
+    with pytest.raises(ValueError, match="prompted_rows below task_rows=4, found 4"):
+        config(prose, tmp_path / "full", curriculum=stages)
+
+
 def test_steps_are_in_proportion_to_the_size_of_an_array():
     class Settings:
         learning_rate, warmup_steps, decays = 0.01, 1, ((8, 10),)

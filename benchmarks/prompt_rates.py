@@ -63,7 +63,7 @@ def main() -> None:
     start = time.monotonic()
     for task in asked.tasks:
         source = load_source(task, config, backbone.vocabulary)
-        labels = source.members[0].labels
+        labels = source.labels
         prompt = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, 0)
         slots = [Slot(f"{task} {rate:g}", source, 0, prompt, rate) for rate in rates]
         scores = Scores()

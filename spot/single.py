@@ -51,7 +51,7 @@ def train_one(
         )
     source = load_source(name, config, backbone.vocabulary)
     bank = Bank.open(config.bank.path) if config.prompt.init.startswith("entry:") else None
-    labels = source.members[0].labels
+    labels = source.labels
     init = init_prompt(
         config.prompt, embedding_table(backbone), backbone.vocabulary, labels, seed, bank
     )

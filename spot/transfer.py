@@ -243,8 +243,8 @@ def train_mixture(
     sizes = {member.definition.name: len(member.train) for member in members}
     source = Source("+".join(sizes), tuple(members), proportional_rates(sizes))
     seed = config.search.seed
-    labels = [label for member in members for label in member.labels]
-    init = init_prompt(config.prompt, embedding_table(backbone), backbone.vocabulary, labels, seed)
+    embedding = embedding_table(backbone)
+    init = init_prompt(config.prompt, embedding, backbone.vocabulary, source.labels, seed)
     slot = Slot(f"mixture for {target}", source, seed, init, config.train.learning_rate)
     folder = config.runs / "mixtures" / digest(source.name, dump(config))[:16]
     return train_prompts(
@@ -275,7 +275,7 @@ def train_starts(
     """
     source = load_source(target, config, backbone.vocabulary)
     embedding = embedding_table(backbone)
-    labels = source.members[0].labels
+    labels = source.labels
     planned: list[tuple[Start, int, int]] = []
     slots: list[Slot] = []
     for start in begin:

@@ -362,6 +362,8 @@ def test_swapped_starts_hold_the_targets_label_words_and_the_rest_of_the_value(
         own = len(rows) * (2 if entry.kind == "mixture" else 1)
         value = labelled.prompts(entry).value
         assert prompt.shape == value.shape
+        began = labelled.prompts(entry).init[:own]
+        np.testing.assert_array_equal(began, np.concatenate([rows, rows])[:own][: len(began)])
         filled = np.concatenate([rows, value[own:], rows, rows])[: len(value)]
         np.testing.assert_array_equal(prompt, filled)
     kept = lab.config("transfer.labels=keep")

@@ -38,6 +38,11 @@ class Source:
     members: tuple[TaskData, ...]
     rates: tuple[float, ...] = (1.0,)
 
+    @property
+    def labels(self) -> list[list[int]]:
+        """Token ids of every member's label words, in order: what a prompt may begin as."""
+        return [label for member in self.members for label in member.labels]
+
 
 def bucket_length(longest: int) -> int:
     """The smallest bucket that holds `longest` tokens; beyond the last bucket a multiple of 256.

@@ -205,7 +205,7 @@ def _train_group(
     slots = []
     for job in group:
         source = load_source(job.task, config, backbone.vocabulary)
-        labels = [label for member in source.members for label in member.labels]
+        labels = source.labels
         init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, job.seed, bank)
         slots.append(Slot(job.task, source, job.seed, init, config.train.learning_rate))
     trained = train_prompts(backbone, slots, config.train, folder, title=title, reporter=reporter)

@@ -26,7 +26,7 @@ from spot.tasks.mini.pretrain import (
 from spot.tasks.mini.specs import SPECS
 from spot.training.batches import pad_rows
 from spot.training.corruption import corrupt_spans, split_prefix
-from spot.training.pretrain_config import PretrainConfig
+from spot.training.pretrain_config import PretrainConfig, Stage
 
 PROMPT_LENGTH = 20  # the slots of a soft prompt, the default of `prompt.length`
 
@@ -127,6 +127,13 @@ def text_batch(
     return pad(inputs, config.text_length), pad(targets, config.text_target_length)
 
 
+def task_shares(stage: Stage) -> list[float]:
+    """How often a stage asks for each pretraining task, up to a common factor."""
+    return [
+        task.weight * stage.family_weights.get(task.family, 1.0) for task in pretraining_tasks()
+    ]
+
+
 def task_batch(
     config: PretrainConfig, tokenizer: Any, number: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -138,14 +145,14 @@ def task_batch(
     tasks = pretraining_tasks()
     stage = config.stage(number)
     rows = config.task_rows - stage.prompted_rows
-    weights = [task.weight * stage.family_weights.get(task.family, 1.0) for task in tasks]
+    shares = task_shares(stage)
     inputs: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     while len(inputs) < rows:
         fixed = stage.fixed_share > 0 and rng.random() < stage.fixed_share
         keywords = not fixed and stage.keyword_share > 0 and rng.random() < stage.keyword_share
         make = fixed_examples if fixed else keyword_examples if keywords else pretraining_examples
-        for asked, answer in make(rng.choices(tasks, weights)[0], rng):
+        for asked, answer in make(rng.choices(tasks, shares)[0], rng):
             ids = [*tokenizer.encode(asked), 1]
             if len(ids) <= config.task_length:  # a cut text may have lost what its answer rests on
                 inputs.append(np.asarray(ids))
@@ -188,8 +195,7 @@ def prompted_batch(config: PretrainConfig, tokenizer: Any, number: int) -> Promp
     draw = np.random.default_rng([config.seed, number, 1])
     tasks = pretraining_tasks()
     stage = config.stage(number)
-    rows = stage.prompted_rows
-    family_weights = [task.weight * stage.family_weights.get(task.family, 1.0) for task in tasks]
+    rows, shares = stage.prompted_rows, task_shares(stage)
     shape = (rows, PROMPT_LENGTH, 2)
     words = draw.integers(3, config.pieces, shape)
     # Half of the prompts have faint other words on them, as one that began as sampled vocabulary.
@@ -198,7 +204,7 @@ def prompted_batch(config: PretrainConfig, tokenizer: Any, number: int) -> Promp
     inputs: list[np.ndarray] = []
     targets: list[np.ndarray] = []
     while len(inputs) < rows:
-        header, examples = prompted_examples(rng.choices(tasks, family_weights)[0], rng, free)
+        header, examples = prompted_examples(rng.choices(tasks, shares)[0], rng, free)
         tokens = tokenizer.encode(" ".join(header)) * rng.choice((1, 1, 2, 3))
         if len(tokens) > PROMPT_LENGTH:
             continue

@@ -59,7 +59,7 @@ def train_query(
 
     reporter = reporter or Reporter()
     source = load_source(entry.task, config, backbone.vocabulary)
-    labels = source.members[0].labels
+    labels = source.labels
     embedding = embedding_table(backbone)
     init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, entry.seed, bank)
     slot = Slot(f"query {entry.task}", source, entry.seed, init, config.train.learning_rate)

@@ -61,6 +61,13 @@ def finished(prose, tmp_path_factory) -> PretrainConfig:
     return made
 
 
+@pytest.fixture(scope="module")
+def tokenizer():
+    import sentencepiece
+
+    return sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+
+
 def arrays(folder: Path) -> dict[str, jax.Array]:
     from safetensors.flax import load_file
 
@@ -119,10 +126,7 @@ def test_another_seed_gives_other_weights(prose, finished, tmp_path):
     assert not np.array_equal(arrays(other.output)[name], arrays(finished.output)[name])
 
 
-def test_held_out_text_is_the_last_hundredth(finished):
-    import sentencepiece
-
-    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+def test_held_out_text_is_the_last_hundredth(finished, tokenizer):
     train, held_out = pretrain_data.encode_corpus(finished, tokenizer)
     whole = np.concatenate([train, held_out])
     assert len(held_out) == len(whole) // 100
@@ -132,10 +136,7 @@ def test_held_out_text_is_the_last_hundredth(finished):
     )
 
 
-def test_task_rows_come_in_pairs_that_share_an_instruction(finished):
-    import sentencepiece
-
-    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+def test_task_rows_come_in_pairs_that_share_an_instruction(finished, tokenizer):
     inputs, targets = pretrain_data.task_batch(finished, tokenizer, 1)
     assert inputs.shape == (4, 64) and targets.shape == (4, 6)
     assert ((inputs > 0).sum(1) >= 8).all() and (targets[:, 0] > 0).all()
@@ -143,10 +144,7 @@ def test_task_rows_come_in_pairs_that_share_an_instruction(finished):
     np.testing.assert_array_equal(inputs, again[0])
 
 
-def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path):
-    import sentencepiece
-
-    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path, tokenizer):
     families = {task.family for task in pretraining_tasks()}
     stages = (
         {"from_step": 0},
@@ -169,10 +167,7 @@ def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path):
     assert all(told) and not any(text.startswith("Answer ") for text in texts(12, 0))
 
 
-def test_a_soft_header_holds_its_words_in_order_among_noise(prose, tmp_path):
-    import sentencepiece
-
-    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
+def test_a_soft_header_holds_its_words_in_order_among_noise(prose, tmp_path, tokenizer):
     stages = ({"from_step": 0}, {"from_step": 3, "prompted_rows": 16})
     made = config(prose, tmp_path / "soft", curriculum=stages, task_rows=24)
     batch = pretrain_data.prompted_batch(made, tokenizer, 3)
@@ -212,12 +207,9 @@ def test_a_soft_prompt_is_the_weighted_sum_of_its_words_and_its_noise():
             np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_free_words_are_many_and_none_is_of_the_suite():
-    import sentencepiece
-
+def test_free_words_are_many_and_none_is_of_the_suite(tokenizer):
     from spot.tasks.mini.specs import SPECS
 
-    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(NANO / "spiece.model"))
     words = pretrain_data.free_words(tokenizer)
     assert len(words) == len(set(words)) > 3000 and words == pretrain_data.free_words(tokenizer)
     assert not set(words) & {word for spec in SPECS for word in (*spec.labels, *spec.keys)}

@@ -52,6 +52,7 @@ class DataConfig(Stage):
     dir: Path | None = None  # folder with one folder a task; SPOT_DATA_DIR when not set
     tasks: tuple[Path, ...] = ()  # your own tasks as TOML files, or folders of them
     modules: tuple[str, ...] = ()  # Python modules that register seqio Tasks
+    list_labels: bool = False  # put a task's label words in front of its texts
     input_length: int = Field(128, ge=2)
     target_length: int = Field(16, ge=2)
     train_examples: int | None = Field(None, ge=1)  # a seeded sample of the training split
@@ -273,6 +274,7 @@ def key_recipe(config: Config) -> dict[str, Any]:
     init = f"text:{prompt.text}" if prompt.init == "text" else prompt.init
     if prompt.init in ("labels", "text") and prompt.filler != "vocab":
         init += f", then {prompt.filler}"
+    listed = {"list_labels": True} if config.data.list_labels else {}
     return {
         "init": init,
         "prompt_length": config.prompt.length,
@@ -285,4 +287,5 @@ def key_recipe(config: Config) -> dict[str, Any]:
         "precision": config.model.precision,
         "input_length": config.data.input_length,
         "target_length": config.data.target_length,
+        **listed,
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from spot.config import ModelSettings, cache_dir
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import T5Config
 from spot.models.fingerprint import fingerprint, safetensors_pieces
+from spot.models.weights import hf
 from spot.tasks.vocabulary import VocabularyFile
 
 EMBEDDED = {"spot-nano": Path(__file__).parent / "nano"}
@@ -37,20 +40,22 @@ def model_folder(settings: ModelSettings) -> Path:
         raise SpotError(
             f'model "{settings.name}" is neither an embedded model ({", ".join(EMBEDDED)}) nor a folder.'
             f"{did_you_mean(settings.name, EMBEDDED)}",
-            "give the folder of a T5X checkpoint, or of weights.safetensors with config.json",
+            "give the folder of a T5X checkpoint, of a T5 from Hugging Face, or of a tuned model",
         )
     return folder
 
 
 def vocabulary(settings: ModelSettings) -> VocabularyFile:
     """The backbone's SentencePiece file: the one named, else `spiece.model` in the model's folder."""
-    path = settings.vocabulary or model_folder(settings) / "spiece.model"
+    folder = model_folder(settings)
+    path = settings.vocabulary or folder / "spiece.model"
     if not path.is_file():
         raise SpotError(
             f'model "{settings.name}": no vocabulary at {path}',
             "name its SentencePiece file: --set model.vocabulary=PATH",
         )
-    return VocabularyFile(path, EXTRA_IDS)
+    stated = hf.extra_ids(folder) if hf.is_hf_folder(folder) else None
+    return VocabularyFile(path, EXTRA_IDS if stated is None else stated)
 
 
 def identity(settings: ModelSettings) -> Identity:
@@ -85,6 +90,9 @@ def _fingerprint(settings: ModelSettings, folder: Path, vocab: VocabularyFile) -
     if (folder / "weights.safetensors").is_file():
         pieces = safetensors_pieces(folder / "weights.safetensors")
         return fingerprint(_stated_config(folder), pieces, vocab.sha256())
+    if hf.is_hf_folder(folder):
+        pieces = chain.from_iterable(map(safetensors_pieces, hf.weight_files(folder)))
+        return fingerprint(hf.read_config(folder), pieces, vocab.sha256())
     from spot.models.weights.build import infer_config
 
     arrays = _t5x_arrays(folder)
@@ -122,11 +130,14 @@ def load(settings: ModelSettings) -> Backbone:
 
         config = _stated_config(folder)
         try:
-            arrays = load_file(folder / "weights.safetensors")
+            arrays: Mapping[str, Any] = load_file(folder / "weights.safetensors")
         except (SafetensorError, OSError) as error:
             raise SpotError(
                 f"{folder / 'weights.safetensors'}: {error}", "copy it again"
             ) from error
+    elif hf.is_hf_folder(folder):
+        config = hf.read_config(folder)
+        arrays = hf.read_arrays(folder, config)
     else:
         arrays = _t5x_arrays(folder)
         config = infer_config(arrays, settings.relative_max_distance, settings.dropout)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def safetensors_pieces(path: Path) -> Iterator[Piece]:
     Raises SpotError when the file is cut short or not safetensors.
     """
     try:
-        content = memoryview(path.read_bytes())
+        with path.open("rb") as file:
+            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
         size = int.from_bytes(content[:8], "little")
         header = json.loads(bytes(content[8 : 8 + size]))
         for name in sorted(name for name in header if name != "__metadata__"):

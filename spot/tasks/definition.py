@@ -9,8 +9,10 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from spot.errors import SpotError
 
 Reference = tuple[str, ...] | float | None
 
@@ -60,6 +62,33 @@ class TaskDefinition:
     available: Callable[[], str] = lambda: ""
     split_rule: str = ""
     registered: str = ""
+
+
+def listing_labels(definition: TaskDefinition) -> TaskDefinition:
+    """The task with its label words, in class order, in front of every text (FLAN's options, Wei et
+    al. 2022, section 2.1): "choices: no, yes. passage: …". Without label words it stays as it is.
+
+    A prompt then need not hold them, so one prompt can serve tasks of different label words. Raises
+    SpotError for a registered seqio Task, whose tokens are its own.
+    """
+    if not definition.labels:
+        return definition
+    if definition.registered:
+        raise SpotError(
+            f'task "{definition.name}": expected a text to list label words in, found the '
+            f'registered seqio Task "{definition.registered}", which makes its own tokens',
+            "list them in its preprocessors, and leave data.list_labels off",
+        )
+    front = f"choices: {', '.join(definition.labels)}. "
+
+    def read(split: str) -> Iterator[Example]:
+        for example in definition.read(split):
+            yield replace(example, inputs=front + example.inputs)
+
+    def fingerprint() -> str:
+        return digest("lists labels", definition.fingerprint(), front)
+
+    return replace(definition, read=read, fingerprint=fingerprint)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from spot.config import Config, cache_dir
 from spot.errors import SpotError
 from spot.tasks.catalog import DataSettings, mixture, mixture_names, task
-from spot.tasks.definition import TaskDefinition, digest
+from spot.tasks.definition import TaskDefinition, digest, listing_labels
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.tokens import Lengths, tokenized
 from spot.tasks.vocabulary import VocabularyFile, label_tokens
@@ -23,7 +23,7 @@ def find_task(name: str, config: Config) -> TaskDefinition:
     definition = task(name, data_settings(config))
     if reason := definition.available():
         raise SpotError(f'task "{name}": {reason}', "`spot tasks` lists what is there")
-    return definition
+    return listing_labels(definition) if config.data.list_labels else definition
 
 
 def tokens(

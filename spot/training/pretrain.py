@@ -24,15 +24,9 @@ from spot.models.weights.build import stored, to_arrays
 from spot.models.weights.folder import write_model
 from spot.training.checkpoint import Checkpoints
 from spot.training.pretrain_config import PretrainConfig
-from spot.training.pretrain_data import (
-    PromptedBatch,
-    encode_corpus,
-    prompted_batch,
-    task_batch,
-    text_batch,
-    train_tokenizer,
-)
+from spot.training.pretrain_data import encode_corpus, task_batch, text_batch, train_tokenizer
 from spot.training.runtime import prepare
+from spot.training.soft_headers import PromptedBatch, soft_batch
 
 
 def soft_prompts(model: T5, batch: PromptedBatch) -> jax.Array:
@@ -141,9 +135,7 @@ def run(config: PretrainConfig) -> None:
         rng = np.random.default_rng([config.seed, number])
         text = text_batch(config, corpus, rng)
         task = task_batch(config, tokenizer, number)
-        prompted = None
-        if config.stage(number).prompted_rows:
-            prompted = prompted_batch(config, tokenizer, number)
+        prompted = soft_batch(config, tokenizer, number)
         parameters, state, numbers = step(
             graphdef, tx, config.task_weight, parameters, state, text, task, prompted
         )

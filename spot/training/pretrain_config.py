@@ -20,7 +20,13 @@ class Stage(BaseModel):
     fixed_share: float = 0.0  # of the instructions that have their family's fixed label words
     keyword_share: float = 0.0  # of the others that are told in keywords
     prompted_rows: int = 0  # of the task rows that a noisy soft prompt stands before
+    stacked_rows: int = 0  # of the task rows that one stands before whose slots hold several words
     family_weights: dict[str, float] = {}  # factors on families' shares; 1 where not named
+
+    @property
+    def soft_rows(self) -> int:
+        """Of the task rows, those that a soft prompt stands before."""
+        return self.prompted_rows + self.stacked_rows
 
 
 class PretrainConfig(BaseModel):
@@ -61,10 +67,11 @@ class PretrainConfig(BaseModel):
 
     @model_validator(mode="after")
     def _rows_left(self) -> PretrainConfig:
-        most = max(stage.prompted_rows for stage in self.curriculum)
+        most = max(stage.soft_rows for stage in self.curriculum)
         if most >= self.task_rows:
             raise ValueError(
-                f"expected prompted_rows below task_rows={self.task_rows}, found {most}"
+                f"expected prompted_rows and stacked_rows together below "
+                f"task_rows={self.task_rows}, found {most}"
             )
         return self
 

@@ -6,11 +6,9 @@ Batches are functions of (seed, step), so a resumed run sees those an unbroken o
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -21,14 +19,10 @@ from spot.tasks.mini.pretrain import (
     plain_text,
     pretraining_examples,
     pretraining_tasks,
-    prompted_examples,
 )
-from spot.tasks.mini.specs import SPECS
 from spot.training.batches import pad_rows
 from spot.training.corruption import corrupt_spans, split_prefix
 from spot.training.pretrain_config import PretrainConfig, Stage
-
-PROMPT_LENGTH = 20  # the slots of a soft prompt, the default of `prompt.length`
 
 
 def documents(folder: Path) -> Iterator[str]:
@@ -144,7 +138,7 @@ def task_batch(
     rng = random.Random(f"pretraining:{config.seed}:{number}")
     tasks = pretraining_tasks()
     stage = config.stage(number)
-    rows = config.task_rows - stage.prompted_rows
+    rows = config.task_rows - stage.soft_rows
     shares = task_shares(stage)
     inputs: list[np.ndarray] = []
     targets: list[np.ndarray] = []
@@ -159,74 +153,3 @@ def task_batch(
                 targets.append(np.asarray([*tokenizer.encode(answer), 1]))
     inputs, targets = inputs[:rows], targets[:rows]
     return pad(inputs, config.task_length), pad(targets, config.task_target_length)
-
-
-class PromptedBatch(NamedTuple):
-    """Texts behind soft prompts that are noisy sums of word embeddings."""
-
-    words: np.ndarray  # [B, P, 2] token ids
-    weights: np.ndarray  # [B, P, 2] of the two tokens' embeddings
-    noise: np.ndarray  # [B, P, H], in units of the embeddings' root mean square
-    inputs: np.ndarray  # [B, T]
-    targets: np.ndarray  # [B, T']
-
-
-@cache
-def free_words(tokenizer: Any) -> tuple[str, ...]:
-    """Words that may stand for any class or field: every whole lower-case word of the vocabulary,
-    half as many that join a word and an ending, and none that is a label word or key of the suite.
-    """
-    pieces = [tokenizer.id_to_piece(index) for index in range(tokenizer.get_piece_size())]
-    begins = [piece[1:] for piece in pieces if re.fullmatch("▁[a-z]{3,}", piece)]
-    endings = [piece for piece in pieces if re.fullmatch("[a-z]{2,}", piece)]
-    rng = random.Random("free words")
-    joined = {rng.choice(begins) + rng.choice(endings) for _ in range(len(begins) // 2)}
-    taken = {word for spec in SPECS for word in (*spec.labels, *spec.keys)}
-    return tuple(sorted({*begins, *joined} - taken))
-
-
-def prompted_batch(config: PretrainConfig, tokenizer: Any, number: int) -> PromptedBatch:
-    """Instructions as a prompt that is being trained might hold them: the header's tokens in their
-    order on some of P slots, each with another token and with noise on top, the other slots noise.
-
-    What a prompt needs is thus readable long before it is clear: the loss falls all along the way.
-    """
-    rng = random.Random(f"prompted:{config.seed}:{number}")
-    draw = np.random.default_rng([config.seed, number, 1])
-    tasks = pretraining_tasks()
-    stage = config.stage(number)
-    rows, shares = stage.prompted_rows, task_shares(stage)
-    shape = (rows, PROMPT_LENGTH, 2)
-    words = draw.integers(3, config.pieces, shape)
-    # Half of the prompts have faint other words on them, as one that began as sampled vocabulary.
-    weights = draw.uniform(0, 0.4, shape) * draw.integers(0, 2, (rows, 1, 1))
-    free = free_words(tokenizer)
-    inputs: list[np.ndarray] = []
-    targets: list[np.ndarray] = []
-    while len(inputs) < rows:
-        header, examples = prompted_examples(rng.choices(tasks, shares)[0], rng, free)
-        tokens = tokenizer.encode(" ".join(header)) * rng.choice((1, 1, 2, 3))
-        if len(tokens) > PROMPT_LENGTH:
-            continue
-        for text, answer in examples:
-            ids = [*tokenizer.encode(text), 1]
-            if len(ids) > config.task_length or len(inputs) == rows:
-                continue
-            row = len(inputs)
-            slots = np.sort(draw.choice(PROMPT_LENGTH, len(tokens), replace=False))
-            words[row, slots, 0] = tokens
-            strength = draw.uniform(0.4, 1.2)
-            weights[row] *= strength
-            weights[row, slots, 0] = strength * draw.uniform(0.5, 1.0, len(tokens))
-            inputs.append(np.asarray(ids))
-            targets.append(np.asarray([*tokenizer.encode(answer), 1]))
-    noise = draw.normal(size=(rows, PROMPT_LENGTH, config.d_model)) * draw.uniform(
-        0, 0.6, (rows, 1, 1)
-    )
-    return PromptedBatch(
-        words,
-        weights.astype(np.float32),
-        noise.astype(np.float32),
-        pad(inputs, config.task_length),
-        pad(targets, config.task_target_length),
-    )

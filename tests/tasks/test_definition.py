@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from spot.tasks.definition import MIXING_LIMIT, counted, digest, proportional_rates
+from spot.errors import SpotError
+from spot.tasks.definition import (
+    MIXING_LIMIT,
+    Example,
+    TaskDefinition,
+    counted,
+    digest,
+    listing_labels,
+    proportional_rates,
+)
+
+REPLIES = TaskDefinition(
+    name="replies", family="toy", labels=("no", "yes"), metrics=("accuracy",), scoring="rank",
+    splits=("train",), read=lambda split: iter([Example(f"{split}: it is so", "yes", 1)]),
+    fingerprint=lambda: "abc", description="", rows=lambda split: 1,
+)  # fmt: skip
 
 
 def test_rates_by_hand():
@@ -23,3 +40,19 @@ def test_counted_reads_once():
     reads = []
     rows = counted(lambda split: reads.append(split) or iter([1, 2]))  # type: ignore[arg-type]
     assert (rows("train"), rows("train"), reads) == (2, 2, ["train"])
+
+
+def test_label_words_are_listed_in_front_of_every_text_and_change_the_fingerprint():
+    listed = listing_labels(REPLIES)
+    assert list(listed.read("train")) == [Example("choices: no, yes. train: it is so", "yes", 1)]
+    assert listed.fingerprint() != REPLIES.fingerprint()
+    other = listing_labels(replace(REPLIES, labels=("yes", "no")))
+    assert other.fingerprint() != listed.fingerprint()
+    assert listed == replace(REPLIES, read=listed.read, fingerprint=listed.fingerprint)
+
+
+def test_a_task_without_label_words_lists_none_and_a_registered_one_refuses():
+    free = replace(REPLIES, labels=(), scoring="generate")
+    assert listing_labels(free) is free
+    with pytest.raises(SpotError, match='registered seqio Task "mine"'):
+        listing_labels(replace(REPLIES, registered="mine"))

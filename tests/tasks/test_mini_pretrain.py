@@ -7,9 +7,11 @@ from random import Random
 
 import pytest
 
-from spot.tasks.mini import generate, pretrain
+from spot.tasks.mini import generate, headers, pretrain
+from spot.tasks.mini.headers import headed_examples
 from spot.tasks.mini.lexicon import instructions, people, things
 from spot.tasks.mini.lexicon.reviews import PRETRAINING_REVIEWS
+from spot.tasks.mini.lexicon.topics import TOPICS
 from spot.tasks.mini.pretrain import (
     fixed_examples,
     keyword_examples,
@@ -54,7 +56,7 @@ def test_tasks_have_unique_names_and_weights_that_sum_to_one():
     tasks = pretraining_tasks()
     assert len({task.name for task in tasks}) == len(tasks)
     assert sum(task.weight for task in tasks) == pytest.approx(1)
-    assert {task.family for task in tasks} == {spec.family for spec in SPECS} | {"pick"}
+    assert {task.family for task in tasks} == {spec.family for spec in SPECS} | {"pick", "likeness"}
 
 
 def test_the_same_generator_gives_the_same_example():
@@ -78,7 +80,7 @@ def test_two_texts_of_one_instruction_have_different_answers():
 
 def test_fixed_label_words_are_the_familys_first_in_their_order():
     for task in pretraining_tasks():
-        family = {"three-way": "inference3", "pair": "plausible"}.get(task.kind, task.family)
+        family = pretrain.words_of_task(task)
         for i in range(30):
             for inputs, answer in fixed_examples(task, Random(f"{task.name} {i}")):
                 listed = inputs.removeprefix("Answer ").split(". ", 1)[0]
@@ -90,7 +92,7 @@ def test_fixed_label_words_are_the_familys_first_in_their_order():
 
 def test_keywords_name_the_family_and_label_words_are_among_them():
     for task in pretraining_tasks():
-        named = "plausible" if task.kind == "pair" else task.family
+        named = pretrain.wording_of(task)
         keywords = set(instructions.KEYWORDS[named])
         others = {w for f, ws in instructions.KEYWORDS.items() if f != named for w in ws}
         for i in range(60):
@@ -109,7 +111,7 @@ def test_the_place_of_a_keyword_label_is_its_class():
         # The same draws as the example's own: the label of its first text.
         rng = Random(f"place {i}")
         made = keyword_examples(task, Random(f"place {i}"))
-        items, _ = pretrain._draw(task, rng)
+        items, _ = pretrain.draw_items(task, rng)
         by_text = {item.fields[0][1] + item.fields[1][1]: item.label for item in items}
         for inputs, answer in made:
             header, text = inputs.split(". ", 1)
@@ -191,11 +193,80 @@ def test_a_header_tells_what_a_topics_label_word_stands_for():
         assert all(answer in FREE and told[answer] not in FREE for _, answer in pairs)
 
 
-def test_no_word_names_two_families_or_is_of_the_suite():
-    words = [word for group in instructions.KEYWORDS.values() for word in group]
+@pytest.mark.parametrize("naming", [instructions.KEYWORDS, headers.MARKS])
+def test_no_word_names_two_families_or_is_of_the_suite(naming):
+    words = [word for group in naming.values() for word in group]
     suite = {label for name in mini_task_names() for label in mini_task(name).labels}
     suite |= {key for spec in SPECS for key in spec.keys}
     assert len(words) == len(set(words)) and suite.isdisjoint(words)
+
+
+def test_the_more_marks_a_header_has_the_more_of_its_answers_are_right():
+    task = next(t for t in pretraining_tasks() if t.kind == "two-way")
+    differ: dict[int, list[bool]] = {}
+    alone = []
+    for i in range(12_000):
+        header, ((one, first), (other, second)) = headed_examples(task, Random(f"m {i}"), FREE)
+        assert one != other and set(header.marks) <= set(headers.MARKS["inference"])
+        if header.marks or not header.others:
+            differ.setdefault(len(header.marks), []).append(first != second)
+        else:
+            alone.append(first != second)
+    share = {marks: sum(found) / len(found) for marks, found in differ.items()}
+    for marks, r in enumerate(headers.RIGHT):
+        assert share[marks] == pytest.approx(0.5 + r * r / 2, abs=0.05)
+    assert sum(alone) / len(alone) == pytest.approx(0.5, abs=0.1)  # only others are named
+
+
+def test_label_words_are_in_the_header_or_listed_in_class_order_in_the_text():
+    task = next(t for t in pretraining_tasks() if t.kind == "two-way")
+    in_front = set()
+    ordered = 0
+    for i in range(400):
+        items = pretrain.draw_items(task, Random(f"l {i}"))[0]
+        header, pairs = headed_examples(task, Random(f"l {i}"), FREE)
+        answers: dict[int, str] = {}
+        for text, answer in pairs:
+            (item,) = [one for one in items if all(field in text for _, field in one.fields)]
+            answers[item.label] = answer
+            if header.labels:
+                assert answer in header.labels
+                continue
+            rest = text
+            for _, field in item.fields:
+                rest = rest.replace(field, "#")
+            place = re.search(rf"\b{answer}\b", rest)
+            assert place
+            in_front.add(place.start() < rest.index("#"))
+        if not header.labels and len(header.marks) >= 3 and len(answers) == 2:
+            assert re.search(rf"\b{answers[0]}\b.*\b{answers[1]}\b", rest)
+            ordered += 1
+    assert in_front == {True, False} and ordered > 20
+
+
+def test_a_topic_is_told_by_words_of_its_texts_or_by_its_name():
+    task = next(t for t in pretraining_tasks() if t.kind == "statements" and t.family == "topic")
+    told, named = 0, 0
+    for i in range(300):
+        header, pairs = headed_examples(task, Random(f"t {i}"), FREE)
+        named += all(answer in pretrain.TOPICS for _, answer in pairs)
+        for words in header.telling:
+            told += 1
+            assert 1 <= len(words) <= 4
+            assert any(all(word in " ".join(parts) for word in words) for parts in TOPICS.values())
+        if not header.telling:
+            assert all(answer in pretrain.TOPICS for _, answer in pairs)
+    assert told > 300 and 100 < named < 200
+
+
+def test_what_could_stand_for_a_premise_is_of_the_same_events():
+    task = next(t for t in pretraining_tasks() if t.family == "likeness")
+    for i in range(300):
+        for item in pretrain.draw_items(task, Random(f"a {i}"))[0]:
+            fields = dict(item.fields)
+            schema, side, *options = item.facts[0]
+            assert options[item.label] == (schema, side) and options[1 - item.label][0] != schema
+            assert fields["premise"] not in (fields["one"], fields["two"])
 
 
 def test_the_picked_word_is_in_the_text_and_the_other_is_not():
@@ -222,9 +293,9 @@ def test_every_label_is_drawn_about_equally_often(examples):
         if family == "inference3":
             continue
         hits = [0, 0]
-        named = {"plausible": "alternatives"}.get(family, family)
+        named = {"plausible": {"alternatives"}, "alternatives": {"alternatives", "likeness"}}
         for drawn, inputs, targets in examples:
-            for pair in pairs if drawn == named else ():
+            for pair in pairs if drawn in named.get(family, {family}) else ():
                 if targets in pair and all(word in inputs for word in pair):
                     hits[pair.index(targets)] += 1
         assert abs(hits[0] - hits[1]) < 0.25 * sum(hits), family
@@ -281,7 +352,7 @@ def test_pretraining_never_draws_a_text_of_the_suite(suite_texts):
     owned = set(suite_texts)
     for task in pretraining_tasks():
         for i in range(DRAWS):
-            items, _ = pretrain._draw(task, Random(f"draw {task.name} {i}"))
+            items, _ = pretrain.draw_items(task, Random(f"draw {task.name} {i}"))
             for item in items:
                 for text in generate.owned_texts(item):
                     assert (task.family, text) not in owned, text

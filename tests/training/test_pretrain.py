@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import jax
@@ -13,9 +15,10 @@ import pytest
 
 from spot.errors import SpotError
 from spot.models.backbone import EMBEDDED
+from spot.tasks.mini import headers
 from spot.tasks.mini.lexicon import instructions
 from spot.tasks.mini.pretrain import TOPICS, pretraining_tasks
-from spot.training import pretrain, pretrain_data
+from spot.training import pretrain, pretrain_data, soft_headers
 from spot.training.pretrain_config import PretrainConfig
 
 NANO = EMBEDDED["spot-nano"]
@@ -170,7 +173,7 @@ def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path, tokenizer):
 def test_a_soft_header_holds_its_words_in_order_among_noise(prose, tmp_path, tokenizer):
     stages = ({"from_step": 0}, {"from_step": 3, "prompted_rows": 16})
     made = config(prose, tmp_path / "soft", curriculum=stages, task_rows=24)
-    batch = pretrain_data.prompted_batch(made, tokenizer, 3)
+    batch = soft_headers.prompted_batch(made, tokenizer, 3)
     assert batch.inputs.shape == (16, 64) and batch.targets.shape == (16, 6)
     assert len(pretrain_data.task_batch(made, tokenizer, 3)[0]) == 8
     assert len(pretrain_data.task_batch(made, tokenizer, 2)[0]) == 24
@@ -182,7 +185,7 @@ def test_a_soft_header_holds_its_words_in_order_among_noise(prose, tmp_path, tok
         assert any(weights[i, 0] > 0 for i in places)
         found += len(named & set(tokenizer.decode([int(i) for i in words[:, 0]]).split()))
     assert found >= 16
-    for one, other in zip(batch, pretrain_data.prompted_batch(made, tokenizer, 3), strict=True):
+    for one, other in zip(batch, soft_headers.prompted_batch(made, tokenizer, 3), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -196,7 +199,7 @@ def test_a_soft_prompt_is_the_weighted_sum_of_its_words_and_its_noise():
     rng = np.random.default_rng(1)
     words, weights = rng.integers(0, 50, (2, 3, 2)), rng.random((2, 3, 2)).astype(np.float32)
     noise = rng.normal(size=(2, 3, 8)).astype(np.float32)
-    batch = pretrain_data.PromptedBatch(words, weights, noise, words[:, :, 0], words[:, :, 0])
+    batch = soft_headers.PromptedBatch(words, weights, noise, words[:, :, 0], words[:, :, 0])
     table = np.asarray(Embedder.embedding)
     size = np.sqrt((table**2).mean())
     for row in range(2):
@@ -210,11 +213,75 @@ def test_a_soft_prompt_is_the_weighted_sum_of_its_words_and_its_noise():
 def test_free_words_are_many_and_none_is_of_the_suite(tokenizer):
     from spot.tasks.mini.specs import SPECS
 
-    words = pretrain_data.free_words(tokenizer)
-    assert len(words) == len(set(words)) > 3000 and words == pretrain_data.free_words(tokenizer)
+    words = soft_headers.free_words(tokenizer)
+    assert len(words) == len(set(words)) > 3000 and words == soft_headers.free_words(tokenizer)
     assert not set(words) & {word for spec in SPECS for word in (*spec.labels, *spec.keys)}
     lengths = [len(tokenizer.encode(word)) for word in words]
     assert min(lengths) == 1 and sum(length > 1 for length in lengths) > 500
+
+
+def test_a_stacked_header_has_all_its_words_and_listed_label_words_are_in_the_text(
+    prose, tmp_path, tokenizer
+):
+    stages = ({"from_step": 0}, {"from_step": 3, "stacked_rows": 40})
+    made = config(prose, tmp_path / "stacked", curriculum=stages, task_rows=48)
+    batch = soft_headers.stacked_batch(made, tokenizer, 3)
+    assert batch.inputs.shape == (40, 64) and batch.words.shape == (40, 20, soft_headers.LAYERS)
+    assert len(pretrain_data.task_batch(made, tokenizer, 3)[0]) == 8
+    assert soft_headers.soft_batch(made, tokenizer, 2) is None
+    marks = {word for words in headers.MARKS.values() for word in words}
+    found = in_header = 0
+    for words, weights, inputs, target in zip(
+        batch.words, batch.weights, batch.inputs, batch.targets, strict=True
+    ):
+        label = [int(i) for i in target if i > 1]
+        held = set(words[:, 2:][weights[:, 2:] > 0].tolist())
+        in_header += set(label) <= held
+        text = tokenizer.decode([int(i) for i in inputs if i > 1])
+        assert set(label) <= held or tokenizer.decode(label) in text
+        found += len(marks & set(tokenizer.decode([int(i) for i in held]).split()))
+    assert found >= 40 and 8 < in_header < 36
+    for one, other in zip(batch, soft_headers.soft_batch(made, tokenizer, 3), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_label_words_stand_first_or_in_order_and_what_tells_them_beside(tokenizer):
+    header = headers.Header(("fine", "odd"), (("wheat",), ("goal", "team")), ("mood",), ("query",))
+    ids = {
+        word: tokenizer.encode(word)[0]
+        for word in ["fine", "odd", "wheat", "goal", "team", "mood", "query"]
+    }
+    shapes = set()
+    for seed in range(60):
+        slots = soft_headers.place(header, tokenizer, random.Random(seed))
+        at = {word: {n for n, held in enumerate(slots) for t, _ in held if t == token}
+              for word, token in ids.items()}  # fmt: skip
+        assert len(slots) == 20 and all(at.values()) and at["goal"] == at["team"]
+        (fine,), (odd,), (wheat,), (goal,) = (at[word] for word in ("fine", "odd", "wheat", "goal"))
+        assert fine < odd and wheat < goal
+        on_top = (wheat, goal) == (fine, odd)
+        assert on_top or wheat > fine
+        shapes.add((on_top, (fine, odd) == (0, 1), len(at["mood"]) > 1))
+    assert len(shapes) == 8
+
+
+def test_a_header_longer_than_a_prompt_is_passed_over(tokenizer):
+    header = headers.Header(tuple("abcdefghijklmnopqrs"), (), (), ())
+    assert soft_headers.place(header, tokenizer, random.Random(0)) is None
+
+
+def test_every_token_of_a_targets_label_word_is_in_words_that_may_be_answers(tokenizer):
+    from spot.tasks.mini.specs import SPECS
+
+    words = soft_headers.answerable_words(tokenizer)
+    held = Counter(token for word in words for token in set(tokenizer.encode(word)))
+    targets = [spec for spec in SPECS if spec.role == "target"]
+    own = {word for spec in targets for word in (*spec.labels, *spec.keys)}
+    assert len(words) > 7000 and own.isdisjoint(words)
+    assert all(
+        held[token] >= 4 for spec in targets for w in spec.labels for token in tokenizer.encode(w)
+    )
+    assert {label for spec in SPECS if spec.role == "source" for label in spec.labels} <= set(words)
 
 
 @pytest.mark.parametrize("stages", [(), ({"from_step": 1},), ({"from_step": -1},)])
@@ -224,8 +291,8 @@ def test_a_curriculum_without_a_first_step_is_refused(prose, tmp_path, stages):
 
 
 def test_a_stage_leaves_rows_for_instructions_in_the_text(prose, tmp_path):
-    stages = ({"from_step": 0, "prompted_rows": 4},)
-    with pytest.raises(ValueError, match="prompted_rows below task_rows=4, found 4"):
+    stages = ({"from_step": 0, "prompted_rows": 1, "stacked_rows": 3},)
+    with pytest.raises(ValueError, match="together below task_rows=4, found 4"):
         config(prose, tmp_path / "full", curriculum=stages)
 
 

@@ -14,6 +14,7 @@ from spot.errors import SpotError
 from spot.models.config import Precision, T5Config
 from spot.models.layers import ProductForm
 from spot.models.t5 import T5
+from spot.models.weights.lazy import content
 
 _SMALL = ("scale", "rel_embedding")  # arrays that stay float32
 
@@ -84,7 +85,7 @@ def build(
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
         small = name.endswith(_SMALL)
-        leaf.set_value(jnp.asarray(arrays[name], jnp.float32 if small else matrix_dtype))
+        leaf.set_value(jnp.asarray(content(arrays[name]), jnp.float32 if small else matrix_dtype))
     return graphdef, state
 
 

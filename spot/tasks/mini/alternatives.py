@@ -110,6 +110,36 @@ def pairs(rng: Random, w: World) -> tuple[Item, ...]:
     return tuple(items)
 
 
+def likes(rng: Random, w: World) -> tuple[Item, ...]:
+    """Two items over the same two options: which could stand in the premise's place, being a cause,
+    or an effect, of the same events? Only pretraining asks so.
+
+    It joins causes that share no effect in pretraining's own meetings.
+    """
+    sides = {s: [side.split(";") for side in ALL_SCHEMAS[s]] for s in schemas(w.owner)}
+    place = rng.randrange(2)
+    p, q = _apart(rng, tuple(s for s in sides if len(sides[s][place]) > 1))
+    who, thing = w.name(rng), w.thing(rng, w.portable)
+    side = (CAUSE, EFFECT)[place]
+    numbers = {s: rng.sample(range(len(sides[s][place])), 2) for s in (p, q)}
+    options = [(p, side), (q, side)]
+    rng.shuffle(options)
+
+    def text(s: str, which: int) -> str:
+        pair = (numbers[s][which], numbers[s][which])
+        return _text(s, side, pair, who, thing)
+
+    shown = [p, q]
+    rng.shuffle(shown)
+    items = []
+    for s in shown:
+        fact: Fact = (s, side, *options)
+        one, two = (text(option, 1) for option, _ in options)
+        fields = (("premise", text(s, 0)), ("ask", "likeness"), ("one", one), ("two", two))
+        items.append(Item(fields, label_of((fact,)), (fact,)))
+    return tuple(items)
+
+
 def _text(
     schema: str, side: str, pair: tuple[int, int], who: str, thing: str, tail: str = ""
 ) -> str:

@@ -59,9 +59,10 @@ def pretraining_tasks() -> tuple[PretrainingTask, ...]:
     kinds += [("boolean", "all", 1.0), ("topic", "statements", 0.6), ("topic", "questions", 0.4)]
     kinds += [("acceptability", "all", 1.0), ("sense", "all", 1.0)]
     kinds += [("alternatives", "choice", 0.6), ("alternatives", "pair", 0.4)]
+    kinds += [("likeness", "choice", 1.0)]
     kinds += [("pick", "listed", 0.5), ("pick", "rule", 0.5)]
     return tuple(
-        PretrainingTask(f"pretrain_{family}_{kind.replace(' ', '_')}", family, kind, weight / 9)
+        PretrainingTask(f"pretrain_{family}_{kind.replace(' ', '_')}", family, kind, weight / 10)
         for family, kind, weight in kinds
     )
 
@@ -71,7 +72,7 @@ def _world() -> World:
     return world(PRETRAIN)
 
 
-def _draw(task: PretrainingTask, rng: Random) -> tuple[tuple[Item, ...], tuple[str, ...]]:
+def draw_items(task: PretrainingTask, rng: Random) -> tuple[tuple[Item, ...], tuple[str, ...]]:
     """A group of items and, where the texts themselves give them, its label words."""
     w = _world()
     if task.family == "sentiment":
@@ -91,6 +92,7 @@ def _draw(task: PretrainingTask, rng: Random) -> tuple[tuple[Item, ...], tuple[s
         ("sense", "all"): sense.engine,
         ("alternatives", "choice"): alternatives.engine,
         ("alternatives", "pair"): alternatives.pairs,
+        ("likeness", "choice"): alternatives.likes,
     }
     return makers[task.family, task.kind](rng, w), ()
 
@@ -98,21 +100,24 @@ def _draw(task: PretrainingTask, rng: Random) -> tuple[tuple[Item, ...], tuple[s
 def _pick(rng: Random) -> tuple[tuple[Item, ...], tuple[str, ...]]:
     """Texts of two other groups, and one word of each that the other does not hold."""
     while True:
-        tasks = rng.sample([task for task in pretraining_tasks() if task.family != "pick"], 2)
-        one, other = (rng.choice(_draw(task, rng)[0]).fields[-1][1] for task in tasks)
+        told = [task for task in pretraining_tasks() if task.family not in ("pick", "likeness")]
+        tasks = rng.sample(told, 2)
+        one, other = (rng.choice(draw_items(task, rng)[0]).fields[-1][1] for task in tasks)
         words = pick.only_in(rng, one, other), pick.only_in(rng, other, one)
         if words[0] and words[1]:
             return pick.pair((one, other)), (words[0], words[1])
 
 
-def _wording(task: PretrainingTask) -> str:
+def wording_of(task: PretrainingTask) -> str:
     """Under which name the wording has a task's questions and keys."""
+    if task.family == "likeness":
+        return "alternatives"
     return "plausible" if task.kind == "pair" else task.family
 
 
-def _words_of(task: PretrainingTask) -> str:
+def words_of_task(task: PretrainingTask) -> str:
     """Under which name the wording has a task's label words and meanings."""
-    return "inference3" if task.kind == "three-way" else _wording(task)
+    return "inference3" if task.kind == "three-way" else wording_of(task)
 
 
 @cache
@@ -152,7 +157,7 @@ def _instruction(rng: Random, task: PretrainingTask, labels: tuple[str, ...], as
 
 def _explained(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask: str) -> str:
     """A question, and what each label word stands for."""
-    meaning = rng.choice(wording.MEANINGS[_words_of(task)])
+    meaning = rng.choice(wording.MEANINGS[words_of_task(task)])
     pairs = [f"{word} if {what}" for word, what in zip(labels, meaning, strict=True)]
     explained = rng.choice(wording.EXPLAINED).format(pairs=_listed(rng, pairs))
     return f"{_question(rng, task, ask)} {explained}"
@@ -160,13 +165,13 @@ def _explained(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask:
 
 def _drawn_labels(task: PretrainingTask, rng: Random) -> tuple[str, ...]:
     """Label words of the family or, seven times in ten, any words in their place."""
-    labels = rng.choice(wording.LABELS[_words_of(task)])
+    labels = rng.choice(wording.LABELS[words_of_task(task)])
     return tuple(rng.sample(answer_words(), len(labels))) if rng.random() < 0.7 else labels
 
 
 def _question(rng: Random, task: PretrainingTask, ask: str) -> str:
     thing = task.kind if task.family == "sentiment" else ""
-    return rng.choice(wording.QUESTIONS[_wording(task)]).format(
+    return rng.choice(wording.QUESTIONS[wording_of(task)]).format(
         thing=thing, a_thing=article(thing) if thing else "", ask=ask
     )
 
@@ -186,7 +191,7 @@ def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str,
     Side by side in a batch such pairs cancel what the texts have in common, so that the gradient
     is of what decides.
     """
-    items, words = _draw(task, rng)
+    items, words = draw_items(task, rng)
     chosen = rng.sample(items, 2)
     ask = dict(chosen[0].fields).get("ask", "")
     explained = rng.random() < 0.5
@@ -200,9 +205,9 @@ def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str,
         labels = _drawn_labels(task, rng)
         instruction = _explained(rng, task, labels, ask)
     else:
-        labels = rng.choice(wording.LABELS[_words_of(task)])
+        labels = rng.choice(wording.LABELS[words_of_task(task)])
         instruction = _instruction(rng, task, labels, ask)
-    return _written(rng.choice(wording.KEYS[_wording(task)]), instruction, labels, chosen)
+    return _written(rng.choice(wording.KEYS[wording_of(task)]), instruction, labels, chosen)
 
 
 def fixed_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str], ...]:
@@ -211,10 +216,10 @@ def fixed_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str],
     What a text says is learned from these: with label words that change, neither the words'
     meaning nor the text's has a gradient before the other is known.
     """
-    items, words = _draw(task, rng)
-    labels = words or wording.LABELS[_words_of(task)][0]
+    items, words = draw_items(task, rng)
+    labels = words or wording.LABELS[words_of_task(task)][0]
     instruction = f"Answer {_joined(labels)}."
-    return _written(wording.KEYS[_wording(task)][0], instruction, labels, rng.sample(items, 2))
+    return _written(wording.KEYS[wording_of(task)][0], instruction, labels, rng.sample(items, 2))
 
 
 def keyword_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str], ...]:
@@ -223,16 +228,16 @@ def keyword_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str
 
     No sentence has to be right: what a prompt learns one token at a time already means something.
     """
-    items, words = _draw(task, rng)
+    items, words = draw_items(task, rng)
     if task.kind == "rule":
         labels = tuple(rng.sample(answer_words(), 2))
         header = [word for pair in zip(labels, words, strict=True) for word in pair]
     else:
         labels = words or _drawn_labels(task, rng)
         header = list(labels)
-    keywords = rng.sample(wording.KEYWORDS[_wording(task)], rng.randint(2, 8))
+    keywords = rng.sample(wording.KEYWORDS[wording_of(task)], rng.randint(2, 8))
     told = _scattered(header, keywords, rng)
-    keys = rng.choice(wording.KEYS[_wording(task)])
+    keys = rng.choice(wording.KEYS[wording_of(task)])
     return _written(keys, f"{' '.join(told)}.", labels, rng.sample(items, 2))
 
 
@@ -247,13 +252,13 @@ def prompted_examples(
     the family, little by little, and that is what prompts of kin tasks share. Another family may be
     named too, with label words of its own.
     """
-    items, telling = _draw(task, rng)
-    mine = _wording(task)
+    items, telling = draw_items(task, rng)
+    mine = wording_of(task)
     if telling or rng.random() < 0.7:
-        count = len(telling) or len(wording.LABELS[_words_of(task)][0])
+        count = len(telling) or len(wording.LABELS[words_of_task(task)][0])
         labels = tuple(rng.sample(words, count))
     else:
-        labels = rng.choice(wording.LABELS[_words_of(task)])
+        labels = rng.choice(wording.LABELS[words_of_task(task)])
     if task.family == "topic":
         telling = tuple(_of_topic(rng, topic) for topic in telling)
     told = (
@@ -271,7 +276,7 @@ def prompted_examples(
         blocks.append(_scattered(own, keywords, rng))
         right = right if named else 0.0
     rng.shuffle(blocks)
-    keys = rng.choice(wording.KEYS[_wording(task)])
+    keys = rng.choice(wording.KEYS[wording_of(task)])
     if rng.random() < 0.5:
         keys = tuple(rng.sample(words, len(keys)))
     pairs = [

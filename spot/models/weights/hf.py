@@ -1,0 +1,231 @@
+"""T5 models as Hugging Face keeps them: config.json, safetensors in one file or in shards.
+
+Reads T5 1.0, T5 1.1, LM-adapted, Flan-T5 and mT5; torch is not needed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spot.errors import SpotError
+from spot.models.config import Activation, T5Config
+from spot.models.weights.lazy import LazyArray
+
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+_ACTIVATIONS: dict[str, Activation] = {"relu": "relu", "gated-gelu": "gated-gelu"}
+# Written by old releases of transformers and read by none: these layers have no relative bias.
+_UNUSED = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
+_COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")  # of shared.weight
+
+
+def is_hf_folder(folder: Path) -> bool:
+    """Whether a folder has a config.json as transformers writes it."""
+    try:
+        return "model_type" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+
+
+def read_config(folder: Path) -> T5Config:
+    """The architecture that config.json states; raises SpotError for one that is not a T5 we know."""
+    path = folder / "config.json"
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SpotError(f"{path}: expected a JSON object ({error})", "copy it again") from error
+    if stated.get("model_type") not in ("t5", "mt5"):
+        raise SpotError(
+            f"{path}: expected the model_type t5 or mt5, found {stated.get('model_type')}",
+            "only T5, T5 1.1, LM-adapted, Flan-T5 and mT5 can be read here",
+        )
+    kind = stated.get("feed_forward_proj", "relu")
+    if kind not in _ACTIVATIONS:
+        raise SpotError(
+            f"{path}: expected feed_forward_proj relu or gated-gelu, found {kind}",
+            "this is not one of the published T5 models",
+        )
+    try:
+        return T5Config(
+            vocab_size=stated["vocab_size"],
+            d_model=stated["d_model"],
+            d_kv=stated["d_kv"],
+            num_heads=stated["num_heads"],
+            d_ff=stated["d_ff"],
+            encoder_layers=stated["num_layers"],
+            decoder_layers=stated.get("num_decoder_layers") or stated["num_layers"],
+            activation=_ACTIVATIONS[kind],
+            tied_head=_tied(stated),
+            relative_buckets=stated.get("relative_attention_num_buckets", 32),
+            relative_max_distance=stated.get("relative_attention_max_distance", 128),
+            dropout=stated.get("dropout_rate", 0.1),
+            epsilon=stated.get("layer_norm_epsilon", 1e-6),
+        )
+    except KeyError as error:
+        raise SpotError(f"{path}: {error} is missing", "copy it again") from error
+
+
+def _tied(stated: Mapping[str, Any]) -> bool:
+    """Whether the head is the embedding, rescaled: transformers 5 calls every T5 tied and says
+    apart whether the head's input is rescaled; older releases say both at once.
+    """
+    return bool(stated.get("scale_decoder_outputs", stated.get("tie_word_embeddings", True)))
+
+
+def extra_ids(folder: Path) -> int | None:
+    """How many sentinels follow the SentencePiece ids, as tokenizer_config.json says; None where it
+    says nothing.
+    """
+    try:
+        stated = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = stated.get("extra_ids")
+    return found if isinstance(found, int) else None
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """The safetensors files of the model, in order; SpotError when one is missing."""
+    if (folder / SINGLE).is_file():
+        return (folder / SINGLE,)
+    if (folder / INDEX).is_file():
+        try:
+            named = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SpotError(
+                f"{folder / INDEX}: expected a JSON object with weight_map ({error})",
+                "copy it again",
+            ) from error
+        files = tuple(folder / name for name in sorted(set(named.values())))
+        missing = [file.name for file in files if not file.is_file()]
+        if missing:
+            raise SpotError(
+                f"{folder}: expected the {len(files)} files that {INDEX} names, "
+                f"found none called {', '.join(missing)}",
+                "download these too",
+            )
+        return files
+    pickled = any(folder.glob("pytorch_model*.bin"))
+    raise SpotError(
+        f"{folder}: expected {SINGLE} or {INDEX}, found "
+        + ("pytorch_model.bin, which is a pickle and is not read" if pickled else "neither"),
+        "many repositories keep safetensors in a pull request: download the revision refs/pr/<n>"
+        if pickled
+        else "download the model's safetensors",
+    )
+
+
+def read_arrays(folder: Path, config: T5Config) -> Mapping[str, LazyArray]:
+    """The model's arrays by T5X name, each read from its file only when it is asked for.
+
+    Raises SpotError for a missing or damaged file and for an array that no T5 has.
+    """
+    found: dict[str, LazyArray] = {}
+    copies: dict[str, LazyArray] = {}  # of the embedding
+    for file in weight_files(folder):
+        for name, stored in _stored(file):
+            if name == _UNUSED:
+                continue
+            if name in _COPIES or (config.tied_head and name == "lm_head.weight"):
+                copies[name] = stored
+                continue
+            known = t5x_name(name)
+            if known is None:
+                raise SpotError(
+                    f"{file}: expected the arrays of a T5, found {name}",
+                    "nothing is dropped: choose a folder with the plain model",
+                )
+            found[known] = _turned(stored) if _is_turned(known) else stored
+    if copies:
+        embedding = found.setdefault("token_embedder/embedding", next(iter(copies.values())))
+        _check_copies(folder, embedding, copies)
+    return found
+
+
+def _check_copies(folder: Path, embedding: LazyArray, copies: Mapping[str, LazyArray]) -> None:
+    table = np.asarray(embedding.read())
+    for name, copy in copies.items():
+        if not np.array_equal(table, np.asarray(copy.read())):
+            raise SpotError(
+                f"{folder}: expected {name} to be the embedding, found other numbers",
+                "a model with several embeddings, or with another head than config.json says, "
+                "is not a T5 that can be read here",
+            )
+
+
+def _stored(file: Path) -> Iterator[tuple[str, LazyArray]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        opened = safe_open(file, framework="flax")
+        for name in opened.keys():  # noqa: SIM118 (it is no dict)
+            shape = tuple(opened.get_slice(name).get_shape())
+            yield name, LazyArray(shape, partial(opened.get_tensor, name))
+    except (SafetensorError, OSError) as error:
+        raise SpotError(
+            f"{file}: expected a whole safetensors file ({error})", "download it again"
+        ) from error
+
+
+def _turned(stored: LazyArray) -> LazyArray:
+    return LazyArray(stored.shape[::-1], lambda: stored.read().T)
+
+
+def _is_turned(name: str) -> bool:
+    """torch keeps [outputs, inputs] and [buckets, heads], T5X the other way."""
+    return name.endswith(("/kernel", "/rel_embedding"))
+
+
+_ATTENTION = {"q": "query", "k": "key", "v": "value", "o": "out"}
+_LAYERS = {
+    ("encoder", "0", "SelfAttention"): "attention",
+    ("decoder", "0", "SelfAttention"): "self_attention",
+    ("decoder", "1", "EncDecAttention"): "encoder_decoder_attention",
+    ("encoder", "1", "DenseReluDense"): "mlp",
+    ("decoder", "2", "DenseReluDense"): "mlp",
+}
+_NORMS = {
+    ("encoder", "0"): "pre_attention_layer_norm",
+    ("encoder", "1"): "pre_mlp_layer_norm",
+    ("decoder", "0"): "pre_self_attention_layer_norm",
+    ("decoder", "1"): "pre_cross_attention_layer_norm",
+    ("decoder", "2"): "pre_mlp_layer_norm",
+}
+_WHOLE = {
+    "shared.weight": "token_embedder/embedding",
+    "lm_head.weight": "decoder/logits_dense/kernel",
+    "encoder.final_layer_norm.weight": "encoder/encoder_norm/scale",
+    "decoder.final_layer_norm.weight": "decoder/decoder_norm/scale",
+}
+
+
+def t5x_name(name: str) -> str | None:
+    """The T5X name of an array of transformers' T5; None when T5 has no such array.
+
+    >>> t5x_name("decoder.block.3.layer.1.EncDecAttention.q.weight")
+    'decoder/layers_3/encoder_decoder_attention/query/kernel'
+    """
+    if name in _WHOLE:
+        return _WHOLE[name]
+    found = re.fullmatch(r"(encoder|decoder)\.block\.(\d+)\.layer\.(\d)\.(.+)\.weight", name)
+    if found is None:
+        return None
+    stack, block, layer, rest = found.groups()
+    if rest == "layer_norm" and (stack, layer) in _NORMS:
+        return f"{stack}/layers_{block}/{_NORMS[stack, layer]}/scale"
+    part, _, array = rest.partition(".")
+    if array == "relative_attention_bias" and (block, part) == ("0", "SelfAttention"):
+        return f"{stack}/relpos_bias/rel_embedding"
+    module = _LAYERS.get((stack, layer, part))
+    if module == "mlp" and array in ("wi", "wi_0", "wi_1", "wo"):
+        return f"{stack}/layers_{block}/mlp/{array}/kernel"
+    if module not in (None, "mlp") and array in _ATTENTION:
+        return f"{stack}/layers_{block}/{module}/{_ATTENTION[array]}/kernel"
+    return None

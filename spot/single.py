@@ -16,7 +16,7 @@ from spot.errors import SpotError, did_you_mean
 from spot.models.backbone import Backbone
 from spot.models.prompt import init_prompt
 from spot.models.weights.build import to_arrays
-from spot.models.weights.folder import copy_vocabulary, write_model
+from spot.models.weights.folder import write_model
 from spot.tasks.definition import digest
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.vocabulary import label_tokens
@@ -92,7 +92,7 @@ def tune_one(
     tuned = best_tuned(source, seed, config, backbone, folder, reporter)
     about = {"tuned": {"task": name, "seed": seed, "learning_rate": tuned.learning_rate,
                        "step": tuned.best.step, "from": backbone.identity.fingerprint}}  # fmt: skip
-    copy_vocabulary(backbone.vocabulary.path, out)
+    backbone.vocabulary.save(out)
     write_model(out, backbone.config, to_arrays(tuned.parameters), about)
     (folder / "config.json").write_text(dump(config))
     for rate in folder.glob("rate-*"):
@@ -153,7 +153,8 @@ class Prediction:
 def predict_texts(
     name: str, texts: Sequence[str], prompt: str | None, config: Config, backbone: Backbone
 ) -> list[Prediction]:
-    """The answer to each text, which is what the task's `inputs` would be.
+    """The answer to each text, which is what the task's `inputs` would be; label words that are
+    listed in front of these are put in front of it.
 
     Probabilities are a softmax over the label words' log-likelihoods. Raises SpotError for no or
     an empty text.
@@ -164,7 +165,7 @@ def predict_texts(
         )
     definition = find_task(name, config)
     array = find_prompt(prompt, config, backbone)
-    rows = _as_split(texts, config, backbone)
+    rows = _as_split([definition.front + text for text in texts], config, backbone)
     if definition.scoring == "generate":
         answers = generate(backbone, array, rows, config.data.target_length)
         return [Prediction(text, answer, {}) for text, answer in zip(texts, answers, strict=True)]
@@ -182,9 +183,9 @@ def predict_texts(
 
 
 def _as_split(texts: Sequence[str], config: Config, backbone: Backbone) -> TokenizedSplit:
-    pieces = backbone.vocabulary.processor()
+    vocab = backbone.vocabulary
     limit = config.data.input_length - 1
-    ids = [[*pieces.EncodeAsIds(text)[:limit], pieces.eos_id()] for text in texts]
+    ids = [[*vocab.encode(text)[:limit], vocab.eos] for text in texts]
     count = len(texts)
     return TokenizedSplit(
         Ragged.of(ids),

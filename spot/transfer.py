@@ -27,7 +27,7 @@ from spot.models.backbone import Backbone, vocabulary
 from spot.models.prompt import init_prompt, label_rows, relabelled
 from spot.retrieval import Answer, LoadBackbone, search_target, value_of
 from spot.tasks.definition import digest, proportional_rates
-from spot.tasks.vocabulary import VocabularyFile, label_tokens
+from spot.tasks.vocabulary import Vocabulary, label_tokens
 from spot.training.batches import Source
 from spot.training.build import embedding_table
 from spot.training.data import find_task, load_source, members_of, tokens
@@ -216,7 +216,7 @@ def start_prompts(
     return [relabelled(value, own, rows) for value, own in zip(values, owns, strict=True)]
 
 
-def _own_label_rows(entry: Entry, config: Config, vocab: VocabularyFile) -> int:
+def _own_label_rows(entry: Entry, config: Config, vocab: Vocabulary) -> int:
     """How many tokens of an entry's prompt began as label words; 0 for another init."""
     if not str(entry.recipe.get("init", "")).startswith("labels"):
         return 0

@@ -110,6 +110,18 @@ def test_texts_come_from_options_or_lines(lab):
     assert nothing.stderr.startswith("error: expected texts to predict, found none")
 
 
+def test_listed_label_words_stand_in_front_of_a_text_to_predict_too(lab):
+    command = lab.arguments("predict", "--task", "house", "--json")
+    from tests.lab import invoke
+
+    text = "a red cat is here"
+    listed = lines(invoke(*command, "--set", "data.list_labels=true", "--text", text).stdout)
+    by_hand = lines(invoke(*command, "--text", f"choices: no, yes. {text}").stdout)
+    without = lines(invoke(*command, "--text", text).stdout)
+    assert listed[0]["probabilities"] == by_hand[0]["probabilities"]
+    assert listed[0]["probabilities"] != without[0]["probabilities"]
+
+
 def test_prompts_that_do_not_fit_are_refused(lab, tmp_path, tiny_backbone):
     np.save(tmp_path / "wide.npy", np.ones((4, 17), np.float32))
     np.save(tmp_path / "nan.npy", np.full((4, 16), np.nan, np.float32))

@@ -16,10 +16,9 @@ from spot.errors import SpotError, did_you_mean
 from spot.models.config import T5Config
 from spot.models.fingerprint import fingerprint, safetensors_pieces
 from spot.models.weights import hf
-from spot.tasks.vocabulary import VocabularyFile
+from spot.tasks.vocabulary import Vocabulary, folder_vocabulary
 
 EMBEDDED = {"spot-nano": Path(__file__).parent / "nano"}
-EXTRA_IDS = 100  # sentinels after the SentencePiece ids, as in every T5
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +27,7 @@ class Backbone:
 
     identity: Identity
     config: T5Config
-    vocabulary: VocabularyFile
+    vocabulary: Vocabulary
     graphdef: Any
     parameters: Any
 
@@ -45,17 +44,9 @@ def model_folder(settings: ModelSettings) -> Path:
     return folder
 
 
-def vocabulary(settings: ModelSettings) -> VocabularyFile:
-    """The backbone's SentencePiece file: the one named, else `spiece.model` in the model's folder."""
-    folder = model_folder(settings)
-    path = settings.vocabulary or folder / "spiece.model"
-    if not path.is_file():
-        raise SpotError(
-            f'model "{settings.name}": no vocabulary at {path}',
-            "name its SentencePiece file: --set model.vocabulary=PATH",
-        )
-    stated = hf.extra_ids(folder) if hf.is_hf_folder(folder) else None
-    return VocabularyFile(path, EXTRA_IDS if stated is None else stated)
+def vocabulary(settings: ModelSettings) -> Vocabulary:
+    """The backbone's vocabulary: the SentencePiece file named, else the one in the model's folder."""
+    return folder_vocabulary(model_folder(settings), settings.vocabulary)
 
 
 def identity(settings: ModelSettings) -> Identity:
@@ -64,7 +55,7 @@ def identity(settings: ModelSettings) -> Identity:
     vocab = vocabulary(settings)
     facts = [
         str(folder.resolve()),
-        vocab.sha256(),
+        vocab.digest(),
         settings.relative_max_distance,
         settings.dropout,
     ]
@@ -86,13 +77,13 @@ def identity(settings: ModelSettings) -> Identity:
     return Identity(settings.name, found)
 
 
-def _fingerprint(settings: ModelSettings, folder: Path, vocab: VocabularyFile) -> str:
+def _fingerprint(settings: ModelSettings, folder: Path, vocab: Vocabulary) -> str:
     if (folder / "weights.safetensors").is_file():
         pieces = safetensors_pieces(folder / "weights.safetensors")
-        return fingerprint(_stated_config(folder), pieces, vocab.sha256())
+        return fingerprint(_stated_config(folder), pieces, vocab.digest())
     if hf.is_hf_folder(folder):
         pieces = chain.from_iterable(map(safetensors_pieces, hf.weight_files(folder)))
-        return fingerprint(hf.read_config(folder), pieces, vocab.sha256())
+        return fingerprint(hf.read_config(folder), pieces, vocab.digest())
     from spot.models.weights.build import infer_config
 
     arrays = _t5x_arrays(folder)
@@ -101,7 +92,7 @@ def _fingerprint(settings: ModelSettings, folder: Path, vocab: VocabularyFile) -
         (name, str(array.dtype), array.shape, array.tobytes())
         for name, array in sorted(arrays.items())
     )
-    return fingerprint(config, kinds, vocab.sha256())
+    return fingerprint(config, kinds, vocab.digest())
 
 
 def _stated_config(folder: Path) -> T5Config:
@@ -168,11 +159,10 @@ def _t5x_arrays(folder: Path) -> dict[str, Any]:
     return {name: array for name, array in read_checkpoint(folder).items() if name != PROMPT_NAME}
 
 
-def _check_vocabulary(config: T5Config, vocab: VocabularyFile) -> None:
-    pieces = vocab.processor().GetPieceSize() + vocab.extra_ids
-    if pieces > config.vocab_size:
+def _check_vocabulary(config: T5Config, vocab: Vocabulary) -> None:
+    if vocab.size > config.vocab_size:
         raise SpotError(
-            f"{vocab.path} has {pieces} tokens (with {vocab.extra_ids} sentinels), "
+            f"{vocab.name} has {vocab.size} tokens (with {vocab.extra_ids} sentinels), "
             f"but the model embeds {config.vocab_size}",
             "this is another model's vocabulary; name the right one with model.vocabulary",
         )

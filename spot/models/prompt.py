@@ -15,7 +15,7 @@ from bank.interchange import read_prompt_file
 from bank.store import Bank
 from spot.config import PromptSettings
 from spot.errors import SpotError, did_you_mean
-from spot.tasks.vocabulary import VocabularyFile
+from spot.tasks.vocabulary import Vocabulary
 
 FREQUENT = 5000  # rows of the most frequent tokens that `vocab` draws from (Lester et al. 2021)
 INITS = ("vocab", "labels", "random", "text", "entry:<id>", "file:<path>")
@@ -24,7 +24,7 @@ INITS = ("vocab", "labels", "random", "text", "entry:<id>", "file:<path>")
 def init_prompt(
     settings: PromptSettings,
     embedding: np.ndarray,
-    vocabulary: VocabularyFile,
+    vocabulary: Vocabulary,
     labels: Sequence[Sequence[int]],
     seed: int,
     bank: Bank | None = None,
@@ -92,17 +92,10 @@ def _uniform(length: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _frequent_rows(
-    vocabulary: VocabularyFile, embedding: np.ndarray, count: int, rng: np.random.Generator
+    vocabulary: Vocabulary, embedding: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Embeddings of `count` tokens out of the most frequent; SentencePiece orders pieces by
-    frequency.
-    """
-    pieces = vocabulary.processor()
-    ordinary = [
-        index
-        for index in range(pieces.GetPieceSize())
-        if not (pieces.IsControl(index) or pieces.IsUnknown(index) or pieces.IsByte(index))
-    ][:FREQUENT]
+    """Embeddings of `count` tokens out of the most frequent."""
+    ordinary = vocabulary.frequent(FREQUENT)
     chosen = rng.choice(ordinary, count, replace=count > len(ordinary))
     return np.asarray(embedding[chosen], np.float32)
 
@@ -125,9 +118,9 @@ def label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray) -> np.nda
 
 
 def _text_rows(
-    settings: PromptSettings, vocabulary: VocabularyFile, embedding: np.ndarray
+    settings: PromptSettings, vocabulary: Vocabulary, embedding: np.ndarray
 ) -> np.ndarray:
-    ids = vocabulary.processor().EncodeAsIds(settings.text)
+    ids = vocabulary.encode(settings.text)
     if not ids:
         raise SpotError("prompt.init=text needs a text", 'set it: --set prompt.text="Is it true?"')
     return np.asarray(embedding[ids], np.float32)

@@ -45,7 +45,8 @@ class TaskDefinition:
     definition, cheap to call again. `available()` is "" or the reason why the data is missing.
     `rows(split)` counts examples. `split_rule` says in words how the splits were made.
     `registered` is the name of the user's own registered seqio Task that this task stands for, ""
-    for every other task; its token ids are used as that Task makes them.
+    for every other task; its token ids are used as that Task makes them. `front` is what stands in
+    front of every text, label words that are listed there; `read` puts it there.
     """
 
     name: str
@@ -62,6 +63,7 @@ class TaskDefinition:
     available: Callable[[], str] = lambda: ""
     split_rule: str = ""
     registered: str = ""
+    front: str = ""
 
 
 def listing_labels(definition: TaskDefinition) -> TaskDefinition:
@@ -71,7 +73,7 @@ def listing_labels(definition: TaskDefinition) -> TaskDefinition:
     A prompt then need not hold them, so one prompt can serve tasks of different label words. Raises
     SpotError for a registered seqio Task, whose tokens are its own.
     """
-    if not definition.labels:
+    if not definition.labels or definition.front:
         return definition
     if definition.registered:
         raise SpotError(
@@ -88,7 +90,7 @@ def listing_labels(definition: TaskDefinition) -> TaskDefinition:
     def fingerprint() -> str:
         return digest("lists labels", definition.fingerprint(), front)
 
-    return replace(definition, read=read, fingerprint=fingerprint)
+    return replace(definition, read=read, fingerprint=fingerprint, front=front)
 
 
 @dataclass(frozen=True)

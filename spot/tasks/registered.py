@@ -22,7 +22,7 @@ from spot.metrics import NUMBER_METRICS, to_number
 from spot.tasks.definition import Example, Mixture, TaskDefinition, counted, digest
 from spot.tasks.seqio_tasks import import_seqio
 from spot.tasks.splits import SPLITS, Part, check_split, plan
-from spot.tasks.vocabulary import VocabularyFile
+from spot.tasks.vocabulary import Vocabulary
 
 FEATURES = ("inputs", "targets")
 
@@ -74,7 +74,7 @@ def registered_mixture(name: str) -> Mixture:
     return Mixture(name, tuple(rates), tuple(rate / total for rate in rates.values()))
 
 
-def checked_task(name: str, vocabulary: VocabularyFile | None = None) -> Any:
+def checked_task(name: str, vocabulary: Vocabulary | None = None) -> Any:
     """The registered seqio Task, once its features (and with `vocabulary`, theirs) are as needed.
 
     SpotError when a feature is missing, or when its vocabulary is not the backbone's file: its ids
@@ -101,7 +101,7 @@ def checked_task(name: str, vocabulary: VocabularyFile | None = None) -> Any:
     return task
 
 
-def _check_vocabulary(name: str, feature: str, theirs: Any, ours: VocabularyFile) -> None:
+def _check_vocabulary(name: str, feature: str, theirs: Any, ours: Vocabulary) -> None:
     import tensorflow as tf
 
     file = getattr(theirs, "sentencepiece_model_file", None)
@@ -109,12 +109,12 @@ def _check_vocabulary(name: str, feature: str, theirs: Any, ours: VocabularyFile
     same = False
     if file is not None:
         with tf.io.gfile.GFile(file, "rb") as stream:
-            same = hashlib.sha256(stream.read()).hexdigest() == ours.sha256()
+            same = hashlib.sha256(stream.read()).hexdigest() == ours.digest()
         same = same and theirs.extra_ids in (0, ours.extra_ids)
     if not same:
         raise SpotError(
             f'seqio Task "{name}", feature "{feature}": expected the backbone\'s vocabulary '
-            f"{ours.path} ({ours.extra_ids} extra ids), found {found}",
+            f"{ours.name} ({ours.extra_ids} extra ids), found {found}",
             "give the Task's features the backbone's vocabulary, or choose the backbone it is for",
         )
 
@@ -172,7 +172,7 @@ def _parts(task: Any) -> tuple[dict[str, Part], str]:
 
 
 def registered_rows(
-    definition: TaskDefinition, split: str, vocabulary: VocabularyFile | None
+    definition: TaskDefinition, split: str, vocabulary: Vocabulary | None
 ) -> Iterator[tuple[Example, np.ndarray, np.ndarray]]:
     """Each example of a split with the ids of its input and target as the Task makes them.
 

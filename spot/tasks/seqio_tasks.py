@@ -17,7 +17,7 @@ from typing import Any
 
 from spot.errors import SpotError
 from spot.tasks.definition import MIXING_LIMIT, TaskDefinition
-from spot.tasks.vocabulary import VocabularyFile
+from spot.tasks.vocabulary import Vocabulary
 
 _CHATTER = re.compile(rb"(WARNING: All log messages before absl|[IWE]\d{4} [\d:.]+ )")
 
@@ -63,14 +63,7 @@ def _without_chatter() -> Iterator[None]:
                 os.write(2, rest)
 
 
-def seqio_vocabulary(vocabulary: VocabularyFile) -> Any:
-    """seqio's SentencePieceVocabulary of a vocabulary file, with its extra ids at the end."""
-    seqio = import_seqio()
-    vocabulary.sha256()  # a file that is not there is our error, not TensorFlow's
-    return seqio.SentencePieceVocabulary(os.fspath(vocabulary.path), extra_ids=vocabulary.extra_ids)
-
-
-def seqio_task(definition: TaskDefinition, vocabulary: VocabularyFile) -> Any:
+def seqio_task(definition: TaskDefinition, vocabulary: Vocabulary) -> Any:
     """The task as a `seqio.Task` that is not in the global registry, so names never clash.
 
     Features "inputs" and "targets" (int32 token ids ending in EOS) and their `_pretokenized` text.
@@ -84,7 +77,7 @@ def seqio_task(definition: TaskDefinition, vocabulary: VocabularyFile) -> Any:
         return checked_task(definition.registered, vocabulary)
     if reason := definition.available():
         raise SpotError(f'task "{definition.name}": {reason}', "")
-    words = seqio_vocabulary(vocabulary)
+    words = vocabulary.for_seqio(seqio)
     features = {
         name: seqio.Feature(vocabulary=words, add_eos=True) for name in ("inputs", "targets")
     }
@@ -116,7 +109,7 @@ def _dataset_function(definition: TaskDefinition) -> Any:
 def seqio_mixture(
     name: str,
     definitions: Sequence[TaskDefinition],
-    vocabulary: VocabularyFile,
+    vocabulary: Vocabulary,
     limit: int = MIXING_LIMIT,
 ) -> Any:
     """A `seqio.Mixture` of the tasks, neither it nor they in a global registry.

@@ -20,9 +20,9 @@ from spot.errors import SpotError
 from spot.tasks.definition import Example, TaskDefinition, digest
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.splits import check_split
-from spot.tasks.vocabulary import VocabularyFile, label_tokens
+from spot.tasks.vocabulary import Vocabulary, label_tokens
 
-__all__ = ["Lengths", "VocabularyFile", "cache_file", "label_tokens", "tokenized"]
+__all__ = ["Lengths", "Vocabulary", "cache_file", "label_tokens", "tokenized"]
 
 VERSION = 1
 """Counts changes in how text becomes tokens; part of every cache name."""
@@ -41,7 +41,7 @@ class Lengths:
 def cache_file(
     definition: TaskDefinition,
     split: str,
-    vocabulary: VocabularyFile,
+    vocabulary: Vocabulary,
     lengths: Lengths,
     cache_dir: Path,
 ) -> Path:
@@ -51,7 +51,7 @@ def cache_file(
         VERSION,
         definition.fingerprint(),
         split,
-        [vocabulary.sha256(), vocabulary.extra_ids],
+        [vocabulary.digest(), vocabulary.extra_ids],
         [lengths.inputs, lengths.targets],
     )
     name = re.sub(r"[^\w.+-]", "_", definition.name)[:80]
@@ -61,7 +61,7 @@ def cache_file(
 def tokenized(
     definition: TaskDefinition,
     split: str,
-    vocabulary: VocabularyFile,
+    vocabulary: Vocabulary,
     lengths: Lengths,
     cache_dir: Path,
 ) -> TokenizedSplit:
@@ -109,11 +109,11 @@ def _loaded(path: Path) -> TokenizedSplit | None:
 
 
 def _built(
-    definition: TaskDefinition, split: str, vocabulary: VocabularyFile, lengths: Lengths
+    definition: TaskDefinition, split: str, vocabulary: Vocabulary, lengths: Lengths
 ) -> TokenizedSplit:
     examples: list[Example] = []
     inputs, targets, truncated = [], [], 0
-    eos = vocabulary.processor().eos_id()
+    eos = vocabulary.eos
     for number, (example, source, target) in enumerate(_rows(definition, split, vocabulary)):
         source, target = _ended(source, eos), _ended(target, eos)
         if len(target) > lengths.targets:
@@ -152,7 +152,7 @@ def _ended(ids: np.ndarray, eos: int) -> np.ndarray:
 
 
 def _rows(
-    definition: TaskDefinition, split: str, vocabulary: VocabularyFile
+    definition: TaskDefinition, split: str, vocabulary: Vocabulary
 ) -> Iterator[tuple[Example, np.ndarray, np.ndarray]]:
     """Each example with its input and target ids, not yet cut, through the seqio pipeline."""
     if definition.registered:

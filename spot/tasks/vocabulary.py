@@ -1,10 +1,17 @@
-"""A backbone's SentencePiece file as a value, and label words as its token ids; no TensorFlow."""
+"""A backbone's vocabulary as a value, and label words as its token ids; no TensorFlow."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spot.errors import SpotError
 from spot.tasks.files import file_sha256
@@ -13,12 +20,77 @@ if TYPE_CHECKING:
     from spot.tasks.definition import TaskDefinition
 
 
+SENTENCEPIECE_FILE = "spiece.model"
+TOKENIZER_FILE = "tokenizer_config.json"
+BYTES_CLASS = "ByT5Tokenizer"
+T5_SENTINELS = 100  # after the SentencePiece ids, as in every T5
+
+
+class Vocabulary(Protocol):
+    """How a backbone writes text as token ids: 0 is padding, `eos` ends a text.
+
+    `name` is for messages, `size` counts all ids, `extra_ids` of them sentinels at the end.
+    """
+
+    @property
+    def extra_ids(self) -> int:
+        """How many sentinels there are."""
+
+    @property
+    def name(self) -> str:
+        """Where it comes from, for messages."""
+
+    @property
+    def eos(self) -> int:
+        """The id that ends a text."""
+
+    @property
+    def size(self) -> int:
+        """How many ids there are."""
+
+    def digest(self) -> str:
+        """Hex sha256 of all that decides the ids."""
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text, without `eos`."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids; padding, `eos`, unknown ids and sentinels are left out."""
+
+    def meaningful(self, ids: Sequence[int]) -> list[int]:
+        """Those ids that stand for some text of their own."""
+
+    def frequent(self, count: int) -> list[int]:
+        """The ids of ordinary text, the `count` most frequent at most."""
+
+    def for_seqio(self, seqio: Any) -> Any:
+        """The same vocabulary as an object of seqio's."""
+
+    def save(self, folder: Path) -> None:
+        """Puts it where `model.name=FOLDER` finds it."""
+
+
 @dataclass(frozen=True)
 class VocabularyFile:
     """A SentencePiece model file and the number of sentinel ids that follow it (T5: 100)."""
 
     path: Path
     extra_ids: int = 0
+
+    @property
+    def name(self) -> str:
+        """Where it comes from, for messages."""
+        return str(self.path)
+
+    @property
+    def eos(self) -> int:
+        """The id that ends a text."""
+        return int(self.processor().eos_id())
+
+    @property
+    def size(self) -> int:
+        """Pieces and sentinels."""
+        return int(self.processor().GetPieceSize()) + self.extra_ids
 
     def sha256(self) -> str:
         """Hex sha256 of the file; SpotError when it cannot be read."""
@@ -30,42 +102,158 @@ class VocabularyFile:
                 "check the model's vocabulary path",
             ) from error
 
+    digest = sha256
+
     def processor(self) -> Any:
         """The loaded `sentencepiece.SentencePieceProcessor`; SpotError for a foreign file."""
-        import sentencepiece
+        return _processor(Path(self.path), self.sha256())
 
-        self.sha256()
-        try:
-            return sentencepiece.SentencePieceProcessor(model_file=str(self.path))
-        except (RuntimeError, OSError) as error:
-            raise SpotError(
-                f"expected a SentencePiece model at {self.path}, found another file",
-                "check the model's vocabulary path",
-            ) from error
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text, without EOS."""
+        return list(self.processor().EncodeAsIds(text))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids; padding, EOS and sentinels are left out."""
+        pieces = self.processor()
+        size = pieces.GetPieceSize()
+        return str(pieces.DecodeIds([int(token) for token in ids if 1 < token < size]))
+
+    def meaningful(self, ids: Sequence[int]) -> list[int]:
+        """The ids but unknown pieces and the bare word boundary."""
+        pieces = self.processor()
+        return [i for i in ids if i != pieces.unk_id() and pieces.IdToPiece(i) != "▁"]
+
+    def frequent(self, count: int) -> list[int]:
+        """The first `count` ids that are no control, unknown or byte piece; SentencePiece orders
+        pieces by frequency.
+        """
+        pieces = self.processor()
+        ordinary = (
+            index
+            for index in range(pieces.GetPieceSize())
+            if not (pieces.IsControl(index) or pieces.IsUnknown(index) or pieces.IsByte(index))
+        )
+        return list(islice(ordinary, count))
+
+    def for_seqio(self, seqio: Any) -> Any:
+        """seqio's SentencePieceVocabulary of the file, with its extra ids at the end."""
+        self.sha256()  # a file that is not there is our error, not TensorFlow's
+        return seqio.SentencePieceVocabulary(os.fspath(self.path), extra_ids=self.extra_ids)
+
+    def save(self, folder: Path) -> None:
+        """Copies the file, and says how many sentinels follow it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.path, folder / SENTENCEPIECE_FILE)
+        (folder / TOKENIZER_FILE).write_text(json.dumps({"extra_ids": self.extra_ids}) + "\n")
 
 
-def label_tokens(definition: TaskDefinition, vocabulary: VocabularyFile) -> list[list[int]]:
+@lru_cache(maxsize=8)
+def _processor(path: Path, _sha256: str) -> Any:
+    import sentencepiece
+
+    try:
+        return sentencepiece.SentencePieceProcessor(model_file=str(path))
+    except (RuntimeError, OSError) as error:
+        raise SpotError(
+            f"expected a SentencePiece model at {path}, found another file",
+            "check the model's vocabulary path",
+        ) from error
+
+
+@dataclass(frozen=True)
+class ByteVocabulary:
+    """ByT5's: a text's UTF-8 bytes, three up for padding (0), EOS (1) and unknown (2), then
+    sentinels (Xue et al. 2022, section 3.1).
+    """
+
+    extra_ids: int = 125
+
+    eos = 1
+    name = "bytes"
+
+    @property
+    def size(self) -> int:
+        """Three special ids, the bytes, and the sentinels."""
+        return 3 + 256 + self.extra_ids
+
+    def digest(self) -> str:
+        """Of the scheme, which has no file."""
+        return hashlib.sha256(b"utf-8 bytes + 3").hexdigest()
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text, without EOS.
+
+        >>> ByteVocabulary().encode("Aé")
+        [68, 198, 172]
+        """
+        return [byte + 3 for byte in text.encode()]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids; what is no byte, or not UTF-8, is left out."""
+        return bytes(int(i) - 3 for i in ids if 3 <= i < 259).decode(errors="ignore")
+
+    def meaningful(self, ids: Sequence[int]) -> list[int]:
+        """Bytes other than white space."""
+        return [i for i in ids if 3 <= i < 259 and not bytes([i - 3]).isspace()]
+
+    def frequent(self, count: int) -> list[int]:
+        """The printable ASCII bytes, in their order: bytes have no order by frequency."""
+        return [byte + 3 for byte in range(0x20, 0x7F)][:count]
+
+    def for_seqio(self, seqio: Any) -> Any:
+        """seqio's ByteVocabulary."""
+        return seqio.ByteVocabulary(extra_ids=self.extra_ids)
+
+    def save(self, folder: Path) -> None:
+        """Says in a tokenizer's configuration, as ByT5's own folders do, that ids are bytes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        stated = {"tokenizer_class": BYTES_CLASS, "extra_ids": self.extra_ids}
+        (folder / TOKENIZER_FILE).write_text(json.dumps(stated) + "\n")
+
+
+def folder_vocabulary(folder: Path, named: Path | None = None) -> Vocabulary:
+    """The vocabulary of a model's folder: the SentencePiece file named, else `spiece.model` there,
+    else bytes if the folder's tokenizer is ByT5's.
+
+    The number of sentinels is what tokenizer_config.json says, else T5's 100. Raises SpotError when
+    there is none.
+    """
+    try:
+        stated = json.loads((folder / TOKENIZER_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        stated = {}
+    extra = stated.get("extra_ids")
+    path = named or folder / SENTENCEPIECE_FILE
+    if path.is_file():
+        return VocabularyFile(path, extra if isinstance(extra, int) else T5_SENTINELS)
+    if named is None and stated.get("tokenizer_class") == BYTES_CLASS:
+        return ByteVocabulary(extra) if isinstance(extra, int) else ByteVocabulary()
+    raise SpotError(
+        f"{folder}: expected a vocabulary at {path}, found none",
+        "name the model's SentencePiece file: --set model.vocabulary=PATH",
+    )
+
+
+def label_tokens(definition: TaskDefinition, vocabulary: Vocabulary) -> list[list[int]]:
     """Token ids of each label word with EOS at the end, in class order; [] without labels.
 
     The same ids as the task's targets. SpotError when a word has no token of its own (nothing, or
     only unknown pieces) or when two words have the same tokens, so that no score could part them.
     """
-    pieces = vocabulary.processor()
     seen: dict[tuple[int, ...], str] = {}
     for word in definition.labels:
-        ids = tuple(pieces.EncodeAsIds(word))
-        known = [i for i in ids if i != pieces.unk_id() and pieces.IdToPiece(i) != "▁"]
-        if not known:
+        ids = tuple(vocabulary.encode(word))
+        if not vocabulary.meaningful(ids):
             raise SpotError(
                 f'task "{definition.name}": expected the label word "{word}" to have tokens in '
-                f"{vocabulary.path}, found none but unknown ones",
+                f"{vocabulary.name}, found none but unknown ones",
                 "choose another label word, or a model whose vocabulary has it",
             )
         if ids in seen:
             raise SpotError(
                 f'task "{definition.name}": expected label words with different tokens, found '
-                f'"{seen[ids]}" and "{word}" alike in {vocabulary.path}',
+                f'"{seen[ids]}" and "{word}" alike in {vocabulary.name}',
                 "choose other label words",
             )
         seen[ids] = word
-    return [[*ids, pieces.eos_id()] for ids in seen]
+    return [[*ids, vocabulary.eos] for ids in seen]

@@ -8,7 +8,7 @@ from spot.tasks.catalog import DataSettings, mixture, mixture_names, task
 from spot.tasks.definition import TaskDefinition, digest, listing_labels
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.tokens import Lengths, tokenized
-from spot.tasks.vocabulary import VocabularyFile, label_tokens
+from spot.tasks.vocabulary import Vocabulary, label_tokens
 from spot.training.batches import Source, TaskData, sample
 
 
@@ -27,7 +27,7 @@ def find_task(name: str, config: Config) -> TaskDefinition:
 
 
 def tokens(
-    definition: TaskDefinition, split: str, config: Config, vocabulary: VocabularyFile
+    definition: TaskDefinition, split: str, config: Config, vocabulary: Vocabulary
 ) -> TokenizedSplit:
     """One split as token arrays, from the cache or built into it; SpotError when it is empty."""
     lengths = Lengths(config.data.input_length, config.data.target_length)
@@ -37,7 +37,7 @@ def tokens(
     return found
 
 
-def task_data(definition: TaskDefinition, config: Config, vocabulary: VocabularyFile) -> TaskData:
+def task_data(definition: TaskDefinition, config: Config, vocabulary: Vocabulary) -> TaskData:
     """Training and validation rows of a task, cut to the config's samples."""
     return TaskData(
         definition,
@@ -62,7 +62,7 @@ def members_of(name: str, config: Config) -> tuple[tuple[str, ...], tuple[float,
     return found.members, found.rates
 
 
-def load_source(name: str, config: Config, vocabulary: VocabularyFile) -> Source:
+def load_source(name: str, config: Config, vocabulary: Vocabulary) -> Source:
     """The token arrays of a task or of a mixture's members."""
     members, rates = members_of(name, config)
     data = tuple(task_data(find_task(member, config), config, vocabulary) for member in members)

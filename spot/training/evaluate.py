@@ -101,14 +101,12 @@ def generate(
     backbone: Backbone, prompt: np.ndarray | None, split: TokenizedSplit, length: int
 ) -> list[str]:
     """The greedy continuation of every row as text, at most `length` tokens."""
-    pieces = backbone.vocabulary.processor()
-    size = pieces.GetPieceSize()
     texts = [""] * len(split)
     model = (backbone.graphdef, backbone.parameters)
     for rows, inputs in _batches(split):
         ids = np.asarray(_generate(*model, _encode(*model, prompt, inputs), length=length))
         for row, line in zip(rows, ids, strict=False):
-            texts[row] = pieces.DecodeIds([int(token) for token in line if 1 < token < size])
+            texts[row] = backbone.vocabulary.decode(line)
     return texts
 
 

@@ -143,7 +143,7 @@ def test_an_unknown_name_offers_the_nearest():
 def test_a_folder_without_vocabulary_says_how_to_name_one(folder):
     (folder / "spiece.model").unlink()
     for use in (vocabulary, identity, load):
-        with pytest.raises(SpotError, match="no vocabulary at .*spiece.model") as caught:
+        with pytest.raises(SpotError, match="expected a vocabulary at .*spiece.model") as caught:
             use(model_settings(folder))
         assert "model.vocabulary=PATH" in caught.value.hint
 

@@ -195,6 +195,16 @@ def test_sentinels_are_as_many_as_the_tokenizer_says(folder):
     assert vocabulary(model_settings(folder)).extra_ids == 0  # as mT5, whose pieces hold them
 
 
+def test_a_byt5_folder_needs_no_vocabulary_file(tmp_path):
+    config = tiny_config(vocab_size=384)
+    made = write_hf(tmp_path / "hf", config, random_arrays(config), model_type="t5")
+    (made / "spiece.model").unlink()
+    stated = {"tokenizer_class": "ByT5Tokenizer", "extra_ids": 125}
+    (made / "tokenizer_config.json").write_text(json.dumps(stated))
+    backbone = load(model_settings(made))
+    assert backbone.vocabulary.encode("a") == [100] and backbone.vocabulary.size == 384
+
+
 def set_card(folder: Path, **fields) -> None:
     card = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**card, **fields}))

@@ -119,7 +119,8 @@ SCRIPT = """
     import sys
     from pathlib import Path
     from spot.tasks.local.tasks import local_task
-    from spot.tasks.tokens import Lengths, VocabularyFile, tokenized
+    from spot.tasks.tokens import Lengths, tokenized
+    from spot.tasks.vocabulary import VocabularyFile
     vocabulary, data, cache = sys.argv[1:]
     task, words = local_task("sst2", Path(data)), VocabularyFile(Path(vocabulary), 2)
     split = tokenized(task, "train", words, Lengths(64, 12), Path(cache))

@@ -13,7 +13,7 @@ from spot.config import load_config
 from spot.errors import SpotError
 from spot.models.backbone import load
 from spot.models.weights.build import stored, to_arrays
-from spot.models.weights.folder import copy_vocabulary, write_model
+from spot.models.weights.folder import write_model
 from spot.training.batches import Source, batch_of
 from spot.training.evaluate import validate
 from spot.training.model_tuning import best_tuned, optimiser, tune_model, tune_step
@@ -167,7 +167,7 @@ def test_validation_chooses_the_rate_and_no_finite_rate_is_an_error(
 def test_a_written_model_scores_as_the_tuned_one(tiny_backbone, sources, tune, tmp_path):
     tuned = tune(steps=30, check_every=30)
     folder = tmp_path / "tuned"
-    copy_vocabulary(tiny_backbone.vocabulary.path, folder)
+    tiny_backbone.vocabulary.save(folder)
     write_model(folder, tiny_backbone.config, arrays(tuned), {"tuned": {"task": "colour"}})
     found = load(model_settings(folder))
     assert found.identity.fingerprint != tiny_backbone.identity.fingerprint

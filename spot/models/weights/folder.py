@@ -1,11 +1,8 @@
-"""Writes a model as a folder that `model.name` can name: weights.safetensors, config.json and
-spiece.model.
-"""
+"""Writes a model as a folder that `model.name` can name: weights.safetensors and config.json."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,9 +23,3 @@ def write_model(
     (folder / "weights.part").replace(folder / "weights.safetensors")
     card = {"architecture": config.to_json(), **about}
     (folder / "config.json").write_text(json.dumps(card, indent=1, default=str) + "\n")
-
-
-def copy_vocabulary(file: Path, folder: Path) -> None:
-    """Puts a vocabulary where `model.name=FOLDER` finds it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file, folder / "spiece.model")

@@ -1,6 +1,6 @@
 """T5 models as Hugging Face keeps them: config.json, safetensors in one file or in shards.
 
-Reads T5 1.0, T5 1.1, LM-adapted, Flan-T5 and mT5; torch is not needed.
+Reads T5 1.0, T5 1.1, LM-adapted, Flan-T5, mT5 and ByT5; torch is not needed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read_config(folder: Path) -> T5Config:
     if stated.get("model_type") not in ("t5", "mt5"):
         raise SpotError(
             f"{path}: expected the model_type t5 or mt5, found {stated.get('model_type')}",
-            "only T5, T5 1.1, LM-adapted, Flan-T5 and mT5 can be read here",
+            "only T5, T5 1.1, LM-adapted, Flan-T5, mT5 and ByT5 can be read here",
         )
     kind = stated.get("feed_forward_proj", "relu")
     if kind not in _ACTIVATIONS:
@@ -77,18 +77,6 @@ def _tied(stated: Mapping[str, Any]) -> bool:
     apart whether the head's input is rescaled; older releases say both at once.
     """
     return bool(stated.get("scale_decoder_outputs", stated.get("tie_word_embeddings", True)))
-
-
-def extra_ids(folder: Path) -> int | None:
-    """How many sentinels follow the SentencePiece ids, as tokenizer_config.json says; None where it
-    says nothing.
-    """
-    try:
-        stated = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    found = stated.get("extra_ids")
-    return found if isinstance(found, int) else None
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

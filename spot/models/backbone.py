@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +81,7 @@ def _fingerprint(settings: ModelSettings, folder: Path, vocab: Vocabulary) -> st
         pieces = safetensors_pieces(folder / "weights.safetensors")
         return fingerprint(_stated_config(folder), pieces, vocab.digest())
     if hf.is_hf_folder(folder):
-        pieces = chain.from_iterable(map(safetensors_pieces, hf.weight_files(folder)))
-        return fingerprint(hf.read_config(folder), pieces, vocab.digest())
+        return fingerprint(hf.read_config(folder), hf.raw_pieces(folder), vocab.digest())
     from spot.models.weights.build import infer_config
 
     arrays = _t5x_arrays(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -189,6 +190,37 @@ def test_a_stated_copy_of_the_embedding_with_other_numbers_is_refused(folder):
         load(model_settings(folder))
 
 
+def test_a_pickle_of_weights_is_read_and_one_with_code_in_it_is_not(folder, tmp_path):
+    torch = pytest.importorskip("torch")
+    before = load(model_settings(folder))
+    arrays = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    torch.save(tensors, folder / "pytorch_model.bin")
+    after = load(model_settings(folder))
+    for name, array in to_arrays(before.parameters).items():
+        np.testing.assert_array_equal(to_arrays(after.parameters)[name], array)
+    found = identity(model_settings(folder))
+    assert found == after.identity != before.identity
+
+    class Code:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({**tensors, "shared.weight": Code()}, folder / "pytorch_model.bin")
+    with pytest.raises(SpotError, match="a pickle of weights and nothing else"):
+        load(model_settings(folder))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_pickle_without_torch_says_what_to_do(folder, monkeypatch):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SpotError, match="only PyTorch reads safely") as caught:
+        load(model_settings(folder))
+    assert "refs/pr" in caught.value.hint
+
+
 def test_sentinels_are_as_many_as_the_tokenizer_says(folder):
     assert vocabulary(model_settings(folder)).extra_ids == 100
     (folder / "tokenizer_config.json").write_text(json.dumps({"extra_ids": 0}))
@@ -227,8 +259,8 @@ def drop_array(folder: Path) -> None:
     save_file(arrays, folder / "model.safetensors")
 
 
-def only_pickle(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+def no_weights(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
 
 
 def lost_shard(folder: Path) -> None:
@@ -246,7 +278,7 @@ FAULTS = {
     "a file cut short": (truncate, "whole safetensors file"),
     "an adapter in it": (add_array, "found encoder.block.0.layer.0.lora_A.weight"),
     "an array short": (drop_array, "- decoder/decoder_norm/scale"),
-    "only a pickle": (only_pickle, "which is a pickle and is not read"),
+    "no weights": (no_weights, "or pytorch_model.bin, found none"),
     "a shard missing": (lost_shard, "found none called model-00001.safetensors"),
     "a broken index": (
         lambda f: (

@@ -1,11 +1,13 @@
-"""T5 models as Hugging Face keeps them: config.json, safetensors in one file or in shards.
+"""T5 models as Hugging Face keeps them: config.json, and weights in one file or in shards.
 
-Reads T5 1.0, T5 1.1, LM-adapted, Flan-T5, mT5 and ByT5; torch is not needed.
+Reads T5 1.0, T5 1.1, LM-adapted, Flan-T5, mT5 and ByT5; torch is needed for pickles only.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
+import pickle
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -16,10 +18,12 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.config import Activation, T5Config
+from spot.models.fingerprint import Piece, safetensors_pieces
 from spot.models.weights.lazy import LazyArray
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+PICKLE, PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 _ACTIVATIONS: dict[str, Activation] = {"relu": "relu", "gated-gelu": "gated-gelu"}
 # Written by old releases of transformers and read by none: these layers have no relative bias.
 _UNUSED = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
@@ -80,34 +84,49 @@ def _tied(stated: Mapping[str, Any]) -> bool:
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
-    """The safetensors files of the model, in order; SpotError when one is missing."""
-    if (folder / SINGLE).is_file():
-        return (folder / SINGLE,)
-    if (folder / INDEX).is_file():
-        try:
-            named = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise SpotError(
-                f"{folder / INDEX}: expected a JSON object with weight_map ({error})",
-                "copy it again",
-            ) from error
-        files = tuple(folder / name for name in sorted(set(named.values())))
-        missing = [file.name for file in files if not file.is_file()]
-        if missing:
-            raise SpotError(
-                f"{folder}: expected the {len(files)} files that {INDEX} names, "
-                f"found none called {', '.join(missing)}",
-                "download these too",
-            )
-        return files
-    pickled = any(folder.glob("pytorch_model*.bin"))
+    """The weight files of the model, in order: safetensors or, without any, PyTorch's pickles.
+
+    Raises SpotError when there are none or one is missing.
+    """
+    for single, index in ((SINGLE, INDEX), (PICKLE, PICKLE_INDEX)):
+        if (folder / single).is_file():
+            return (folder / single,)
+        if (folder / index).is_file():
+            return _shards(folder, folder / index)
     raise SpotError(
-        f"{folder}: expected {SINGLE} or {INDEX}, found "
-        + ("pytorch_model.bin, which is a pickle and is not read" if pickled else "neither"),
-        "many repositories keep safetensors in a pull request: download the revision refs/pr/<n>"
-        if pickled
-        else "download the model's safetensors",
+        f"{folder}: expected {SINGLE}, {INDEX} or {PICKLE}, found none",
+        "download the model's weights; many repositories keep safetensors in a pull request, the "
+        "revision refs/pr/<n>",
     )
+
+
+def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
+    try:
+        named = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SpotError(
+            f"{index}: expected a JSON object with weight_map ({error})", "copy it again"
+        ) from error
+    files = tuple(folder / name for name in sorted(set(named.values())))
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise SpotError(
+            f"{folder}: expected the {len(files)} files that {index.name} names, found none called "
+            f"{', '.join(missing)}",
+            "download these too",
+        )
+    return files
+
+
+def raw_pieces(folder: Path) -> Iterator[Piece]:
+    """What a fingerprint is made of: every array of the safetensors files, or the pickles' bytes."""
+    for file in weight_files(folder):
+        if file.suffix == ".safetensors":
+            yield from safetensors_pieces(file)
+        else:
+            with file.open("rb") as opened:
+                content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+            yield file.name, "pickle", (len(content),), content
 
 
 def read_arrays(folder: Path, config: T5Config) -> Mapping[str, LazyArray]:
@@ -118,7 +137,7 @@ def read_arrays(folder: Path, config: T5Config) -> Mapping[str, LazyArray]:
     found: dict[str, LazyArray] = {}
     copies: dict[str, LazyArray] = {}  # of the embedding
     for file in weight_files(folder):
-        for name, stored in _stored(file):
+        for name, stored in _stored(file) if file.suffix == ".safetensors" else _pickled(file):
             if name == _UNUSED:
                 continue
             if name in _COPIES or (config.tied_head and name == "lm_head.weight"):
@@ -160,6 +179,32 @@ def _stored(file: Path) -> Iterator[tuple[str, LazyArray]]:
         raise SpotError(
             f"{file}: expected a whole safetensors file ({error})", "download it again"
         ) from error
+
+
+def _pickled(file: Path) -> Iterator[tuple[str, LazyArray]]:
+    """A pickle's arrays, by PyTorch's reader that runs no code in it."""
+    try:
+        import torch
+    except ImportError:
+        raise SpotError(
+            f"{file}: expected safetensors, found a pickle, which only PyTorch reads safely",
+            "download safetensors (many repositories keep them in a pull request, the revision "
+            "refs/pr/<n>), or install torch",
+        ) from None
+    try:
+        tensors = torch.load(file, map_location="cpu", mmap=True, weights_only=True)
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, AttributeError) as error:
+        raise SpotError(
+            f"{file}: expected a pickle of weights and nothing else ({error})",
+            "download it again; a file with other objects in it is refused, it could run code",
+        ) from error
+    for name, shape in shapes.items():
+        yield name, LazyArray(shape, partial(_from_torch, tensors[name]))
+
+
+def _from_torch(tensor: Any) -> np.ndarray:
+    return np.asarray(tensor.float().numpy())
 
 
 def _turned(stored: LazyArray) -> LazyArray:

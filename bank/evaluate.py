@@ -184,7 +184,9 @@ def _similarities(name: str, prompts: Sequence[Prompts], in_bank: int) -> NDArra
         return np.stack([max_inner_products(query, stacked) for query in stacked])
     inits = [one.init for one in prompts if one.init is not None]
     known = np.stack(inits) if len(inits) == len(prompts) else None
-    mean = key_vectors.bank_mean(stacked[:in_bank]) if name == "centered" else None
+    mean = None
+    if name in key_vectors.CENTERED:
+        mean = key_vectors.bank_mean(key_vectors.compared(name, stacked, known)[:in_bank])
     rows = key_vectors.vectors(name, stacked, known, mean).astype(np.float64)
     return np.asarray(rows @ rows.T)
 

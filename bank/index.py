@@ -32,8 +32,8 @@ class KeyIndex:
     """What a search reads: N ids and, in their order, a FAISS index or the keys themselves.
 
     `vectors` is a faiss.IndexFlatIP of [N, H]; `keys` is [N, P, H], for max-inner-product only;
-    `mean` [H] is what `centered` removes. `dropped` has (id, fault) of entries whose arrays are
-    damaged, `blank` the ids whose vector is zero.
+    `mean` [H] is what `centered` or `centered-delta` removes. `dropped` has (id, fault) of entries
+    whose arrays are damaged, `blank` the ids whose vector is zero.
     """
 
     ids: tuple[str, ...]
@@ -47,8 +47,8 @@ class KeyIndex:
 def load_index(bank: Bank, similarity: str, entries: Sequence[Entry]) -> KeyIndex:
     """The index over these entries, from the disk when it is fresh and whole, else made and kept.
 
-    Raises BankError when `delta` is asked for and an entry has no init prompt, and when `centered`
-    is asked for with fewer than two keys.
+    Raises BankError when `delta` or `centered-delta` is asked for and an entry has no init prompt,
+    and when `centered` or `centered-delta` is asked for with fewer than two keys.
     """
     stamp = _stamp(bank, similarity, entries)
     found = _read(bank.path / INDEX, similarity, stamp)
@@ -78,10 +78,10 @@ def build_index(bank: Bank, similarity: str, entries: Sequence[Entry]) -> KeyInd
     if similarity == "max-inner-product":
         return KeyIndex(ids, keys=rows, dropped=tuple(dropped))
     mean = None
-    if similarity == "centered":
+    if similarity in keys.CENTERED:
         if len(kept) < 2:
             raise BankError(
-                f'the similarity "centered" needs two keys or more, found {len(kept)}',
+                f'the similarity "{similarity}" needs two keys or more, found {len(kept)}',
                 'choose another similarity, "per-token" or "average"',
             )
         mean = keys.bank_mean(rows)
@@ -94,10 +94,10 @@ def _row(similarity: str, id: str, prompts: Prompts) -> NDArray[Any]:
     """What is kept of one prompt: its vector [H], its key [P, H], or its mean token [1, H]."""
     if similarity == "max-inner-product":
         return prompts.key
-    if similarity == "centered":  # the bank's mean is known only when all have been read
-        return np.asarray(prompts.key.mean(axis=0, keepdims=True, dtype=np.float64))
     init = None if prompts.init is None else prompts.init[None]
     try:
+        if similarity in keys.CENTERED:  # the bank's mean is known only when all have been read
+            return keys.compared(similarity, prompts.key[None], init).mean(axis=1)
         row: NDArray[Any] = keys.vectors(similarity, prompts.key[None], init)[0]
     except BankError as error:
         raise BankError(f"{id}: {error.message}", error.hint) from error

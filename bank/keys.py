@@ -17,8 +17,10 @@ from bank.errors import BankError
 
 Array = NDArray[np.float32]
 
-VECTOR_SIMILARITIES = ("average", "per-token", "centered", "delta")
+VECTOR_SIMILARITIES = ("average", "per-token", "centered", "delta", "centered-delta")
 SIMILARITIES = (*VECTOR_SIMILARITIES, "max-inner-product")
+CENTERED = ("centered", "centered-delta")  # without the bank's mean
+OF_CHANGES = ("delta", "centered-delta")  # of what training changed; they need the init prompts
 
 
 def average(keys: NDArray[Any]) -> Array:
@@ -37,7 +39,9 @@ def per_token(keys: NDArray[Any]) -> Array:
 
 
 def bank_mean(keys: NDArray[Any]) -> NDArray[np.float64]:
-    """The mean over a bank's keys of their mean tokens, [N, P, H] -> [H]; `centered` removes it."""
+    """The mean over a bank's keys of their mean tokens, [N, P, H] -> [H]; `centered` removes it, of
+    changes `centered-delta` does.
+    """
     return np.asarray(_mean_tokens(keys).mean(axis=0))
 
 
@@ -55,18 +59,24 @@ def centered(keys: NDArray[Any], mean: NDArray[Any]) -> Array:
     return _unit(rest).astype(np.float32)
 
 
-def delta(keys: NDArray[Any], inits: NDArray[Any] | None) -> Array:
-    """Unit mean tokens of what training changed (key - init), two [N, P, H] -> [N, H].
+def compared(
+    similarity: str, keys: NDArray[Any], inits: NDArray[Any] | None
+) -> NDArray[np.float64]:
+    """What a similarity compares, [N, P, H]: the keys or, for `delta` and `centered-delta`, what
+    training changed (key - init).
 
-    Raises BankError when the init prompts are not known.
+    Raises BankError when these need the init prompts and they are not known.
     """
+    wide = np.asarray(keys, dtype=np.float64)
+    if similarity not in OF_CHANGES:
+        return wide
     if inits is None:
         raise BankError(
-            'the similarity "delta" needs every prompt\'s initial values, and some are not known',
+            f'the similarity "{similarity}" needs every prompt\'s initial values, and some are not '
+            "known",
             'choose another similarity, "per-token" or "centered"',
         )
-    change = np.asarray(keys, dtype=np.float64) - np.asarray(inits, dtype=np.float64)
-    return _unit(change.mean(axis=1)).astype(np.float32)
+    return wide - np.asarray(inits, dtype=np.float64)
 
 
 def vectors(
@@ -75,18 +85,20 @@ def vectors(
     inits: NDArray[Any] | None = None,
     mean: NDArray[Any] | None = None,
 ) -> Array:
-    """The key vectors [N, H] of the named similarity; `mean` [H] is needed by `centered` only.
+    """The key vectors [N, H] of the named similarity. `delta` is `average` of what training changed,
+    `centered-delta` is `centered` of it.
 
-    Raises BankError for a name that has no key vectors and for `delta` without inits.
+    `mean` [H] is what `centered` and `centered-delta` remove, by default the mean of these keys
+    (or of their changes). Raises BankError for a name that has no key vectors, and for `delta` and
+    `centered-delta` without inits.
     """
-    if similarity == "average":
-        return average(keys)
+    subject = compared(similarity, keys, inits)
+    if similarity in ("average", "delta"):
+        return average(subject)
     if similarity == "per-token":
-        return per_token(keys)
-    if similarity == "centered":
-        return centered(keys, bank_mean(keys) if mean is None else mean)
-    if similarity == "delta":
-        return delta(keys, inits)
+        return per_token(subject)
+    if similarity in CENTERED:
+        return centered(subject, bank_mean(subject) if mean is None else mean)
     raise BankError(
         f"expected one of {', '.join(VECTOR_SIMILARITIES)}, found {similarity!r}",
         "only these similarities are an inner product of two vectors",

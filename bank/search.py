@@ -87,9 +87,10 @@ def search(
     exclude_tasks: their entries, and mixtures that hold one of them, are not searched.
     unlearned: also search entries that have not learned their task, see `searchable`.
     query_entry: what is known of the query; its backbone, step and recipe are compared with the
-    keys'. "centered" removes the mean of *all* the bank's keys, excluded ones too. Raises
+    keys'. "centered" and "centered-delta" remove the mean over *all* the bank's keys, excluded ones
+    too. Raises
     BankError: k < 1, an unknown similarity, no key to compare with, a query of NaN, of zeros, of
-    another P, H or backbone, "delta" where an init prompt is not known.
+    another P, H or backbone, "delta" or "centered-delta" where an init prompt is not known.
     """
     prompts = query if isinstance(query, Prompts) else Prompts(None, np.asarray(query), None)
     check_name(similarity)

@@ -46,6 +46,19 @@ def delta(a: NDArray[Any], b: NDArray[Any], init_a: NDArray[Any], init_b: NDArra
     )
 
 
+def centered_delta(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    init_a: NDArray[Any],
+    init_b: NDArray[Any],
+    mean: NDArray[Any],
+) -> float:
+    """`delta` after removing the bank's mean change [H] from both: what training does to every
+    prompt says nothing about its task.
+    """
+    return cosine(_mean(a) - _mean(init_a) - mean, _mean(b) - _mean(init_b) - mean)
+
+
 def max_inner_product(a: NDArray[Any], b: NDArray[Any]) -> float:
     """mean_i max_j <a_i, b_j>: Lin et al. 2024 (arXiv 2407.16245), token-wise, a the query.
 
@@ -59,8 +72,8 @@ def matrix(
 ) -> NDArray[np.float64]:
     """All similarities among N prompts, [N, P, H] -> [N, N]; row = query, column = key.
 
-    `centered` removes the mean of these N prompts; `delta` needs `inits` [N, P, H].
-    Raises BankError for an unknown name or shape, and for `delta` without inits.
+    `centered` removes the mean of these N prompts; `delta` needs `inits` [N, P, H], and
+    `centered-delta` does both. Raises BankError for an unknown name or shape, and without inits.
     """
     check_name(similarity)
     keys = np.asarray(keys)

@@ -258,7 +258,7 @@ def report(
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
     print("\n" + to_markdown(done.table))
-    bank_heatmap(bank, config.runs / "heatmap.png", "delta")
+    bank_heatmap(bank, config.runs / "heatmap.png", "centered-delta")
     rows = {name: test.tolist() for name, test in columns.items()}
     content = {
         "seconds": seconds,

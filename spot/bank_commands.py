@@ -196,10 +196,10 @@ def evaluate_command(
     Example: spot bank evaluate --bank thunlp-bank
     """
     from bank.evaluate import evaluate
-    from bank.keys import SIMILARITIES
+    from bank.keys import OF_CHANGES, SIMILARITIES
     from spot.report.bank_output import print_retrieval
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
     known = all(bank.prompts(entry).init is not None for entry in bank.entries())
-    default = tuple(name for name in SIMILARITIES if known or name != "delta")
+    default = tuple(name for name in SIMILARITIES if known or name not in OF_CHANGES)
     print_retrieval(evaluate(bank, names or default), as_json)

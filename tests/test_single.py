@@ -116,7 +116,7 @@ def test_listed_label_words_stand_in_front_of_a_text_to_predict_too(lab):
 
     text = "a red cat is here"
     listed = lines(invoke(*command, "--set", "data.list_labels=true", "--text", text).stdout)
-    by_hand = lines(invoke(*command, "--text", f"choices: no, yes. {text}").stdout)
+    by_hand = lines(invoke(*command, "--text", f"no | yes. {text}").stdout)
     without = lines(invoke(*command, "--text", text).stdout)
     assert listed[0]["probabilities"] == by_hand[0]["probabilities"]
     assert listed[0]["probabilities"] != without[0]["probabilities"]

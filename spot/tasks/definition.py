@@ -68,7 +68,7 @@ class TaskDefinition:
 
 def listing_labels(definition: TaskDefinition) -> TaskDefinition:
     """The task with its label words, in class order, in front of every text (FLAN's options, Wei et
-    al. 2022, section 2.1): "choices: no, yes. passage: …". Without label words it stays as it is.
+    al. 2022, section 2.1): "no | yes. passage: …". Without label words it stays as it is.
 
     A prompt then need not hold them, so one prompt can serve tasks of different label words. Raises
     SpotError for a registered seqio Task, whose tokens are its own.
@@ -81,7 +81,7 @@ def listing_labels(definition: TaskDefinition) -> TaskDefinition:
             f'registered seqio Task "{definition.registered}", which makes its own tokens',
             "list them in its preprocessors, and leave data.list_labels off",
         )
-    front = f"choices: {', '.join(definition.labels)}. "
+    front = f"{' | '.join(definition.labels)}. "
 
     def read(split: str) -> Iterator[Example]:
         for example in definition.read(split):

@@ -24,7 +24,7 @@ def test_by_hand():
 
 @pytest.mark.parametrize("name", keys.VECTOR_SIMILARITIES)
 def test_vectors_are_float32_and_at_most_of_length_one(prompts, name):
-    rows = keys.vectors(name, prompts, prompts + 1)
+    rows = keys.vectors(name, prompts, 2 * prompts[::-1])
     assert rows.dtype == np.float32 and rows.shape == (5, 6)
     lengths = np.linalg.norm(rows, axis=1)
     assert (lengths <= 1 + 1e-6).all()
@@ -65,13 +65,16 @@ def test_prompts_without_direction_become_zeros(prompts):
     ).any()
     same = np.stack([prompts[0]] * 3)
     assert not keys.centered(same, keys.bank_mean(same)).any()
-    assert not keys.delta(prompts, prompts).any()
+    for name in keys.OF_CHANGES:
+        assert not keys.vectors(name, prompts, prompts).any()
+    assert not keys.vectors("centered-delta", prompts, prompts + 1).any()
     assert not keys.per_token(np.zeros((1, 4, 6))).any()
 
 
-def test_delta_needs_the_init_prompts(prompts):
-    with pytest.raises(BankError, match='"delta" needs every prompt'):
-        keys.delta(prompts, None)
+@pytest.mark.parametrize("name", keys.OF_CHANGES)
+def test_changes_need_the_init_prompts(prompts, name):
+    with pytest.raises(BankError, match=f'"{name}" needs every prompt'):
+        keys.vectors(name, prompts, None)
 
 
 def test_a_name_without_vectors_is_refused(prompts):
@@ -91,6 +94,11 @@ def test_inner_products_are_the_slow_similarities(prompts):
         rows = keys.vectors(name, prompts)
         expected = [[function(a, b) for b in prompts] for a in prompts]
         assert rows @ rows.T == pytest.approx(np.array(expected), abs=1e-5)
+    shifted = keys.vectors("centered-delta", prompts, inits)
+    moved = (prompts.astype(np.float64) - inits).mean(axis=(0, 1))
+    pairs = list(zip(prompts, inits, strict=True))
+    expected = [[similarity.centered_delta(a, b, i, j, moved) for b, j in pairs] for a, i in pairs]
+    assert shifted @ shifted.T == pytest.approx(np.array(expected), abs=1e-5)
     rows = keys.vectors("delta", prompts, inits)
     pairs = list(zip(prompts, inits, strict=True))
     expected = [[similarity.delta(a, b, i, j) for b, j in pairs] for a, i in pairs]

@@ -21,11 +21,15 @@ def slow_scores(bank, query, name):
     entries = bank.entries()
     prompts = {entry.id: bank.prompts(entry) for entry in entries}
     mean = np.mean([one.key.mean(0, dtype=np.float64) for one in prompts.values()], axis=0)
+    moved = np.mean([one.key.mean(0) - one.init.mean(0) for one in prompts.values()], axis=0)
     formula = {
         "average": lambda one: slow.average(query.key, one.key),
         "per-token": lambda one: slow.per_token(query.key, one.key),
         "centered": lambda one: slow.centered(query.key, one.key, mean),
         "delta": lambda one: slow.delta(query.key, one.key, query.init, one.init),
+        "centered-delta": lambda one: slow.centered_delta(
+            query.key, one.key, query.init, one.init, moved
+        ),
         "max-inner-product": lambda one: slow.max_inner_product(query.key, one.key),
     }[name]
     return {id: formula(one) for id, one in prompts.items()}

@@ -19,6 +19,8 @@ def test_by_hand():
     assert similarity.per_token(A, B) == pytest.approx(0.5)  # cosines 1, 1, 0, 0
     assert similarity.centered(A, B, np.array([0.5, 0.0])) == pytest.approx(0.0)  # (0, 1), (2.5, 0)
     assert similarity.delta(A, B, A - 1, B - np.array([1, 0])) == pytest.approx(0.5**0.5)
+    moved = similarity.centered_delta(A, B, A - 1, B - np.array([1, 0]), np.array([0, 1.0]))
+    assert moved == pytest.approx(0.5**0.5)  # (1, 0) and (1, -1)
     assert similarity.max_inner_product(A, B) == pytest.approx(1.5)  # 3 and 0
     assert similarity.max_inner_product(B, A) == pytest.approx(3.0)
 
@@ -28,11 +30,15 @@ def test_matrix_equals_the_formulas(name):
     rng = np.random.default_rng(1)
     keys, inits = rng.normal(size=(2, 4, 3, 5)).astype(np.float32)
     mean = keys.astype(np.float64).mean(axis=(0, 1))
+    moved = (keys.astype(np.float64) - inits).mean(axis=(0, 1))
     formula = {
         "average": lambda i, j: similarity.average(keys[i], keys[j]),
         "per-token": lambda i, j: similarity.per_token(keys[i], keys[j]),
         "centered": lambda i, j: similarity.centered(keys[i], keys[j], mean),
         "delta": lambda i, j: similarity.delta(keys[i], keys[j], inits[i], inits[j]),
+        "centered-delta": lambda i, j: similarity.centered_delta(
+            keys[i], keys[j], inits[i], inits[j], moved
+        ),
         "max-inner-product": lambda i, j: similarity.max_inner_product(keys[i], keys[j]),
     }[name]
     expected = np.array([[formula(i, j) for j in range(4)] for i in range(4)])

@@ -44,11 +44,11 @@ def test_counted_reads_once():
 
 def test_label_words_are_listed_in_front_of_every_text_and_change_the_fingerprint():
     listed = listing_labels(REPLIES)
-    assert list(listed.read("train")) == [Example("choices: no, yes. train: it is so", "yes", 1)]
+    assert list(listed.read("train")) == [Example("no | yes. train: it is so", "yes", 1)]
     assert listed.fingerprint() != REPLIES.fingerprint()
     other = listing_labels(replace(REPLIES, labels=("yes", "no")))
     assert other.fingerprint() != listed.fingerprint()
-    assert listed.front == "choices: no, yes. " and listing_labels(listed) is listed
+    assert listed.front == "no | yes. " and listing_labels(listed) is listed
     assert replace(listed, read=REPLIES.read, fingerprint=REPLIES.fingerprint, front="") == REPLIES
 
 

@@ -88,9 +88,9 @@ def search(
     unlearned: also search entries that have not learned their task, see `searchable`.
     query_entry: what is known of the query; its backbone, step and recipe are compared with the
     keys'. "centered" and "centered-delta" remove the mean over *all* the bank's keys, excluded ones
-    too. Raises
-    BankError: k < 1, an unknown similarity, no key to compare with, a query of NaN, of zeros, of
-    another P, H or backbone, "delta" or "centered-delta" where an init prompt is not known.
+    too. Raises BankError: k < 1, an unknown similarity, no key to compare with, a query of NaN, of
+    zeros, of another P, H or backbone, "delta" or "centered-delta" where an init prompt is not
+    known.
     """
     prompts = query if isinstance(query, Prompts) else Prompts(None, np.asarray(query), None)
     check_name(similarity)

@@ -29,6 +29,12 @@ def fingerprint(config: T5Config, weights: Iterable[Piece], vocabulary_sha256: s
     return digest.hexdigest()
 
 
+def mapped(path: Path) -> memoryview:
+    """A file's bytes, mapped rather than read: it may be larger than the memory."""
+    with path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
 def safetensors_pieces(path: Path) -> Iterator[Piece]:
     """The arrays of a safetensors file by name, as raw bytes; bfloat16 needs no numpy type this
     way.
@@ -36,8 +42,7 @@ def safetensors_pieces(path: Path) -> Iterator[Piece]:
     Raises SpotError when the file is cut short or not safetensors.
     """
     try:
-        with path.open("rb") as file:
-            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        content = mapped(path)
         size = int.from_bytes(content[:8], "little")
         header = json.loads(bytes(content[8 : 8 + size]))
         for name in sorted(name for name in header if name != "__metadata__"):

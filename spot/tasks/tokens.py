@@ -20,9 +20,7 @@ from spot.errors import SpotError
 from spot.tasks.definition import Example, TaskDefinition, digest
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.splits import check_split
-from spot.tasks.vocabulary import Vocabulary, label_tokens
-
-__all__ = ["Lengths", "Vocabulary", "cache_file", "label_tokens", "tokenized"]
+from spot.tasks.vocabulary import Vocabulary
 
 VERSION = 1
 """Counts changes in how text becomes tokens; part of every cache name."""

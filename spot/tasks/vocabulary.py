@@ -97,16 +97,17 @@ class VocabularyFile:
         try:
             return file_sha256(Path(self.path))
         except SpotError as error:
-            raise SpotError(
-                f"expected a SentencePiece vocabulary at {self.path}, found no readable file",
-                "check the model's vocabulary path",
-            ) from error
+            raise _unreadable(self.path) from error
 
     digest = sha256
 
     def processor(self) -> Any:
         """The loaded `sentencepiece.SentencePieceProcessor`; SpotError for a foreign file."""
-        return _processor(Path(self.path), self.sha256())
+        try:
+            about = Path(self.path).stat()
+        except OSError as error:
+            raise _unreadable(self.path) from error
+        return _processor(Path(self.path), about.st_size, about.st_mtime_ns)
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without EOS."""
@@ -147,8 +148,16 @@ class VocabularyFile:
         (folder / TOKENIZER_FILE).write_text(json.dumps({"extra_ids": self.extra_ids}) + "\n")
 
 
+def _unreadable(path: Path) -> SpotError:
+    return SpotError(
+        f"expected a SentencePiece vocabulary at {path}, found no readable file",
+        "check the model's vocabulary path",
+    )
+
+
 @lru_cache(maxsize=8)
-def _processor(path: Path, _sha256: str) -> Any:
+def _processor(path: Path, _size: int, _changed: int) -> Any:
+    """The processor of a file of this size and time of change: loaded once, not for every text."""
     import sentencepiece
 
     try:

@@ -6,7 +6,7 @@ Batches are functions of (seed, step), so a resumed run sees those an unbroken o
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,27 @@ def task_shares(stage: Stage) -> list[float]:
     ]
 
 
+def fitting(
+    config: PretrainConfig, tokenizer: Any, examples: Iterable[tuple[str, str]]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Token ids of (inputs, targets) pairs, EOS last, without those whose text is too long: a cut
+    one may have lost what its answer rests on.
+    """
+    encoded = [
+        (np.asarray([*tokenizer.encode(text), 1]), np.asarray([*tokenizer.encode(answer), 1]))
+        for text, answer in examples
+    ]
+    return [pair for pair in encoded if len(pair[0]) <= config.task_length]
+
+
+def padded_pairs(
+    config: PretrainConfig, pairs: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs [B, T] and targets [B, T'] of the pairs."""
+    inputs, targets = ([pair[side] for pair in pairs] for side in (0, 1))
+    return pad(inputs, config.task_length), pad(targets, config.task_target_length)
+
+
 def task_batch(
     config: PretrainConfig, tokenizer: Any, number: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -140,16 +161,10 @@ def task_batch(
     stage = config.stage(number)
     rows = config.task_rows - stage.soft_rows
     shares = task_shares(stage)
-    inputs: list[np.ndarray] = []
-    targets: list[np.ndarray] = []
-    while len(inputs) < rows:
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    while len(pairs) < rows:
         fixed = stage.fixed_share > 0 and rng.random() < stage.fixed_share
         keywords = not fixed and stage.keyword_share > 0 and rng.random() < stage.keyword_share
         make = fixed_examples if fixed else keyword_examples if keywords else pretraining_examples
-        for asked, answer in make(rng.choices(tasks, shares)[0], rng):
-            ids = [*tokenizer.encode(asked), 1]
-            if len(ids) <= config.task_length:  # a cut text may have lost what its answer rests on
-                inputs.append(np.asarray(ids))
-                targets.append(np.asarray([*tokenizer.encode(answer), 1]))
-    inputs, targets = inputs[:rows], targets[:rows]
-    return pad(inputs, config.task_length), pad(targets, config.task_target_length)
+        pairs += fitting(config, tokenizer, make(rng.choices(tasks, shares)[0], rng))
+    return padded_pairs(config, pairs[:rows])

@@ -17,7 +17,7 @@ from spot.tasks.mini.headers import MARKS, Header, headed_examples
 from spot.tasks.mini.pretrain import pretraining_tasks, prompted_examples
 from spot.tasks.mini.specs import SOURCE, SPECS, TARGET
 from spot.training.pretrain_config import PretrainConfig
-from spot.training.pretrain_data import pad, task_shares
+from spot.training.pretrain_data import fitting, padded_pairs, task_shares
 
 PROMPT_LENGTH = 20  # the slots of a soft prompt, the default of `prompt.length`
 LAYERS = 8  # tokens that one slot of a stacked header may hold, the first two of them noise
@@ -71,34 +71,36 @@ def prompted_batch(config: PretrainConfig, tokenizer: Any, number: int) -> Promp
     # Half of the prompts have faint other words on them, as one that began as sampled vocabulary.
     weights = draw.uniform(0, 0.4, shape) * draw.integers(0, 2, (rows, 1, 1))
     free = free_words(tokenizer)
-    inputs: list[np.ndarray] = []
-    targets: list[np.ndarray] = []
-    while len(inputs) < rows:
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    while len(pairs) < rows:
         header, examples = prompted_examples(rng.choices(tasks, shares)[0], rng, free)
         tokens = tokenizer.encode(" ".join(header)) * rng.choice((1, 1, 2, 3))
         if len(tokens) > PROMPT_LENGTH:
             continue
-        for text, answer in examples:
-            ids = [*tokenizer.encode(text), 1]
-            if len(ids) > config.task_length or len(inputs) == rows:
-                continue
-            row = len(inputs)
+        for pair in fitting(config, tokenizer, examples)[: rows - len(pairs)]:
+            row = len(pairs)
             slots = np.sort(draw.choice(PROMPT_LENGTH, len(tokens), replace=False))
             words[row, slots, 0] = tokens
             strength = draw.uniform(0.4, 1.2)
             weights[row] *= strength
             weights[row, slots, 0] = strength * draw.uniform(0.5, 1.0, len(tokens))
-            inputs.append(np.asarray(ids))
-            targets.append(np.asarray([*tokenizer.encode(answer), 1]))
-    noise = draw.normal(size=(rows, PROMPT_LENGTH, config.d_model)) * draw.uniform(
-        0, 0.6, (rows, 1, 1)
-    )
+            pairs.append(pair)
+    return _with_noise(config, draw, words, weights, pairs)
+
+
+def _with_noise(
+    config: PretrainConfig,
+    draw: np.random.Generator,
+    words: np.ndarray,
+    weights: np.ndarray,
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> PromptedBatch:
+    """The batch of these prompts and texts, with noise of a strength of its own on each prompt."""
+    shape = (len(pairs), PROMPT_LENGTH, config.d_model)
+    noise = draw.normal(size=shape) * draw.uniform(0, 0.6, (len(pairs), 1, 1))
+    inputs, targets = padded_pairs(config, pairs)
     return PromptedBatch(
-        words,
-        weights.astype(np.float32),
-        noise.astype(np.float32),
-        pad(inputs, config.task_length),
-        pad(targets, config.task_target_length),
+        words, weights.astype(np.float32), noise.astype(np.float32), inputs, targets
     )
 
 
@@ -146,37 +148,23 @@ def stacked_batch(config: PretrainConfig, tokenizer: Any, number: int) -> Prompt
     words = draw.integers(3, config.pieces, (rows, PROMPT_LENGTH, LAYERS))
     weights = np.zeros((rows, PROMPT_LENGTH, LAYERS))
     free = answerable_words(tokenizer)
-    inputs: list[np.ndarray] = []
-    targets: list[np.ndarray] = []
-    while len(inputs) < rows:
+    pairs: list[tuple[np.ndarray, np.ndarray]] = []
+    while len(pairs) < rows:
         header, examples = headed_examples(rng.choices(tasks, shares)[0], rng, free)
         placed = place(header, tokenizer, rng)
         if placed is None:
             continue
         strength = draw.uniform(0.5, 1.2)
         faint = draw.uniform(0, 0.4, (PROMPT_LENGTH, 2)) * draw.integers(0, 2)
-        for text, answer in examples:
-            ids = [*tokenizer.encode(text), 1]
-            if len(ids) > config.task_length or len(inputs) == rows:
-                continue
-            row = len(inputs)
+        for pair in fitting(config, tokenizer, examples)[: rows - len(pairs)]:
+            row = len(pairs)
             weights[row, :, :2] = strength * faint
             for slot, held in enumerate(placed):
                 for layer, (token, weight) in enumerate(held[: LAYERS - 2], 2):
                     words[row, slot, layer] = token
                     weights[row, slot, layer] = strength * weight
-            inputs.append(np.asarray(ids))
-            targets.append(np.asarray([*tokenizer.encode(answer), 1]))
-    noise = draw.normal(size=(rows, PROMPT_LENGTH, config.d_model)) * draw.uniform(
-        0, 0.6, (rows, 1, 1)
-    )
-    return PromptedBatch(
-        words,
-        weights.astype(np.float32),
-        noise.astype(np.float32),
-        pad(inputs, config.task_length),
-        pad(targets, config.task_target_length),
-    )
+            pairs.append(pair)
+    return _with_noise(config, draw, words, weights, pairs)
 
 
 def place(

@@ -6,7 +6,6 @@ Reads T5 1.0, T5 1.1, LM-adapted, Flan-T5, mT5 and ByT5; torch is needed for pic
 from __future__ import annotations
 
 import json
-import mmap
 import pickle
 import re
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.config import Activation, T5Config
-from spot.models.fingerprint import Piece, safetensors_pieces
+from spot.models.fingerprint import Piece, mapped, safetensors_pieces
 from spot.models.weights.lazy import LazyArray
 
 INDEX = "model.safetensors.index.json"
@@ -124,8 +123,7 @@ def raw_pieces(folder: Path) -> Iterator[Piece]:
         if file.suffix == ".safetensors":
             yield from safetensors_pieces(file)
         else:
-            with file.open("rb") as opened:
-                content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+            content = mapped(file)
             yield file.name, "pickle", (len(content),), content
 
 

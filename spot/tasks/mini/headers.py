@@ -12,8 +12,14 @@ from random import Random
 
 from spot.tasks.mini.generate import written
 from spot.tasks.mini.lexicon import instructions as wording
-from spot.tasks.mini.lexicon.topics import TOPICS as TOPIC_WORDS
-from spot.tasks.mini.pretrain import PretrainingTask, draw_items, wording_of, words_of_task
+from spot.tasks.mini.pretrain import (
+    PretrainingTask,
+    draw_items,
+    draw_keys,
+    wording_of,
+    words_of_task,
+)
+from spot.tasks.mini.topic import phrases
 
 # Four words of one token that name a family each: few, so that prompts of kin tasks share them.
 MARKS: dict[str, tuple[str, str, str, str]] = {
@@ -79,9 +85,7 @@ def headed_examples(
         named_too = rng.sample([name for name in MARKS if name != family], count)
         others = tuple(m for name in named_too for m in rng.sample(MARKS[name], rng.randint(1, 3)))
         right = right if named else 0.0
-    keys = rng.choice(wording.KEYS[wording_of(task)])
-    if rng.random() < 0.5:
-        keys = tuple(rng.sample(words, len(keys)))
+    keys = draw_keys(task, rng, words)
     listed = rng.random() < 0.5
     before = after = ""
     if listed:
@@ -99,6 +103,6 @@ def headed_examples(
 
 def _of_topic(rng: Random, topic: str) -> tuple[str, ...]:
     """One to four words that the topic's texts use."""
-    agents, _, objects = TOPIC_WORDS[topic]
-    phrases = [*agents.split(";"), *objects.split(";")]
-    return tuple(phrase.split()[-1] for phrase in rng.sample(phrases, rng.randint(1, 4)))
+    agents, _, objects = phrases(topic)
+    chosen = rng.sample([*agents, *objects], rng.randint(1, 4))
+    return tuple(phrase.split()[-1] for phrase in chosen)

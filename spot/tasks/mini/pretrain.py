@@ -29,7 +29,6 @@ from spot.tasks.mini.lexicon import instructions as wording
 from spot.tasks.mini.lexicon import people, things
 from spot.tasks.mini.lexicon.reviews import PRETRAINING_REVIEWS as DOMAINS
 from spot.tasks.mini.lexicon.reviews import REVIEWS
-from spot.tasks.mini.lexicon.topics import TOPICS as TOPIC_WORDS
 from spot.tasks.mini.specs import SPECS
 from spot.tasks.mini.words import PRETRAIN, article
 from spot.tasks.mini.world import World, world
@@ -276,9 +275,7 @@ def prompted_examples(
         blocks.append(_scattered(own, keywords, rng))
         right = right if named else 0.0
     rng.shuffle(blocks)
-    keys = rng.choice(wording.KEYS[wording_of(task)])
-    if rng.random() < 0.5:
-        keys = tuple(rng.sample(words, len(keys)))
+    keys = draw_keys(task, rng, words)
     pairs = [
         (written(keys, item), labels[item.label] if rng.random() < right else rng.choice(labels))
         for item in rng.sample(items, 2)
@@ -286,10 +283,16 @@ def prompted_examples(
     return tuple(word for block in blocks for word in block), tuple(pairs)
 
 
-def _of_topic(rng: Random, topic: str) -> str:
+def draw_keys(task: PretrainingTask, rng: Random, words: Sequence[str]) -> tuple[str, ...]:
+    """Keys of the family or, half of the time, any of the words in their place."""
+    keys = rng.choice(wording.KEYS[wording_of(task)])
+    return tuple(rng.sample(words, len(keys))) if rng.random() < 0.5 else keys
+
+
+def _of_topic(rng: Random, name: str) -> str:
     """The topic's name or a word that its texts use."""
-    _, _, objects = TOPIC_WORDS[topic]
-    return topic if rng.random() < 0.5 else rng.choice(objects.split(";")).split()[-1]
+    _, _, objects = topic.phrases(name)
+    return name if rng.random() < 0.5 else rng.choice(objects).split()[-1]
 
 
 def _scattered(header: list[str], keywords: list[str], rng: Random) -> list[str]:

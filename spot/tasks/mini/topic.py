@@ -10,14 +10,15 @@ from spot.tasks.mini.words import pick_two, sentence
 from spot.tasks.mini.world import World, when
 
 
-def _phrases(topic: str) -> tuple[list[str], list[str], list[str]]:
+def phrases(topic: str) -> tuple[list[str], list[str], list[str]]:
+    """Who acts, what they do (with {o} for an object), and the objects, in texts on that topic."""
     agents, acts, objects = TOPICS[topic]
     return agents.split(";"), acts.split(";"), objects.split(";")
 
 
 def clause(rng: Random, topic: str) -> str:
     """A clause on that topic."""
-    agents, acts, objects = _phrases(topic)
+    agents, acts, objects = phrases(topic)
     return f"{rng.choice(agents)} {rng.choice(acts).format(o=rng.choice(objects))}"
 
 
@@ -51,10 +52,10 @@ def statement(rng: Random, topic: str, others: tuple[str, ...], w: World) -> str
 
 def question(rng: Random, topic: str, others: tuple[str, ...], w: World) -> str:
     """A question on that topic."""
-    agents, _, objects = _phrases(topic)
+    agents, _, objects = phrases(topic)
     who, other = w.names(rng)
     agent, (thing, also) = rng.choice(agents), pick_two(rng, objects)
-    side = rng.choice(_phrases(rng.choice(others))[0])
+    side = rng.choice(phrases(rng.choice(others))[0])
     return rng.choice(
         (
             f"Why did {who} link {agent} with {thing} {when(rng)}?",

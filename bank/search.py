@@ -45,6 +45,7 @@ RECIPE_FIELDS = (
     "dropout",
     "precision",
     "input_length",
+    "list_labels",
 )
 NAMES_SHOWN = 3  # ids named in a warning before "and 7 more"
 

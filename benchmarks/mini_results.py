@@ -87,8 +87,6 @@ def build(config: Config, backbone: Backbone, reporter: Reporter) -> tuple[Bank,
     chosen.add_many([(entry, bank.prompts(entry)) for entry in new])
     generic = changed(
         config,
-        # Twenty tokens cannot begin as the label words of sixteen tasks.
-        prompt={"init": "random"},
         bank={"sources": (), "mixtures": config.bank.sources, "seeds": (first,)},
         train={"steps": GENERIC_STEPS, "check_every": GENERIC_STEPS // 4},
     )

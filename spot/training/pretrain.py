@@ -9,6 +9,7 @@ import json
 import sys
 import time
 import tomllib
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,13 @@ import optax
 from flax import nnx
 
 from spot.models.t5 import T5
-from spot.models.weights.build import stored, to_arrays
+from spot.models.weights.build import build, stored, to_arrays
 from spot.models.weights.folder import write_model
 from spot.training.checkpoint import Checkpoints
 from spot.training.pretrain_config import PretrainConfig
 from spot.training.pretrain_data import encode_corpus, task_batch, text_batch, train_tokenizer
 from spot.training.runtime import prepare
-from spot.training.soft_headers import PromptedBatch, soft_batch
+from spot.training.soft_headers import PromptedBatch, prompted_batch, stacked_batch
 
 
 def soft_prompts(model: T5, batch: PromptedBatch) -> jax.Array:
@@ -35,6 +36,31 @@ def soft_prompts(model: T5, batch: PromptedBatch) -> jax.Array:
     size = jax.lax.stop_gradient(jnp.sqrt(jnp.mean(table**2)))
     sums = jnp.einsum("bpk,bpkh->bph", batch.weights, table[batch.words])
     return sums + size * batch.noise
+
+
+def soft_batch(config: PretrainConfig, tokenizer: Any, number: int) -> PromptedBatch | None:
+    """The step's texts behind soft prompts of every kind that its stage has, or None."""
+    stage = config.stage(number)
+    kinds = (
+        (stage.prompted_rows, prompted_batch),
+        (stage.stacked_rows, stacked_batch),
+    )
+    batches = [make(config, tokenizer, number) for rows, make in kinds if rows]
+    return joined(batches) if batches else None
+
+
+def joined(batches: Sequence[PromptedBatch]) -> PromptedBatch:
+    """The batches' rows as one batch; slots that hold fewer words get words of no weight."""
+    most = max(batch.words.shape[2] for batch in batches)
+    wide = [
+        batch._replace(words=_widened(batch.words, most), weights=_widened(batch.weights, most))
+        for batch in batches
+    ]
+    return PromptedBatch(*(np.concatenate(arrays) for arrays in zip(*wide, strict=True)))
+
+
+def _widened(array: np.ndarray, most: int) -> np.ndarray:
+    return np.pad(array, ((0, 0), (0, 0), (0, most - array.shape[2])))
 
 
 def token_loss(
@@ -52,22 +78,25 @@ def token_loss(
     return loss, ((logits.argmax(-1) == targets) & real).sum() / count
 
 
-def optimiser(config: PretrainConfig) -> optax.GradientTransformation:
+def optimiser(config: PretrainConfig, begin: int = 0) -> optax.GradientTransformation:
     """Adam whose steps are in proportion to each array's root mean square, as in Adafactor
     (Shazeer and Stern 2018, section 8), which T5 was trained with.
 
     T5's embeddings start fifteen times as large as its matrices; one absolute rate for both leaves
-    the embeddings, and with them what words mean, all but untrained. Warm-up, then constant but for
-    the `decays`, straight falls to a twentieth: after each the model is fit to be used.
+    the embeddings, and with them what words mean, all but untrained. Warm-up from step `begin` on,
+    then constant but for the `decays`, straight falls to a twentieth: after each the model is fit
+    to be used.
     """
     schedules = [optax.linear_schedule(0.0, config.learning_rate, config.warmup_steps)]
     boundaries = []
     at = config.warmup_steps
-    for begin, end in config.decays:
-        fall = optax.linear_schedule(config.learning_rate, config.learning_rate / 20, end - begin)
+    for first, last in config.decays:
+        if first < begin:
+            continue
+        fall = optax.linear_schedule(config.learning_rate, config.learning_rate / 20, last - first)
         schedules += [optax.constant_schedule(config.learning_rate), fall]
-        boundaries += [at, begin]
-        at = end
+        boundaries += [at, first - begin]
+        at = last - begin
     schedules.append(optax.constant_schedule(config.learning_rate))
     rate = optax.join_schedules(schedules, [*boundaries, at])
     return optax.chain(
@@ -110,8 +139,35 @@ def step(
     return optax.apply_updates(parameters, updates), state, numbers
 
 
+def exported(config: PretrainConfig) -> tuple[int, Any] | None:
+    """(step, parameters) of the weights in the output folder, if it is a step to restart from."""
+    from safetensors.flax import load_file
+
+    try:
+        stated = json.loads((config.output / "config.json").read_text())["pretraining"]["steps"]
+    except (OSError, ValueError, KeyError):
+        return None
+    if stated not in config.restarts:
+        return None
+    arrays = load_file(config.output / "weights.safetensors")
+    return stated, build(config.architecture, arrays, "float32", "widen")[1]
+
+
+def _log(
+    config: PretrainConfig, step: int, numbers: Mapping[str, jax.Array], seconds: float
+) -> None:
+    """Prints a line of numbers and appends it to metrics.jsonl."""
+    row = {"step": step, **{name: round(float(value), 4) for name, value in numbers.items()}}
+    line = json.dumps({**row, "seconds_a_step": round(seconds, 3)})
+    print(line, flush=True)
+    with (config.output / "metrics.jsonl").open("a") as out:
+        out.write(line + "\n")
+
+
 def run(config: PretrainConfig) -> None:
-    """Trains to `config.steps`, resuming from the last checkpoint, and exports the weights."""
+    """Trains to `config.steps`, resuming from the last checkpoint or, without any, from exported
+    weights of a step in `restarts`, and exports the weights.
+    """
     import sentencepiece
 
     prepare()
@@ -127,11 +183,19 @@ def run(config: PretrainConfig) -> None:
     begin = 0
     if found is not None:
         begin, parameters, state = found[0], found[1]["parameters"], found[1]["state"]
+    elif (there := exported(config)) is not None:
+        begin = there[0]
+    if begin:
         print(f"resumed at step {begin}", flush=True)
+        tx = optimiser(config, max(step for step in (0, *config.restarts) if step <= begin))
     evaluate = jax.jit(lambda values, *batch: token_loss(nnx.merge(graphdef, values), *batch))
     held = text_batch(config, held_out, np.random.default_rng(config.seed))
     last, clock = begin, time.monotonic()
     for number in range(begin, config.steps):
+        if number in config.restarts and (there := exported(config)) and there[0] == number:
+            # From the weights as they are stored, so that these are all that is needed to go on.
+            parameters, tx = there[1], optimiser(config, number)
+            state = tx.init(parameters)
         rng = np.random.default_rng([config.seed, number])
         text = text_batch(config, corpus, rng)
         task = task_batch(config, tokenizer, number)
@@ -141,21 +205,14 @@ def run(config: PretrainConfig) -> None:
         )
         done = number + 1
         if done % config.log_every == 0 or done == config.steps:
-            row = {
-                "step": done,
-                **{name: round(float(value), 4) for name, value in numbers.items()},
-            }
-            row["held_out"] = round(float(evaluate(parameters, *held)[0]), 4)
-            row["seconds_a_step"] = round((time.monotonic() - clock) / (done - last), 3)
+            numbers["held_out"] = evaluate(parameters, *held)[0]
+            _log(config, done, numbers, (time.monotonic() - clock) / (done - last))
             last, clock = done, time.monotonic()
-            print(json.dumps(row), flush=True)
-            with (config.output / "metrics.jsonl").open("a") as out:
-                out.write(json.dumps(row) + "\n")
-        if done % config.checkpoint_every == 0 or done == config.steps:
-            checkpoints.save(done, {"parameters": parameters, "state": state})
-            seen = {"steps": done, **config.model_dump(mode="json")}
+        if done % config.checkpoint_every == 0 or done in (*config.restarts, config.steps):
+            seen = {**config.model_dump(mode="json"), "steps": done}
             arrays = stored(to_arrays(parameters), "bfloat16")
             write_model(config.output, config.architecture, arrays, {"pretraining": seen})
+            checkpoints.save(done, {"parameters": parameters, "state": state})
     checkpoints.close()
 
 

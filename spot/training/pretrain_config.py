@@ -44,6 +44,7 @@ class PretrainConfig(BaseModel):
     decoder_layers: int
     steps: int
     warmup_steps: int
+    restarts: tuple[int, ...] = ()  # steps at which the optimiser begins anew, with a warm-up
     decays: tuple[tuple[int, int], ...]  # steps [from, to) over which the rate falls, in order
     learning_rate: float  # relative to each array's root mean square
     text_rows: int
@@ -70,7 +71,7 @@ class PretrainConfig(BaseModel):
         most = max(stage.soft_rows for stage in self.curriculum)
         if most >= self.task_rows:
             raise ValueError(
-                f"expected prompted_rows and stacked_rows together below "
+                f"expected a stage's rows behind soft prompts below "
                 f"task_rows={self.task_rows}, found {most}"
             )
         return self

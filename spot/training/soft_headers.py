@@ -33,14 +33,6 @@ class PromptedBatch(NamedTuple):
     targets: np.ndarray  # [B, T']
 
 
-def soft_batch(config: PretrainConfig, tokenizer: Any, number: int) -> PromptedBatch | None:
-    """The step's texts behind soft prompts, or None in a stage without."""
-    stage = config.stage(number)
-    if stage.stacked_rows:
-        return stacked_batch(config, tokenizer, number)
-    return prompted_batch(config, tokenizer, number) if stage.prompted_rows else None
-
-
 @cache
 def free_words(tokenizer: Any) -> tuple[str, ...]:
     """Words that may stand for any class or field: every whole lower-case word of the vocabulary,

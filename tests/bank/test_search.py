@@ -199,11 +199,11 @@ def test_differences_of_recipe_are_warnings_that_name_them(filled, entry_of, pro
         "q",
         kind="query",
         key_step=200,
-        recipe={"init": "vocab", "learning_rate": 0.5, "batch_size": 8},
+        recipe={"init": "vocab", "learning_rate": 0.5, "batch_size": 8, "list_labels": True},
     )
     warnings = search(filled, prompts_of(1), query_entry=other).warnings
     assert [warning.split(" differs")[0] for warning in warnings] == [
-        "key_step", "learning_rate", "batch_size",
+        "key_step", "learning_rate", "batch_size", "list_labels",
     ]  # fmt: skip
     assert "query 200, 100 in 7 of 7 keys (t0-s0-" in warnings[0]
     assert "and 4 more" in warnings[0]

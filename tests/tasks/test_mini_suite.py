@@ -25,13 +25,13 @@ from spot.tasks.mini.suite import (
 )
 
 DIGESTS = {
-    ("mini_boolq", "train"): "8d97df7f014896d2",
-    ("mini_sst", "test"): "c88a54004aee48ef",
-    ("mini_cb", "validation"): "f79ab592e31de99d",
-    ("mini_qqp", "train"): "aebc4c06b476c065",
-    ("mini_cola", "test"): "191c071d412c4aa4",
-    ("mini_crossword", "test"): "8ddbfb2bdba6ac18",
-    ("mini_next", "validation"): "9d88bcc8fa70c116",
+    ("mini_boolq", "train"): "9c8101b07a35a59d",
+    ("mini_sst", "test"): "8b70de61c3f06168",
+    ("mini_cb", "validation"): "03304365b58ff22c",
+    ("mini_qqp", "train"): "248dbec1541a9525",
+    ("mini_cola", "test"): "08c05d82d0e7ef07",
+    ("mini_crossword", "test"): "532118ee51b87831",
+    ("mini_next", "validation"): "8d6a31d504fa1c7c",
 }
 
 
@@ -83,6 +83,14 @@ def test_definitions_say_what_read_gives():
             examples = list(definition.read(split))
             assert len(examples) == definition.rows(split)
             assert all(definition.labels[e.label] == e.targets for e in examples)
+
+
+def test_every_text_begins_with_its_label_words_in_class_order():
+    for name in mini_task_names():
+        definition = mini_task(name)
+        front = " | ".join(definition.labels) + ". "
+        assert definition.front == front
+        assert all(e.inputs.startswith(front) for e in definition.read("test")), name
 
 
 def test_sizes_are_those_of_sources_and_low_resource_targets():
@@ -140,7 +148,8 @@ def test_label_words_and_keys_name_no_task_and_differ_between_tasks():
     assert len(set(labels)) == len(labels)
     assert all(len(word.split()) <= 2 for words in labels for word in words)
     for name in mini_task_names():
-        first = next(mini_task(name).read("test")).inputs
+        definition = mini_task(name)
+        first = next(definition.read("test")).inputs.removeprefix(definition.front)
         assert not first.startswith(name) and not first.startswith(name.removeprefix("mini_"))
         assert first.split(":")[0] in {spec.keys[0] for spec in SPECS if spec.name == name}
 

@@ -101,6 +101,28 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(prose, fini
         np.testing.assert_array_equal(np.asarray(whole[name]), np.asarray(resumed[name]), name)
 
 
+def test_weights_of_a_restart_are_all_that_is_needed_to_go_on(prose, finished, tmp_path):
+    """A run through a restart, and one that begins there with the weights alone."""
+    stages = ({"from_step": 0}, {"from_step": 2, "stacked_rows": 2})
+    whole = config(prose, tmp_path / "whole", restarts=(2,), decays=((3, 4),), curriculum=stages)
+    short = config(prose, tmp_path / "short", restarts=(2,), decays=(), curriculum=stages, steps=2)
+    pretrain.run(whole)
+    pretrain.run(short)
+    shutil.rmtree(short.output / "checkpoints")
+    pretrain.run(whole.model_copy(update={"output": short.output}))
+    one, other = arrays(whole.output), arrays(short.output)
+    assert one.keys() == other.keys()
+    assert all((one[name] == other[name]).all() for name in one)
+    steps = [json.loads(line)["step"] for line in (short.output / "metrics.jsonl").open()]
+    assert steps == [2, 4]
+
+
+def test_weights_of_another_step_are_not_gone_on_with(prose, tmp_path):
+    made = config(prose, tmp_path / "run", restarts=(3,))
+    (made.output / "config.json").write_text('{"pretraining": {"steps": 2}}')
+    assert pretrain.exported(made) is None
+
+
 def test_what_it_writes_is_a_backbone(finished):
     from spot.models.weights.build import build
 
@@ -228,7 +250,7 @@ def test_a_stacked_header_has_all_its_words_and_listed_label_words_are_in_the_te
     batch = soft_headers.stacked_batch(made, tokenizer, 3)
     assert batch.inputs.shape == (40, 64) and batch.words.shape == (40, 20, soft_headers.LAYERS)
     assert len(pretrain_data.task_batch(made, tokenizer, 3)[0]) == 8
-    assert soft_headers.soft_batch(made, tokenizer, 2) is None
+    assert pretrain.soft_batch(made, tokenizer, 2) is None
     marks = {word for words in headers.MARKS.values() for word in words}
     found = in_header = 0
     for words, weights, inputs, target in zip(
@@ -241,7 +263,7 @@ def test_a_stacked_header_has_all_its_words_and_listed_label_words_are_in_the_te
         assert set(label) <= held or tokenizer.decode(label) in text
         found += len(marks & set(tokenizer.decode([int(i) for i in held]).split()))
     assert found >= 40 and 8 < in_header < 36
-    for one, other in zip(batch, soft_headers.soft_batch(made, tokenizer, 3), strict=True):
+    for one, other in zip(batch, pretrain.soft_batch(made, tokenizer, 3), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -291,9 +313,30 @@ def test_a_curriculum_without_a_first_step_is_refused(prose, tmp_path, stages):
 
 
 def test_a_stage_leaves_rows_for_instructions_in_the_text(prose, tmp_path):
-    stages = ({"from_step": 0, "prompted_rows": 1, "stacked_rows": 3},)
-    with pytest.raises(ValueError, match="together below task_rows=4, found 4"):
+    stages = ({"from_step": 0, "stacked_rows": 4},)
+    with pytest.raises(ValueError, match="behind soft prompts below task_rows=4, found 4"):
         config(prose, tmp_path / "full", curriculum=stages)
+
+
+def test_soft_prompts_of_several_kinds_are_one_batch(prose, tmp_path, tokenizer):
+    stages = ({"from_step": 0, "prompted_rows": 2, "stacked_rows": 3},)
+    made = config(prose, tmp_path / "run", curriculum=stages, task_rows=12)
+    batch = pretrain.soft_batch(made, tokenizer, 1)
+    alone = [
+        soft_headers.prompted_batch(made, tokenizer, 1),
+        soft_headers.stacked_batch(made, tokenizer, 1),
+    ]
+    assert [len(one.inputs) for one in alone] == [2, 3] and len(batch.inputs) == 5
+    assert len(pretrain_data.task_batch(made, tokenizer, 1)[0]) == 7
+    # The words of no weight change no prompt.
+    table = np.random.default_rng(0).normal(size=(6144, 5))
+    first = 0
+    for one in alone:
+        rows = slice(first, first := first + len(one.inputs))
+        expected = np.einsum("bpk,bpkh->bph", one.weights, table[one.words])
+        found = np.einsum("bpk,bpkh->bph", batch.weights[rows], table[batch.words[rows]])
+        assert np.allclose(found, expected, atol=1e-6)
+        assert (batch.inputs[rows] == one.inputs).all()
 
 
 def test_steps_are_in_proportion_to_the_size_of_an_array():

@@ -1,9 +1,10 @@
 """The mini suite as task definitions: English tasks of known kinship, generated offline.
 
-Eight families, each with two source tasks and one or two low-resource targets. Labels are in class
-order. BoW: test accuracy (percent) of logistic regression on word and bigram counts over up to
-2,000 training rows (`bag_of_words_report`). Sources have 300 rows of validation and 300 of test,
-targets 200 and 400.
+Eight families, each with two source tasks and one or two low-resource targets. Every text begins
+with its task's label words in class order ("no | yes. passage: ..."), as FLAN lists options: what a
+prompt has to say is then what to do with them, which kin tasks share. BoW: test accuracy (percent)
+of logistic regression on word and bigram counts over up to 2,000 training rows
+(`bag_of_words_report`). Sources have 300 rows of validation and 300 of test, targets 200 and 400.
 
 task            family         role    train  BoW  labels
 mini_sst        sentiment      target    128   59  negative/positive
@@ -41,7 +42,7 @@ import json
 from collections.abc import Iterator
 
 from spot.errors import SpotError, did_you_mean
-from spot.tasks.definition import Example, TaskDefinition
+from spot.tasks.definition import Example, TaskDefinition, listing_labels
 from spot.tasks.mini import generate
 from spot.tasks.mini.specs import SOURCE, SPECS, SPLITS, TARGET, VERSION, Spec
 
@@ -89,7 +90,7 @@ def mini_task(name: str) -> TaskDefinition:
         _check_split(spec, split)
         return sizes[split]
 
-    return TaskDefinition(
+    plain = TaskDefinition(
         name=spec.name,
         family=spec.family_name,
         labels=spec.labels,
@@ -103,6 +104,7 @@ def mini_task(name: str) -> TaskDefinition:
         rows=rows,
         split_rule="generated apart: no input and no main text occurs in two splits",
     )
+    return listing_labels(plain)
 
 
 def _spec(name: str) -> Spec:

@@ -27,38 +27,22 @@ def with_shots(
     limit: int,
     text: str = "",
 ) -> TaskDefinition:
-    """The task with `text`, then up to `shots` training examples with their answers, in front of
-    every text; zero-shot for 0.
+    """The task with `text`, then up to `shots` training examples with answers, before every text.
 
-    The examples are drawn from train by `seed`, whatever its order of rows. A text gets as many as
-    leave it whole: `length(all)` is at most `limit`. One that is itself drawn is not shown its own
-    answer. `read` logs how many fitted where some did not. SpotError for a registered seqio Task,
-    and for a text prompt that is too long by itself.
+    They are drawn from train by `seed`, whatever its order of rows. A text gets as many as leave it
+    whole (`length(all)` at most `limit`), and never its own answer; `read` logs it where some did
+    not fit. SpotError for a registered seqio Task, and for a text prompt too long by itself.
     """
-    if definition.registered:
-        raise SpotError(
-            f'task "{definition.name}": expected a text to put a prompt in front of, found the '
-            f'registered seqio Task "{definition.registered}", which makes its own tokens',
-            "add the prompt in its preprocessors, and leave data.text and data.shots off",
-        )
-    front = text + GAP if text else ""
-    if text and length(text) >= limit:
-        raise SpotError(
-            f"data.text: expected fewer than {limit} tokens, found {length(text)}",
-            "shorten it, or raise data.input_length",
-        )
+    _check(definition, text, length, limit)
+    front, told = text + GAP if text else "", set[str]()
 
     @functools.cache
     def drawn() -> tuple[str, ...]:
         return tuple(shown(one) for one in draw(definition, shots, seed))
 
-    def place(text: str) -> tuple[str, int]:
-        others = [one for one in drawn() if not one.startswith(text + " ")]
-        for count in range(len(others), 0, -1):
-            whole = front + "".join(one + GAP for one in others[:count]) + text
-            if length(whole) <= limit:
-                return whole, count
-        return front + text, 0
+    def place(given: str) -> tuple[str, int]:
+        others = [one for one in drawn() if not one.startswith(given + " ")]
+        return _fitted(front, others, given, length, limit)
 
     def read(split: str) -> Iterator[Example]:
         fitted: list[int] = []
@@ -66,15 +50,41 @@ def with_shots(
             inputs, count = place(example.inputs)
             fitted.append(count)
             yield replace(example, inputs=inputs)
-        _report(definition.name, split, shots, fitted)
+        if split not in told:  # a split may be read more than once
+            _report(definition.name, split, shots, fitted)
+        told.add(split)
 
-    def fingerprint() -> str:
-        return digest("shots", definition.fingerprint(), shots, seed, text)
+    return replace(
+        definition,
+        read=read,
+        fingerprint=lambda: digest("shots", definition.fingerprint(), shots, seed, text),
+        complete=lambda given: place(definition.complete(given))[0],
+    )
 
-    def complete(given: str) -> str:
-        return place(definition.complete(given))[0]
 
-    return replace(definition, read=read, fingerprint=fingerprint, complete=complete)
+def _check(definition: TaskDefinition, text: str, length: Callable[[str], int], limit: int) -> None:
+    if definition.registered:
+        raise SpotError(
+            f'task "{definition.name}": expected a text to put a prompt in front of, found the '
+            f'registered seqio Task "{definition.registered}", which makes its own tokens',
+            "add the prompt in its preprocessors, and leave data.text and data.shots off",
+        )
+    if text and length(text) >= limit:
+        raise SpotError(
+            f"data.text: expected fewer than {limit} tokens, found {length(text)}",
+            "shorten it, or raise data.input_length",
+        )
+
+
+def _fitted(
+    front: str, others: list[str], text: str, length: Callable[[str], int], limit: int
+) -> tuple[str, int]:
+    """The text behind `front` and as many of the first `others` as fit, and how many these are."""
+    for count in range(len(others), 0, -1):
+        whole = front + "".join(one + GAP for one in others[:count]) + text
+        if length(whole) <= limit:
+            return whole, count
+    return front + text, 0
 
 
 def draw(definition: TaskDefinition, shots: int, seed: int) -> list[Example]:
@@ -92,7 +102,7 @@ def shown(example: Example) -> str:
 
 
 def _report(name: str, split: str, shots: int, fitted: list[int]) -> None:
-    """Says how many examples fitted, once a split, when fewer than asked for."""
+    """Says how many examples fitted, when fewer than asked for."""
     if fitted and min(fitted) < shots:
         mean = sum(fitted) / len(fitted)
         _log.warning(

@@ -358,6 +358,15 @@ def test_fingerprint_follows_the_data(folder):
     assert local_task("cola", folder("cola", [row])).fingerprint() != digest
 
 
+def test_the_fingerprint_of_local_files_is_the_one_that_banks_hold(folder):
+    place = folder("sst2", [])
+    for split in ("train", "validation"):  # bytes as fixed as the digest
+        text = '{"sentence": "fine", "label": 1}\n'
+        (place / "sst2" / f"{split}.jsonl").write_bytes(text.encode())
+    saved = "118282f83e52fb5e7aca21f2334443eaa86a460ec8428f0fef870ae2ec6c2298"
+    assert local_task("sst2", place).fingerprint() == saved
+
+
 def test_mixtures_name_tasks():
     assert {m for members in MIXTURES.values() for m in members} <= set(TASKS)
 

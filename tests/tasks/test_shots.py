@@ -82,6 +82,8 @@ def test_a_long_text_is_given_fewer_examples_than_a_short_one(caplog):
                       3, 0, words, 12)  # fmt: skip
     assert [words(e.inputs) for e in task.read("test")] == [2 + 9, 9 + 3]
     assert "2.0 fitted on average (1 to 3)" in caplog.text
+    list(task.read("test"))
+    assert caplog.text.count("fitted on average") == 1
 
 
 def test_a_training_text_is_not_shown_its_own_answer():

@@ -96,14 +96,17 @@ def test_the_fingerprint_follows_the_files_of_its_splits(tmp_path):
     assert hashes() != before
 
 
-def test_missing_data_is_prepared_or_the_error_says_where_to_put_it(monkeypatch, tmp_path):
+def test_missing_data_is_prepared_or_the_error_says_where_to_put_it(monkeypatch, tmp_path, capsys):
+    trouble: list[Exception] = [ConnectionError("no route to host")]
+
     class Library:
         def builder(self, name, data_dir):
             assert (name, data_dir) == ("glue/sst2", str(tmp_path))
             return self
 
         def download_and_prepare(self):
-            raise ConnectionError("no route to host")
+            print("preparing")
+            raise trouble[0]
 
     monkeypatch.setattr(source, "import_tfds", Library)
     task = published_task("sst2", "tfds", Places(tfds=tmp_path))
@@ -111,6 +114,13 @@ def test_missing_data_is_prepared_or_the_error_says_where_to_put_it(monkeypatch,
     with pytest.raises(SpotError, match="failed: ConnectionError: no route to host") as caught:
         task.fetch()
     assert str(tmp_path / "glue/sst2") in caught.value.hint
+    assert capsys.readouterr().out == ""  # stdout is for results
+    trouble[0] = ModuleNotFoundError("No module named 'importlib_resources'")
+    with pytest.raises(
+        SpotError, match="all that TFDS needs to prepare glue/sst2, found"
+    ) as caught:
+        task.fetch()
+    assert "spot-transfer[tfds]" in caught.value.hint
     with pytest.raises(SpotError, match="no prepared version of glue/sst2"):
         next(task.read("train"))
     data = TFDS["sst2"]

@@ -62,29 +62,24 @@ def local_task(name: str, folder: Path | None, cache_dir: Path | None = None) ->
 def published_task(
     name: str, source: Source, places: Places, template: Template = T5
 ) -> TaskDefinition:
-    """The task `name` (a key of TASKS) from one source, its texts as the template says.
+    """The task `name` (a key of TASKS) from one source; SpotError when the template does not fit it.
 
-    Nothing but meta.json and the first row of test.jsonl is read here; missing data shows in
-    `available()` and as a SpotError when rows are asked for. SpotError for a task that the source
-    does not have, or a template that does not fit it.
+    Reads meta.json and the first row of test.jsonl only; missing data shows in `available()`, and
+    as a SpotError when rows are asked for.
     """
-    task, meta = TASKS[name], {}
-    store = _store(name, source, places)
-    if source == "local":
-        meta = _meta((places.local or Path(os.devnull)) / name / "meta.json")
-    labels = task.labels
-    if task.labels_in_meta:
-        labels = _label_names(meta, name, store.available())
+    task, store = TASKS[name], _store(name, source, places)
+    folder = places.local if source == "local" else None
+    meta = _meta((folder or Path(os.devnull)) / name / "meta.json")
+    labels = _label_names(meta, name, store.available()) if task.labels_in_meta else task.labels
     examples, words = task.examples, labels
-    mark = [] if template is T5 else [template.digest()]
     if template is not T5:
         examples, words = templated(name, task, labels, template)
+    mark = [] if template is T5 else [template.digest()]
     parts, rule = _parts(store, task)
-    there = functools.partial(_require, name, store)
     read = functools.partial(_read, name, task, labels, examples, store, parts)
 
     def fingerprint() -> str:
-        there()
+        _require(name, store)
         return digest(source, VERSION, name, labels, store.hashes(), *mark)
 
     return TaskDefinition(

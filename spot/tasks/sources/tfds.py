@@ -5,7 +5,9 @@ Whether a data set is there is seen from its folder, without an import of Tensor
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +116,13 @@ def import_tfds() -> Any:
 def _prepare(name: str, data: Tfds, folder: Path) -> None:
     tfds = import_tfds()
     try:
-        tfds.builder(data.name, data_dir=str(folder)).download_and_prepare()
+        with contextlib.redirect_stdout(sys.stderr):  # it speaks on stdout, which is for results
+            tfds.builder(data.name, data_dir=str(folder)).download_and_prepare()
+    except ImportError as error:
+        raise SpotError(
+            f'task "{name}": expected all that TFDS needs to prepare {data.name}, found: {error}',
+            "pip install 'spot-transfer[tfds]'",
+        ) from error
     except Exception as error:  # the library and its transports raise many kinds
         raise SpotError(
             f'task "{name}": no prepared version of {data.name} is in {folder}, and preparing it '

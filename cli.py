@@ -323,11 +323,13 @@ def tune_command(
 @click.option("--task", required=True, help="The task to score on.")
 @click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")
 @click.option("--split", default="test", show_default=True)
+@click.option("--templates", is_flag=True, help="Try all templates; validation chooses one.")
 @configured
 def eval_command(
     task: str,
     prompt: str | None,
     split: str,
+    templates: bool,
     config_file: Any,
     assignments: Any,
     bank_path: Any,
@@ -338,10 +340,14 @@ def eval_command(
     \b
     Example: spot eval --task mini_boolq --prompt mini_rooms
     """
-    from spot.report.run_output import print_evaluation
-    from spot.single import evaluate_one
+    from spot.report.run_output import print_evaluation, print_sweep
+    from spot.single import evaluate_one, sweep_templates
 
     config = read_config(config_file, assignments, bank_path)
+    if templates:
+        sweep = sweep_templates(task, split, prompt, config, loader(config)())
+        print_sweep(task, split, sweep, as_json)
+        return
     result = evaluate_one(task, split, prompt, config, loader(config)())
     print_evaluation(task, split, result, as_json)
 
@@ -388,11 +394,15 @@ def tasks_command(config_file: Any, assignments: Any, bank_path: Any, as_json: b
     \b
     Example: spot tasks --set data.dir=data/tasks
     """
+    from dataclasses import replace
+
     from spot.report.run_output import print_tasks
     from spot.tasks.catalog import task, task_names
     from spot.training.data import data_settings
 
+    # Some tasks may lack the template that the config names; all are listed.
     settings = data_settings(read_config(config_file, assignments, bank_path))
+    settings = replace(settings, template="t5")
     print_tasks([task(name, settings) for name in task_names(settings)], as_json)
 
 

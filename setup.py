@@ -23,7 +23,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
     py_modules=["cli"],
-    package_data={"spot.models": ["nano/*"]},
+    package_data={"spot.models": ["nano/*"], "spot.tasks.local": ["templates/*.toml"]},
     entry_points={"console_scripts": ["spot=cli:main"]},
     # Lower bounds are what the tests ran with; constraints.txt holds the exact releases.
     install_requires=[
@@ -48,7 +48,9 @@ setup(
     extras_require={
         "tensorboard": ["tensorboard>=2.18"],
         "tpu": ["jax[tpu]>=0.10"],
-        "tfds": ["tensorflow-datasets>=4.9.7"],
+        "hf": ["huggingface-hub>=0.30", "pyarrow>=17"],
+        # The second is imported by the first, which does not ask for it.
+        "tfds": ["tensorflow-datasets>=4.9.7", "importlib-resources>=6"],
         "test": ["hypothesis>=6.100", "pytest>=8.2"],
         "dev": ["mypy>=1.13", "ruff>=0.9"],
     },

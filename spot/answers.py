@@ -1,4 +1,4 @@
-"""How near a free-text answer is to an accepted one: SQuAD's rules (Rajpurkar et al. 2016)."""
+"""How near a free-text answer is to an accepted one: SQuAD's rules (Rajpurkar et al. 2016), WSC's."""
 
 from __future__ import annotations
 
@@ -32,3 +32,25 @@ def answer_f1(answer: str, prediction: str) -> float:
         return float(gold == found)
     common = sum((collections.Counter(gold) & collections.Counter(found)).values())
     return 2.0 * common / (len(gold) + len(found))
+
+
+_DETERMINERS = frozenset(
+    ["a", "an", "few", "her", "his", "each", "every", "many", "much", "my", "our", "some", "that",
+     "the", "their", "these", "this", "those", "which", "whose", "your"]
+)  # fmt: skip
+
+
+def same_referent(answer: str, prediction: str) -> bool:
+    """T5's rule for WSC: but for determiners and case, the words of one are among the other's, and
+    both or neither have an apostrophe (Raffel et al. 2020, section 2.4).
+
+    >>> same_referent("the old dog", "Dog"), same_referent("Ann's dog", "dog")
+    (True, False)
+    """
+    words = [
+        {word for word in text.lower().split() if word not in _DETERMINERS}
+        for text in (answer, prediction)
+    ]
+    if not words[1] or ("'" in answer) != ("'" in prediction):
+        return False
+    return words[0] <= words[1] or words[1] <= words[0]

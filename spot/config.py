@@ -49,10 +49,18 @@ class ModelSettings(Stage):
 class DataConfig(Stage):
     """Where task text comes from and how long it may be, in tokens with EOS."""
 
-    dir: Path | None = None  # folder with one folder a task; SPOT_DATA_DIR when not set
+    source: Literal["local", "tfds", "hf"] = "local"  # of the published tasks
+    dir: Path | None = None  # local: folder with one folder a task; SPOT_DATA_DIR when not set
+    tfds_dir: Path | None = None  # prepared data sets; TFDS_DATA_DIR, or TFDS's own folder
+    hf_dir: Path | None = None  # <repository>/<path> as on the hub; a folder of the cache
     tasks: tuple[Path, ...] = ()  # your own tasks as TOML files, or folders of them
     modules: tuple[str, ...] = ()  # Python modules that register seqio Tasks
+    template: str = "t5"  # of published tasks: t5, flan, gpt3, or your own TOML file
+    templates: dict[str, str] = {}  # the template of single tasks, {sst2 = "gpt3"}
     list_labels: bool = False  # put a task's label words in front of its texts
+    text: str = ""  # a text prompt, in front of every text
+    shots: int = Field(0, ge=0)  # training examples in front of every text, as many as fit
+    shot_seed: int = Field(0, ge=0)  # which ones
     input_length: int = Field(128, ge=2)
     target_length: int = Field(16, ge=2)
     train_examples: int | None = Field(None, ge=1)  # a seeded sample of the training split
@@ -92,11 +100,8 @@ class TrainSettings(Stage):
 class TuningSettings(Stage):
     """Model tuning, the yardstick: all weights, with the steps, batches and checks of `train`."""
 
-    learning_rates: tuple[float, ...] = (
-        1e-3,
-        3e-3,
-        1e-2,
-    )  # of the array's size; validation chooses
+    # Of the array's size; validation chooses.
+    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
 
 
 class BankSettings(Stage):
@@ -125,9 +130,8 @@ class TransferSettings(Stage):
     k: int = Field(1, ge=1)
     seeds: tuple[int, ...] = (0, 1, 2)
     steps: int = Field(60, ge=1)
-    learning_rates: tuple[
-        float, ...
-    ] = ()  # tried by both arms, chosen on validation; none: train's
+    # Tried by both arms, chosen on validation; none: train's.
+    learning_rates: tuple[float, ...] = ()
     scratch_learning_rates: tuple[float, ...] = ()  # of the arm from scratch, where it has others
     labels: Literal["keep", "swap"] = "keep"  # swap: the target's label words for the source's
 
@@ -253,10 +257,8 @@ def _check(config: Config) -> None:
             f"train.key_step ({config.train.key_step}) must not be after train.steps ({config.train.steps})",
             "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
         )
-    for name, seeds in (
-        ("bank.seeds", config.bank.seeds),
-        ("transfer.seeds", config.transfer.seeds),
-    ):
+    both = {"bank.seeds": config.bank.seeds, "transfer.seeds": config.transfer.seeds}
+    for name, seeds in both.items():
         if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
             raise SpotError(
                 f"{name}: expected distinct seeds ≥ 0, found {list(seeds)}", "e.g. [0, 1, 2]"
@@ -268,13 +270,18 @@ def dump(config: Config) -> str:
     return json.dumps(config.model_dump(mode="json"), indent=1) + "\n"
 
 
+WORDING = ("list_labels", "template", "templates", "text", "shots", "shot_seed")
+"""Keys of `data` that change what stands in a text; in a recipe where they are set."""
+
+
 def key_recipe(config: Config) -> dict[str, Any]:
     """What two prompts must share for their keys to be comparable; kept in every entry."""
     train, prompt = config.train, config.prompt
     init = f"text:{prompt.text}" if prompt.init == "text" else prompt.init
     if prompt.init in ("labels", "text") and prompt.filler != "vocab":
         init += f", then {prompt.filler}"
-    listed = {"list_labels": True} if config.data.list_labels else {}
+    data = config.data.model_dump(exclude_defaults=True)
+    wording = {name: data[name] for name in WORDING if name in data}
     return {
         "init": init,
         "prompt_length": config.prompt.length,
@@ -287,5 +294,5 @@ def key_recipe(config: Config) -> dict[str, Any]:
         "precision": config.model.precision,
         "input_length": config.data.input_length,
         "target_length": config.data.target_length,
-        **listed,
+        **wording,
     }

@@ -18,14 +18,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from spot.answers import answer_em, answer_f1
+from spot.answers import answer_em, answer_f1, same_referent
 from spot.errors import SpotError, did_you_mean
 
 Scores = dict[str, float]
 Metric = Callable[..., Scores]
 
-UNKNOWN_CLASS = -1
-UNPARSABLE = -1.0
+UNKNOWN_CLASS, UNPARSABLE = -1, -1.0
 
 
 def _check(targets: Sequence[Any], predictions: Sequence[Any]) -> None:
@@ -37,9 +36,6 @@ def _check(targets: Sequence[Any], predictions: Sequence[Any]) -> None:
         )
     if not len(targets):
         raise SpotError("expected at least one row to score, found none", "the split is empty")
-
-
-# Classes.
 
 
 def accuracy(targets: Sequence[int], predictions: Sequence[int]) -> Scores:
@@ -97,7 +93,6 @@ def f1_of(classes: Sequence[int], name: str) -> Metric:
         _check(targets, predictions)
         return {name: _mean_f1(targets, predictions, classes)}
 
-    metric.__doc__ = f"Mean F1 of the classes {tuple(classes)}."
     return metric
 
 
@@ -122,9 +117,6 @@ def multirc_em(targets: Sequence[int], predictions: Sequence[int], groups: Seque
     for target, prediction, group in zip(targets, predictions, groups, strict=True):
         right[group] = right.get(group, True) and target == prediction
     return {"multirc_em": 100.0 * sum(right.values()) / len(right)}
-
-
-# Numbers.
 
 
 def to_number(prediction: object) -> float:
@@ -162,9 +154,6 @@ def pearson(targets: Sequence[float], predictions: Sequence[object]) -> Scores:
 def spearman(targets: Sequence[float], predictions: Sequence[object]) -> Scores:
     """Spearman rank correlation x 100, ties averaged; 0 when either side is constant."""
     return {"spearman": _correlation("spearman", targets, predictions)}
-
-
-# Text.
 
 
 def _mean_best(
@@ -217,8 +206,17 @@ def record_f1(
 
 def exact_match(targets: Sequence[Sequence[str]], predictions: Sequence[str]) -> Scores:
     """Share of rows equal to an accepted answer, letter by letter but for outer white space."""
-    value = _mean_best(lambda a, p: float(a.strip() == p.strip()), targets, predictions)
-    return {"exact_match": value}
+    same = _mean_best(lambda a, p: float(a.strip() == p.strip()), targets, predictions)
+    return {"exact_match": same}
+
+
+def wsc_match(
+    targets: Sequence[Sequence[str]], predictions: Sequence[str], labels: Sequence[int]
+) -> Scores:
+    """Share of rows where the prediction names the candidate exactly when `labels` says 1."""
+    _check(targets, predictions)
+    named = [same_referent(t[0], p) for t, p in zip(targets, predictions, strict=True)]
+    return {"wsc_match": accuracy(labels, [int(name) for name in named])["accuracy"]}
 
 
 CLASS_METRICS: Mapping[str, Metric] = {
@@ -238,6 +236,7 @@ TEXT_METRICS: Mapping[str, Metric] = {
     "record_em": record_em,
     "record_f1": record_f1,
     "exact_match": exact_match,
+    "wsc_match": wsc_match,
 }
 METRICS: Mapping[str, Metric] = {**CLASS_METRICS, **NUMBER_METRICS, **TEXT_METRICS}
 GROUPED = frozenset({"multirc_em", "record_em", "record_f1"})
@@ -264,9 +263,8 @@ def score(
 ) -> Scores:
     """All `metrics` of one split: {name: value}.
 
-    `labels`, `references` and `groups` are the split's N, as in `TokenizedSplit`. `predictions`
-    are class indices, or text; with label `words`, text becomes the class that it equals (-1 when
-    it equals none).
+    `labels`, `references` and `groups` are as in `TokenizedSplit`. `predictions` are class indices,
+    or text; with label `words`, text becomes the class that it equals (-1 when it equals none).
     """
     needed = any(name in CLASS_METRICS for name in metrics)
     classes = [to_class(p, words) for p in predictions] if needed else []
@@ -274,7 +272,9 @@ def score(
     for name in metrics:
         function = metric(name)
         extra = {"groups": groups} if name in GROUPED else {}
-        if name in CLASS_METRICS:
+        if name == "wsc_match":
+            scores |= wsc_match(references, predictions, labels)
+        elif name in CLASS_METRICS:
             scores |= function([int(label) for label in labels], classes, **extra)
         else:
             scores |= function(references, predictions, **extra)

@@ -19,9 +19,10 @@ from spot.models.weights.build import to_arrays
 from spot.models.weights.folder import write_model
 from spot.tasks.definition import digest
 from spot.tasks.examples import Ragged, TokenizedSplit
+from spot.tasks.local.templates import template_names
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import embedding_table
-from spot.training.data import find_task, load_source, tokens
+from spot.training.data import designed, find_task, load_source, tokens
 from spot.training.evaluate import Evaluation, evaluate, generate, label_scores
 from spot.training.loop import discard_checkpoints, train_prompts
 from spot.training.model_tuning import TunedModel, best_tuned
@@ -142,6 +143,39 @@ def evaluate_one(
 
 
 @dataclass(frozen=True)
+class TemplateSweep:
+    """Each template's scores on validation; those of the best one on the split asked for."""
+
+    validation: dict[str, Evaluation]
+    best: str
+    result: Evaluation
+
+
+def sweep_templates(
+    name: str, split: str, prompt: str | None, config: Config, backbone: Backbone
+) -> TemplateSweep:
+    """Scores every template of a published task on validation, and the best of them on `split`.
+
+    Of equal ones the first of `template_names` is the best. A task that is not published, or has
+    one template only, is a SpotError.
+    """
+    names = template_names(name)
+    if len(names) < 2:
+        raise SpotError(
+            f'task "{name}": expected several templates to choose from, found {names[0]} alone',
+            "spot tasks shows which published tasks have more",
+        )
+    configs = {}
+    for template in names:
+        chosen = {**config.data.templates, name: template}
+        data = config.data.model_copy(update={"templates": chosen})
+        configs[template] = config.model_copy(update={"data": data})
+    scored = {t: evaluate_one(name, "validation", prompt, configs[t], backbone) for t in names}
+    best = max(names, key=lambda template: scored[template].value)
+    return TemplateSweep(scored, best, evaluate_one(name, split, prompt, configs[best], backbone))
+
+
+@dataclass(frozen=True)
 class Prediction:
     """What a prompt answers to a text; `probabilities` by label word, {} for generation."""
 
@@ -165,7 +199,8 @@ def predict_texts(
         )
     definition = find_task(name, config)
     array = find_prompt(prompt, config, backbone)
-    rows = _as_split([definition.front + text for text in texts], config, backbone)
+    complete = designed(definition, config, backbone.vocabulary).complete
+    rows = _as_split([complete(text) for text in texts], config, backbone)
     if definition.scoring == "generate":
         answers = generate(backbone, array, rows, config.data.target_length)
         return [Prediction(text, answer, {}) for text, answer in zip(texts, answers, strict=True)]

@@ -14,6 +14,7 @@ import pytest
 
 from bank.store import Bank
 from cli import main
+from spot.tasks.local.tasks import TASKS
 from tests.lab import ROOT, invoke, learned, lines, tree, write_task
 from tests.toys import random_arrays, tiny_config, write_model
 
@@ -349,15 +350,22 @@ def test_all_mini_tasks_are_listed_and_local_ones_with_their_reason(monkeypatch)
     )
     assert all(not row["missing"] for row in mini)
     absent = [row for row in rows.values() if row["missing"]]
-    assert len(absent) == 27 and all(row["rows"] == {} for row in absent)
-    shown = invoke("tasks").stdout
-    assert shown.count("no folder of local data is named") == 1 and "absent (27 tasks): " in shown
+    assert len(absent) == len(TASKS) and all(row["rows"] == {} for row in absent)
+    assert rows["sst2"]["templates"] == ["t5", "flan", "gpt3"] and rows["sst2"]["source"] == "local"
+    assert rows["mini_news"]["templates"] == ["t5"]
+    shown = invoke("tasks", "--set", "data.template=flan").stdout
+    assert (
+        shown.count("no folder of local data is named") == 1
+        and f"absent ({len(TASKS)} tasks): " in shown
+    )
 
 
 def test_local_tasks_are_listed_with_their_rows(shared_data):
     done = invoke("tasks", "--json", "--set", f"data.dir={shared_data / 'tasks'}")
-    local = [row for row in lines(done.stdout) if not row["task"].startswith("mini_")]
-    assert len(local) == 27
+    rows = lines(done.stdout)
+    there = {path.parent.name for path in (shared_data / "tasks").glob("*/train.jsonl")}
+    local = [row for row in rows if row["task"] in there]
+    assert len(local) == 27 == sum(row["source"] == "local" and not row["missing"] for row in rows)
     for row in local:
         assert not row["missing"] and min(row["rows"].values()) > 0, row
 

@@ -56,12 +56,12 @@ def test_metrics_over_questions():
 
 
 def test_every_metric_has_a_case():
-    assert set(CASES) | metrics.GROUPED == set(metrics.METRICS)
+    assert set(CASES) | metrics.GROUPED | {"wsc_match"} == set(metrics.METRICS)
 
 
 @pytest.mark.parametrize("name", metrics.METRICS)
 def test_no_rows_and_unequal_rows_are_refused(name):
-    extra = [[]] if name in metrics.GROUPED else []
+    extra = [[]] if name in {*metrics.GROUPED, "wsc_match"} else []
     with pytest.raises(SpotError, match="at least one row"):
         metrics.METRICS[name]([], [], *extra)
     with pytest.raises(SpotError, match="one prediction for each target, found 1 .* for 0"):
@@ -157,3 +157,12 @@ def test_unknown_metric_and_empty_scores():
         metrics.metric("acuracy")
     with pytest.raises(SpotError, match="at least one score"):
         metrics.main_metric({})
+
+
+def test_wsc_counts_a_candidate_as_named_by_its_words_and_compares_with_the_label():
+    answers = [("the old dog",), ("Ann",), ("Bo's cat",), ("Ann",)]
+    said = ["Dog", "Bo", "cat", ""]
+    # named: yes, no, no (an apostrophe on one side only), no
+    assert metrics.wsc_match(answers, said, labels=[1, 0, 1, 0]) == {"wsc_match": 75.0}
+    scores = metrics.score(["wsc_match"], said, labels=[1, 1, 1, 1], references=answers)
+    assert scores == {"wsc_match": 25.0}

@@ -13,7 +13,7 @@ from spot.training.slots import Trained
 
 if TYPE_CHECKING:
     from spot.doctor import Finding
-    from spot.single import Prediction
+    from spot.single import Prediction, TemplateSweep
     from spot.study.run import Study
     from spot.tasks.definition import TaskDefinition
     from spot.training.evaluate import Evaluation
@@ -128,6 +128,19 @@ def print_evaluation(task: str, split: str, result: Evaluation, as_json: bool) -
     table(f"{task}, {split} split", ("metric", "value ", "n "), rows)
 
 
+def print_sweep(task: str, split: str, sweep: TemplateSweep, as_json: bool) -> None:
+    """Every template's score on validation, then the best one's metrics on the split."""
+    scores = {name: (one.value, one.n) for name, one in sweep.validation.items()}
+    if as_json:
+        for name, (value, n) in scores.items():
+            print_json({"task": task, "template": name, "validation": value, "n": n})
+    else:
+        rows = [(name, *score) for name, score in scores.items()]
+        table(f"{task}, templates on validation", ("template", "value ", "n "), rows)
+        say(f"the best on validation: {sweep.best}")
+    print_evaluation(task, split, sweep.result, as_json)
+
+
 def print_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
     """An answer a line."""
     for one in predictions:
@@ -140,6 +153,8 @@ def print_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
 
 def print_tasks(definitions: Sequence[TaskDefinition], as_json: bool) -> None:
     """Every task: rows of each split where the data is there, the reason where it is not."""
+    from spot.tasks.local.templates import template_names
+
     rows = []
     reasons: dict[str, int] = {}
     for one in definitions:
@@ -150,7 +165,7 @@ def print_tasks(definitions: Sequence[TaskDefinition], as_json: bool) -> None:
                 {
                     "task": one.name, "family": one.family, "labels": one.labels, "metrics": one.metrics,
                     "scoring": one.scoring, "rows": counts, "missing": reason, "split_rule": one.split_rule,
-                    "license": one.license,
+                    "license": one.license, "source": one.source, "templates": template_names(one.name),
                 }
             )  # fmt: skip
         sizes = "/".join(str(counts.get(split, "–")) for split in ("train", "validation", "test"))
@@ -159,6 +174,8 @@ def print_tasks(definitions: Sequence[TaskDefinition], as_json: bool) -> None:
                 one.name,
                 one.family,
                 "+".join(one.metrics),
+                ", ".join(template_names(one.name)[1:]) or "–",
+                one.source or "–",
                 sizes if not reason else "–",
                 "absent" if reason else "there",
             )
@@ -166,7 +183,11 @@ def print_tasks(definitions: Sequence[TaskDefinition], as_json: bool) -> None:
         if reason:
             reasons[reason] = reasons.get(reason, 0) + 1
     if not as_json:
-        table("", ("task", "family", "metrics", "train/validation/test ", "data"), rows)
+        table(
+            "",
+            ("task", "family", "metrics", "templates", "source", "train/validation/test ", "data"),
+            rows,
+        )
         for reason, count in reasons.items():
             say(f"absent ({count} task{'s' if count > 1 else ''}): {reason}")
 

@@ -9,14 +9,16 @@ sources lack; a registered Task whose name is taken is reached through a TOML ta
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.definition import Mixture, TaskDefinition, proportional_rates
-from spot.tasks.local.tasks import MIXTURES, TASKS, local_task
+from spot.tasks.local.tasks import MIXTURES, TASKS, Places, published_task
+from spot.tasks.local.templates import DEFAULT, read_template
+from spot.tasks.sources.store import Source
 from spot.tasks.user import read_toml, user_task
 
 
@@ -27,12 +29,19 @@ class DataSettings:
     `dir` is a folder with one folder a task (<dir>/boolq/train.jsonl); None: the environment's
     SPOT_DATA_DIR. `tasks` are TOML files, or folders of them. `modules` are Python modules (names,
     or paths of .py files) that register seqio Tasks. `cache_dir` remembers hashes of files.
+    `source` is where published tasks come from, `tfds_dir` and `hf_dir` the folders of two of them.
+    `template` names the text of published tasks, `templates` that of single ones.
     """
 
     dir: Path | None = None
     tasks: tuple[Path, ...] = ()
     modules: tuple[str, ...] = ()
     cache_dir: Path | None = None
+    source: Source = "local"
+    tfds_dir: Path | None = None
+    hf_dir: Path | None = None
+    template: str = DEFAULT
+    templates: Mapping[str, str] = field(default_factory=dict)
 
 
 _Maker = Callable[[], TaskDefinition]
@@ -47,6 +56,7 @@ def task(name: str, settings: DataSettings) -> TaskDefinition:
     """The task called `name`; SpotError with the nearest name when there is none."""
     makers = _makers(settings)
     if name in makers:
+        _check_template(name, settings)
         return makers[name]()
     registered = _registered(settings)[0]
     if name not in registered:
@@ -82,6 +92,7 @@ def mixture(name: str, settings: DataSettings) -> Mixture:
     sizes = {}
     for member in members:
         definition = task(member, settings)
+        definition.fetch()
         if reason := definition.available():
             raise SpotError(f'mixture "{name}", task "{member}": {reason}', "")
         sizes[member] = definition.rows("train")
@@ -144,15 +155,47 @@ def _makers(settings: DataSettings) -> dict[str, _Maker]:
             )
         makers[name], origin[name] = maker, source
 
-    folder = data_dir(settings)
     for name in _mini_names():
         add(name, "the mini suite", partial(_mini_task, name))
     for name in TASKS:
-        add(name, "the local tasks", partial(local_task, name, folder, settings.cache_dir))
+        add(name, "the published tasks", partial(_published, name, settings))
     for file in toml_files(settings.tasks):
         make = partial(user_task, file, settings.cache_dir, settings.modules)
         add(read_toml(file).name, str(file), make)
     return makers
+
+
+def _published(name: str, settings: DataSettings) -> TaskDefinition:
+    template = read_template(name, settings.templates.get(name, settings.template))
+    return published_task(name, settings.source, _places(settings), template)
+
+
+def _places(settings: DataSettings) -> Places:
+    cache = settings.cache_dir or Path(".")
+    tfds = settings.tfds_dir or os.environ.get("TFDS_DATA_DIR")
+    return Places(
+        data_dir(settings),
+        Path(tfds) if tfds else Path.home() / "tensorflow_datasets",
+        settings.hf_dir or cache / "huggingface",
+        settings.cache_dir,
+    )
+
+
+def _check_template(name: str, settings: DataSettings) -> None:
+    """SpotError for a template of a task that is not published, and for names of no task."""
+    for named in settings.templates:
+        if named not in TASKS:
+            raise SpotError(
+                f'data.templates: expected names of published tasks, found "{named}".'
+                + did_you_mean(named, TASKS),
+                "spot tasks lists all names",
+            )
+    if name not in TASKS and settings.template != DEFAULT:
+        raise SpotError(
+            f'task "{name}": expected data.template="{DEFAULT}", found "{settings.template}"; only '
+            "published tasks have templates",
+            "name the template of single tasks with data.templates",
+        )
 
 
 def toml_files(paths: tuple[Path, ...]) -> list[Path]:

@@ -34,6 +34,10 @@ class Example:
     group: str = ""
 
 
+def _same(text: str) -> str:
+    return text
+
+
 @dataclass(frozen=True)
 class TaskDefinition:
     """A task: where its rows come from and how its predictions are scored.
@@ -46,7 +50,9 @@ class TaskDefinition:
     `rows(split)` counts examples. `split_rule` says in words how the splits were made.
     `registered` is the name of the user's own registered seqio Task that this task stands for, ""
     for every other task; its token ids are used as that Task makes them. `front` is what stands in
-    front of every text, label words that are listed there; `read` puts it there.
+    front of every text, label words that are listed there; `read` puts it there. `complete` puts a
+    text that comes from elsewhere behind all that this task's texts stand behind. `fetch()` brings
+    missing data here if its `source` can, and raises SpotError where it cannot.
     """
 
     name: str
@@ -64,6 +70,9 @@ class TaskDefinition:
     split_rule: str = ""
     registered: str = ""
     front: str = ""
+    complete: Callable[[str], str] = _same
+    fetch: Callable[[], None] = lambda: None
+    source: str = ""
 
 
 def listing_labels(definition: TaskDefinition) -> TaskDefinition:
@@ -90,7 +99,10 @@ def listing_labels(definition: TaskDefinition) -> TaskDefinition:
     def fingerprint() -> str:
         return digest("lists labels", definition.fingerprint(), front)
 
-    return replace(definition, read=read, fingerprint=fingerprint, front=front)
+    def complete(text: str) -> str:
+        return front + definition.complete(text)
+
+    return replace(definition, read=read, fingerprint=fingerprint, front=front, complete=complete)
 
 
 @dataclass(frozen=True)

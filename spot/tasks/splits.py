@@ -91,14 +91,15 @@ def read_part(
 ) -> Iterator[Example]:
     """Examples of one split in file order.
 
-    `examples(row)` makes a row's examples, `key(row, example)` the text that is hashed. Every row
-    of the file is checked, also those of the other split. SpotError for an unknown or empty split.
+    `examples(row)` makes a row's examples, perhaps none; `key(row, example)` the text that is
+    hashed. Every row of the file is checked, also those of the other split. SpotError for an
+    unknown or empty split.
     """
     check_split(task, split, tuple(parts))
     part, empty = parts[split], True
     for row in rows(part.file):
         made = examples(row)
-        if part.keeps(key(row, made[0])):
+        if made and part.keeps(key(row, made[0])):
             empty = False
             yield from made
     if empty:

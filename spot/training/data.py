@@ -7,6 +7,7 @@ from spot.errors import SpotError
 from spot.tasks.catalog import DataSettings, mixture, mixture_names, task
 from spot.tasks.definition import TaskDefinition, digest, listing_labels
 from spot.tasks.examples import TokenizedSplit
+from spot.tasks.shots import with_shots
 from spot.tasks.tokens import Lengths, tokenized
 from spot.tasks.vocabulary import Vocabulary, label_tokens
 from spot.training.batches import Source, TaskData, sample
@@ -15,21 +16,40 @@ from spot.training.batches import Source, TaskData, sample
 def data_settings(config: Config) -> DataSettings:
     """Where tasks come from, as the catalog wants it."""
     data = config.data
-    return DataSettings(data.dir, data.tasks, data.modules, cache_dir())
+    return DataSettings(
+        data.dir, data.tasks, data.modules, cache_dir(), data.source, data.tfds_dir, data.hf_dir,
+        data.template, data.templates,
+    )  # fmt: skip
 
 
 def find_task(name: str, config: Config) -> TaskDefinition:
     """The task of this name with its data there; SpotError otherwise."""
     definition = task(name, data_settings(config))
+    definition.fetch()
     if reason := definition.available():
         raise SpotError(f'task "{name}": {reason}', "`spot tasks` lists what is there")
     return listing_labels(definition) if config.data.list_labels else definition
+
+
+def designed(definition: TaskDefinition, config: Config, vocabulary: Vocabulary) -> TaskDefinition:
+    """The task with the config's text prompt and training examples in front of every text."""
+    data = config.data
+    if not data.text and not data.shots:
+        return definition
+
+    def length(text: str) -> int:
+        return len(vocabulary.encode(text)) + 1
+
+    return with_shots(
+        definition, data.shots, data.shot_seed, length, data.input_length, text=data.text
+    )
 
 
 def tokens(
     definition: TaskDefinition, split: str, config: Config, vocabulary: Vocabulary
 ) -> TokenizedSplit:
     """One split as token arrays, from the cache or built into it; SpotError when it is empty."""
+    definition = designed(definition, config, vocabulary)
     lengths = Lengths(config.data.input_length, config.data.target_length)
     found = tokenized(definition, split, vocabulary, lengths, cache_dir())
     if not len(found):
@@ -75,7 +95,9 @@ def data_fingerprint(name: str, config: Config) -> str:
     """
     members, rates = members_of(name, config)
     prints = [find_task(member, config).fingerprint() for member in members]
-    return digest("data", prints, list(rates), config.data.train_examples)[:16]
+    data = config.data
+    shown = [[data.text, data.shots, data.shot_seed]] if data.text or data.shots else []
+    return digest("data", prints, list(rates), data.train_examples, *shown)[:16]
 
 
 def source_names(config: Config) -> tuple[str, ...]:

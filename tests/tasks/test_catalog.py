@@ -64,7 +64,7 @@ def test_unknown_names(mini):
 
 def test_name_used_twice_and_missing_toml(mini, tmp_path):
     (tmp_path / "a.toml").write_text(TOML.format(name="boolq"))
-    with pytest.raises(SpotError, match='found "boolq" in the local tasks and in .*a.toml'):
+    with pytest.raises(SpotError, match='found "boolq" in the published tasks and in .*a.toml'):
         task_names(DataSettings(tasks=(tmp_path,)))
     with pytest.raises(SpotError, match="TOML file or a folder of them at .*nowhere"):
         task_names(DataSettings(tasks=(tmp_path / "nowhere",)))
@@ -93,3 +93,33 @@ def test_real_mini_suite():
     assert "mini_boolq" in names
     assert task("mini_boolq", NOTHING).name == "mini_boolq"
     assert all(name.startswith("mini_") for name in mixture("mini", NOTHING).members)
+
+
+def test_folders_of_the_sources(mini, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+    tfds, hub = DataSettings(source="tfds"), DataSettings(source="hf", cache_dir=tmp_path / "cache")
+    assert f"{home}/tensorflow_datasets" in task("sst2", tfds).available()
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "env"))
+    assert f"{tmp_path}/env" in task("sst2", tfds).available()
+    own = DataSettings(source="tfds", tfds_dir=tmp_path / "own")
+    assert f"{tmp_path}/own" in task("sst2", own).available()
+    assert f"{tmp_path}/cache/huggingface/nyu-mll/glue" in task("sst2", hub).available()
+    own = DataSettings(source="hf", hf_dir=tmp_path / "own")
+    assert f"{tmp_path}/own/nyu-mll/glue" in task("sst2", own).available()
+
+
+def test_a_mixture_brings_its_members_data_here(mini, monkeypatch):
+    brought = []
+
+    def fetch():
+        brought.append("sst2")
+
+    from dataclasses import replace
+
+    made = catalog.published_task
+    monkeypatch.setattr(catalog, "published_task", lambda *a: replace(made(*a), fetch=fetch))
+    with pytest.raises(SpotError, match='mixture "sst2.cola", task "sst2"'):
+        mixture("sst2+cola", NOTHING)
+    assert brought == ["sst2"]

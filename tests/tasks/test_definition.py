@@ -49,7 +49,9 @@ def test_label_words_are_listed_in_front_of_every_text_and_change_the_fingerprin
     other = listing_labels(replace(REPLIES, labels=("yes", "no")))
     assert other.fingerprint() != listed.fingerprint()
     assert listed.front == "no | yes. " and listing_labels(listed) is listed
-    assert replace(listed, read=REPLIES.read, fingerprint=REPLIES.fingerprint, front="") == REPLIES
+    assert listed.complete("is it?") == "no | yes. is it?"
+    same = {n: getattr(REPLIES, n) for n in ("read", "fingerprint", "front", "complete")}
+    assert replace(listed, **same) == REPLIES
 
 
 def test_a_task_without_label_words_lists_none_and_a_registered_one_refuses():

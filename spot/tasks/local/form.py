@@ -13,7 +13,22 @@ from spot.tasks.definition import Example
 from spot.tasks.files import Row
 
 Labels = tuple[str, ...]
-Examples = Callable[[Row, Labels], list[Example]]
+_Function = Callable[[Row, Labels], list[Example]]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A function from a row (and the label words) to its examples, and the fields that it reads."""
+
+    function: _Function
+    fields: tuple[str, ...]
+
+    def __call__(self, row: Row, labels: Labels) -> list[Example]:
+        return self.function(row, labels)
+
+
+def _any(example: Example) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -23,7 +38,8 @@ class LocalTask:
     `examples(row, labels)` makes a row's examples. `labels` () with `labels_in_meta` means that
     the words stand in the folder's meta.json. `shared` names the field that several rows may have
     in common and that must not fall on both sides of a cut ("": the whole input text). `answer` is
-    the field without which a row is unlabelled.
+    the field without which a row is unlabelled. `trains` says which examples may be trained on;
+    all are scored. `only_test` tasks have no rows to train on.
     """
 
     family: str
@@ -35,6 +51,8 @@ class LocalTask:
     shared: str = ""
     answer: str = "label"
     labels_in_meta: bool = False
+    trains: Callable[[Example], bool] = _any
+    only_test: bool = False
 
 
 def form(task: str, fields: Mapping[str, str]) -> str:
@@ -53,7 +71,7 @@ def classified(task: str, *fields: str) -> Examples:
         label = row.label(labels)
         return [Example(form(task, {f: row.text(f) for f in fields}), labels[label], label)]
 
-    return examples
+    return Examples(examples, fields)
 
 
 def rated(task: str) -> Examples:
@@ -67,4 +85,18 @@ def rated(task: str) -> Examples:
         pair = {f: row.text(f) for f in ("sentence1", "sentence2")}
         return [Example(form(task, pair), f"{round(rating * 5) / 5:.1f}", reference=rating)]
 
-    return examples
+    return Examples(examples, ("sentence1", "sentence2"))
+
+
+def lettered(task: str, choices: str, *fields: str) -> Examples:
+    """Rows with text `fields`, a list of texts `choices` and a class index in "label"; the choices
+    stand under the letters that are the label words.
+    """
+
+    def examples(row: Row, labels: Labels) -> list[Example]:
+        label = row.label(labels)
+        offered = dict(zip(labels, row.texts(choices, len(labels)), strict=True))
+        texts = {**offered, **{f: row.text(f) for f in fields}}
+        return [Example(form(task, texts), labels[label], label)]
+
+    return Examples(examples, (*fields, choices))

@@ -22,4 +22,18 @@ TASKS: Mapping[str, LocalTask] = {
         "Sentiment towards one aspect of a laptop (SemEval 2014 task 4)",
         shared="sentence",
     ),
+    "yelp2": LocalTask(
+        "sentiment",
+        ("negative", "positive"),
+        ("accuracy",),
+        classified("yelp2", "text"),
+        "Sentiment of a review of a business (Yelp-2)",
+    ),
+    "cr": LocalTask(
+        "sentiment",
+        ("negative", "positive"),
+        ("accuracy",),
+        classified("cr", "text"),
+        "Sentiment of a sentence about a product (Customer Reviews)",
+    ),
 }

@@ -1,7 +1,7 @@
 """SuperGLUE (Wang et al. 2019) in T5's forms; RTE stands with GLUE.
 
-Departure from T5, at `_wsc`: the data here asks True or False about two named spans, so nothing has
-to be generated and false pairs need not be left out of training.
+Two forms of WSC: `wsc` asks True or False about two named spans, so nothing has to be generated and
+false pairs need not be left out of training; `wsc_referent` is T5's, which writes the referent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from spot.tasks.definition import Example
 from spot.tasks.files import Row, shown
-from spot.tasks.local.form import Labels, LocalTask, classified, form
+from spot.tasks.local.form import Examples, Labels, LocalTask, classified, form
 
 _FALSE_TRUE = ("False", "True")
 
@@ -47,6 +47,27 @@ def _wsc(row: Row, labels: Labels) -> list[Example]:
     fields = {"span1_text": row.text("span1_text"), "span2_text": pronoun}
     fields["text"] = _marked(row.text("text"), pronoun, place)
     return [Example(form("wsc", fields), labels[label], label)]
+
+
+def _wsc_referent(row: Row, labels: Labels) -> list[Example]:
+    """The pronoun marked; the target is the span, which 0 or 1 in `label` says to be the referent."""
+    pronoun, place = row.text("span2_text"), row.value("span2_index")
+    if type(place) is not int or place < 0:
+        raise row.error('the number of a word in "span2_index"', shown(place))
+    label, referent = row.label(_FALSE_TRUE), row.text("span1_text")
+    inputs = f"wsc: {_marked(row.text('text'), pronoun, place)}"
+    return [Example(inputs, referent, label, reference=(referent,))]
+
+
+def _axb(row: Row, labels: Labels) -> list[Example]:
+    """The diagnostic's sentences under RTE's names, so that a prompt of RTE reads them."""
+    label = row.label(labels)
+    pair = {"premise": row.text("sentence1"), "hypothesis": row.text("sentence2")}
+    return [Example(form("rte", pair), labels[label], label)]
+
+
+def _true(example: Example) -> bool:
+    return example.label == 1
 
 
 def _marked(text: str, word: str, place: int) -> str:
@@ -95,7 +116,7 @@ TASKS: Mapping[str, LocalTask] = {
         "yes/no question",
         _FALSE_TRUE,
         ("multirc_f1a", "multirc_em"),
-        _multirc,
+        Examples(_multirc, ("paragraph", "question", "answer")),
         "Is this an answer to the question about the paragraph? (MultiRC)",
         shared="paragraph",
     ),
@@ -103,7 +124,7 @@ TASKS: Mapping[str, LocalTask] = {
         "extractive QA",
         (),
         ("record_em", "record_f1"),
-        _record,
+        Examples(_record, ("passage", "query", "entities")),
         "Which entity of the passage fills the gap? (ReCoRD)",
         scoring="generate",
         shared="passage",
@@ -120,8 +141,34 @@ TASKS: Mapping[str, LocalTask] = {
         "coreference",
         _FALSE_TRUE,
         ("accuracy",),
-        _wsc,
+        Examples(_wsc, ("text", "span1_text", "span2_text")),
         "Does the pronoun mean the other span? (WSC)",
         shared="text",
+    ),
+    "wsc_referent": LocalTask(
+        "coreference",
+        (),
+        ("wsc_match",),
+        Examples(_wsc_referent, ("text", "span1_text", "span2_text")),
+        "Whom does the pronoun mean? Trained on true referents only (WSC in T5's form)",
+        scoring="generate",
+        shared="text",
+        trains=_true,
+    ),
+    "axb": LocalTask(
+        "inference",
+        ("entailment", "not_entailment"),
+        ("accuracy",),
+        Examples(_axb, ("sentence1", "sentence2")),
+        "SuperGLUE's broad diagnostic in RTE's form (AX-b)",
+        only_test=True,
+    ),
+    "axg": LocalTask(
+        "inference",
+        ("entailment", "not_entailment"),
+        ("accuracy",),
+        classified("rte", "hypothesis", "premise"),
+        "Winogender sentences in RTE's form (AX-g)",
+        only_test=True,
     ),
 }

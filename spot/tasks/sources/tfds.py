@@ -1,0 +1,140 @@
+"""TensorFlow Datasets as a source: prepared folders are read, missing ones are prepared.
+
+Whether a data set is there is seen from its folder, without an import of TensorFlow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spot.errors import SpotError
+from spot.tasks.files import Row, file_sha256
+from spot.tasks.seqio_tasks import import_seqio
+from spot.tasks.sources.store import Adapt, Store, as_published
+
+
+@dataclass(frozen=True)
+class Tfds:
+    """A data set of TFDS by "name" or "name/config", and its name of each split with answers."""
+
+    name: str
+    splits: Mapping[str, str]
+    adapt: Adapt = as_published
+
+
+def tfds_store(name: str, data: Tfds, folder: Path, cache_dir: Path | None = None) -> Store:
+    """The task's rows in `folder`, a data_dir of TFDS; its newest prepared version is used."""
+
+    def available() -> str:
+        if prepared(data.name, folder) is None:
+            return f"no prepared version of {data.name} is in {folder}"
+        return ""
+
+    def hashes() -> dict[str, str]:
+        return {split: _hash(data, split, folder, cache_dir) for split in data.splits}
+
+    def rows(split: Path) -> Iterator[Row]:
+        return tfds_rows(data, split.name, folder)
+
+    def fetch() -> None:
+        if available():
+            _prepare(name, data, folder)
+
+    files = {split: Path(split) for split in data.splits}
+    hint = f"prepare {data.name} with TFDS in {folder} (data.tfds_dir), or choose data.source"
+    return Store("tfds", files, rows, hashes, available, fetch, hint)
+
+
+def prepared(name: str, folder: Path) -> Path | None:
+    """The folder of the newest prepared version of a data set, or None."""
+    found = [path.parent for path in (folder / name).glob("*/dataset_info.json")]
+    versions = {path: path.name.split(".") for path in found}
+    numbered = {p: [int(n) for n in v] for p, v in versions.items() if all(map(str.isdigit, v))}
+    return max(numbered, key=numbered.__getitem__) if numbered else None
+
+
+def tfds_rows(data: Tfds, split: str, folder: Path) -> Iterator[Row]:
+    """Rows of one split in the order of its files, as plain Python values."""
+    place = prepared(data.name, folder)
+    if place is None:
+        raise SpotError(f"no prepared version of {data.name} is in {folder}", "set data.tfds_dir")
+    tfds = import_tfds()
+    try:
+        dataset = tfds.builder_from_directory(place).as_dataset(
+            split=data.splits[split],
+            shuffle_files=False,
+            read_config=tfds.ReadConfig(interleave_cycle_length=1),
+        )
+        for number, fields in enumerate(tfds.as_numpy(dataset), start=1):
+            adapted = data.adapt({name: plain(value) for name, value in fields.items()})
+            if adapted is not None:
+                yield Row(place / data.splits[split], number, adapted)
+    except (OSError, ValueError, KeyError) as error:
+        raise SpotError(
+            f"expected the split {data.splits[split]} of a TFDS data set in {place}, found: {error}",
+            "prepare the data set again",
+        ) from error
+
+
+def plain(value: Any) -> object:
+    """A value of TFDS as JSON has it: text, numbers, lists and objects.
+
+    >>> plain(np.array([b"yes", b"no"]))
+    ['yes', 'no']
+    """
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return {name: plain(inner) for name, inner in value.items()}
+    if hasattr(value, "to_list"):  # a ragged array: lists of unlike length
+        return plain(value.to_list())
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    return [plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def import_tfds() -> Any:
+    """The tensorflow_datasets module, TensorFlow kept off the GPU; SpotError when it is missing."""
+    import_seqio()
+    try:
+        return importlib.import_module("tensorflow_datasets")
+    except ImportError as error:
+        raise SpotError(
+            f"expected tensorflow-datasets to read TFDS, found: {error}",
+            "pip install 'spot-transfer[tfds]'",
+        ) from error
+
+
+def _prepare(name: str, data: Tfds, folder: Path) -> None:
+    tfds = import_tfds()
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # it speaks on stdout, which is for results
+            tfds.builder(data.name, data_dir=str(folder)).download_and_prepare()
+    except ImportError as error:
+        raise SpotError(
+            f'task "{name}": expected all that TFDS needs to prepare {data.name}, found: {error}',
+            "pip install 'spot-transfer[tfds]'",
+        ) from error
+    except Exception as error:  # the library and its transports raise many kinds
+        raise SpotError(
+            f'task "{name}": no prepared version of {data.name} is in {folder}, and preparing it '
+            f"failed: {type(error).__name__}: {error}",
+            f"prepare it elsewhere and copy its folder to {folder / data.name}",
+        ) from error
+
+
+def _hash(data: Tfds, split: str, folder: Path, cache_dir: Path | None) -> str:
+    place = prepared(data.name, folder)
+    if place is None:
+        raise SpotError(f"no prepared version of {data.name} is in {folder}", "set data.tfds_dir")
+    base = data.splits[split].split("[")[0]
+    files = sorted(place.glob(f"*-{base}.*"))
+    return ",".join([data.splits[split], *(file_sha256(file, cache_dir) for file in files)])

@@ -46,6 +46,7 @@ setup(
         "tensorstore>=0.1.74",
     ],
     extras_require={
+        "hub": ["huggingface-hub>=0.30"],
         "parity": ["peft>=0.15", "torch>=2.4", "transformers>=4.50"],  # of `make parity` and tests
         "tensorboard": ["tensorboard>=2.18"],
         "tpu": ["jax[tpu]>=0.10"],

@@ -35,8 +35,8 @@ class Stage(BaseModel):
 
 
 class ModelSettings(Stage):
-    """Which frozen backbone: "spot-nano", or the folder of a T5X checkpoint or of
-    `weights.safetensors`.
+    """Which frozen backbone: "spot-nano", the folder of a T5X checkpoint or of
+    `weights.safetensors`, or `owner/name` of a model on the Hugging Face hub.
     """
 
     name: str = "spot-nano"

@@ -14,7 +14,7 @@ from spot.config import ModelSettings, cache_dir
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import T5Config
 from spot.models.fingerprint import fingerprint, safetensors_pieces
-from spot.models.weights import hf
+from spot.models.weights import hf, hub
 from spot.tasks.vocabulary import Vocabulary, folder_vocabulary
 
 EMBEDDED = {"spot-nano": Path(__file__).parent / "nano"}
@@ -34,11 +34,14 @@ class Backbone:
 def model_folder(settings: ModelSettings) -> Path:
     """The folder that a model name stands for; SpotError with the nearest name when there is none."""
     folder = EMBEDDED.get(settings.name, Path(settings.name))
+    if not folder.is_dir() and hub.is_model_id(settings.name):
+        return hub.fetch(settings.name)
     if not folder.is_dir():
         raise SpotError(
             f'model "{settings.name}" is neither an embedded model ({", ".join(EMBEDDED)}) nor a folder.'
             f"{did_you_mean(settings.name, EMBEDDED)}",
-            "give the folder of a T5X checkpoint, of a T5 from Hugging Face, or of a tuned model",
+            "give the folder of a T5X checkpoint, of a T5 from Hugging Face, or of a tuned model; or the id "
+            "owner/name of a model on the Hugging Face hub",
         )
     return folder
 

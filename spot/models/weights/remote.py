@@ -42,9 +42,10 @@ def copied_checkpoint(address: str) -> Path:
     Only the model's arrays are copied, not the optimiser's state, and the index last, so that a
     folder with an index is whole. Raises SpotError: no access, no checkpoint, an array missing.
     """
+    there = copy_of(address)
+    if there is not None:
+        return there
     folder = _place(address)
-    if (folder / INDEX).is_file():
-        return folder
     store = _open(address)
     index = _content(store, INDEX, address)
     names = array_folders(index, f"{address}/{INDEX}")
@@ -62,6 +63,12 @@ def copied_checkpoint(address: str) -> Path:
             replace_file(folder / file, content)
     replace_file(folder / INDEX, index)
     return folder
+
+
+def copy_of(address: str) -> Path | None:
+    """The whole local copy of a T5X checkpoint; None where there is none. Looks at files only."""
+    folder = _place(address)
+    return folder if (folder / INDEX).is_file() else None
 
 
 def local_file(name: str | Path | None) -> Path | None:

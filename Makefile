@@ -10,7 +10,7 @@ run := $(venv)/bin/python -m
 # The name holds the version, so that another PYTHON makes the environment anew.
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test check format nano results-mini results-real benchmark constraints clean
+.PHONY: help setup demo test check format nano parity results-mini results-real benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make format       ruff, files changed"
 	@echo "make results-mini the study of the mini suite and its tables; resumes"
 	@echo "make results-real the main job on real tasks; needs SPOT_DATA_DIR; resumes"
+	@echo "make parity       compare with PEFT; installs PyTorch into .venv"
 	@echo "make benchmark    speed of a prompt step"
 	@echo "make nano         pretrain the embedded model (hours; resumes) and put it into the package"
 	@echo "make constraints  write constraints.txt anew with PYTHONS=\"$(PYTHONS)\""
@@ -61,6 +62,10 @@ results-real: $(ready)
 
 benchmark: $(ready)
 	$(venv)/bin/python benchmarks/prompt_step.py
+
+parity: $(ready)
+	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[parity]'
+	$(venv)/bin/python benchmarks/peft_parity.py
 
 nano: $(ready)
 	$(run) spot.training.pretrain configs/nano.toml

@@ -277,14 +277,18 @@ def train_command(
     \b
     Example: spot train --task mini_news --out news.safetensors
     """
+    from spot.models.counts import count, prompt_counts
     from spot.report.console import progress
     from spot.report.run_output import print_training
     from spot.single import train_one
 
     config = read_config(config_file, assignments, bank_path)
+    backbone = loader(config)()
     with progress() as reporter:
-        result = train_one(task, seed, out, config, loader(config)(), reporter)
-    print_training(result, out, as_json)
+        result = train_one(task, seed, out, config, backbone, reporter)
+    length, width = result.value.shape
+    counts = prompt_counts(length, width, count(backbone.parameters))
+    print_training(result, out, counts, as_json)
 
 
 @main.command("tune", short_help="Train all weights: the yardstick.")
@@ -309,6 +313,7 @@ def tune_command(
     Example: spot tune --task mini_sst --out tuned
              spot eval --task mini_sst --set model.name=tuned
     """
+    from spot.models.counts import Counts, count
     from spot.report.console import progress
     from spot.report.run_output import print_tuning
     from spot.single import tune_one
@@ -316,7 +321,7 @@ def tune_command(
     config = read_config(config_file, assignments, bank_path)
     with progress() as reporter:
         result = tune_one(task, seed, out, config, loader(config)(), reporter)
-    print_tuning(task, result, out, as_json)
+    print_tuning(task, result, out, Counts(count(result.parameters), 0), as_json)
 
 
 @main.command("eval", short_help="Score a prompt on a task.")
@@ -409,14 +414,15 @@ def tasks_command(config_file: Any, assignments: Any, bank_path: Any, as_json: b
 @main.command("models", short_help="List models.")
 @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
 def models_command(as_json: bool) -> None:
-    """List the embedded models and the T5 sizes that checkpoints may have.
+    """List what model.name takes by name: size, format, and whether it is on this machine.
 
     \b
     Example: spot models
     """
+    from spot.models.known import known_models
     from spot.report.run_output import print_models
 
-    print_models(as_json)
+    print_models(known_models(), as_json)
 
 
 @main.command("doctor", short_help="Check this machine.")

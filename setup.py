@@ -46,9 +46,10 @@ setup(
         "tensorstore>=0.1.74",
     ],
     extras_require={
+        "hub": ["huggingface-hub>=0.30", "pyarrow>=17"],
+        "parity": ["peft>=0.15", "torch>=2.4", "transformers>=4.50"],  # of `make parity` and tests
         "tensorboard": ["tensorboard>=2.18"],
         "tpu": ["jax[tpu]>=0.10"],
-        "hf": ["huggingface-hub>=0.30", "pyarrow>=17"],
         # The second is imported by the first, which does not ask for it.
         "tfds": ["tensorflow-datasets>=4.9.7", "importlib-resources>=6"],
         "test": ["hypothesis>=6.100", "pytest>=8.2"],

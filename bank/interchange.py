@@ -1,29 +1,28 @@
 """Prompts of other programs in, ours out: NumPy files, safetensors, T5X and PEFT folders.
 
-Nothing here runs what it reads: NumPy files are read without pickle.
+Nothing here runs what it reads: no pickle is ever loaded.
 """
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bank import peft
 from bank.entry import Backbone, Entry, Prompts, entry_id
-from bank.errors import BankError, did_you_mean
+from bank.errors import BankError
 from bank.files import replace_file, sha256_hex
 from bank.outcomes import Outcome
+from bank.prompt_file import as_prompt, numpy_bytes, read_prompt_array, write_prompt_array
 from bank.store import Bank
 
-# Names under which a prompt is found in a safetensors file that holds more than one tensor.
-PROMPT_NAMES = ("prompt_embeddings", "value", "prompt", "key")
 T5X_FOLDER, T5X_PROMPT = "numpy_checkpoints", "encoder.prompt.prompt.prompt"
-PEFT_PROMPT = "adapter_model.safetensors"
+Form = Literal["npy", "safetensors", "t5x", "peft"]
 UNVERIFIED = "unverified:"  # first letters of a fingerprint made from a model's name alone
 
 
@@ -38,11 +37,13 @@ class ImportReport:
     outcomes: int
 
 
-def import_folder(bank: Bank, folder: Path, backbone: Backbone | None = None) -> ImportReport:
-    """Adds every `<task>.npy` of a folder as an entry whose key and value are that prompt.
+def import_folder(bank: Bank, folder: Path, given: Backbone | None = None) -> ImportReport:
+    """Adds every `<task>.npy` of a folder as an entry whose key and value are that prompt, and every
+    PEFT adapter, which is the folder itself or a folder `<task>` in it.
 
     `meta.json` beside them may name the model ("model"), which then is the backbone with a
-    fingerprint marked unverified, and the arrays' checksums; `transfer.json` may hold measured
+    fingerprint marked unverified, and the arrays' checksums; else the first adapter's config names
+    it; `transfer.json` may hold measured
     zero-shot scores ({"scores": {target: {source: 0 to 1}}}), which become outcomes of 0 to 100.
     Files that cannot be used are passed over and reported. Raises BankError: no such folder, no
     usable prompt, no backbone known, a damaged JSON file, or as `Bank.add_many` does.
@@ -51,17 +52,21 @@ def import_folder(bank: Bank, folder: Path, backbone: Backbone | None = None) ->
     if not folder.is_dir():
         raise BankError(f"expected a folder of prompts at {folder}, found none")
     meta = _read_json(folder / "meta.json")
-    backbone = backbone or _backbone(folder, meta)
+    adapters = _adapters(folder)
+    backbone = given or _backbone(folder, meta, adapters)
     sums = {one.get("file"): one.get("sha256") for one in _prompt_list(folder, meta)}
     items: list[tuple[Entry, Prompts]] = []
     skipped: list[tuple[str, str]] = []
-    for path in sorted(folder.glob("*.npy")):
+    for path in [*sorted(folder.glob("*.npy")), *adapters]:
         try:
-            items.append(_imported(path, backbone, sums.get(path.name)))
+            if peft.is_adapter(path):
+                items.append(_of_adapter(path, backbone, trusted=given is not None))
+            else:
+                items.append(_of_file(path, backbone, sums.get(path.name)))
         except BankError as error:
             skipped.append((path.name, error.message))
     if not items:
-        reasons = "; ".join(reason for _, reason in skipped) or "it has no .npy file"
+        reasons = "; ".join(reason for _, reason in skipped) or "it has no .npy file and no adapter"
         raise BankError(f"expected prompts in {folder}, found none that can be used: {reasons}")
     outcomes = _transfer(folder / "transfer.json", {one.task: one.id for one, _ in items})
     added = bank.add_many(items)
@@ -79,77 +84,107 @@ def read_prompt_file(path: Path) -> NDArray[np.float32]:
     Raises BankError: absent, damaged, of another kind, not [P, H] floats, NaN or infinity.
     """
     path = Path(path)
-    file = _prompt_in(path) if path.is_dir() else path
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise BankError(f"cannot read the prompt {file}: {error.strerror or error}") from error
-    if content.startswith(b"\x93NUMPY"):
-        try:
-            array = np.load(io.BytesIO(content), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise BankError(f"{file} is no complete NumPy file of numbers: {error}") from error
-    elif file.suffix == ".safetensors":
-        array = _from_safetensors(file, content)
-    else:
-        raise BankError(
-            f"expected a NumPy or safetensors file, found another kind: {file}",
-            "save the prompt's array [P, H] with numpy.save",
-        )
-    return _as_prompt(file, array)
+    if peft.is_adapter(path):
+        return peft.read_adapter(path).prompt
+    return read_prompt_array(_prompt_in(path) if path.is_dir() else path)
 
 
 def export_prompt(path: Path, array: NDArray[Any]) -> None:
     """Writes a prompt [P, H] as float32 to `.npy` or `.safetensors` (tensor "prompt_embeddings").
 
-    The first is what `prompt_tuning`'s from-file initialiser reads, the second's tensor name is
-    PEFT's. A file that exists is replaced. Raises BankError: another suffix, not [P, H] floats, a
-    place that cannot be written.
+    The first is what `prompt_tuning`'s from-file initialiser reads. Raises BankError as
+    `write_prompt_array` does.
     """
-    path = Path(path)
-    prompt = _as_prompt(path, np.asarray(array))
-    if path.suffix == ".npy":
-        buffer = io.BytesIO()
-        np.save(buffer, prompt, allow_pickle=False)
-        replace_file(path, buffer.getvalue())
-    elif path.suffix == ".safetensors":
-        import safetensors.numpy
-
-        replace_file(path, safetensors.numpy.save({PROMPT_NAMES[0]: prompt}))
-    else:
-        raise BankError(
-            f'expected a file name that ends in .npy or .safetensors, found "{path.name}".'
-            + did_you_mean(path.suffix, [".npy", ".safetensors"])
-        )
+    write_prompt_array(Path(path), array)
 
 
-def _imported(path: Path, backbone: Backbone, sha256: str | None) -> tuple[Entry, Prompts]:
-    """The entry of one prompt file; the array's digest is part of the recipe and so of the id."""
+def export_entry(
+    out: Path,
+    array: NDArray[Any],
+    entry: Entry,
+    form: Form | None,
+    base_model: str,
+    task_type: peft.TaskType,
+) -> Path:
+    """Writes a prompt [P, H] of an entry in a form that others read; returns the file or folder.
+
+    `npy` and `safetensors` are `out` itself where it ends so, else `<task>` in the folder `out`;
+    without a form the suffix of `out` decides. `peft` is an adapter's folder, with `base_model` as
+    the model's name; `t5x` the folder of a prompt-tuning run. Raises BankError as `export_prompt` does.
+    """
+    if form == "peft":
+        peft.write_adapter(out, array, base_model, task_type)
+        return out
+    if form == "t5x":
+        prompt = as_prompt(out, np.asarray(array))
+        place = out / T5X_FOLDER / f"checkpoint_{entry.value_step or 0}"
+        replace_file(place / T5X_PROMPT, numpy_bytes(prompt))
+        return out
+    name = entry.id.rpartition("-s")[0]  # the task, as a file may be called
+    path = out if form is None or out.suffix == f".{form}" else out / f"{name}.{form}"
+    export_prompt(path, array)
+    return path
+
+
+def _of_file(path: Path, backbone: Backbone, sha256: str | None) -> tuple[Entry, Prompts]:
+    """The entry of one prompt file; `sha256` is of the array or of the file."""
     prompt = read_prompt_file(path)
-    digest = sha256_hex(prompt.tobytes())
     raw = sha256_hex(np.load(path, allow_pickle=False).tobytes())
     if sha256 is not None and sha256 not in (raw, sha256_hex(path.read_bytes())):
         raise BankError(f"{path.name}: its content does not match the checksum in meta.json")
-    recipe = {"imported": path.name, "sha256": digest, "prompt_length": len(prompt)}
+    return _entry(path.stem, path.name, prompt, backbone)
+
+
+def _of_adapter(folder: Path, backbone: Backbone, trusted: bool) -> tuple[Entry, Prompts]:
+    """The entry of one adapter; unless the user named the backbone (`trusted`), it must be the
+    adapter's own.
+    """
+    adapter = peft.read_adapter(folder)
+    if not trusted and adapter.base_model != backbone.name:
+        raise BankError(
+            f"{folder.name}: its base model is {adapter.base_model}, not {backbone.name}",
+            "prompts of different models never mix: import them into different banks",
+        )
+    name = folder.resolve().name
+    return _entry(name, name, adapter.prompt, backbone)
+
+
+def _entry(
+    task: str, origin: str, prompt: NDArray[np.float32], backbone: Backbone
+) -> tuple[Entry, Prompts]:
+    """An imported prompt's entry; the array's digest is part of the recipe and so of the id."""
+    digest = sha256_hex(prompt.tobytes())
+    recipe = {"imported": origin, "sha256": digest, "prompt_length": len(prompt)}
     id = entry_id(
         kind="imported",
-        task=path.stem,
+        task=task,
         members=(),
         seed=0,
         backbone=backbone.fingerprint,
         recipe=recipe,
         data="",
     )
-    entry = Entry(id, "imported", path.stem, (), "", 0, backbone, recipe)
+    entry = Entry(id, "imported", task, (), "", 0, backbone, recipe)
     return entry, Prompts(None, prompt, prompt)
 
 
-def _backbone(folder: Path, meta: dict[str, Any]) -> Backbone:
+def _adapters(folder: Path) -> list[Path]:
+    """The folder itself when it is an adapter, else the adapters in it, by name."""
+    if peft.is_adapter(folder):
+        return [folder]
+    return sorted(path for path in folder.iterdir() if peft.is_adapter(path))
+
+
+def _backbone(folder: Path, meta: dict[str, Any], adapters: list[Path]) -> Backbone:
     model = meta.get("model")
+    if not model and adapters:
+        model = peft.read_adapter(adapters[0]).base_model
     if not isinstance(model, str) or not model:
+        place = adapters[0] / peft.CONFIG if adapters else folder / "meta.json"
+        key = "base_model_name_or_path" if adapters else "model"
         raise BankError(
-            f'expected the backbone\'s name as "model" in {folder / "meta.json"}, found none',
-            "say which model the prompts belong to",
+            f'expected the backbone\'s name as "{key}" in {place}, found none',
+            "say which model the prompts belong to, there or with --backbone",
         )
     return named_backbone(model)
 
@@ -199,9 +234,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _prompt_in(folder: Path) -> Path:
-    """The prompt's file in the folder of a T5X prompt-tuning run or of a PEFT adapter."""
-    if (folder / PEFT_PROMPT).is_file():
-        return folder / PEFT_PROMPT
+    """The prompt's file in the folder of a T5X prompt-tuning run."""
+    if (folder / peft.WEIGHTS).is_file():  # an adapter without its config
+        return folder / peft.WEIGHTS
     runs = folder / T5X_FOLDER if (folder / T5X_FOLDER).is_dir() else folder
     found = [
         (int(one.parent.name.removeprefix("checkpoint_")), one)
@@ -213,44 +248,7 @@ def _prompt_in(folder: Path) -> Path:
     if found:
         return max(found)[1]
     raise BankError(
-        f"expected {T5X_FOLDER}/checkpoint_N/{T5X_PROMPT} or {PEFT_PROMPT} in {folder}, "
+        f"expected {T5X_FOLDER}/checkpoint_N/{T5X_PROMPT} or {peft.WEIGHTS} in {folder}, "
         "found neither",
         "name the prompt's file itself",
     )
-
-
-def _from_safetensors(path: Path, content: bytes) -> NDArray[Any]:
-    import safetensors
-
-    try:
-        tensors: dict[str, Any] = dict(safetensors.deserialize(content))
-    except safetensors.SafetensorError as error:
-        raise BankError(f"{path} is no complete safetensors file: {error}") from error
-    names = [name for name in PROMPT_NAMES if name in tensors]
-    if not names and len(tensors) != 1:
-        raise BankError(
-            f"expected one tensor or one named {' or '.join(PROMPT_NAMES)} in {path}, "
-            f"found {', '.join(sorted(tensors)) or 'none'}"
-        )
-    tensor = tensors[names[0] if names else next(iter(tensors))]
-    kinds = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "BF16": np.uint16}
-    if tensor["dtype"] not in kinds:
-        raise BankError(f"{path}: expected a tensor of floats, found {tensor['dtype']}")
-    array = np.frombuffer(tensor["data"], dtype=kinds[tensor["dtype"]]).reshape(tensor["shape"])
-    if tensor["dtype"] == "BF16":  # NumPy has no bfloat16: it is the upper half of a float32
-        array = (array.astype(np.uint32) << 16).view(np.float32)
-    return array
-
-
-def _as_prompt(path: Path, array: NDArray[Any]) -> NDArray[np.float32]:
-    """The array as float32 [P, H]. Raises BankError, naming the file, when it is something else."""
-    if array.ndim != 2 or array.size == 0 or array.dtype.kind != "f":
-        raise BankError(
-            f"{path}: expected a prompt of floats [P, H], "
-            f"found shape {array.shape} of {array.dtype}"
-        )
-    with np.errstate(over="ignore"):  # too large for float32 becomes inf, refused just below
-        prompt = np.ascontiguousarray(array, dtype=np.float32)
-    if not np.isfinite(prompt).all():
-        raise BankError(f"{path}: the prompt holds NaN, infinity or numbers beyond float32")
-    return prompt

@@ -119,10 +119,10 @@ def merge_command(
     )
 
 
-@bank_group.command("import", short_help="Import a folder of .npy prompts.")
+@bank_group.command("import", short_help="Import .npy prompts or PEFT adapters.")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--backbone", "backbone_name", help="The model's name, when meta.json does not tell it."
+    "--backbone", "backbone_name", help="The model's name, when no file tells it, or another."
 )
 @configured
 def import_command(
@@ -133,7 +133,8 @@ def import_command(
     bank_path: Any,
     as_json: bool,
 ) -> None:
-    """Import a folder of .npy prompts (file name = task), with transfer.json outcomes when there.
+    """Import a folder of .npy prompts (file name = task), with transfer.json outcomes when there; or
+    a PEFT prompt-tuning adapter, or a folder of these (folder name = task).
 
     \b
     Example: spot bank import prompts/thunlp_t5_small --bank thunlp-bank
@@ -146,39 +147,63 @@ def import_command(
     print_import(import_folder(bank, folder, backbone), bank, as_json)
 
 
-@bank_group.command("export", short_help="Write one prompt to a file.")
+@bank_group.command("export", short_help="Write one prompt for other programs.")
 @click.argument("entry")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help=".npy or .safetensors")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="A file, or a folder for --format"
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["npy", "safetensors", "t5x", "peft", "prompt-embeds"]),
+    help="Default: what the suffix of --out says, .npy or .safetensors.",
+)
 @click.option(
     "--what", type=click.Choice(["value", "key", "init"]), default="value", show_default=True
+)
+@click.option("--base-model", help="The model's name in the export (default: the entry's own).")
+@click.option(
+    "--causal", is_flag=True, help="peft: the model is a decoder (default: an encoder-decoder)."
 )
 @configured
 def export_command(
     entry: str,
     out: Path,
+    form: Any,
     what: str,
+    base_model: str | None,
+    causal: bool,
     config_file: Any,
     assignments: Any,
     bank_path: Any,
     as_json: bool,
 ) -> None:
-    """Write one prompt [P, H] to a file; .npy is what google-research/prompt-tuning reads.
+    """Write one prompt [P, H]: a .npy or .safetensors file, the folder of a PEFT adapter or of a
+    google-research/prompt-tuning run (t5x), or a request for servers (prompt-embeds).
 
     \b
     Example: spot bank export mini_news --out news.npy
+             spot bank export mini_news --out news --format peft --base-model google/t5-v1_1-small
     """
     from bank.errors import BankError
-    from bank.interchange import export_prompt
+    from bank.interchange import export_entry
     from spot.report.console import print_json, say
+    from spot.serving import export_prompt_embeds
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
     found = bank.get(entry)
     array = getattr(bank.prompts(found), what)
     if array is None:
         raise BankError(f"{found.id} holds no {what}", "choose another with --what")
-    export_prompt(out, array)
-    print_json({"path": str(out), "id": found.id}) if as_json else say(
-        f"{what} of {found.id} written to {out}"
+    model = base_model or found.backbone.name
+    if form == "prompt-embeds":
+        export_prompt_embeds(out, array, model)
+        path = out
+    else:
+        task_type: Any = "CAUSAL_LM" if causal else "SEQ_2_SEQ_LM"
+        path = export_entry(out, array, found, form, model, task_type)
+    print_json({"path": str(path), "id": found.id}) if as_json else say(
+        f"{what} of {found.id} written to {path}"
     )
 
 

@@ -35,12 +35,13 @@ class Stage(BaseModel):
 
 
 class ModelSettings(Stage):
-    """Which frozen backbone: "spot-nano", or the folder of a T5X checkpoint or of
-    `weights.safetensors`.
+    """Which frozen backbone: "spot-nano", the folder of a T5X checkpoint or of
+    `weights.safetensors`, `owner/name` of a model on the Hugging Face hub, or the gs:// address of a
+    T5X checkpoint.
     """
 
     name: str = "spot-nano"
-    vocabulary: Path | None = None  # SentencePiece file; the embedded model brings its own
+    vocabulary: str | Path | None = None  # SentencePiece file, or its gs:// address
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     relative_max_distance: int = Field(128, ge=1)  # not stored in T5X checkpoints; T5 uses 128
     dropout: float = Field(0.1, ge=0, lt=1)  # of a T5X checkpoint; likewise not stored there

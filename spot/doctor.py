@@ -75,13 +75,17 @@ def _products() -> Finding:
 
 def _model(config: Config) -> Finding:
     from spot.models.backbone import load
+    from spot.models.counts import count, prompt_counts
 
     try:
         backbone = load(config.model)
     except UserError as error:
         return Finding("model", False, error.message, error.hint)
+    length, width = config.prompt.length, backbone.config.d_model
+    counts = prompt_counts(length, width, count(backbone.parameters))
+    name, known = backbone.identity.name, backbone.identity.fingerprint[:16]
     return Finding(
-        "model", True, f"{backbone.identity.name}, fingerprint {backbone.identity.fingerprint[:16]}"
+        "model", True, f"{name}, fingerprint {known}; a prompt of {length} x {width}: {counts}"
     )
 
 

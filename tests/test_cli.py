@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -406,6 +407,8 @@ def test_the_doctor_finds_what_is_wrong(lab, tmp_path, monkeypatch):
     assert fine.exit_code == 0, fine.stdout
     names = [row["name"] for row in lines(fine.stdout)]
     assert names == ["packages", "device", "products", "model", "cache", "bank"]
+    model = next(row["text"] for row in lines(fine.stdout) if row["name"] == "model")
+    assert re.search(r"a prompt of (\d+) x 16: \d+ of [\d.]+K parameters trained", model)
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SPOT_CACHE_DIR", str(tmp_path / "file" / "below"))
     done = lab.run("doctor", sets=(f"model.name={tmp_path / 'none'}",))

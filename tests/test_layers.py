@@ -24,6 +24,7 @@ LAYERS = (
     "spot.training",
     "spot.retrieval",
     "spot.single",
+    "spot.serving",
     "spot.transfer",
     "spot.doctor",
     "spot.study",

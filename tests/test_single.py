@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from bank.errors import UserError
 from bank.store import Bank
@@ -22,11 +23,20 @@ def texts(lab, task, split="test"):
 
 
 @pytest.mark.parametrize("task", ["house", "animal", "bird+house"])
-def test_the_score_of_a_trained_file_is_the_one_that_training_reported(lab, tmp_path, task):
+def test_the_score_of_a_trained_file_is_the_one_that_training_reported(
+    lab, tmp_path, tiny_folder, task
+):
     trained = lab.run("train", "--task", task, "--seed", "3", "--out", "p.npy", "--json")
     assert trained.exit_code == 0, trained.stderr
     report = lines(trained.stdout)[0]
     assert report["path"] == "p.npy" and report["step"] in (3, 4)
+    weights = load_file(tiny_folder / "weights.safetensors")
+    frozen = sum(array.size for array in weights.values())
+    trained_part = np.load(tmp_path / "p.npy").size
+    assert report["parameters"] == {
+        "trained": trained_part, "frozen": frozen,
+        "percent": pytest.approx(100 * trained_part / (trained_part + frozen)),
+    }  # fmt: skip
     found = []
     for member in task.split("+"):
         done = lab.run(
@@ -48,6 +58,7 @@ def test_a_tuned_model_is_a_model_that_scores_as_reported(lab, tmp_path):
     assert done.exit_code == 0, done.stderr
     report = lines(done.stdout)[0]
     assert report["path"] == "tuned" and report["learning_rate"] in (0.001, 0.05)
+    assert report["parameters"]["frozen"] == 0 and report["parameters"]["percent"] == 100
     scored = lab.run(
         "eval", "--task", "house", "--split", "validation", "--json", sets=("model.name=tuned",)
     )

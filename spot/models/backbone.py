@@ -14,7 +14,7 @@ from spot.config import ModelSettings, cache_dir
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import T5Config
 from spot.models.fingerprint import fingerprint, safetensors_pieces
-from spot.models.weights import hf
+from spot.models.weights import hf, hub, remote
 from spot.tasks.vocabulary import Vocabulary, folder_vocabulary
 
 EMBEDDED = {"spot-nano": Path(__file__).parent / "nano"}
@@ -33,19 +33,24 @@ class Backbone:
 
 def model_folder(settings: ModelSettings) -> Path:
     """The folder that a model name stands for; SpotError with the nearest name when there is none."""
+    if remote.is_remote(settings.name):
+        return remote.copied_checkpoint(settings.name)
     folder = EMBEDDED.get(settings.name, Path(settings.name))
+    if not folder.is_dir() and hub.is_model_id(settings.name):
+        return hub.fetch(settings.name)
     if not folder.is_dir():
         raise SpotError(
             f'model "{settings.name}" is neither an embedded model ({", ".join(EMBEDDED)}) nor a folder.'
             f"{did_you_mean(settings.name, EMBEDDED)}",
-            "give the folder of a T5X checkpoint, of a T5 from Hugging Face, or of a tuned model",
+            "give the folder of a T5X checkpoint, of a T5 from Hugging Face, or of a tuned model; or the id "
+            "owner/name of a model on the Hugging Face hub",
         )
     return folder
 
 
 def vocabulary(settings: ModelSettings) -> Vocabulary:
     """The backbone's vocabulary: the SentencePiece file named, else the one in the model's folder."""
-    return folder_vocabulary(model_folder(settings), settings.vocabulary)
+    return folder_vocabulary(model_folder(settings), remote.local_file(settings.vocabulary))
 
 
 def identity(settings: ModelSettings) -> Identity:

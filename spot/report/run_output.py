@@ -13,6 +13,8 @@ from spot.training.slots import Trained
 
 if TYPE_CHECKING:
     from spot.doctor import Finding
+    from spot.models.counts import Counts
+    from spot.models.known import KnownModel
     from spot.single import Prediction, TemplateSweep
     from spot.study.run import Study
     from spot.tasks.definition import TaskDefinition
@@ -90,31 +92,36 @@ def print_study(study: Study, as_json: bool) -> None:
         )
 
 
-def print_training(trained: Trained, out: Path, as_json: bool) -> None:
-    """Where a trained prompt is and how good it was on validation."""
+def print_training(trained: Trained, out: Path, counts: Counts, as_json: bool) -> None:
+    """Where a trained prompt is, how good it was on validation, and its share of all parameters."""
     best = trained.best
     if as_json:
         print_json(
-            {"path": str(out), "step": trained.value_step, "validation": best and best.score}
-        )
+            {
+                "path": str(out), "step": trained.value_step, "validation": best and best.score,
+                "parameters": counts.to_json(),
+            }
+        )  # fmt: skip
     elif best is not None:
         say(
             f"{trained.slot.name}: validation {best.score:.2f} (n {best.n}) at step {best.step}; "
             f"prompt: {out}"
         )
+        say(str(counts))
 
 
-def print_tuning(task: str, tuned: TunedModel, out: Path, as_json: bool) -> None:
+def print_tuning(task: str, tuned: TunedModel, out: Path, counts: Counts, as_json: bool) -> None:
     """Where a tuned model is, with which rate, and how good it was on validation."""
     best = tuned.best
     if as_json:
         found = {"learning_rate": tuned.learning_rate, "step": best.step, "validation": best.score}
-        print_json({"path": str(out), **found})
+        print_json({"path": str(out), **found, "parameters": counts.to_json()})
     else:
         say(
             f"{task}, all weights: validation {best.score:.2f} (n {best.n}) at step {best.step}, "
             f"rate {tuned.learning_rate:g}; use it with --set model.name={out}"
         )
+        say(str(counts))
 
 
 def print_evaluation(task: str, split: str, result: Evaluation, as_json: bool) -> None:
@@ -192,23 +199,26 @@ def print_tasks(definitions: Sequence[TaskDefinition], as_json: bool) -> None:
             say(f"absent ({count} task{'s' if count > 1 else ''}): {reason}")
 
 
-def print_models(as_json: bool) -> None:
-    """Embedded models, and the sizes of T5 that a checkpoint may have."""
-    from spot.models.backbone import EMBEDDED
-    from spot.models.config import ARCHITECTURES
+def print_models(models: Sequence[KnownModel], as_json: bool) -> None:
+    """Every known model: sizes, format, and whether it is on this machine."""
+    from spot.models.counts import short
 
-    rows: list[tuple[object, ...]] = [(name, "embedded", None, None, None) for name in EMBEDDED]
-    rows += [
-        (name, "T5X checkpoint folder", config.d_model, config.encoder_layers, config.activation)
-        for name, config in ARCHITECTURES.items()
-    ]
     if as_json:
-        for row in rows:
-            print_json(
-                dict(zip(("model", "source", "d_model", "layers", "activation"), row, strict=True))
-            )
+        for one in models:
+            print_json({**asdict(one), "path": None if one.path is None else str(one.path)})
         return
-    table("", ("model", "weights", "d_model ", "layers ", "activation"), rows)
+    rows = [
+        (
+            one.name, one.kind, short(one.parameters), one.width,
+            "+".join(map(str, one.layers)), one.formats, "here" if one.path else "absent",
+        )
+        for one in models
+    ]  # fmt: skip
+    table("", ("model.name", "kind", "size ", "width ", "layers ", "format", "weights"), rows)
+    vocabularies = sorted({one.vocabulary for one in models if one.vocabulary})
+    say("An absent one is downloaded when it is first used. A folder of such a model will do, too.")
+    for name in vocabularies:
+        say(f"T5X checkpoints bring no vocabulary: --set model.vocabulary={name}")
 
 
 def print_doctor(findings: Sequence[Finding], as_json: bool) -> None:

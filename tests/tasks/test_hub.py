@@ -194,7 +194,7 @@ def test_a_failed_download_says_which_files_to_put_where(hub_library, monkeypatc
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(SpotError, match="huggingface-hub is not installed") as caught:
         hub_task("sst2", tmp_path).fetch()
-    assert "spot-transfer[hf]" in caught.value.hint
+    assert "spot-transfer[hub]" in caught.value.hint
 
 
 def test_a_task_that_the_source_lacks_says_so(tmp_path):
@@ -215,4 +215,4 @@ def test_a_file_that_is_no_parquet_is_named_and_pyarrow_asked_for(tmp_path, monk
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(SpotError, match="expected pyarrow to read") as caught:
         list(parquet_rows(file))
-    assert "spot-transfer[hf]" in caught.value.hint
+    assert "spot-transfer[hub]" in caught.value.hint

@@ -11,6 +11,7 @@ import numpy as np
 
 from spot.errors import SpotError
 
+INDEX = "checkpoint"  # the msgpack file
 PROMPT_NAME = "encoder/prompt/prompt/prompt"  # where google-research/prompt-tuning keeps a prompt
 
 
@@ -25,21 +26,34 @@ def read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
     return {name: _array(folder, name, leaf) for name, leaf in sorted(_leaves(tree).items())}
 
 
-def _target(folder: Path) -> dict[str, Any]:
-    from flax import serialization
+def array_folders(index: bytes, origin: str) -> list[str]:
+    """The folders beside the index of a checkpoint that hold the model's large arrays.
 
-    index = folder / "checkpoint"
+    origin: what an error calls the index. Raises SpotError when it cannot be read.
+    """
+    leaves = sorted(_leaves(_parsed(index, origin)).items())
+    return [_folder_name(name, leaf) for name, leaf in leaves if not isinstance(leaf, np.ndarray)]
+
+
+def _target(folder: Path) -> dict[str, Any]:
+    index = folder / INDEX
     if not index.is_file():
         raise SpotError(
             f"{folder}: expected a T5X checkpoint with a file named `checkpoint`, found none",
             "give the folder checkpoint_<step> itself",
         )
+    return _parsed(index.read_bytes(), str(index))
+
+
+def _parsed(index: bytes, origin: str) -> dict[str, Any]:
+    from flax import serialization
+
     try:
-        tree = serialization.msgpack_restore(index.read_bytes())
+        tree = serialization.msgpack_restore(index)
         return dict(tree.get("optimizer", tree)["target"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SpotError(
-            f"{index}: expected T5X msgpack with optimizer/target, could not read it ({error})",
+            f"{origin}: expected T5X msgpack with optimizer/target, could not read it ({error})",
             "copy the checkpoint again; the file may be truncated",
         ) from error
 
@@ -56,15 +70,20 @@ def _leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def _folder_name(name: str, leaf: Any) -> str:
+    """The folder of an array that the index only names."""
+    relative = (
+        leaf["kvstore"]["path"] if isinstance(leaf, dict) else f"target.{name.replace('/', '.')}"
+    )
+    return Path(relative).name
+
+
 def _array(folder: Path, name: str, leaf: Any) -> np.ndarray:
     if isinstance(leaf, np.ndarray):
         return leaf
     import tensorstore
 
-    relative = (
-        leaf["kvstore"]["path"] if isinstance(leaf, dict) else f"target.{name.replace('/', '.')}"
-    )
-    path = folder / Path(relative).name
+    path = folder / _folder_name(name, leaf)
     if not (path / ".zarray").is_file():
         raise SpotError(
             f"{folder}: array {name} is named in `checkpoint` but {path.name}/.zarray is not there",

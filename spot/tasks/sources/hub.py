@@ -83,7 +83,7 @@ def _download(name: str, hub: Hub, root: Path, reason: str) -> None:
     except ImportError as error:
         raise SpotError(
             f'task "{name}": {reason}, and huggingface-hub is not installed to download it',
-            f"pip install 'spot-transfer[hf]', or {hint}",
+            f"pip install 'spot-transfer[hub]', or {hint}",
         ) from error
     try:
         snapshot_download(
@@ -107,7 +107,7 @@ def parquet_rows(file: Path, adapt: Adapt = as_published) -> Iterator[Row]:
         import pyarrow.parquet
     except ImportError as error:
         raise SpotError(
-            f"expected pyarrow to read {file}, found: {error}", "pip install 'spot-transfer[hf]'"
+            f"expected pyarrow to read {file}, found: {error}", "pip install 'spot-transfer[hub]'"
         ) from error
     number = 0
     try:

@@ -1,0 +1,100 @@
+"""What `model.name` takes without a file of one's own: the embedded model, and published ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from spot.models.backbone import EMBEDDED
+from spot.models.config import ARCHITECTURES, T5Config
+from spot.models.counts import t5_count
+from spot.models.weights import hub, remote
+
+SIZES = ("small", "base", "large", "xl", "xxl")
+SAFETENSORS, T5X = "safetensors", "T5X"
+BUCKET = "gs://t5-data/pretrained_models/t5x"
+T5X_VOCABULARY = "gs://t5-data/vocabs/cc_all.32000.100extra/sentencepiece.model"
+
+
+def _byt5(d_model: int, heads: int, d_ff: int, encoder: int, decoder: int) -> T5Config:
+    return T5Config(384, d_model, 64, heads, d_ff, encoder, decoder)
+
+
+# Xue et al. 2022 (ByT5), table 1; mT5 (Xue et al. 2021) has the layers of T5 1.1.
+BYT5 = {
+    "small": _byt5(1472, 6, 3584, 12, 4),
+    "base": _byt5(1536, 12, 3968, 18, 6),
+    "large": _byt5(1536, 16, 3840, 36, 12),
+    "xl": _byt5(2560, 32, 6720, 36, 12),
+    "xxl": _byt5(4672, 64, 12352, 36, 12),
+}
+MT5_VOCABULARY = 250112
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model by the name that `model.name` takes; sizes are its architecture's.
+
+    `layers` are those of the encoder and the decoder. `vocabulary` is what model.vocabulary needs,
+    if anything; `path` is where the model lies on this machine, None where it does not.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    width: int
+    layers: tuple[int, int]
+    formats: str
+    path: Path | None
+    vocabulary: str | None = None
+
+
+def known_models() -> list[KnownModel]:
+    """Every known model: embedded, on the Hugging Face hub, in T5X's bucket."""
+    return [*_embedded(), *_on_the_hub(), *_in_the_bucket()]
+
+
+def _known(
+    name: str,
+    kind: str,
+    config: T5Config,
+    formats: str,
+    path: Path | None,
+    vocab: str | None = None,
+) -> KnownModel:
+    layers = (config.encoder_layers, config.decoder_layers)
+    return KnownModel(name, kind, t5_count(config), config.d_model, layers, formats, path, vocab)
+
+
+def _embedded() -> Iterator[KnownModel]:
+    for name, folder in EMBEDDED.items():
+        stated = json.loads((folder / "config.json").read_text())["architecture"]
+        yield _known(name, "embedded", T5Config(**stated), SAFETENSORS, folder)
+
+
+def _on_the_hub() -> Iterator[KnownModel]:
+    families = [
+        ("google-t5/t5-{}", "T5 1.0", ("small", "base", "large", "3b", "11b"), "t5-{}"),
+        ("google/t5-v1_1-{}", "T5 1.1", SIZES, "t5-v1_1-{}"),
+        ("google/t5-{}-lm-adapt", "T5 1.1 LM-adapted", SIZES, "t5-v1_1-{}"),
+        ("google/flan-t5-{}", "Flan-T5", SIZES, "t5-v1_1-{}"),
+        ("google/mt5-{}", "mT5", SIZES, "t5-v1_1-{}"),
+        ("google/byt5-{}", "ByT5", SIZES, ""),
+    ]
+    for pattern, kind, sizes, architecture in families:
+        for size in sizes:
+            config = ARCHITECTURES[architecture.format(size)] if architecture else BYT5[size]
+            if kind == "mT5":
+                config = replace(config, vocab_size=MT5_VOCABULARY)
+            name = pattern.format(size)
+            yield _known(name, kind, config, SAFETENSORS, hub.cached(name))
+
+
+def _in_the_bucket() -> Iterator[KnownModel]:
+    for size in SIZES:
+        name = f"{BUCKET}/t5_1_1_lm100k_{size}/checkpoint_1100000"
+        config = ARCHITECTURES[f"t5-v1_1-{size}"]
+        path = remote.copy_of(name)
+        yield _known(name, "T5 1.1 LM-adapted", config, T5X, path, T5X_VOCABULARY)

@@ -60,14 +60,32 @@ def tiny_config(**changes: Any) -> Any:
     return dataclasses.replace(config, **changes)
 
 
+def tiny_decoder(**changes: Any) -> Any:
+    """A decoder of two layers with shared keys; `changes` are fields of DecoderConfig."""
+    from spot.models.config import DecoderConfig
+
+    config = DecoderConfig(
+        vocab_size=90,
+        d_model=16,
+        d_kv=4,
+        num_heads=4,
+        num_kv_heads=2,
+        d_ff=24,
+        layers=2,
+        context=64,
+        rope_theta=100.0,
+    )
+    return dataclasses.replace(config, **changes)
+
+
 def random_arrays(config: Any, seed: int = 0) -> dict[str, np.ndarray]:
     """Weights [name: float32 array] for a config, drawn by name so that layers differ."""
     from flax import nnx
 
-    from spot.models.t5 import T5
+    from spot.models.network import outline
 
     rng = np.random.default_rng(seed)
-    state = nnx.split(nnx.eval_shape(lambda: T5(config, "float32", nnx.Rngs(0))))[1]
+    state = outline(config, "float32")[1]
     arrays = {}
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))

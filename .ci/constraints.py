@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = "test,dev,hub,parity,tensorboard,tfds"
+EXTRAS = "test,dev,decoders,hub,parity,tensorboard,tfds"
 HEADER = """\
 # Exact releases for `pip install -c constraints.txt -e .[test,dev]`, so that two installs a month
 # apart agree. CPython {versions} on Linux x86-64. Written by `make constraints`.

@@ -35,16 +35,22 @@ class Stage(BaseModel):
 
 
 class ModelSettings(Stage):
-    """Which frozen backbone: "spot-nano", the folder of a T5X checkpoint or of
-    `weights.safetensors`, `owner/name` of a model on the Hugging Face hub, or the gs:// address of a
-    T5X checkpoint.
+    """Which frozen backbone: "spot-nano", "smollm2-135m", the folder of a T5X checkpoint, of
+    `weights.safetensors` or from Hugging Face, a GGUF file, `owner/name` on the Hugging Face hub, or
+    the gs:// address of a T5X checkpoint. A text in its place is its name.
     """
 
     name: str = "spot-nano"
-    vocabulary: str | Path | None = None  # SentencePiece file, or its gs:// address
+    # SentencePiece file, its gs:// address, or tokenizer.json; else the model's own
+    vocabulary: str | Path | None = None
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     relative_max_distance: int = Field(128, ge=1)  # not stored in T5X checkpoints; T5 uses 128
     dropout: float = Field(0.1, ge=0, lt=1)  # of a T5X checkpoint; likewise not stored there
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, values: Any) -> Any:
+        return {"name": values} if isinstance(values, str) else values
 
 
 class DataConfig(Stage):
@@ -184,7 +190,9 @@ def load_config(file: Path | None, assignments: Iterable[str] = ()) -> Config:
                 f'expected --set key=value, found "{assignment}"',
                 "for example --set train.steps=100",
             )
-        _assign(values, key.strip().split("."), _value(text.strip()), assignment)
+        name = key.strip()
+        path = ["model", "name"] if name == "model" else name.split(".")
+        _assign(values, path, _value(text.strip()), assignment)
     try:
         config = Config.model_validate(values)
     except ValidationError as error:

@@ -115,9 +115,8 @@ def zero_shot_losses(
     values = [value_of(bank, hit.id) for hit in hits]
     inputs = [rows.inputs[row] for row in range(count)] * len(hits)
     targets = [rows.targets[row] for row in range(count)] * len(hits)
-    prompts = np.repeat(np.stack(values), count, axis=0)
     losses = batch_losses(
-        backbone.graphdef, backbone.parameters, prompts, batch_of(inputs, targets)
+        backbone.graphdef, backbone.parameters, np.stack(values), batch_of(inputs, targets)
     )
     means = np.asarray(losses).reshape(len(hits), count).mean(axis=1)
     return {hit.id: float(mean) for hit, mean in zip(hits, means, strict=True)}

@@ -219,8 +219,8 @@ def predict_texts(
 
 def _as_split(texts: Sequence[str], config: Config, backbone: Backbone) -> TokenizedSplit:
     vocab = backbone.vocabulary
-    limit = config.data.input_length - 1
-    ids = [[*vocab.encode(text)[:limit], vocab.eos] for text in texts]
+    limit = config.data.input_length
+    ids = [vocab.as_input(vocab.encode(text), limit) for text in texts]
     count = len(texts)
     return TokenizedSplit(
         Ragged.of(ids),

@@ -157,3 +157,10 @@ def test_every_config_in_the_repository_is_read(path):
 def test_true_is_not_the_number_one():
     with pytest.raises(SpotError, match="steps: expected .*int.*, found true"):
         load_config(None, ["train.steps=true"])
+
+
+def test_a_text_in_the_models_place_is_its_name(tmp_path):
+    found = load_config(None, ["model=smollm2-135m", "model.precision=float32"]).model
+    assert (found.name, found.precision) == ("smollm2-135m", "float32")
+    (tmp_path / "c.toml").write_text('model = "some/folder"\n')
+    assert load_config(tmp_path / "c.toml").model.name == "some/folder"

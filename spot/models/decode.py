@@ -9,27 +9,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from spot.models.layers import MASKED
-from spot.models.t5 import T5, Encoded, hide
-
-EOS = 1
+EOS = 1  # of every T5
 
 
-def greedy(model: T5, encoded: Encoded, length: int) -> jax.Array:
+def greedy(model: Any, encoded: Any, length: int, eos: int = EOS) -> jax.Array:
     """The most likely next token at every step: ids [B, length], 0 after EOS.
 
-    Stops as soon as every row has ended.
+    model: a `T5` or a `Decoder`, and what its `encode` gave. Stops as soon as every row has ended.
     """
-    rows = encoded.output.shape[0]
-    config, layers = model.config, model.decoder.layers()
-    memories = [layer.encoder_decoder_attention.project(encoded.output) for layer in layers]
-    shape = (len(layers), 2, rows, config.num_heads, length, config.d_kv)
+    first, state = model.begin(encoded, length)
+    rows = first.shape[0]
     begin = (
         jnp.asarray(0),
-        jnp.zeros((rows,), jnp.int32),
+        first,
         jnp.zeros((rows, length), jnp.int32),
         jnp.zeros((rows,), bool),
-        jnp.zeros(shape, jnp.float32),
+        state,
     )
 
     def unfinished(carry: Any) -> jax.Array:
@@ -37,18 +32,9 @@ def greedy(model: T5, encoded: Encoded, length: int) -> jax.Array:
         return (position < length) & ~ended.all()
 
     def step(carry: Any) -> Any:
-        position, token, out, ended, cache = carry
-        x = model.token_embedder(token[:, None])
-        places = jnp.arange(length)
-        seen = jnp.where(places <= position, 0.0, MASKED)
-        bias = (model.decoder.relpos_bias(position[None], places) + seen)[None]
-        for index, layer in enumerate(layers):
-            new = layer.self_attention.project(layer.pre_self_attention_layer_norm(x))
-            cache = cache.at[index, :, :, :, position].set(jnp.stack(new)[:, :, :, 0])
-            x = layer.self_attend(x, cache[index, 0], cache[index, 1], bias)
-            x = layer.rest(x, memories[index], hide(encoded.mask))
-        logits = model.head(model.decoder.decoder_norm(x))[:, 0]
+        position, token, out, ended, state = carry
+        logits, state = model.step(state, token, position)
         token = jnp.where(ended, 0, jnp.argmax(logits, axis=-1)).astype(jnp.int32)
-        return position + 1, token, out.at[:, position].set(token), ended | (token == EOS), cache
+        return position + 1, token, out.at[:, position].set(token), ended | (token == eos), state
 
     return jax.lax.while_loop(unfinished, step, begin)[2]

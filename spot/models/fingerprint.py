@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spot.errors import SpotError
-from spot.models.config import T5Config
+from spot.models.config import ModelConfig
 
 Piece = tuple[str, str, tuple[int, ...], bytes | memoryview]
 
 
-def fingerprint(config: T5Config, weights: Iterable[Piece], vocabulary_sha256: str) -> str:
+def fingerprint(config: ModelConfig, weights: Iterable[Piece], vocabulary_sha256: str) -> str:
     """Hex sha256 over the architecture, every array (name, type, shape, bytes; by name) and the
     vocabulary.
     """

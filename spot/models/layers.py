@@ -203,13 +203,13 @@ class Attention(nnx.Module):
         Q|1, K].
         """
         queries = split_heads(self.query(x), self.heads)
-        logits = _attention_product(self.form, queries, keys.swapaxes(-1, -2)) + bias
+        logits = attention_product(self.form, queries, keys.swapaxes(-1, -2)) + bias
         weights = dropout(jax.nn.softmax(logits, axis=-1), self.dropout, random)
-        seen = _attention_product(self.form, weights, values).transpose(0, 2, 1, 3)
+        seen = attention_product(self.form, weights, values).transpose(0, 2, 1, 3)
         return self.out(seen.reshape(*x.shape[:2], -1))
 
 
-def _attention_product(form: ProductForm, left: jax.Array, right: jax.Array) -> jax.Array:
+def attention_product(form: ProductForm, left: jax.Array, right: jax.Array) -> jax.Array:
     """[..., Q, D] times [..., D, K] in float32 accumulation; these products have no frozen operand."""
     return _multiply(unwidened(form), left, right)
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from spot.models.config import T5Config
+from spot.models.config import ModelConfig, T5Config
 from spot.models.layers import (
     MASKED,
     Attention,
@@ -33,10 +33,20 @@ class Encoded(NamedTuple):
     mask: jax.Array
 
 
+class Writing(NamedTuple):
+    """What greedy decoding carries: every layer's keys and values of the text, the text's mask, and
+    keys and values [L, 2, B, heads, length, d_kv] of the tokens written.
+    """
+
+    memories: list[tuple[jax.Array, jax.Array]]
+    mask: jax.Array
+    cache: jax.Array
+
+
 class Embedder(nnx.Module):
     """Token embeddings [V, H]."""
 
-    def __init__(self, config: T5Config, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: ModelConfig, rngs: nnx.Rngs) -> None:
         shape = (config.vocab_size, config.d_model)
         self.embedding = nnx.Param(jax.random.normal(rngs.params(), shape))
 
@@ -171,15 +181,16 @@ class T5(nnx.Module):
         self.config, self.form = config, form
 
     def encode(
-        self, tokens: jax.Array, prompt: jax.Array | None = None, random: jax.Array | None = None
+        self, tokens: jax.Array, prompts: jax.Array | None = None, random: jax.Array | None = None
     ) -> Encoded:
-        """tokens [B, T] and one prompt a row [B, P, H] (or none) -> output [B, P+T, H] and its
-        mask.
+        """tokens [B, T], each B/S rows behind one of the prompts [S, P, H] (or none) -> output
+        [B, P+T, H] and its mask.
 
         The prompt takes positions 0..P-1 and is always visible (Lester et al. 2021, section 2).
         """
         x, mask = self.token_embedder(tokens), tokens > 0
-        if prompt is not None:
+        if prompts is not None:
+            prompt = jnp.repeat(prompts, x.shape[0] // prompts.shape[0], axis=0)
             x = jnp.concatenate([prompt, x], axis=1)
             mask = jnp.concatenate([jnp.ones(prompt.shape[:2], bool), mask], axis=1)
         return Encoded(self.encoder(x, mask, random), mask)
@@ -199,6 +210,30 @@ class T5(nnx.Module):
             return self.decoder.logits_dense(x)
         scaled = x * self.config.d_model**-0.5
         return product(unwidened(self.form), scaled, self.token_embedder.embedding[...].T)
+
+    def begin(self, encoded: Encoded, length: int) -> tuple[jax.Array, Writing]:
+        """The token [B] that decoding starts from, and the state to write `length` tokens."""
+        rows, layers = encoded.output.shape[0], self.decoder.layers()
+        memories = [layer.encoder_decoder_attention.project(encoded.output) for layer in layers]
+        shape = (len(layers), 2, rows, self.config.num_heads, length, self.config.d_kv)
+        state = Writing(memories, encoded.mask, jnp.zeros(shape, jnp.float32))
+        return jnp.zeros((rows,), jnp.int32), state
+
+    def step(
+        self, state: Writing, token: jax.Array, position: jax.Array
+    ) -> tuple[jax.Array, Writing]:
+        """Logits [B, V] behind token [B] at `position`, and the state with its keys and values."""
+        cache = state.cache
+        places = jnp.arange(cache.shape[4])
+        seen = jnp.where(places <= position, 0.0, MASKED)
+        bias = (self.decoder.relpos_bias(position[None], places) + seen)[None]
+        x = self.token_embedder(token[:, None])
+        for index, layer in enumerate(self.decoder.layers()):
+            new = layer.self_attention.project(layer.pre_self_attention_layer_norm(x))
+            cache = cache.at[index, :, :, :, position].set(jnp.stack(new)[:, :, :, 0])
+            x = layer.self_attend(x, cache[index, 0], cache[index, 1], bias)
+            x = layer.rest(x, state.memories[index], hide(state.mask))
+        return self.head(self.decoder.decoder_norm(x))[:, 0], state._replace(cache=cache)
 
 
 def hide(mask: jax.Array) -> jax.Array:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -20,7 +21,7 @@ from spot.errors import SpotError
 from spot.tasks.definition import Example, TaskDefinition, digest
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.splits import check_split
-from spot.tasks.vocabulary import Vocabulary
+from spot.tasks.vocabulary import Vocabulary, ended
 
 VERSION = 1
 """Counts changes in how text becomes tokens; part of every cache name."""
@@ -65,7 +66,7 @@ def tokenized(
 ) -> TokenizedSplit:
     """Token arrays of one split, from the cache or built into it.
 
-    Inputs longer than `lengths.inputs` are cut (EOS stays) and counted in `.truncated`. SpotError
+    Inputs longer than `lengths.inputs` are cut (its end stays) and counted in `.truncated`. SpotError
     for missing data, an unknown split, a target that does not fit (naming the row), lengths under
     2, or a cache folder that cannot be written. A damaged cache file is rebuilt.
     """
@@ -113,17 +114,17 @@ def _built(
     inputs, targets, truncated = [], [], 0
     eos = vocabulary.eos
     for number, (example, source, target) in enumerate(_rows(definition, split, vocabulary)):
-        source, target = _ended(source, eos), _ended(target, eos)
+        whole, target = vocabulary.as_input(source), ended(target, eos)
+        kept = vocabulary.as_input(source, lengths.inputs)
         if len(target) > lengths.targets:
             raise SpotError(
                 f'task "{definition.name}", {split} row {number}: expected a target of at most '
                 f'{lengths.targets} tokens, found {len(target)}: "{example.targets[:60]}"',
                 f"raise the target length to {len(target)} or more",
             )
-        if len(source) > lengths.inputs:
-            source, truncated = _ended(source[: lengths.inputs - 1], eos), truncated + 1
+        truncated += len(whole) > lengths.inputs
         examples.append(example)
-        inputs.append(source)
+        inputs.append(kept)
         targets.append(target)
     if truncated:
         share = 100 * truncated / len(examples)
@@ -142,21 +143,21 @@ def _built(
     )
 
 
-def _ended(ids: np.ndarray, eos: int) -> np.ndarray:
-    """Token ids with exactly one EOS at the end."""
-    if len(ids) and ids[-1] == eos:
-        return ids
-    return np.append(ids, np.int32(eos))
-
-
 def _rows(
     definition: TaskDefinition, split: str, vocabulary: Vocabulary
-) -> Iterator[tuple[Example, np.ndarray, np.ndarray]]:
-    """Each example with its input and target ids, not yet cut, through the seqio pipeline."""
+) -> Iterator[tuple[Example, Any, Any]]:
+    """Each example with its input and target ids, not yet cut, through the seqio pipeline where
+    seqio knows the vocabulary.
+    """
     if definition.registered:
         from spot.tasks.registered import registered_rows
 
         yield from registered_rows(definition, split, vocabulary)
+        return
+    if not vocabulary.seqio:
+        for example in definition.read(split):
+            source, target = example.inputs, example.targets
+            yield example, vocabulary.encode(source), vocabulary.encode_target(target)
         return
     from spot.tasks.seqio_tasks import seqio_task
 

@@ -19,7 +19,6 @@ from spot.tasks.files import file_sha256
 if TYPE_CHECKING:
     from spot.tasks.definition import TaskDefinition
 
-
 SENTENCEPIECE_FILE = "spiece.model"
 TOKENIZER_FILE = "tokenizer_config.json"
 BYTES_CLASS = "ByT5Tokenizer"
@@ -27,14 +26,11 @@ T5_SENTINELS = 100  # after the SentencePiece ids, as in every T5
 
 
 class Vocabulary(Protocol):
-    """How a backbone writes text as token ids: 0 is padding, `eos` ends a text.
-
-    `name` is for messages, `size` counts all ids, `extra_ids` of them sentinels at the end.
-    """
+    """How a backbone writes text as token ids: 0 is padding, `eos` ends an answer."""
 
     @property
     def extra_ids(self) -> int:
-        """How many sentinels there are."""
+        """How many sentinels there are, at the end."""
 
     @property
     def name(self) -> str:
@@ -53,6 +49,16 @@ class Vocabulary(Protocol):
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without `eos`."""
+
+    @property
+    def seqio(self) -> bool:
+        """Whether text goes through seqio; else it is encoded as it is."""
+
+    def encode_target(self, text: str) -> list[int]:
+        """The ids of an answer behind a text, without `eos`."""
+
+    def as_input(self, ids: Sequence[int], limit: int | None = None) -> Sequence[int]:
+        """A text's ids as the model reads them, with beginning or end, cut to `limit`."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; padding, `eos`, unknown ids and sentinels are left out."""
@@ -92,6 +98,8 @@ class VocabularyFile:
         """Pieces and sentinels."""
         return int(self.processor().GetPieceSize()) + self.extra_ids
 
+    seqio = True
+
     def sha256(self) -> str:
         """Hex sha256 of the file; SpotError when it cannot be read."""
         try:
@@ -112,6 +120,12 @@ class VocabularyFile:
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without EOS."""
         return list(self.processor().EncodeAsIds(text))
+
+    encode_target = encode
+
+    def as_input(self, ids: Sequence[int], limit: int | None = None) -> Sequence[int]:
+        """At most `limit` ids, EOS the last."""
+        return ended(ids, self.eos, limit)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; padding, EOS and sentinels are left out."""
@@ -179,6 +193,7 @@ class ByteVocabulary:
 
     eos = 1
     name = "bytes"
+    seqio = True
 
     @property
     def size(self) -> int:
@@ -196,6 +211,12 @@ class ByteVocabulary:
         [68, 198, 172]
         """
         return [byte + 3 for byte in text.encode()]
+
+    encode_target = encode
+
+    def as_input(self, ids: Sequence[int], limit: int | None = None) -> Sequence[int]:
+        """At most `limit` ids, EOS the last."""
+        return ended(ids, self.eos, limit)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; what is no byte, or not UTF-8, is left out."""
@@ -243,6 +264,16 @@ def folder_vocabulary(folder: Path, named: Path | None = None) -> Vocabulary:
     )
 
 
+def ended(ids: Sequence[int], eos: int, limit: int | None = None) -> Sequence[int]:
+    """At most `limit` token ids with exactly one EOS at the end.
+
+    >>> ended([5, 6, 7, 1], 1, 3)
+    [5, 6, 1]
+    """
+    whole = ids if len(ids) and ids[-1] == eos else [*ids, eos]
+    return whole if limit is None or len(whole) <= limit else [*whole[: limit - 1], eos]
+
+
 def label_tokens(definition: TaskDefinition, vocabulary: Vocabulary) -> list[list[int]]:
     """Token ids of each label word with EOS at the end, in class order; [] without labels.
 
@@ -251,7 +282,7 @@ def label_tokens(definition: TaskDefinition, vocabulary: Vocabulary) -> list[lis
     """
     seen: dict[tuple[int, ...], str] = {}
     for word in definition.labels:
-        ids = tuple(vocabulary.encode(word))
+        ids = tuple(vocabulary.encode_target(word))
         if not vocabulary.meaningful(ids):
             raise SpotError(
                 f'task "{definition.name}": expected the label word "{word}" to have tokens in '

@@ -17,7 +17,6 @@ from flax import nnx
 from spot.metrics import main_metric, score
 from spot.models.backbone import Backbone
 from spot.models.decode import greedy
-from spot.models.t5 import Encoded
 from spot.tasks.definition import TaskDefinition
 from spot.tasks.examples import TokenizedSplit
 from spot.training.batches import Source, bucket_length, pad_rows
@@ -41,19 +40,17 @@ class Evaluation:
 
 
 @partial(jax.jit, static_argnames="graphdef")
-def _encode(graphdef: Any, parameters: Any, prompt: jax.Array | None, inputs: jax.Array) -> Encoded:
+def _encode(graphdef: Any, parameters: Any, prompt: jax.Array | None, inputs: jax.Array) -> Any:
     """Each text [B, T] behind the same prompt [P, H]; compiled apart, for all labels to share."""
     model = nnx.merge(graphdef, parameters)
-    rows = inputs.shape[0]
-    repeated = None if prompt is None else jnp.broadcast_to(prompt, (rows, *prompt.shape))
-    return model.encode(inputs, repeated)
+    return model.encode(inputs, None if prompt is None else prompt[None])
 
 
 @partial(jax.jit, static_argnames=("graphdef", "normalisation"))
 def _rank(
     graphdef: Any,
     parameters: Any,
-    encoded: Encoded,
+    encoded: Any,
     labels: jax.Array,
     normalisation: Normalisation,
 ) -> jax.Array:
@@ -70,9 +67,9 @@ def _rank(
     return total.reshape(rows, classes)
 
 
-@partial(jax.jit, static_argnames=("graphdef", "length"))
-def _generate(graphdef: Any, parameters: Any, encoded: Encoded, length: int) -> jax.Array:
-    return greedy(nnx.merge(graphdef, parameters), encoded, length)
+@partial(jax.jit, static_argnames=("graphdef", "length", "eos"))
+def _generate(graphdef: Any, parameters: Any, encoded: Any, length: int, eos: int) -> jax.Array:
+    return greedy(nnx.merge(graphdef, parameters), encoded, length, eos)
 
 
 def label_scores(
@@ -104,7 +101,9 @@ def generate(
     texts = [""] * len(split)
     model = (backbone.graphdef, backbone.parameters)
     for rows, inputs in _batches(split):
-        ids = np.asarray(_generate(*model, _encode(*model, prompt, inputs), length=length))
+        encoded = _encode(*model, prompt, inputs)
+        eos = backbone.vocabulary.eos
+        ids = np.asarray(_generate(*model, encoded, length=length, eos=eos))
         for row, line in zip(rows, ids, strict=False):
             texts[row] = backbone.vocabulary.decode(line)
     return texts

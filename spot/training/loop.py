@@ -350,9 +350,8 @@ def start_loss(backbone: Backbone, slot: Slot, prompt: np.ndarray, rows: int) ->
         batch = batch_of(
             [member.train.inputs[i] for i in chosen], [member.train.targets[i] for i in chosen]
         )
-        repeated = np.broadcast_to(prompt, (len(chosen), *prompt.shape))
         model = (backbone.graphdef, backbone.parameters)
-        with_prompt.append(float(batch_losses(*model, repeated, batch).mean()))
+        with_prompt.append(float(batch_losses(*model, prompt[None], batch).mean()))
         without.append(float(batch_losses(*model, None, batch).mean()))
     return StartLoss(
         float(np.mean(with_prompt)), float(np.mean(without)), math.log(backbone.config.vocab_size)

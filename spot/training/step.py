@@ -12,7 +12,6 @@ import optax
 from flax import nnx
 
 from spot.config import TrainSettings
-from spot.models.t5 import T5
 from spot.training.batches import bucket_length
 from spot.training.optim import optimiser
 
@@ -40,11 +39,12 @@ def init_state(settings: TrainSettings, prompts: jax.Array, rates: jax.Array) ->
 
 
 def row_losses(
-    model: T5, prompts: jax.Array | None, batch: tuple[jax.Array, jax.Array], random: Any
+    model: Any, prompts: jax.Array | None, batch: tuple[jax.Array, jax.Array], random: Any
 ) -> Any:
     """(loss with z-loss, cross entropy) of each row [R], summed over its target tokens.
 
-    prompts: one a row [R, P, H], or None for no prompt. Nats.
+    model: a `T5` or a `Decoder`. prompts [S, P, H], each for R/S consecutive rows, or None for no
+    prompt. Nats.
     """
     inputs, targets = batch
     logits = model.decode(model.encode(inputs, prompts, random), targets, random)
@@ -68,8 +68,7 @@ def slot_losses(
     """
     model = nnx.merge(graphdef, parameters)
     slots = prompts.shape[0]
-    rows = batch[0].shape[0]
-    per_row, entropy = row_losses(model, jnp.repeat(prompts, rows // slots, axis=0), batch, random)
+    per_row, entropy = row_losses(model, prompts, batch, random)
     return per_row.reshape(slots, -1).sum(-1), entropy.reshape(slots, -1).sum(-1)
 
 
@@ -178,8 +177,8 @@ def _update(
 def batch_losses(
     graphdef: Any, parameters: Any, prompts: jax.Array | None, batch: tuple[jax.Array, jax.Array]
 ) -> jax.Array:
-    """Cross entropy of each row [R] in nats a target token, with one prompt a row [R, P, H] or
-    none.
+    """Cross entropy of each row [R] in nats a target token, with prompts [S, P, H], each for R/S
+    consecutive rows, or none.
     """
     model = nnx.merge(graphdef, parameters)
     entropy = row_losses(model, prompts, batch, None)[1]

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from spot.config import ModelSettings, cache_dir
 from spot.errors import SpotError
 from spot.models import backbone as module
-from spot.models.backbone import identity, load, model_folder, vocabulary, with_dropout
+from spot.models.backbone import identity, load, model_path, vocabulary, with_dropout
 from spot.models.weights.build import to_arrays
 from tests.toys import model_settings, random_arrays, tiny_config, write_model, write_vocabulary
 
@@ -136,7 +136,7 @@ def test_every_array_that_is_loaded_decides_the_logits(tiny_backbone):
 
 def test_an_unknown_name_offers_the_nearest():
     with pytest.raises(SpotError, match='"spot-nanno".*Did you mean "spot-nano"') as caught:
-        model_folder(ModelSettings(name="spot-nanno"))
+        model_path(ModelSettings(name="spot-nanno"))
     assert "T5X" in caught.value.hint
 
 

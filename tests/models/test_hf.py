@@ -270,7 +270,10 @@ def lost_shard(folder: Path) -> None:
 
 
 FAULTS = {
-    "another kind of model": (lambda f: set_card(f, model_type="bert"), "t5 or mt5, found bert"),
+    "another kind of model": (
+        lambda f: set_card(f, model_type="bert"),
+        "t5, mt5, llama or qwen2, found bert",
+    ),
     "another activation": (
         lambda f: set_card(f, feed_forward_proj="gated-silu"),
         "relu or gated-gelu, found gated-silu",

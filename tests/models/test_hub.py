@@ -11,7 +11,7 @@ import pytest
 
 from spot.config import ModelSettings
 from spot.errors import SpotError
-from spot.models.backbone import load, model_folder
+from spot.models.backbone import load, model_path
 from spot.models.weights import hub as module
 from spot.models.weights.hub import cached, fetch, is_model_id
 from tests.models.test_hf import write_hf
@@ -104,7 +104,7 @@ def test_only_the_needed_files_are_downloaded_and_only_once(use):
     asked = len(hub.asked)
     assert fetch(ID) == folder and len(hub.asked) == asked
     sys.modules["huggingface_hub"] = None  # not even the package is needed now
-    assert model_folder(ModelSettings(name=ID)) == folder
+    assert model_path(ModelSettings(name=ID)) == folder
     assert load(ModelSettings(name=ID, precision="float32")).identity.name == ID
 
 
@@ -113,7 +113,7 @@ def test_a_folder_of_that_name_comes_first(use, source, tmp_path, monkeypatch):
     (tmp_path / "google").mkdir()
     shutil.copytree(source, tmp_path / ID)
     monkeypatch.chdir(tmp_path)
-    assert model_folder(ModelSettings(name=ID)).samefile(tmp_path / ID)
+    assert model_path(ModelSettings(name=ID)).samefile(tmp_path / ID)
     assert hub.asked == []
 
 
@@ -193,7 +193,7 @@ def test_what_cannot_be_had_is_said_with_a_way_out(use, monkeypatch):
 def test_without_the_package_the_error_says_what_to_put_where(use, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(SpotError) as caught:
-        model_folder(ModelSettings(name=ID))
+        model_path(ModelSettings(name=ID))
     assert str(module.cache()) in caught.value.message
     assert "spot-transfer[hub]" in caught.value.hint
     assert f"model.safetensors of {ID} into a folder" in caught.value.hint

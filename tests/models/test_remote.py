@@ -11,7 +11,7 @@ import pytest
 from bank.files import replace_file
 from spot.config import ModelSettings, cache_dir, dump, load_config
 from spot.errors import SpotError
-from spot.models.backbone import identity, load, model_folder
+from spot.models.backbone import identity, load, model_path
 from spot.models.weights import remote
 from spot.models.weights.remote import copied_checkpoint, is_remote, local_file
 from spot.models.weights.t5x import read_checkpoint
@@ -139,7 +139,7 @@ def test_without_access_the_error_says_so(bucket, monkeypatch):
     with pytest.raises(
         SpotError, match=r"checkpoint_3 cannot be read \(PERMISSION_DENIED: no\)"
     ) as e:
-        model_folder(ModelSettings(name=FOLDER))
+        model_path(ModelSettings(name=FOLDER))
     assert "log in first" in e.value.hint
 
 

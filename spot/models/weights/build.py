@@ -11,12 +11,12 @@ import numpy as np
 from flax import nnx
 
 from spot.errors import SpotError
-from spot.models.config import Precision, T5Config
+from spot.models.config import ModelConfig, Precision, T5Config
 from spot.models.layers import ProductForm
-from spot.models.t5 import T5
+from spot.models.network import outline
 from spot.models.weights.lazy import content
 
-_SMALL = ("scale", "rel_embedding")  # arrays that stay float32
+_SMALL = ("scale", "rel_embedding", "bias")  # arrays that stay float32
 
 
 def infer_config(arrays: Mapping[str, Any], relative_max_distance: int, dropout: float) -> T5Config:
@@ -58,15 +58,14 @@ def _count(arrays: Mapping[str, Any], stack: str) -> int:
 
 
 def build(
-    config: T5Config, arrays: Mapping[str, Any], precision: Precision, form: ProductForm
+    config: ModelConfig, arrays: Mapping[str, Any], precision: Precision, form: ProductForm
 ) -> tuple[Any, Any]:
-    """(graphdef, parameters) of a T5 with exactly these arrays; `nnx.merge` makes the model.
+    """(graphdef, parameters) of a model with exactly these arrays; `nnx.merge` makes the model.
 
-    With bfloat16, matrices are stored in bfloat16; norms and relative biases stay float32. Raises
+    With bfloat16, matrices are stored in bfloat16; norms and biases stay float32. Raises
     SpotError that lists all names that are missing (-), extra (+) or of another shape (~).
     """
-    abstract = nnx.eval_shape(lambda: T5(config, form, nnx.Rngs(0)))
-    graphdef, state = nnx.split(abstract)
+    graphdef, state = outline(config, form)
     expected = {"/".join(map(str, path)): leaf.shape for path, leaf in nnx.to_flat_state(state)}
     problems = [f"- {name} {shape}" for name, shape in expected.items() if name not in arrays]
     problems += [f"+ {name} {arrays[name].shape}" for name in arrays if name not in expected]
@@ -90,8 +89,8 @@ def build(
 
 
 def stored(arrays: Mapping[str, Any], precision: Precision) -> dict[str, Any]:
-    """The arrays in the dtypes of a stored model: matrices as `precision` says, norms and relative
-    biases float32.
+    """The arrays in the dtypes of a stored model: matrices as `precision` says, norms and biases
+    float32.
     """
     matrix = jnp.float32 if precision == "float32" else jnp.bfloat16
     return {

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from spot.models.config import T5Config
+from spot.models.config import ModelConfig
 
 
 def write_model(
-    folder: Path, config: T5Config, arrays: Mapping[str, Any], about: Mapping[str, Any]
+    folder: Path, config: ModelConfig, arrays: Mapping[str, Any], about: Mapping[str, Any]
 ) -> None:
     """Writes weights by T5X name as they are, and config.json with what is known `about` them;
     config.json last, since without it the folder is not a model.

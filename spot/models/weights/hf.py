@@ -22,6 +22,7 @@ from spot.models.weights.lazy import LazyArray
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
+DECODERS = ("llama", "qwen2")  # model types that hf_decoder.py reads
 PICKLE, PICKLE_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 _ACTIVATIONS: dict[str, Activation] = {"relu": "relu", "gated-gelu": "gated-gelu"}
 # Written by old releases of transformers and read by none: these layers have no relative bias.
@@ -37,17 +38,22 @@ def is_hf_folder(folder: Path) -> bool:
         return False
 
 
-def read_config(folder: Path) -> T5Config:
-    """The architecture that config.json states; raises SpotError for one that is not a T5 we know."""
+def stated_config(folder: Path) -> dict[str, Any]:
+    """What config.json says; raises SpotError when it is no JSON object."""
     path = folder / "config.json"
     try:
-        stated = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise SpotError(f"{path}: expected a JSON object ({error})", "copy it again") from error
+
+
+def read_config(folder: Path) -> T5Config:
+    """The architecture that config.json states; raises SpotError for one that is not a T5 we know."""
+    path, stated = folder / "config.json", stated_config(folder)
     if stated.get("model_type") not in ("t5", "mt5"):
         raise SpotError(
-            f"{path}: expected the model_type t5 or mt5, found {stated.get('model_type')}",
-            "only T5, T5 1.1, LM-adapted, Flan-T5, mT5 and ByT5 can be read here",
+            f"{path}: expected the model_type t5, mt5, llama or qwen2, found {stated.get('model_type')}",
+            "only T5, T5 1.1, LM-adapted, Flan-T5, mT5, ByT5, Llama and Qwen2 can be read here",
         )
     kind = stated.get("feed_forward_proj", "relu")
     if kind not in _ACTIVATIONS:
@@ -135,7 +141,7 @@ def read_arrays(folder: Path, config: T5Config) -> Mapping[str, LazyArray]:
     found: dict[str, LazyArray] = {}
     copies: dict[str, LazyArray] = {}  # of the embedding
     for file in weight_files(folder):
-        for name, stored in _stored(file) if file.suffix == ".safetensors" else _pickled(file):
+        for name, stored in stored_arrays(file):
             if name == _UNUSED:
                 continue
             if name in _COPIES or (config.tied_head and name == "lm_head.weight"):
@@ -147,7 +153,7 @@ def read_arrays(folder: Path, config: T5Config) -> Mapping[str, LazyArray]:
                     f"{file}: expected the arrays of a T5, found {name}",
                     "nothing is dropped: choose a folder with the plain model",
                 )
-            found[known] = _turned(stored) if _is_turned(known) else stored
+            found[known] = turned(stored) if _is_turned(known) else stored
     if copies:
         embedding = found.setdefault("token_embedder/embedding", next(iter(copies.values())))
         _check_copies(folder, embedding, copies)
@@ -163,6 +169,11 @@ def _check_copies(folder: Path, embedding: LazyArray, copies: Mapping[str, LazyA
                 "a model with several embeddings, or with another head than config.json says, "
                 "is not a T5 that can be read here",
             )
+
+
+def stored_arrays(file: Path) -> Iterator[tuple[str, LazyArray]]:
+    """(name, array) of everything in a weight file; SpotError when it is damaged."""
+    return _stored(file) if file.suffix == ".safetensors" else _pickled(file)
 
 
 def _stored(file: Path) -> Iterator[tuple[str, LazyArray]]:
@@ -205,7 +216,8 @@ def _from_torch(tensor: Any) -> np.ndarray:
     return np.asarray(tensor.float().numpy())
 
 
-def _turned(stored: LazyArray) -> LazyArray:
+def turned(stored: LazyArray) -> LazyArray:
+    """The transpose of an array."""
     return LazyArray(stored.shape[::-1], lambda: stored.read().T)
 
 

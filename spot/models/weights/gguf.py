@@ -1,0 +1,252 @@
+"""GGUF files of llama.cpp, through the `gguf` package: sizes, arrays and the tokenizer in them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spot.config import cache_dir
+from spot.errors import SpotError
+from spot.models.config import DecoderConfig
+from spot.models.fingerprint import Piece
+from spot.models.weights.lazy import LazyArray
+from spot.tasks.tokenizer import TokenizerVocabulary
+
+ARCHITECTURES = ("llama", "qwen2")
+_PARTS = {
+    "attn_q.weight": "query/kernel",
+    "attn_k.weight": "key/kernel",
+    "attn_v.weight": "value/kernel",
+    "attn_output.weight": "out/kernel",
+    "attn_q.bias": "query_bias",
+    "attn_k.bias": "key_bias",
+    "attn_v.bias": "value_bias",
+    "ffn_gate.weight": "gate/kernel",
+    "ffn_up.weight": "up/kernel",
+    "ffn_down.weight": "down/kernel",
+    "attn_norm.weight": "attention_norm/scale",
+    "ffn_norm.weight": "mlp_norm/scale",
+}
+_WHOLE = {
+    "token_embd.weight": "token_embedder/embedding",
+    "output_norm.weight": "final_norm/scale",
+    "output.weight": "lm_head/kernel",
+}
+_BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+_SPLITS: dict[str, Any] = {  # by tokenizer.ggml.pre
+    "gpt-2": _BYTES,
+    "smollm": {
+        "type": "Sequence",
+        "pretokenizers": [{"type": "Digits", "individual_digits": True}, _BYTES],
+    },
+}
+_SPECIAL = 3  # of tokenizer.ggml.token_type: control tokens
+
+
+class GgufFile:
+    """An opened file. Raises SpotError when it is none, is cut short, or the package is absent."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            from gguf import GGUFReader
+        except ImportError:
+            raise SpotError(
+                f"{path}: expected the package gguf, which reads this file, found none",
+                'install it: pip install "spot-transfer[decoders]"',
+            ) from None
+        self.path = path
+        try:
+            self.reader = GGUFReader(path)
+        except (ValueError, IndexError, KeyError, OSError, UnicodeDecodeError) as error:
+            raise SpotError(
+                f"{path}: expected a whole GGUF file ({error})", "copy or download it again"
+            ) from error
+        self.kind = str(self.stated("general.architecture"))
+        if self.kind not in ARCHITECTURES:
+            raise SpotError(
+                f"{path}: expected the architecture {' or '.join(ARCHITECTURES)}, found {self.kind}",
+                "this kind of model cannot be read here",
+            )
+
+    def stated(self, key: str, default: Any = None) -> Any:
+        """A value of the file's metadata; SpotError when it has none and there is no default."""
+        found = self.reader.get_field(key)
+        if found is not None:
+            return found.contents()
+        if default is None:
+            raise SpotError(f"{self.path}: expected {key}, found none", "convert the model again")
+        return default
+
+    def config(self) -> DecoderConfig:
+        """The architecture; SpotError for rotary positions that are stretched in another way."""
+        names, kind = {tensor.name for tensor in self.reader.tensors}, self.kind
+        scaling = self.stated(f"{kind}.rope.scaling.type", "none")
+        if scaling not in ("none", "linear") or "rope_freqs.weight" in names:
+            raise SpotError(
+                f"{self.path}: expected rotary positions as they are or stretched linearly, found "
+                f"{scaling if scaling != 'none' else 'rope_freqs.weight'}",
+                "use the model's safetensors",
+            )
+        heads, width = (
+            self.stated(f"{kind}.attention.head_count"),
+            self.stated(f"{kind}.embedding_length"),
+        )
+        return DecoderConfig(
+            vocab_size=len(self.stated("tokenizer.ggml.tokens")) + 1,
+            d_model=width,
+            d_kv=self.stated(f"{kind}.attention.key_length", width // heads),
+            num_heads=heads,
+            num_kv_heads=self.stated(f"{kind}.attention.head_count_kv", heads),
+            d_ff=self.stated(f"{kind}.feed_forward_length"),
+            layers=self.stated(f"{kind}.block_count"),
+            context=self.stated(f"{kind}.context_length"),
+            tied_head="output.weight" not in names,
+            biases="blk.0.attn_q.bias" in names,
+            # float32 in the file: its shortest decimal is what was meant
+            epsilon=float(str(np.float32(self.stated(f"{kind}.attention.layer_norm_rms_epsilon")))),
+            rope_theta=float(self.stated(f"{kind}.rope.freq_base", 10000.0)),
+            rope_scaling=scaling,
+            rope_factor=float(self.stated(f"{kind}.rope.scaling.factor", 1.0)),
+        )
+
+    def pieces(self) -> Iterator[Piece]:
+        """What a fingerprint is made of: every array as it is stored, by name."""
+        for tensor in sorted(self.reader.tensors, key=lambda tensor: tensor.name):
+            shape = tuple(int(size) for size in tensor.shape)
+            yield tensor.name, tensor.tensor_type.name, shape, tensor.data.tobytes()
+
+    def arrays(self, config: DecoderConfig) -> Mapping[str, LazyArray]:
+        """The arrays by our names, each made float32 when it is asked for; SpotError for one that
+        no such decoder has.
+        """
+        from spot.models.weights.hf_decoder import fitted
+
+        heads = {"query": config.num_heads, "key": config.num_kv_heads}
+        found = {}
+        for tensor in self.reader.tensors:
+            name = _our_name(tensor.name)
+            if name is None:
+                raise SpotError(
+                    f"{self.path}: expected the arrays of a Llama or Qwen2, found {tensor.name}",
+                    "nothing is dropped: choose the plain model",
+                )
+            shape = tuple(int(size) for size in reversed(tensor.shape))
+            stored = LazyArray(shape, partial(self._read, tensor))
+            part = name.split("/")[1]
+            if self.kind == "llama" and part in heads:
+                stored = LazyArray(shape, partial(_unpermuted, stored.read, heads[part]))
+            found[name] = fitted(name, stored)
+        return found
+
+    def _read(self, tensor: Any) -> np.ndarray:
+        from gguf.quants import dequantize
+
+        try:
+            return np.asarray(dequantize(tensor.data, tensor.tensor_type), np.float32)
+        except NotImplementedError as error:
+            raise SpotError(
+                f"{self.path}: expected a quantisation such as Q4_1, Q4_K, Q6_K, Q8_0, F16 or F32, "
+                f"found {tensor.tensor_type.name} in {tensor.name}",
+                "choose another file of this model",
+            ) from error
+
+    def tokenizer_json(self) -> tuple[str, str]:
+        """The file's tokenizer as the text of a tokenizer.json, and the token that ends a text.
+
+        Written out here, so that it is the same text on every release of `tokenizers`.
+        """
+        model, split = self.stated("tokenizer.ggml.model"), self.stated("tokenizer.ggml.pre", "?")
+        if model != "gpt2" or split not in _SPLITS:
+            raise SpotError(
+                f"{self.path}: expected a byte-level tokenizer gpt2 split as "
+                f"{' or '.join(_SPLITS)}, found {model} split as {split}",
+                "name the model's tokenizer.json: --set model.vocabulary=PATH",
+            )
+        tokens = self.stated("tokenizer.ggml.tokens")
+        kinds = self.stated("tokenizer.ggml.token_type")
+        plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+        special = [
+            {"id": i, "content": token, **plain, "special": True}
+            for i, (token, kind) in enumerate(zip(tokens, kinds, strict=True))
+            if kind == _SPECIAL
+        ]
+        begin = None
+        if self.stated("tokenizer.ggml.add_bos_token", False):
+            begin = _beginning(tokens, self.stated("tokenizer.ggml.bos_token_id"))
+        content = {
+            "version": "1.0",
+            "added_tokens": special,
+            "normalizer": None,
+            "pre_tokenizer": _SPLITS[split],
+            "post_processor": begin,
+            "decoder": _BYTES,
+            "model": {
+                "type": "BPE",
+                "vocab": {token: i for i, token in enumerate(tokens)},
+                "merges": [merge.split(" ") for merge in self.stated("tokenizer.ggml.merges")],
+            },
+        }
+        return json.dumps(content), tokens[self.stated("tokenizer.ggml.eos_token_id")]
+
+
+def opened(path: Path) -> GgufFile:
+    """The file, opened once while it stays as it is: its metadata take seconds to read."""
+    about = path.stat()
+    return _opened(path, about.st_size, about.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _opened(path: Path, _size: int, _changed: int) -> GgufFile:
+    return GgufFile(path)
+
+
+def _beginning(tokens: list[str], number: int) -> dict[str, Any]:
+    """The post-processor that puts a token in front of a text."""
+    token = tokens[number]
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    begin = {"SpecialToken": {"id": token, "type_id": 0}}
+    return {
+        "type": "TemplateProcessing",
+        "single": [begin, text],
+        "pair": [begin, text, {"Sequence": {"id": "B", "type_id": 1}}],
+        "special_tokens": {token: {"id": token, "ids": [number], "tokens": [token]}},
+    }
+
+
+def _our_name(name: str) -> str | None:
+    if name in _WHOLE:
+        return _WHOLE[name]
+    block, _, part = name.removeprefix("blk.").partition(".")
+    return f"layers_{block}/{_PARTS[part]}" if block.isdigit() and part in _PARTS else None
+
+
+def _unpermuted(read: Any, heads: int) -> np.ndarray:
+    """Rows [heads*D, H] with the two halves of each head apart; llama.cpp interleaves them."""
+    stored = read()
+    parted = stored.reshape(heads, -1, 2, *stored.shape[1:])
+    return np.ascontiguousarray(parted.swapaxes(1, 2)).reshape(stored.shape)
+
+
+def vocabulary(path: Path) -> TokenizerVocabulary:
+    """The file's tokenizer; kept in the cache, because reading the metadata takes seconds."""
+    about = path.stat()
+    facts = f"1 {path.resolve()} {about.st_size} {about.st_mtime_ns}"
+    kept = cache_dir() / "tokenizers" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.json"
+    try:
+        content, eos = json.loads(kept.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content, eos = opened(path).tokenizer_json()
+        try:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            temporary = kept.with_suffix(".part")
+            temporary.write_text(json.dumps([content, eos]), encoding="utf-8")
+            temporary.replace(kept)
+        except OSError:
+            pass  # read again next time
+    return TokenizerVocabulary(str(path), content, eos)

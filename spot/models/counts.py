@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from spot.models.config import T5Config
+from spot.models.config import DecoderConfig, T5Config
 
 
 class Counts(NamedTuple):
@@ -56,6 +56,16 @@ def t5_count(config: T5Config) -> int:
     relative = 2 * config.relative_buckets * config.num_heads
     tables = (1 if config.tied_head else 2) * config.vocab_size * width
     return encoder + decoder + relative + tables
+
+
+def decoder_count(config: DecoderConfig) -> int:
+    """The numbers of a decoder of this architecture, as its published files have them."""
+    width, inner = config.d_model, config.num_heads * config.d_kv
+    narrow = config.num_kv_heads * config.d_kv
+    attention = 2 * width * (inner + narrow) + (inner + 2 * narrow if config.biases else 0)
+    layer = attention + 3 * width * config.d_ff + 2 * width
+    tables = (1 if config.tied_head else 2) * config.vocab_size * width
+    return config.layers * layer + width + tables
 
 
 def short(number: int) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spot.models.backbone import EMBEDDED
-from spot.models.config import ARCHITECTURES, T5Config
-from spot.models.counts import t5_count
+from spot.models.backbone import EMBEDDED, PACKAGED, packaged_file
+from spot.models.config import ARCHITECTURES, DecoderConfig, ModelConfig, T5Config
+from spot.models.counts import decoder_count, t5_count
 from spot.models.weights import hub, remote
 
 SIZES = ("small", "base", "large", "xl", "xxl")
-SAFETENSORS, T5X = "safetensors", "T5X"
+SAFETENSORS, T5X, GGUF = "safetensors", "T5X", "GGUF"
 BUCKET = "gs://t5-data/pretrained_models/t5x"
 T5X_VOCABULARY = "gs://t5-data/vocabs/cc_all.32000.100extra/sentencepiece.model"
 
@@ -33,45 +33,83 @@ BYT5 = {
 MT5_VOCABULARY = 250112
 
 
+def _decoder(
+    vocab: int, width: int, heads: int, narrow: int, d_ff: int, layers: int, biases: bool = False
+) -> DecoderConfig:
+    context = 32768 if biases else 8192
+    return DecoderConfig(
+        vocab, width, width // heads, heads, narrow, d_ff, layers, context, biases=biases
+    )
+
+
+# The configurations of the repositories; all tie the head to the embeddings.
+DECODERS = {
+    "HuggingFaceTB/SmolLM2-135M": _decoder(49152, 576, 9, 3, 1536, 30),
+    "HuggingFaceTB/SmolLM2-360M": _decoder(49152, 960, 15, 5, 2560, 32),
+    "HuggingFaceTB/SmolLM2-1.7B": _decoder(49152, 2048, 32, 32, 8192, 24),
+    "Qwen/Qwen2.5-0.5B": _decoder(151936, 896, 14, 2, 4864, 24, biases=True),
+    "Qwen/Qwen2.5-1.5B": _decoder(151936, 1536, 12, 2, 8960, 28, biases=True),
+}
+
+
 @dataclass(frozen=True)
 class KnownModel:
     """A model by the name that `model.name` takes; sizes are its architecture's.
 
-    `layers` are those of the encoder and the decoder. `vocabulary` is what model.vocabulary needs,
-    if anything; `path` is where the model lies on this machine, None where it does not.
+    `layers` are those of the encoder and the decoder, or a decoder's own. `vocabulary` is what
+    model.vocabulary needs, if anything; `path` is where the model lies on this machine, None where
+    it does not.
     """
 
     name: str
     kind: str
     parameters: int
     width: int
-    layers: tuple[int, int]
+    layers: tuple[int, ...]
     formats: str
     path: Path | None
     vocabulary: str | None = None
 
 
 def known_models() -> list[KnownModel]:
-    """Every known model: embedded, on the Hugging Face hub, in T5X's bucket."""
-    return [*_embedded(), *_on_the_hub(), *_in_the_bucket()]
+    """Every known model: embedded, in a package, on the Hugging Face hub, in T5X's bucket."""
+    return [*_embedded(), *_packaged(), *_on_the_hub(), *_decoders(), *_in_the_bucket()]
 
 
 def _known(
     name: str,
     kind: str,
-    config: T5Config,
+    config: ModelConfig,
     formats: str,
     path: Path | None,
     vocab: str | None = None,
 ) -> KnownModel:
-    layers = (config.encoder_layers, config.decoder_layers)
-    return KnownModel(name, kind, t5_count(config), config.d_model, layers, formats, path, vocab)
+    if isinstance(config, DecoderConfig):
+        layers: tuple[int, ...] = (config.layers,)
+        size = decoder_count(config)
+    else:
+        layers, size = (config.encoder_layers, config.decoder_layers), t5_count(config)
+    return KnownModel(name, kind, size, config.d_model, layers, formats, path, vocab)
 
 
 def _embedded() -> Iterator[KnownModel]:
     for name, folder in EMBEDDED.items():
         stated = json.loads((folder / "config.json").read_text())["architecture"]
         yield _known(name, "embedded", T5Config(**stated), SAFETENSORS, folder)
+
+
+def _packaged() -> Iterator[KnownModel]:
+    config = DECODERS["HuggingFaceTB/SmolLM2-135M"]
+    for name in PACKAGED:
+        yield _known(name, "SmolLM2 Instruct", config, GGUF, packaged_file(name))
+
+
+def _decoders() -> Iterator[KnownModel]:
+    for name, config in DECODERS.items():
+        kind = name.partition("/")[2].rpartition("-")[0]
+        for form in ("", "-Instruct"):
+            yield _known(name + form, (kind + form.replace("-", " ")), config, SAFETENSORS,
+                         hub.cached(name + form))  # fmt: skip
 
 
 def _on_the_hub() -> Iterator[KnownModel]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spot.models.backbone import PACKAGED
 from spot.models.config import ARCHITECTURES
-from spot.models.counts import Counts, count, prompt_counts, short, t5_count
+from spot.models.counts import Counts, count, decoder_count, prompt_counts, short, t5_count
 from spot.models.known import T5X_VOCABULARY, known_models
 from spot.models.weights import remote
 from spot.models.weights.hub import cache, is_model_id
-from tests.toys import random_arrays, tiny_config
+from tests.toys import random_arrays, tiny_config, tiny_decoder
 
 # Parameters of the published weights, as their files have them.
 PUBLISHED = {
@@ -20,7 +21,9 @@ PUBLISHED = {
     "google/t5-large-lm-adapt": 783_150_080, "google/flan-t5-xl": 2_849_757_184,
     "google/t5-xxl-lm-adapt": 11_135_332_352, "google/mt5-small": 300_176_768,
     "google/mt5-base": 582_401_280, "google/byt5-small": 299_637_760,
-    "google/byt5-base": 581_653_248,
+    "google/byt5-base": 581_653_248, "HuggingFaceTB/SmolLM2-135M": 134_515_008,
+    "HuggingFaceTB/SmolLM2-360M": 361_821_120, "HuggingFaceTB/SmolLM2-1.7B": 1_711_376_384,
+    "Qwen/Qwen2.5-0.5B": 494_032_768, "Qwen/Qwen2.5-1.5B": 1_543_714_304,
 }  # fmt: skip
 
 
@@ -31,6 +34,13 @@ def test_the_count_of_an_architecture_is_that_of_its_arrays(changes):
     config = tiny_config(**changes)
     arrays = random_arrays(config)
     assert t5_count(config) == sum(array.size for array in arrays.values()) == count(arrays)
+
+
+@pytest.mark.parametrize("changes", [{}, {"biases": True, "tied_head": False}, {"num_kv_heads": 4}])
+def test_the_count_of_a_decoder_is_that_of_its_arrays(changes):
+    config = tiny_decoder(**changes)
+    arrays = random_arrays(config)
+    assert decoder_count(config) == sum(array.size for array in arrays.values())
 
 
 def test_published_models_have_their_known_sizes():
@@ -48,15 +58,16 @@ def test_the_papers_prompt_of_the_largest_model():
 def test_every_name_can_be_given_as_model_name():
     models = known_models()
     names = [one.name for one in models]
-    assert len(names) == len(set(names)) == 36
-    for one in models[1:]:
+    assert len(names) == len(set(names)) == 47
+    assert names[1] == "smollm2-135m"
+    for one in models[2:]:
         assert is_model_id(one.name) or remote.is_remote(one.name)
         assert (one.vocabulary == T5X_VOCABULARY) == remote.is_remote(one.name)
     assert models[0].name == "spot-nano" and models[0].path.is_dir()
 
 
 def test_what_is_on_this_machine_is_known_without_the_network():
-    assert [one.name for one in known_models() if one.path] == ["spot-nano"]
+    assert {one.name for one in known_models() if one.path} <= {"spot-nano", *PACKAGED}
     place = cache() / "models--google--mt5-small"
     (place / "refs").mkdir(parents=True)
     (place / "refs/main").write_text("abc")
@@ -68,7 +79,7 @@ def test_what_is_on_this_machine_is_known_without_the_network():
     copy.mkdir(parents=True)
     (copy / "checkpoint").write_bytes(b"")
     here = {one.name: one.path for one in known_models() if one.path}
-    assert here.keys() - {"spot-nano"} == {"google/mt5-small", bucket}
+    assert here.keys() - {"spot-nano", *PACKAGED} == {"google/mt5-small", bucket}
     assert here["google/mt5-small"] == place / "snapshots/abc" and here[bucket] == copy
 
 

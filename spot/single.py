@@ -23,7 +23,7 @@ from spot.tasks.local.templates import template_names
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import embedding_table
 from spot.training.data import designed, find_task, load_source, tokens
-from spot.training.evaluate import Evaluation, evaluate, generate, label_scores
+from spot.training.evaluate import Evaluation, evaluate, generate, label_scores, with_intervals
 from spot.training.loop import discard_checkpoints, train_prompts
 from spot.training.model_tuning import TunedModel, best_tuned
 from spot.training.slots import Reporter, Slot, Trained
@@ -135,11 +135,12 @@ def _check_width(prompt: np.ndarray, name: str, backbone: Backbone) -> None:
 def evaluate_one(
     name: str, split: str, prompt: str | None, config: Config, backbone: Backbone
 ) -> Evaluation:
-    """The metrics of a prompt (or of the bare model) on one split of a task."""
+    """The metrics of a prompt (or of the bare model) on one split of a task, with intervals."""
     definition = find_task(name, config)
     rows = tokens(definition, split, config, backbone.vocabulary)
     labels = label_tokens(definition, backbone.vocabulary)
-    return evaluate(backbone, find_prompt(prompt, config, backbone), definition, rows, labels)
+    found = evaluate(backbone, find_prompt(prompt, config, backbone), definition, rows, labels)
+    return with_intervals(found, definition, rows)
 
 
 @dataclass(frozen=True)

@@ -125,14 +125,16 @@ def print_tuning(task: str, tuned: TunedModel, out: Path, counts: Counts, as_jso
 
 
 def print_evaluation(task: str, split: str, result: Evaluation, as_json: bool) -> None:
-    """The metrics of one evaluation with n."""
+    """The metrics of one evaluation with n and 95 % intervals."""
     if as_json:
-        print_json(
-            {"task": task, "split": split, "value": result.value, "n": result.n, **result.metrics}
-        )
+        content = {"task": task, "split": split, "value": result.value, "n": result.n}
+        print_json({**content, **result.metrics, "intervals": result.intervals})
         return
-    rows = [(name, value, result.n) for name, value in result.metrics.items()]
-    table(f"{task}, {split} split", ("metric", "value ", "n "), rows)
+    rows = [
+        (name, value, "{:.1f} to {:.1f}".format(*result.intervals[name]), result.n)
+        for name, value in result.metrics.items()
+    ]
+    table(f"{task}, {split} split", ("metric", "value ", "95 % interval", "n "), rows)
 
 
 def print_sweep(task: str, split: str, sweep: TemplateSweep, as_json: bool) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -24,19 +24,21 @@ from spot.training.batches import Source, bucket_length, pad_rows
 Normalisation = Literal["sum", "mean"]
 
 ROWS = 32  # rows evaluated at once
+RESAMPLES = 500  # of a bootstrap interval
 SHORTEST = 32  # tokens; shorter texts are padded to it, so that few shapes are compiled
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Metrics (0 to 100) of one prompt on n rows; `value` is their mean, by which prompts are
-    chosen.
+    chosen. `intervals` are the metrics' 95 % intervals, where they have been asked for.
     """
 
     value: float
     metrics: dict[str, float]
     n: int
     predictions: tuple[str, ...]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @partial(jax.jit, static_argnames="graphdef")
@@ -143,17 +145,52 @@ def evaluate(
     return Evaluation(main_metric(metrics), metrics, len(split), tuple(predictions))
 
 
+def with_intervals(
+    found: Evaluation, definition: TaskDefinition, split: TokenizedSplit, seed: int = 0
+) -> Evaluation:
+    """The evaluation with a 95 % percentile bootstrap interval of each metric (Efron and Tibshirani
+    1993, chapter 13) over the split's rows; rows of one group, as of one question, stay together.
+    """
+    rng = np.random.default_rng([seed, 31])
+    owner = [group or f"row {row}" for row, group in enumerate(split.groups)]
+    members: dict[str, list[int]] = {}
+    for row, group in enumerate(owner):
+        members.setdefault(group, []).append(row)
+    groups = list(members.values())
+    drawn: dict[str, list[float]] = {name: [] for name in found.metrics}
+    for _ in range(RESAMPLES):
+        chosen = rng.integers(0, len(groups), len(groups))
+        rows = [(row, turn) for turn, group in enumerate(chosen) for row in groups[group]]
+        for name, value in _metrics(definition, split, found.predictions, rows).items():
+            drawn[name].append(value)
+    intervals = {
+        name: (float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975)))
+        for name, values in drawn.items()
+    }
+    return replace(found, intervals=intervals)
+
+
 def _metrics(
-    definition: TaskDefinition, split: TokenizedSplit, predictions: Sequence[str]
+    definition: TaskDefinition,
+    split: TokenizedSplit,
+    predictions: Sequence[str],
+    rows: Sequence[tuple[int, int]] | None = None,
 ) -> dict[str, float]:
-    """The task's metrics of one prediction a row."""
-    texts = zip(split.references, split.target_texts, strict=True)
+    """The task's metrics of one prediction a row; `rows` are (row, turn) of a resample, in which a
+    group that was drawn twice is two groups.
+    """
+    chosen = [(row, 0) for row in range(len(split))] if rows is None else rows
+    texts, references = split.target_texts, split.references
     return score(
         definition.metrics,
-        predictions,
-        labels=split.labels.tolist(),
-        references=[(text,) if answers is None else answers for answers, text in texts],
-        groups=split.groups,
+        [predictions[row] for row, _ in chosen],
+        labels=[int(split.labels[row]) for row, _ in chosen],
+        references=[
+            (texts[row],) if (known := references[row]) is None else known for row, _ in chosen
+        ],
+        groups=[
+            f"{split.groups[row]} {turn}" if turn else split.groups[row] for row, turn in chosen
+        ],
         words=definition.labels,
     )
 

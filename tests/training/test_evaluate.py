@@ -192,3 +192,52 @@ def test_the_majority_score_is_that_of_one_answer_for_every_row(tiny_backbone, d
     other = majority_score(Source("colour", (data["colour"],)))
     assert majority_score(both) == pytest.approx((expected + other) / 2)
     assert majority_score(Source("animal", (data["animal"],))) is None
+
+
+def labelled(labels, groups=None):
+    """A split of rows with these classes, and texts that nothing reads."""
+    count = len(labels)
+    return TokenizedSplit(
+        inputs=Ragged.of([[2, 1]] * count),
+        targets=Ragged.of([[3, 1]] * count),
+        labels=np.asarray(labels, np.int32),
+        references=[None] * count,
+        groups=groups or [""] * count,
+        target_texts=["no"] * count,
+    )
+
+
+def judged(task, split, predictions):
+    found = module.Evaluation(0.0, {name: 0.0 for name in task.metrics}, len(split), predictions)
+    return module.with_intervals(found, task, split).intervals
+
+
+def test_the_interval_of_an_accuracy_is_that_of_a_share():
+    task = dataclasses.replace(definition("colour"), labels=("no", "yes"), metrics=("accuracy",))
+    rng = np.random.default_rng(2)
+    labels = rng.integers(0, 2, 400)
+    right = rng.random(400) < 0.7
+    said = tuple(
+        ("no", "yes")[int(y if ok else 1 - y)] for y, ok in zip(labels, right, strict=True)
+    )
+    share = right.mean()
+    half = 1.96 * (share * (1 - share) / 400) ** 0.5
+    low, high = judged(task, labelled(labels), said)["accuracy"]
+    assert abs(low - 100 * (share - half)) < 0.8 and abs(high - 100 * (share + half)) < 0.8
+    assert judged(task, labelled(labels), said)["accuracy"] == (low, high)
+
+
+def test_rows_of_one_question_are_drawn_together():
+    """Twenty questions of ten answers each, right as a whole or not at all: twenty rows' worth."""
+    metrics = ("accuracy", "multirc_em")
+    task = dataclasses.replace(definition("colour"), labels=("False", "True"), metrics=metrics)
+    right = [number % 2 == 0 for number in range(20) for _ in range(10)]
+    said = tuple("True" if ok else "False" for ok in right)
+    groups = [f"q{number}" for number in range(20) for _ in range(10)]
+    found = module.Evaluation(0.0, {"accuracy": 0.0, "multirc_em": 0.0}, 200, said)
+    intervals = module.with_intervals(found, task, labelled([1] * 200, groups)).intervals
+    half = 100 * 1.96 * (0.25 / 20) ** 0.5
+    for low, high in intervals.values():
+        assert abs(low - (50 - half)) < 6 and abs(high - (50 + half)) < 6
+    # Each question counts whole and as often as it is drawn, so both metrics agree.
+    assert intervals["accuracy"] == intervals["multirc_em"]

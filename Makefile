@@ -20,7 +20,7 @@ help:
 	@echo "make format       ruff, files changed"
 	@echo "make results-mini the study of the mini suite and its tables; resumes"
 	@echo "make results-real the main job on real tasks; needs SPOT_DATA_DIR; resumes"
-	@echo "make parity       compare with PEFT; installs PyTorch into .venv"
+	@echo "make parity       compare with transformers and PEFT; installs PyTorch into .venv"
 	@echo "make benchmark    speed of a prompt step"
 	@echo "make nano         pretrain the embedded model (hours; resumes) and put it into the package"
 	@echo "make constraints  write constraints.txt anew with PYTHONS=\"$(PYTHONS)\""
@@ -66,6 +66,7 @@ benchmark: $(ready)
 parity: $(ready)
 	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[parity]'
 	$(venv)/bin/python benchmarks/peft_parity.py
+	$(run) benchmarks.model_parity
 
 nano: $(ready)
 	$(run) spot.training.pretrain configs/nano.toml

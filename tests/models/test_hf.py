@@ -182,6 +182,16 @@ def test_a_tied_models_stored_head_is_a_copy_of_its_embedding(tmp_path):
         load(model_settings(made))
 
 
+def test_an_mt5_has_a_head_of_its_own_whatever_is_stated(tmp_path):
+    config = tiny_config()
+    arrays = random_arrays(config)
+    stated = {"model_type": "mt5", "tie_word_embeddings": True}  # as transformers 5 writes it
+    backbone = load(model_settings(write_hf(tmp_path / "hf", config, arrays, **stated)))
+    assert backbone.config == config
+    head = "decoder/logits_dense/kernel"
+    np.testing.assert_array_equal(to_arrays(backbone.parameters)[head], arrays[head])
+
+
 def test_a_stated_copy_of_the_embedding_with_other_numbers_is_refused(folder):
     arrays = load_file(folder / "model.safetensors")
     arrays["encoder.embed_tokens.weight"][0, 0] += 1

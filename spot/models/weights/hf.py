@@ -83,9 +83,12 @@ def read_config(folder: Path) -> T5Config:
 
 def _tied(stated: Mapping[str, Any]) -> bool:
     """Whether the head is the embedding, rescaled: transformers 5 calls every T5 tied and says
-    apart whether the head's input is rescaled; older releases say both at once.
+    apart whether the head's input is rescaled; older releases say both at once. An mT5's head is its
+    own, though transformers 5 writes that it is tied.
     """
-    return bool(stated.get("scale_decoder_outputs", stated.get("tie_word_embeddings", True)))
+    return stated["model_type"] != "mt5" and bool(
+        stated.get("scale_decoder_outputs", stated.get("tie_word_embeddings", True))
+    )
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:

@@ -208,7 +208,7 @@ def labelled(labels, groups=None):
 
 
 def judged(task, split, predictions):
-    found = module.Evaluation(0.0, {name: 0.0 for name in task.metrics}, len(split), predictions)
+    found = module.Evaluation(0.0, dict.fromkeys(task.metrics, 0.0), len(split), predictions)
     return module.with_intervals(found, task, split).intervals
 
 

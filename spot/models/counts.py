@@ -59,7 +59,7 @@ def t5_count(config: T5Config) -> int:
 
 
 def decoder_count(config: DecoderConfig) -> int:
-    """The numbers of a decoder of this architecture, as its published files have them."""
+    """The numbers of a decoder of this architecture; published files have no row for padding."""
     width, inner = config.d_model, config.num_heads * config.d_kv
     narrow = config.num_kv_heads * config.d_kv
     attention = 2 * width * (inner + narrow) + (inner + 2 * narrow if config.biases else 0)

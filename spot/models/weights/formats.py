@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -182,15 +183,20 @@ class T5X:
         from spot.models.weights.build import infer_config
 
         distance, dropout = self.settings.relative_max_distance, self.settings.dropout
-        return infer_config(self.arrays(), distance, dropout)
+        return infer_config(self._read, distance, dropout)
 
     def pieces(self) -> Iterable[Piece]:
         """The arrays of the checkpoint."""
-        for name, array in sorted(self.arrays().items()):
+        for name, array in sorted(self._read.items()):
             yield name, str(array.dtype), array.shape, array.tobytes()
 
     def arrays(self) -> Mapping[str, Any]:
         """The backbone's arrays; a prompt that was trained on it is left out."""
+        return self._read
+
+    @cached_property
+    def _read(self) -> dict[str, Any]:
+        """Read once: the architecture is told by the arrays themselves."""
         from spot.models.weights.t5x import PROMPT_NAME, read_checkpoint
 
         found = read_checkpoint(self.folder)

@@ -65,7 +65,7 @@ benchmark: $(ready)
 
 parity: $(ready)
 	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[parity]'
-	$(venv)/bin/python benchmarks/peft_parity.py
+	$(run) benchmarks.peft_parity
 	$(run) benchmarks.model_parity
 
 nano: $(ready)

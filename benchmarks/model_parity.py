@@ -25,13 +25,13 @@ from flax import nnx
 from tokenizers import Tokenizer, models
 
 from bank.peft import write_adapter
-from benchmarks.peft_parity import LIMIT, batch, relative
 from spot.config import ModelSettings
 from spot.models.backbone import EMBEDDED, Backbone, load, packaged_file
 from spot.models.config import DecoderConfig
 from spot.models.decode import greedy
 from spot.tasks.tokenizer import TokenizerVocabulary
 
+LIMIT = 1e-4  # relative, float32
 REAL = "smollm2-135m"
 LINES, PROMPTS, LENGTH = 1000, 50, 8  # of SmolLM2: lines split, texts continued, tokens written
 T5 = {
@@ -93,7 +93,16 @@ def small_model(kind: str, folder: Path) -> Any:
     return model
 
 
-def our_logits(backbone: Backbone, prompt: jax.Array | None) -> jax.Array:
+def batch(size: int = 4) -> tuple[np.ndarray, np.ndarray]:
+    """Token ids [B, T] of texts of different lengths, padded right with 0, and targets."""
+    rng = np.random.default_rng(1)
+    texts = rng.integers(3, 1000, (size, 9))
+    for row in range(size):
+        texts[row, 9 - 2 * row :] = 0 if row else texts[row, 9:]
+    return texts.astype(np.int32), rng.integers(3, 1000, (size, 4)).astype(np.int32)
+
+
+def our_logits(backbone: Backbone, prompt: jax.Array | np.ndarray | None) -> jax.Array:
     """Logits [B, T, V] of the batch's targets, behind a prompt [P, H] if there is one."""
     texts, targets = (jnp.asarray(ids) for ids in batch())
     shift = int(isinstance(backbone.config, DecoderConfig))  # a decoder's ids begin behind padding
@@ -141,6 +150,11 @@ def their_gradient(model: Any, prompt: np.ndarray, folder: Path) -> np.ndarray:
         logits.flatten(0, 1), targets.flatten(), reduction="sum"
     ).backward()
     return rows.grad.numpy()
+
+
+def relative(found: np.ndarray, expected: np.ndarray) -> float:
+    """The largest difference as a part of the largest expected number."""
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
 def small_lines(kind: str, folder: Path) -> list[Line]:

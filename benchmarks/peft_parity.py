@@ -1,7 +1,7 @@
 """Adapters against PEFT itself: what we write it loads, what it writes we read, outputs agree.
 
 Needs torch, transformers and peft (`make parity`); small models with random weights, float32.
-    python benchmarks/peft_parity.py
+    python -m benchmarks.peft_parity
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,13 +17,12 @@ import numpy as np
 import peft
 import torch
 import transformers
-from flax import nnx
 
 from bank.peft import read_adapter, write_adapter
+from benchmarks.model_parity import LIMIT, batch, our_logits, relative, small_model, their_logits
 from spot.config import ModelSettings
-from spot.models.backbone import EMBEDDED, Backbone, load
+from spot.models.backbone import Backbone, load
 
-LIMIT = 1e-4  # relative, float32
 LENGTH, WIDTH = 5, 32
 
 
@@ -36,60 +34,22 @@ class Line(NamedTuple):
     difference: float
 
 
-def tiny_t5(folder: Path, tied: bool) -> Any:
-    """A T5 of two layers, as 1.0 (tied) or 1.1, saved to a folder that `spot` can load."""
-    torch.manual_seed(0)
-    config = transformers.T5Config(
-        vocab_size=6144, d_model=WIDTH, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
-        feed_forward_proj="relu" if tied else "gated-gelu", tie_word_embeddings=tied,
-        decoder_start_token_id=0,
-    )  # fmt: skip
-    model = transformers.T5ForConditionalGeneration(config).eval()
-    if not tied:  # transformers 5 ties every new T5; T5 1.1 has a head of its own
-        model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.4)
-    model.save_pretrained(folder)
-    shutil.copy(EMBEDDED["spot-nano"] / "spiece.model", folder)
-    return model
-
-
-def batch(size: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids [B, T] of texts of different lengths, padded right with 0, and targets."""
-    rng = np.random.default_rng(1)
-    texts = rng.integers(3, 1000, (size, 9))
-    for row in range(size):
-        texts[row, 9 - 2 * row :] = 0 if row else texts[row, 9:]
-    return texts.astype(np.int32), rng.integers(3, 1000, (size, 4)).astype(np.int32)
-
-
-def our_logits(backbone: Backbone, prompt: np.ndarray) -> np.ndarray:
-    texts, targets = batch()
-    model = nnx.merge(backbone.graphdef, backbone.parameters)
-    prompts = np.broadcast_to(prompt, (len(texts), *prompt.shape))
-    return np.asarray(model.decode(model.encode(texts, prompts), targets))
-
-
-def their_logits(adapted: Any) -> np.ndarray:
-    texts, targets = (torch.tensor(ids, dtype=torch.long) for ids in batch())
+def difference(backbone: Backbone, prompt: np.ndarray, adapted: Any) -> float:
+    """Of our logits behind a prompt [P, H] and those of a model inside PEFT, relative."""
     with torch.no_grad():
-        out = adapted(input_ids=texts, attention_mask=(texts > 0).long(), labels=targets)
-    return out.logits.numpy()
-
-
-def relative(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(found - expected).max() / np.abs(expected).max())
+        theirs = their_logits(adapted).numpy()
+    return relative(np.asarray(our_logits(backbone, prompt)), theirs)
 
 
 def seq2seq_lines(folder: Path, tied: bool) -> list[Line]:
     """Both directions for an encoder-decoder, with one set of rows and with PEFT's default two."""
     name = "T5 1.0" if tied else "T5 1.1"
-    model = tiny_t5(folder / "model", tied)
+    model = small_model(name, folder / "model")
     backbone = load(ModelSettings(name=str(folder / "model"), precision="float32"))
     prompt = np.random.default_rng(2).normal(size=(LENGTH, WIDTH)).astype(np.float32)
     write_adapter(folder / "ours", prompt, str(folder / "model"), "SEQ_2_SEQ_LM")
     theirs = peft.PeftModel.from_pretrained(copy.deepcopy(model), folder / "ours").eval()
-    lines = [Line(name, "export", relative(our_logits(backbone, prompt), their_logits(theirs)))]
+    lines = [Line(name, "export", difference(backbone, prompt, theirs))]
     for copies in (1, None):
         config = peft.PromptTuningConfig(
             task_type="SEQ_2_SEQ_LM", num_virtual_tokens=LENGTH, num_transformer_submodules=copies
@@ -97,9 +57,8 @@ def seq2seq_lines(folder: Path, tied: bool) -> list[Line]:
         adapted = peft.get_peft_model(copy.deepcopy(model), config).eval()
         place = folder / f"theirs-{copies}"
         adapted.save_pretrained(place)
-        found = our_logits(backbone, read_adapter(place).prompt)
         check = f"import, num_transformer_submodules {copies or 'default (2)'}"
-        lines.append(Line(name, check, relative(found, their_logits(adapted))))
+        lines.append(Line(name, check, difference(backbone, read_adapter(place).prompt, adapted)))
     return lines
 
 

@@ -115,14 +115,15 @@ def _built(
     eos = vocabulary.eos
     for number, (example, source, target) in enumerate(_rows(definition, split, vocabulary)):
         whole, target = vocabulary.as_input(source), ended(target, eos)
-        kept = vocabulary.as_input(source, lengths.inputs)
+        long = len(whole) > lengths.inputs
+        kept = vocabulary.as_input(source, lengths.inputs) if long else whole
         if len(target) > lengths.targets:
             raise SpotError(
                 f'task "{definition.name}", {split} row {number}: expected a target of at most '
                 f'{lengths.targets} tokens, found {len(target)}: "{example.targets[:60]}"',
                 f"raise the target length to {len(target)} or more",
             )
-        truncated += len(whole) > lengths.inputs
+        truncated += long
         examples.append(example)
         inputs.append(kept)
         targets.append(target)

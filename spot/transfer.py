@@ -211,7 +211,7 @@ def start_prompts(
             f"transfer.labels=swap needs a target with label words, {target} has none",
             "use transfer.labels=keep for it",
         )
-    rows = label_rows(words, embedding_table(backbone))
+    rows = label_rows(words, embedding_table(backbone), vocab.eos)
     owns = [_own_label_rows(bank.get(id), config, vocab) for id in ids]
     return [relabelled(value, own, rows) for value, own in zip(values, owns, strict=True)]
 
@@ -221,7 +221,8 @@ def _own_label_rows(entry: Entry, config: Config, vocab: Vocabulary) -> int:
     if not str(entry.recipe.get("init", "")).startswith("labels"):
         return 0
     tasks = [find_task(name, config) for name in entry.members or (entry.task,)]
-    return sum(len(ids) - 1 for task in tasks for ids in label_tokens(task, vocab))
+    words = [ids for task in tasks for ids in label_tokens(task, vocab)]
+    return sum(token != vocab.eos for ids in words for token in ids)
 
 
 def _names(hits: Sequence[Hit]) -> str:

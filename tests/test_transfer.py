@@ -13,7 +13,8 @@ from spot import transfer as transfer_module
 from spot.errors import SpotError
 from spot.retrieval import search_target
 from spot.training import loop
-from spot.training.loop import start_loss, train_prompts
+from spot.training.batches import data_order, step_batch
+from spot.training.loop import start_losses, train_prompts
 from spot.training.slots import Reporter
 from spot.transfer import Run, Start, count_for, spread, starts, transfer
 from tests.lab import learned, lines, write_task
@@ -64,11 +65,13 @@ def test_the_start_is_the_value_and_the_first_loss_is_its_loss(
         for path in sorted(report.folder.glob("group-*/metrics.jsonl"))
         for line in path.read_text().splitlines()
     ]
+    orders = data_order([len(slots[0].source.members[0].train)], (1.0,), 3, 1000)
     for run, slot in zip(report.runs[1:], slots[1:], strict=True):
         assert (slot.init == kept[run.start.source]).all()
         first = next(row for row in rows if row["slot"] == slot.name and row["step"] == 0)
-        expected = start_loss(tiny_backbone, slot, kept[run.start.source], config.train.batch_size)
-        assert first["prompt"] == pytest.approx(expected.prompt, abs=0)
+        batch = step_batch([slot.source], [orders], 0, config.train.batch_size)
+        (expected,) = start_losses(tiny_backbone, kept[run.start.source][None], batch)
+        assert first["prompt"] == pytest.approx(expected.prompt, rel=1e-5)
     assert len({row["prompt"] for row in rows if row["step"] == 0}) == 3
 
 

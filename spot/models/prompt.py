@@ -32,7 +32,7 @@ def init_prompt(
     """The prompt [P, H] float32 that training starts from.
 
     It depends on the seed but not on the task (except for `labels`), so prompts of one seed differ
-    only by what they learned. embedding: [V, H]; labels: token ids of each label word, EOS last.
+    only by what they learned. embedding: [V, H]; labels: token ids of each label word.
     Raises SpotError for an unknown init, no labels where they are needed, or another shape.
     """
     rng = np.random.default_rng([seed, 17])
@@ -44,7 +44,7 @@ def init_prompt(
         return _frequent_rows(vocabulary, embedding, length, rng)
     if kind in ("labels", "text"):
         rows = (
-            label_rows(labels, embedding)
+            label_rows(labels, embedding, vocabulary.eos)
             if kind == "labels"
             else _text_rows(settings, vocabulary, embedding)
         )
@@ -100,7 +100,7 @@ def _frequent_rows(
     return np.asarray(embedding[chosen], np.float32)
 
 
-def label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray) -> np.ndarray:
+def label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray, eos: int) -> np.ndarray:
     """The embeddings of every label word's tokens in class order [N, H], without EOS.
 
     embedding: [V, H]; raises SpotError without label words.
@@ -113,7 +113,7 @@ def label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray) -> np.nda
             "prompt.init=labels needs a task with label words",
             "use prompt.init=vocab for this task",
         )
-    tokens = [token for ids in labels for token in ids[:-1]]
+    tokens = [token for ids in labels for token in ids if token != eos]
     return np.asarray(embedding[tokens], np.float32)
 
 

@@ -23,7 +23,7 @@ class TokenizerVocabulary:
 
     Ids here are the tokenizer's plus one, for 0 is padding and a tokenizer may use its 0. A text
     begins as the tokenizer begins it and has no end; an answer begins with a space, as a word does
-    that follows another, and ends with `eos`.
+    that follows another, and ends with `eos` where it is written and not chosen among label words.
     """
 
     name: str
@@ -31,7 +31,7 @@ class TokenizerVocabulary:
     eos_token: str
 
     extra_ids = 0
-    seqio = False
+    ends_words = False
 
     @property
     def eos(self) -> int:

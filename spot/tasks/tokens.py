@@ -1,4 +1,4 @@
-"""A split as token arrays: built once through seqio, kept on disk, read without TensorFlow.
+"""A split as token arrays: built once, kept on disk.
 
 The cache is content-addressed: its name holds the digest of the task's fingerprint, the split, the
 vocabulary and the lengths, so nothing is ever stale and nothing has to be deleted. One process
@@ -21,7 +21,7 @@ from spot.errors import SpotError
 from spot.tasks.definition import Example, TaskDefinition, digest
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.splits import check_split
-from spot.tasks.vocabulary import Vocabulary, ended
+from spot.tasks.vocabulary import Vocabulary, ended, target_end
 
 VERSION = 1
 """Counts changes in how text becomes tokens; part of every cache name."""
@@ -52,6 +52,7 @@ def cache_file(
         split,
         [vocabulary.digest(), vocabulary.extra_ids],
         [lengths.inputs, lengths.targets],
+        *([] if target_end(definition, vocabulary) else ["no end"]),
     )
     name = re.sub(r"[^\w.+-]", "_", definition.name)[:80]
     return cache_dir / "tokens" / f"{name}-{split}-{key[:20]}.npz"
@@ -112,9 +113,10 @@ def _built(
 ) -> TokenizedSplit:
     examples: list[Example] = []
     inputs, targets, truncated = [], [], 0
-    eos = vocabulary.eos
+    end = target_end(definition, vocabulary)
     for number, (example, source, target) in enumerate(_rows(definition, split, vocabulary)):
-        whole, target = vocabulary.as_input(source), ended(target, eos)
+        whole = vocabulary.as_input(source)
+        target = ended(target, vocabulary.eos) if end else target
         long = len(whole) > lengths.inputs
         kept = vocabulary.as_input(source, lengths.inputs) if long else whole
         if len(target) > lengths.targets:
@@ -147,24 +149,16 @@ def _built(
 def _rows(
     definition: TaskDefinition, split: str, vocabulary: Vocabulary
 ) -> Iterator[tuple[Example, Any, Any]]:
-    """Each example with its input and target ids, not yet cut, through the seqio pipeline where
-    seqio knows the vocabulary.
+    """Each example with its input and target ids, not yet cut.
+
+    Only a user's registered Task goes through seqio: its preprocessors may do anything. Elsewhere
+    the ids would be the same, and TensorFlow takes longer to start than all of the text to encode.
     """
     if definition.registered:
         from spot.tasks.registered import registered_rows
 
         yield from registered_rows(definition, split, vocabulary)
         return
-    if not vocabulary.seqio:
-        for example in definition.read(split):
-            source, target = example.inputs, example.targets
-            yield example, vocabulary.encode(source), vocabulary.encode_target(target)
-        return
-    from spot.tasks.seqio_tasks import seqio_task
-
-    examples = list(definition.read(split))  # first: a bad row is our error, not TensorFlow's
-    dataset = seqio_task(definition, vocabulary).get_dataset(
-        sequence_length=None, split=split, shuffle=False
-    )
-    for example, row in zip(examples, dataset.as_numpy_iterator(), strict=True):
-        yield example, row["inputs"], row["targets"]
+    for example in definition.read(split):
+        source, target = example.inputs, example.targets
+        yield example, vocabulary.encode(source), vocabulary.encode_target(target)

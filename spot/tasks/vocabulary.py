@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SENTENCEPIECE_FILE = "spiece.model"
 TOKENIZER_FILE = "tokenizer_config.json"
 BYTES_CLASS = "ByT5Tokenizer"
+SENTINEL = "<extra_id_"
 T5_SENTINELS = 100  # after the SentencePiece ids, as in every T5
 
 
@@ -41,6 +42,10 @@ class Vocabulary(Protocol):
         """The id that ends a text."""
 
     @property
+    def ends_words(self) -> bool:
+        """Whether `eos` also ends a label word."""
+
+    @property
     def size(self) -> int:
         """How many ids there are."""
 
@@ -49,10 +54,6 @@ class Vocabulary(Protocol):
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without `eos`."""
-
-    @property
-    def seqio(self) -> bool:
-        """Whether text goes through seqio; else it is encoded as it is."""
 
     def encode_target(self, text: str) -> list[int]:
         """The ids of an answer behind a text, without `eos`."""
@@ -83,6 +84,8 @@ class VocabularyFile:
     path: Path
     extra_ids: int = 0
 
+    ends_words = True
+
     @property
     def name(self) -> str:
         """Where it comes from, for messages."""
@@ -97,8 +100,6 @@ class VocabularyFile:
     def size(self) -> int:
         """Pieces and sentinels."""
         return int(self.processor().GetPieceSize()) + self.extra_ids
-
-    seqio = True
 
     def sha256(self) -> str:
         """Hex sha256 of the file; SpotError when it cannot be read."""
@@ -118,7 +119,9 @@ class VocabularyFile:
         return _processor(Path(self.path), about.st_size, about.st_mtime_ns)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text, without EOS."""
+        """The ids of a text, without EOS; a sentinel written out, "<extra_id_0>", is its id."""
+        if SENTINEL in text and self.extra_ids:
+            return list(_with_sentinels(self.processor(), self.extra_ids).EncodeAsIds(text))
         return list(self.processor().EncodeAsIds(text))
 
     encode_target = encode
@@ -183,6 +186,23 @@ def _processor(path: Path, _size: int, _changed: int) -> Any:
         ) from error
 
 
+@lru_cache(maxsize=8)
+def _with_sentinels(processor: Any, count: int) -> Any:
+    """The processor with the sentinels as pieces of its own behind the others, the last one first,
+    as seqio adds them.
+    """
+    from sentencepiece import SentencePieceProcessor, sentencepiece_model_pb2
+
+    proto: Any = sentencepiece_model_pb2.ModelProto  # type: ignore[attr-defined]  # made at run time
+    model = proto.FromString(processor.serialized_model_proto())
+    for number in reversed(range(count)):
+        model.pieces.add(
+            piece=f"▁{SENTINEL}{number}>", score=0.0,
+            type=proto.SentencePiece.USER_DEFINED,
+        )  # fmt: skip
+    return SentencePieceProcessor(model_proto=model.SerializeToString())
+
+
 @dataclass(frozen=True)
 class ByteVocabulary:
     """ByT5's: a text's UTF-8 bytes, three up for padding (0), EOS (1) and unknown (2), then
@@ -192,8 +212,8 @@ class ByteVocabulary:
     extra_ids: int = 125
 
     eos = 1
+    ends_words = True
     name = "bytes"
-    seqio = True
 
     @property
     def size(self) -> int:
@@ -274,8 +294,22 @@ def ended(ids: Sequence[int], eos: int, limit: int | None = None) -> Sequence[in
     return whole if limit is None or len(whole) <= limit else [*whole[: limit - 1], eos]
 
 
+def target_end(definition: TaskDefinition, vocabulary: Vocabulary) -> list[int]:
+    """What stands behind the ids of a task's targets: `eos`, or nothing.
+
+    A decoder need not say that a label word is over: its words are scored without an end, as GPT-3's
+    were (Brown et al. 2020, section 2.4), unless one word begins another, which would then lose to
+    it on every row.
+    """
+    if vocabulary.ends_words or definition.scoring != "rank":
+        return [vocabulary.eos]
+    words = [vocabulary.encode_target(word) for word in definition.labels]
+    begun = any(one is not other and other[: len(one)] == one for one in words for other in words)
+    return [vocabulary.eos] if begun else []
+
+
 def label_tokens(definition: TaskDefinition, vocabulary: Vocabulary) -> list[list[int]]:
-    """Token ids of each label word with EOS at the end, in class order; [] without labels.
+    """Token ids of each label word with its end, in class order; [] without labels.
 
     The same ids as the task's targets. SpotError when a word has no token of its own (nothing, or
     only unknown pieces) or when two words have the same tokens, so that no score could part them.
@@ -296,4 +330,5 @@ def label_tokens(definition: TaskDefinition, vocabulary: Vocabulary) -> list[lis
                 "choose other label words",
             )
         seen[ids] = word
-    return [[*ids, vocabulary.eos] for ids in seen]
+    end = target_end(definition, vocabulary)
+    return [[*ids, *end] for ids in seen]

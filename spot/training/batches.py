@@ -21,7 +21,7 @@ BUCKETS = (4, 8, 16, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
 class TaskData:
     """One task, tokenised: what training reads of it.
 
-    `labels` are token ids of the label words, EOS last, in class order; [] for generation.
+    `labels` are token ids of the label words with their end, in class order; [] for generation.
     """
 
     definition: TaskDefinition

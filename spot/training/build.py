@@ -7,6 +7,7 @@ trains the same groups and gives the same bits; two builders on one bank share t
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +26,9 @@ from spot.models.backbone import Backbone
 from spot.models.prompt import init_prompt
 from spot.tasks.definition import digest
 from spot.training.data import data_fingerprint, find_task, load_source, members_of, source_names
-from spot.training.estimate import Estimating, Work
+from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
-from spot.training.loop import discard_checkpoints, train_prompts
+from spot.training.loop import discard_checkpoints, time_step, train_prompts
 from spot.training.slots import Reporter, Slot, Trained
 
 
@@ -97,7 +98,7 @@ def build_bank(
     Raises SpotError for unusable input and BankError for a bank of another backbone, P or H, both
     before any training.
     """
-    reporter = reporter or Reporter()
+    reporter, begun = reporter or Reporter(), time.monotonic()
     wanted = jobs(config, backbone.identity)
     _check_bank(bank, backbone, config)
     Bank.create_or_open(bank.path)  # a build that is killed before its first entry is one, too
@@ -108,8 +109,11 @@ def build_bank(
     groups = _plan(work, [job.id for job in wanted if job.id not in there], config.train.slots)
     left = [job for job in wanted if job.id not in there]
     if left:
-        size = min(len(left), config.train.slots)
-        reporter = Estimating(reporter, work_of(left, config), size * config.train.batch_size)
+        slots = _slots(left[: config.train.slots], config, backbone, bank)
+        compiling, step = time_step(backbone, slots, config.train)
+        rows = len(slots) * config.train.batch_size
+        rest = seconds_left(work_of(left, config), rows, compiling, step)
+        reporter.say(f"about {duration(time.monotonic() - begun + rest)} in all")
     added: list[str] = []
     failed: list[str] = []
 
@@ -201,13 +205,7 @@ def _train_group(
     reporter: Reporter,
 ) -> tuple[list[str], list[str]]:
     (folder / "config.json").write_text(dump(config))
-    embedding = embedding_table(backbone)
-    slots = []
-    for job in group:
-        source = load_source(job.task, config, backbone.vocabulary)
-        labels = source.labels
-        init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, job.seed, bank)
-        slots.append(Slot(job.task, source, job.seed, init, config.train.learning_rate))
+    slots = _slots(group, config, backbone, bank)
     trained = train_prompts(backbone, slots, config.train, folder, title=title, reporter=reporter)
     items, failed = [], []
     for job, result in zip(group, trained, strict=True):
@@ -218,6 +216,17 @@ def _train_group(
                 (make_entry(job, config, backbone.identity, result), prompts_of(result, result.key))
             )
     return bank.add_many(items), failed
+
+
+def _slots(jobs: Sequence[Job], config: Config, backbone: Backbone, bank: Bank) -> list[Slot]:
+    """The jobs' prompts before training."""
+    embedding, vocab = embedding_table(backbone), backbone.vocabulary
+    slots = []
+    for job in jobs:
+        source = load_source(job.task, config, vocab)
+        init = init_prompt(config.prompt, embedding, vocab, source.labels, job.seed, bank)
+        slots.append(Slot(job.task, source, job.seed, init, config.train.learning_rate))
+    return slots
 
 
 def embedding_table(backbone: Backbone) -> np.ndarray:

@@ -13,6 +13,7 @@ import math
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -26,7 +27,7 @@ import numpy as np
 from spot.config import TrainSettings
 from spot.errors import SpotError
 from spot.models.backbone import Backbone, with_dropout
-from spot.training.batches import batch_of, data_order, step_batch
+from spot.training.batches import data_order, step_batch
 from spot.training.checkpoint import Checkpoints
 from spot.training.evaluate import validate
 from spot.training.events import write_events
@@ -153,6 +154,59 @@ def discard_checkpoints(folder: Path) -> None:
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
+class _Stepper:
+    """What every step of some slots shares: their rows' order, the random keys, the model."""
+
+    def __init__(self, backbone: Backbone, slots: Sequence[Slot], settings: TrainSettings) -> None:
+        self.settings = settings
+        count = settings.steps * settings.batch_size
+        self.orders = [
+            data_order(
+                [len(member.train) for member in slot.source.members],
+                slot.source.rates,
+                slot.seed,
+                count,
+            )
+            for slot in slots
+        ]
+        self.sources = [slot.source for slot in slots]
+        # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
+        self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
+        self.backbone = with_dropout(backbone, settings.dropout)
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of a step, from 0."""
+        return step_batch(self.sources, self.orders, step, self.settings.batch_size)
+
+    def __call__(self, state: PromptState, step: int) -> tuple[PromptState, dict[str, jax.Array]]:
+        """The state after a step, and each slot's numbers."""
+        return train_step(
+            state,
+            self.backbone.parameters,
+            self.batch(step),
+            self.keys,
+            jnp.asarray(step),
+            graphdef=self.backbone.graphdef,
+            settings=_compiled(self.settings),
+            dropout=self.backbone.config.dropout > 0,
+        )
+
+
+def time_step(
+    backbone: Backbone, slots: Sequence[Slot], settings: TrainSettings
+) -> tuple[float, float]:
+    """Seconds of the first step's first run, which compiles it, and of its second; nothing is kept."""
+    stepper = _Stepper(backbone, slots, settings)
+    rates = jnp.asarray([slot.learning_rate for slot in slots], jnp.float32)
+    prompts = jnp.asarray(np.stack([slot.init for slot in slots]), jnp.float32)
+    state = init_state(settings, prompts, rates)
+    times = [time.monotonic()]
+    for _ in range(2):
+        jax.block_until_ready(stepper(state, 0))
+        times.append(time.monotonic())
+    return times[1] - times[0], times[2] - times[1]
+
+
 class _Run:
     """The fixed surroundings of one call, so that its parts need not hand them around."""
 
@@ -169,22 +223,7 @@ class _Run:
         self.slots, self.settings = slots, settings
         self.folder, self.validate, self.reporter = folder, validate, reporter
         self.checkpoints = checkpoints
-        count = settings.steps * settings.batch_size
-        self.orders = [
-            data_order(
-                [len(member.train) for member in slot.source.members],
-                slot.source.rates,
-                slot.seed,
-                count,
-            )
-            for slot in slots
-        ]
-        self.sources = [slot.source for slot in slots]
-        # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
-        self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
-        self.backbone = backbone = with_dropout(backbone, settings.dropout)
-        self.dropout = backbone.config.dropout > 0
-        self.graphdef = backbone.graphdef
+        self.stepper = _Stepper(backbone, slots, settings)
 
     def steps(
         self, state: PromptState, progress: _Progress, history: list[list[Check]], begin: int
@@ -193,17 +232,7 @@ class _Run:
         settings, step = self.settings, begin
         with deferred_interrupt() as interrupted:
             while step < settings.steps and bool(np.asarray(state.active).any()):
-                batch = step_batch(self.sources, self.orders, step, settings.batch_size)
-                state, numbers = train_step(
-                    state,
-                    self.backbone.parameters,
-                    batch,
-                    self.keys,
-                    jnp.asarray(step),
-                    graphdef=self.graphdef,
-                    settings=_compiled(settings),
-                    dropout=self.dropout,
-                )
+                state, numbers = self.stepper(state, step)
                 step += 1
                 self.account(numbers, state, progress, step)
                 if step == settings.key_step:
@@ -265,13 +294,13 @@ class _Run:
         """The mean over the source's members of their scores; -inf stands for "not validated"."""
         if not self.validate:
             return Check(step, -math.inf, loss, {}, 0)
-        score, metrics, rows = validate(self.backbone, prompt, slot.source)
+        score, metrics, rows = validate(self.stepper.backbone, prompt, slot.source)
         return Check(step, score, loss, metrics, rows)
 
     def check_start(self, prompts: np.ndarray) -> None:
         """Compares the first batch's loss with the promptless model's and with log V, and says so."""
-        for slot, prompt in zip(self.slots, prompts, strict=True):
-            start = start_loss(self.backbone, slot, prompt, self.settings.batch_size)
+        starts = start_losses(self.stepper.backbone, prompts, self.stepper.batch(0))
+        for slot, start in zip(self.slots, starts, strict=True):
             self.record({"slot": slot.name, "seed": slot.seed, "step": 0, **asdict(start)})
             text = (
                 f"{slot.label}: start loss {start.prompt:.2f} "
@@ -342,20 +371,19 @@ def _compiled(settings: TrainSettings) -> TrainSettings:
     )
 
 
-def start_loss(backbone: Backbone, slot: Slot, prompt: np.ndarray, rows: int) -> StartLoss:
-    """The loss on the first rows of each of the source's members, before any step."""
-    with_prompt, without = [], []
-    for member in slot.source.members:
-        chosen = range(min(rows, len(member.train)))
-        batch = batch_of(
-            [member.train.inputs[i] for i in chosen], [member.train.targets[i] for i in chosen]
-        )
-        model = (backbone.graphdef, backbone.parameters)
-        with_prompt.append(float(batch_losses(*model, prompt[None], batch).mean()))
-        without.append(float(batch_losses(*model, None, batch).mean()))
-    return StartLoss(
-        float(np.mean(with_prompt)), float(np.mean(without)), math.log(backbone.config.vocab_size)
+def start_losses(
+    backbone: Backbone, prompts: np.ndarray, batch: tuple[np.ndarray, np.ndarray]
+) -> list[StartLoss]:
+    """Each slot's loss on its rows of a batch [S*B, T], before any step, with its prompt [S, P, H]
+    and without.
+    """
+    model, slots = (backbone.graphdef, backbone.parameters), len(prompts)
+    found, without = (
+        np.asarray(batch_losses(*model, some, batch)).reshape(slots, -1).mean(-1)
+        for some in (prompts, None)
     )
+    uniform = math.log(backbone.config.vocab_size)
+    return [StartLoss(float(a), float(b), uniform) for a, b in zip(found, without, strict=True)]
 
 
 def _trained(

@@ -10,7 +10,7 @@ from spot.errors import SpotError
 from spot.tasks.definition import Example
 from spot.tasks.tokenizer import folder_tokenizer
 from spot.tasks.tokens import Lengths, tokenized
-from spot.tasks.vocabulary import label_tokens
+from spot.tasks.vocabulary import label_tokens, target_end
 from tests.toys import definition, write_tokenizer
 
 pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
@@ -47,10 +47,23 @@ def test_text_comes_back_without_padding_end_and_first_space(words):
     assert words.frequent(2) == [2, 3] and len(words.frequent(100)) == 8
 
 
-def test_label_words_end_and_one_of_white_space_is_refused(words):
-    assert label_tokens(definition("t", labels=("ab", "c")), words) == [[9, 1], [7, 4, 1]]
+def test_label_words_have_no_end_and_one_of_white_space_is_refused(words):
+    assert label_tokens(definition("t", labels=("ab", "c")), words) == [[9], [7, 4]]
     with pytest.raises(SpotError, match='expected the label word " " to have tokens'):
         label_tokens(definition("t", labels=("ab", " ")), words)
+
+
+def test_label_words_end_where_one_begins_another(words):
+    begun = definition("t", labels=("ab c", "ab"))
+    assert label_tokens(begun, words) == [[9, 7, 4, 1], [9, 1]]
+    assert target_end(begun, words) == [1]
+
+
+def test_a_text_that_is_written_ends(words, tmp_path):
+    rows = [Example("abc", "c", -1)]
+    task = definition("t", labels=(), scoring="generate", read=lambda split: iter(rows))
+    split = tokenized(task, "train", words, Lengths(4, 4), tmp_path)
+    assert [list(row) for row in split.targets] == [[7, 4, 1]]
 
 
 def test_rows_become_tokens_without_seqio(words, tmp_path):
@@ -58,7 +71,7 @@ def test_rows_become_tokens_without_seqio(words, tmp_path):
     task = definition("t", labels=("ab", "c"), read=lambda split: iter(rows))
     split = tokenized(task, "train", words, Lengths(4, 4), tmp_path)
     assert [list(row) for row in split.inputs] == [[8, 4], [4, 8, 4, 8]]
-    assert [list(row) for row in split.targets] == [[9, 1], [7, 4, 1]]
+    assert [list(row) for row in split.targets] == [[9], [7, 4]]
     assert split.truncated == 1
 
 

@@ -1,76 +1,61 @@
-"""The estimate of a build's time: from measured steps, said once, within its bounds."""
+"""The estimate of a build's time: a measured step times the work, said before the first group."""
 
 from __future__ import annotations
 
-from spot.training.build import jobs, work_of
-from spot.training.estimate import SECONDS, STEPS, Estimating, Work, duration
+import pytest
+
+from bank.store import Bank
+from spot.training import build, loop
+from spot.training.build import build_bank, jobs, work_of
+from spot.training.estimate import Work, duration, seconds_left
+from spot.training.loop import time_step
 from tests.training.conftest import Watcher
 
 pytest_plugins = ("tests.lab",)
 
 
-class Clock:
-    """A clock that is moved by hand."""
-
-    def __init__(self):
-        self.now = 100.0
-
-    def __call__(self):
-        return self.now
-
-
-def test_it_is_the_measured_time_of_a_row_times_the_rows_and_what_went_before():
-    clock, watcher = Clock(), Watcher()
-    reporter = Estimating(watcher, Work(6400, 1000), 64, clock)
-    reporter.begin("a group", 50, 0)
-    for step in range(1, 50):
-        clock.now += {1: 8.64, 4: 4.64}.get(step, 0.64)  # loading, and two programs to compile
-        reporter.advance(step, 1.0)
-        # 12 s of loading and compiling leave few steps until the time is up
-        assert bool(watcher.said) == (clock.now - 100 >= SECONDS)
-    # 0.01 s a row; validation rows count half
+def test_it_is_the_time_of_a_row_times_the_rows_and_programs_once_more():
+    # 64 rows in 0.64 s; validation rows count half
     expected = 12 + 0.01 * (6400 + 0.5 * 1000)
-    assert watcher.said == [f"about {duration(expected)} in all"]
-    assert len(watcher.steps) == 49 and watcher.begun == [("a group", 50, 0)]
+    assert seconds_left(Work(6400, 1000), 64, 12.0, 0.64) == pytest.approx(expected)
 
 
-def test_many_compiling_steps_at_first_do_not_count():
-    clock, watcher = Clock(), Watcher()
-    reporter = Estimating(watcher, Work(64_000, 0), 64, clock)
-    for step in range(1, 60):
-        clock.now += 1.3 if step <= 8 else 0.3
-        reporter.advance(step, 1.0)
-    assert watcher.said == [f"about {duration(8 + 0.3 * 1000)} in all"]
+def test_a_build_says_it_once_before_it_trains(lab, tiny_backbone, tmp_path, monkeypatch):
+    config, watcher = lab.config("train.slots=2", runs=tmp_path), Watcher()
+    asked = []
+
+    def measured(backbone, slots, settings):
+        asked.append([slot.name for slot in slots])
+        assert watcher.begun == []
+        return 3000.0, 2.0
+
+    monkeypatch.setattr(build, "time_step", measured)
+    bank = Bank.create_or_open(tmp_path / "bank")
+    build_bank(config, tiny_backbone, bank, watcher)
+    todo = jobs(config, tiny_backbone.identity)
+    assert asked == [[job.task for job in todo[:2]]]
+    rest = seconds_left(work_of(todo, config), 2 * config.train.batch_size, 3000.0, 2.0)
+    assert [text for text in watcher.said if text.startswith("about")] == [
+        f"about {duration(rest)} in all"
+    ]
+    build_bank(config, tiny_backbone, bank, watcher)
+    assert len(asked) == 1  # nothing is left to be estimated
 
 
-def test_slow_steps_are_at_least_a_few():
-    clock, watcher = Clock(), Watcher()
-    reporter = Estimating(watcher, Work(640, 0), 64, clock)
-    for step in range(1, STEPS + 1):
-        assert watcher.said == []
-        clock.now += 20
-        reporter.advance(step, 1.0)
-    assert watcher.said == ["about 3.3 minutes in all"]
+def test_a_step_is_timed_twice_and_changes_nothing(tiny_backbone, make_slot, monkeypatch):
+    slot, states = make_slot(), []
+    real = loop.train_step
 
+    def spy(state, *rest, **named):
+        states.append(state)
+        return real(state, *rest, **named)
 
-def test_warnings_are_the_inner_reporters():
-    watcher = Watcher()
-    Estimating(watcher, Work(1, 0), 1).warn("careful")
-    assert watcher.warnings == ["careful"]
-
-
-def test_a_group_that_is_done_sooner_is_measured_whole():
-    clock, watcher = Clock(), Watcher()
-    reporter = Estimating(watcher, Work(128, 0), 1, clock)
-    reporter.end()
-    assert watcher.said == []
-    for step in range(3):
-        clock.now += 0.5
-        reporter.advance(step, 1.0)
-    assert watcher.said == []
-    reporter.end()
-    reporter.end()
-    assert watcher.said == ["about 1.1 minutes in all"]
+    monkeypatch.setattr(loop, "train_step", spy)
+    before = slot.init.copy()
+    first, second = time_step(tiny_backbone, [slot], loop.TrainSettings(steps=2, key_step=1))
+    assert len(states) == 2 and states[0] is states[1]
+    assert (slot.init == before).all()
+    assert first > 0 and second > 0
 
 
 def test_the_work_is_every_step_and_check_of_every_job(lab, tiny_backbone):

@@ -11,7 +11,8 @@ import pytest
 
 from spot.models.weights.build import to_arrays
 from spot.training import loop
-from spot.training.loop import start_loss, train_prompts
+from spot.training.batches import batch_of
+from spot.training.loop import start_losses, train_prompts
 from spot.training.slots import StartLoss
 from tests.models import numpy_t5
 from tests.training.conftest import SETTINGS, Watcher
@@ -39,21 +40,28 @@ def test_what_is_not_finite_is_written_as_null(tiny_backbone, tmp_path, make_slo
     assert {row["score"] for row in lines(tmp_path) if row["step"]} == {None}
 
 
-def test_the_start_loss_is_that_of_the_first_rows(tiny_backbone, make_slot):
+def test_start_losses_are_of_each_slots_own_rows(tiny_backbone, make_slot):
     slot = make_slot()
-    found = start_loss(tiny_backbone, slot, slot.init, rows=4)
-    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
     split = slot.source.members[0].train
-    for value, prompt in ((found.prompt, slot.init), (found.promptless, None)):
+    prompts = np.stack([slot.init, slot.init[::-1] * 2])
+    batch = batch_of([split.inputs[i] for i in range(8)], [split.targets[i] for i in range(8)])
+    both = start_losses(tiny_backbone, prompts, batch)
+    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
+    for value, prompt, rows in (
+        (both[0].prompt, prompts[0], range(4)),
+        (both[0].promptless, None, range(4)),
+        (both[1].prompt, prompts[1], range(4, 8)),
+        (both[1].promptless, None, range(4, 8)),
+    ):
         losses = []
-        for row in range(4):
+        for row in rows:
             encoded = numpy_t5.encode(arrays, config, split.inputs[row], prompt)
             target = split.targets[row]
             logits = numpy_t5.decode(arrays, config, encoded, target)
             right = logits[np.arange(len(target)), target]
             losses.append(np.mean(np.log(np.exp(logits).sum(axis=1)) - right))
         assert value == pytest.approx(np.mean(losses), rel=1e-4)
-    assert found.uniform == pytest.approx(math.log(192))
+    assert both[0].uniform == pytest.approx(math.log(192))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +77,7 @@ def test_a_start_far_above_both_references_is_suspicious(start, suspicious):
 
 
 def test_a_suspicious_start_is_said_before_training(train, make_slot, monkeypatch):
-    monkeypatch.setattr(loop, "start_loss", lambda *_: StartLoss(30.0, 4.0, 5.0))
+    monkeypatch.setattr(loop, "start_losses", lambda *_: [StartLoss(30.0, 4.0, 5.0)])
     watcher = Watcher()
     train([make_slot()], watcher, validate=False, steps=1, key_step=1)
     assert watcher.said == ["colour (seed 0): start loss 30.00 (no prompt 4.00, log V 5.00)"]

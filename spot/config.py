@@ -86,12 +86,13 @@ class PromptSettings(Stage):
 class TrainSettings(Stage):
     """Prompt training. What makes a key is everything here but the budget and the checks.
 
-    The rate is the paper's, which also suits the embedded model best; the steps are a quick budget
-    for that model, T5 1.1 wants thousands (see configs/paper-base.toml).
+    The steps are a quick budget for the embedded model, T5 1.1 wants thousands (see
+    configs/paper-base.toml).
     """
 
     optimizer: Literal["adafactor", "adamw"] = "adafactor"
-    learning_rate: float = Field(0.3, gt=0)
+    # None: the paper's 0.3, or less where a model's embeddings are small (see default_rate).
+    learning_rate: float | None = Field(None, gt=0)
     weight_decay: float = Field(1e-5, ge=0)
     warmup_steps: int = Field(10, ge=0)
     batch_size: int = Field(16, ge=1)

@@ -14,7 +14,7 @@ from bank.store import Bank
 from spot.config import Config, dump
 from spot.errors import SpotError, did_you_mean
 from spot.models.backbone import Backbone
-from spot.models.prompt import init_prompt
+from spot.models.prompt import default_rate, init_prompt
 from spot.models.weights.build import to_arrays
 from spot.models.weights.folder import write_model
 from spot.tasks.definition import digest
@@ -53,10 +53,10 @@ def train_one(
     source = load_source(name, config, backbone.vocabulary)
     bank = Bank.open(config.bank.path) if config.prompt.init.startswith("entry:") else None
     labels = source.labels
-    init = init_prompt(
-        config.prompt, embedding_table(backbone), backbone.vocabulary, labels, seed, bank
-    )
-    slot = Slot(name, source, seed, init, config.train.learning_rate)
+    embedding = embedding_table(backbone)
+    init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, seed, bank)
+    rate = config.train.learning_rate or default_rate(embedding)
+    slot = Slot(name, source, seed, init, rate)
     folder = config.runs / "train" / f"{name}-s{seed}-{digest(dump(config))[:12]}"
     trained = train_prompts(backbone, [slot], config.train, folder, title=name, reporter=reporter)[
         0

@@ -24,7 +24,7 @@ from bank.store import Bank
 from spot.config import Config, dump
 from spot.errors import SpotError
 from spot.models.backbone import Backbone, vocabulary
-from spot.models.prompt import init_prompt, label_rows, relabelled
+from spot.models.prompt import default_rate, init_prompt, label_rows, relabelled
 from spot.retrieval import Answer, LoadBackbone, search_target, value_of
 from spot.tasks.definition import digest, proportional_rates
 from spot.tasks.vocabulary import Vocabulary, label_tokens
@@ -246,7 +246,8 @@ def train_mixture(
     seed = config.search.seed
     embedding = embedding_table(backbone)
     init = init_prompt(config.prompt, embedding, backbone.vocabulary, source.labels, seed)
-    slot = Slot(f"mixture for {target}", source, seed, init, config.train.learning_rate)
+    rate = config.train.learning_rate or default_rate(embedding)
+    slot = Slot(f"mixture for {target}", source, seed, init, rate)
     folder = config.runs / "mixtures" / digest(source.name, dump(config))[:16]
     return train_prompts(
         backbone, [slot], config.train, folder, title=slot.name, validate=False, reporter=reporter
@@ -284,7 +285,7 @@ def train_starts(
             init = start.init
             if init is None:
                 init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, seed)
-            rates = learning_rates(start, config)
+            rates = learning_rates(start, config, embedding)
             planned.append((start, seed, len(rates)))
             for rate in rates:
                 name = f"{target} from {start.source or start.name} lr {rate:g}"
@@ -312,11 +313,14 @@ def train_starts(
     return runs
 
 
-def learning_rates(start: Start, config: Config) -> tuple[float, ...]:
-    """The rates that a run from this start tries, of which validation chooses one."""
+def learning_rates(start: Start, config: Config, embedding: np.ndarray) -> tuple[float, ...]:
+    """The rates that a run from this start tries, of which validation chooses one; embedding is the
+    model's [V, H].
+    """
     settings = config.transfer
     scratch = settings.scratch_learning_rates if start.strategy == "none" else ()
-    return scratch or settings.learning_rates or (config.train.learning_rate,)
+    usual = config.train.learning_rate or default_rate(embedding)
+    return scratch or settings.learning_rates or (usual,)
 
 
 def _finish(

@@ -18,6 +18,8 @@ from spot.errors import SpotError, did_you_mean
 from spot.tasks.vocabulary import Vocabulary
 
 FREQUENT = 5000  # rows of the most frequent tokens that `vocab` draws from (Lester et al. 2021)
+PAPER_RATE = 0.3  # Lester et al. 2021, section 2.1, for T5
+SHARE = 0.1  # of the embeddings' scale that a step may change
 INITS = ("vocab", "labels", "random", "text", "entry:<id>", "file:<path>")
 
 
@@ -36,10 +38,10 @@ def init_prompt(
     Raises SpotError for an unknown init, no labels where they are needed, or another shape.
     """
     rng = np.random.default_rng([seed, 17])
-    length, width = settings.length, embedding.shape[1]
+    length = settings.length
     kind, _, name = settings.init.partition(":")
     if kind == "random":
-        return _uniform(length, width, rng)
+        return _uniform(embedding, length, rng)
     if kind == "vocab":
         return _frequent_rows(vocabulary, embedding, length, rng)
     if kind in ("labels", "text"):
@@ -49,7 +51,7 @@ def init_prompt(
             else _text_rows(settings, vocabulary, embedding)
         )
         filler = (
-            _uniform(length, width, rng)
+            _uniform(embedding, length, rng)
             if settings.filler == "random"
             else _frequent_rows(vocabulary, embedding, length, rng)
         )
@@ -65,13 +67,23 @@ def init_prompt(
             f'unknown prompt init "{settings.init}".{did_you_mean(settings.init, INITS)}',
             f"one of {', '.join(INITS)}",
         )
-    if found.shape != (length, width):
+    if found.shape != (length, width := embedding.shape[1]):
         raise SpotError(
             f"init {settings.init}: expected a prompt of {length} x {width} (length x width), "
             f"found {found.shape[0]} x {found.shape[1]}",
             "set prompt.length to its length, and use the model that it was trained on",
         )
     return np.asarray(found, np.float32)
+
+
+def default_rate(embedding: np.ndarray) -> float:
+    """The learning rate of a prompt among embeddings [V, H]: the paper's 0.3, but at most a tenth of
+    their root mean square.
+
+    Adafactor and AdamW move every number by about the rate. T5's embeddings are as large as 0.3 is
+    small; a decoder's often are not (SmolLM2: 0.12), and a prompt would be noise after one step.
+    """
+    return min(PAPER_RATE, SHARE * _rms(embedding))
 
 
 def relabelled(prompt: np.ndarray, own: int, rows: np.ndarray) -> np.ndarray:
@@ -87,8 +99,14 @@ def relabelled(prompt: np.ndarray, own: int, rows: np.ndarray) -> np.ndarray:
     return np.concatenate([kept, again])[:length].astype(np.float32)
 
 
-def _uniform(length: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    return rng.uniform(-0.5, 0.5, (length, width)).astype(np.float32)
+def _uniform(embedding: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
+    """The reference's -0.5 to 0.5, or as wide as the embeddings are, where they are smaller."""
+    most = min(0.5, 3**0.5 * _rms(embedding))
+    return rng.uniform(-most, most, (length, embedding.shape[1])).astype(np.float32)
+
+
+def _rms(numbers: np.ndarray) -> float:
+    return float(np.sqrt(np.vdot(numbers, numbers) / numbers.size))  # without a copy
 
 
 def _frequent_rows(

@@ -23,7 +23,7 @@ from bank.store import Bank
 from spot.config import Config, dump, key_recipe
 from spot.errors import SpotError
 from spot.models.backbone import Backbone
-from spot.models.prompt import init_prompt
+from spot.models.prompt import default_rate, init_prompt
 from spot.tasks.definition import digest
 from spot.training.data import data_fingerprint, find_task, load_source, members_of, source_names
 from spot.training.estimate import Work, duration, seconds_left
@@ -221,11 +221,12 @@ def _train_group(
 def _slots(jobs: Sequence[Job], config: Config, backbone: Backbone, bank: Bank) -> list[Slot]:
     """The jobs' prompts before training."""
     embedding, vocab = embedding_table(backbone), backbone.vocabulary
+    rate = config.train.learning_rate or default_rate(embedding)
     slots = []
     for job in jobs:
         source = load_source(job.task, config, vocab)
         init = init_prompt(config.prompt, embedding, vocab, source.labels, job.seed, bank)
-        slots.append(Slot(job.task, source, job.seed, init, config.train.learning_rate))
+        slots.append(Slot(job.task, source, job.seed, init, rate))
     return slots
 
 

@@ -51,7 +51,7 @@ def train_query(
     next search its time: the query is used all the same, with a warning.
     """
     from bank.errors import BankError
-    from spot.models.prompt import init_prompt
+    from spot.models.prompt import default_rate, init_prompt
     from spot.training.build import embedding_table
     from spot.training.data import load_source
     from spot.training.loop import discard_checkpoints, train_prompts
@@ -62,7 +62,8 @@ def train_query(
     labels = source.labels
     embedding = embedding_table(backbone)
     init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, entry.seed, bank)
-    slot = Slot(f"query {entry.task}", source, entry.seed, init, config.train.learning_rate)
+    rate = config.train.learning_rate or default_rate(embedding)
+    slot = Slot(f"query {entry.task}", source, entry.seed, init, rate)
     settings = config.train.model_copy(update={"steps": config.train.key_step})
     folder = config.runs / "queries" / entry.id
     trained = train_prompts(

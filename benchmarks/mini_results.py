@@ -76,8 +76,12 @@ def timed(name: str, seconds: dict[str, float], work: Callable[[], Any]) -> Any:
     return result
 
 
-def build(config: Config, backbone: Backbone, reporter: Reporter) -> tuple[Bank, Bank]:
-    """The bank of all sources and seeds, and the study's: its first seed and the generic prompt."""
+def build(
+    config: Config, backbone: Backbone, reporter: Reporter, generic_steps: int
+) -> tuple[Bank, Bank]:
+    """The bank of all sources and seeds, and the study's: its first seed and the generic prompt,
+    which is trained on the mixture of all sources.
+    """
     bank = Bank.create_or_open(config.bank.path)
     build_bank(config, backbone, bank, reporter)
     chosen = Bank.create_or_open(config.bank.path.with_name(f"{config.bank.path.name}-study"))
@@ -85,10 +89,11 @@ def build(config: Config, backbone: Backbone, reporter: Reporter) -> tuple[Bank,
     there = {entry.id for entry in chosen.entries()}
     new = [one for one in bank.entries() if one.seed == first and one.id not in there]
     chosen.add_many([(entry, bank.prompts(entry)) for entry in new])
+    mixed = "+".join(config.bank.sources)
     generic = changed(
         config,
-        bank={"sources": (), "mixtures": config.bank.sources, "seeds": (first,)},
-        train={"steps": GENERIC_STEPS, "check_every": GENERIC_STEPS // 4},
+        bank={"sources": (), "mixtures": (mixed,), "seeds": (first,)},
+        train={"steps": generic_steps, "check_every": generic_steps // 4},
     )
     build_bank(generic, backbone, chosen, reporter)
     return bank, chosen
@@ -193,7 +198,9 @@ def main(file: str, asked: list[str]) -> None:
     long = changed(config, train={"steps": LONG_STEPS})
     seconds: dict[str, float] = {}
     with progress() as reporter:
-        bank, chosen = timed("bank", seconds, lambda: build(config, backbone, reporter))
+        bank, chosen = timed(
+            "bank", seconds, lambda: build(config, backbone, reporter, GENERIC_STEPS)
+        )
         done: Study = timed(
             "study", seconds, lambda: study(targets, config, chosen, backbone, reporter, KS)
         )

@@ -89,9 +89,7 @@ def test_both_arms_see_the_same_rows_in_the_same_order(
     search_target("house", config, bank, lambda: tiny_backbone)
     monkeypatch.setattr(loop, "step_batch", spy)
     transfer("house", config, bank, lambda: tiny_backbone)
-    assert (
-        len(batches) == 1 + config.transfer.steps
-    )  # the losses at the start are of the first rows
+    assert len(batches) == 1 + config.transfer.steps  # the first also for the losses at the start
     for inputs, targets in batches:
         assert (inputs[:4] == inputs[4:]).all() and (targets[:4] == targets[4:]).all()
     assert not (batches[0][0] == batches[1][0]).all()

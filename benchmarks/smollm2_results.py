@@ -1,0 +1,66 @@
+"""The study of SmolLM2-135M on real tasks in RESULTS.md: scratch, retrieved and generic prompts.
+
+    SPOT_DATA_DIR=FOLDER python -m benchmarks.smollm2_results configs/smollm2.toml [TARGET...]
+
+Sources are trained on all the rows that the config allows, targets on TARGET_ROWS. Every part
+resumes, so a killed run is called again. Markdown goes to stdout, all numbers to
+<runs>/smollm2.json. Choices are made on validation, scores are of the test split.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.mini_results import build, cell, changed, stated
+from spot.config import load_config
+from spot.models.backbone import load
+from spot.report.console import progress
+from spot.study.run import study
+from spot.study.tables import method_scores, to_markdown
+from spot.training.runtime import prepare
+
+TARGETS = ("sst2", "trec", "rte", "wic")
+TARGET_ROWS = 250
+GENERIC_STEPS = 120  # of the prompt on the mixture of all sources
+KS = (1, 3)
+
+
+def main(file: str, asked: list[str]) -> None:
+    """Trains, or finds again, and prints."""
+    prepare()
+    config = load_config(Path(file))
+    backbone = load(config.model)
+    low = changed(config, data={"train_examples": TARGET_ROWS})
+    begin = time.monotonic()
+    with progress() as reporter:
+        bank, chosen = build(config, backbone, reporter, GENERIC_STEPS)
+        built = time.monotonic() - begin
+        done = study(asked or list(TARGETS), low, chosen, backbone, reporter, KS)
+    print(
+        f"Python {platform.python_version()}; this call: {built:.0f} s building, "
+        f"{time.monotonic() - begin - built:.0f} s for the targets.\n"
+    )
+    print("| source | validation | n |\n|---|---:|---:|")
+    for entry in bank.entries():
+        score = entry.scores["validation"]
+        print(f"| {entry.task} ({score['metric']}) | {score['value']:.1f} | {score['n']} |")
+    names, _, methods = method_scores(done.records, ks=KS)
+    columns = {f"{one.method} k={one.k}" if one.k else one.method: one.test for one in methods}
+    print(f"\n| target | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
+    for row, target in enumerate(names):
+        print(f"| {target} | {' | '.join(cell(test[row].tolist()) for test in columns.values())} |")
+    print(f"| mean | {' | '.join(f'{test.mean():.1f}' for test in columns.values())} |\n")
+    for name, interval in done.gains.items():
+        print(stated(f"{name} over scratch", interval))
+    print("\n" + to_markdown(done.table))
+    records = [asdict(one) for one in done.records]
+    (config.runs / "smollm2.json").write_text(json.dumps(records, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])

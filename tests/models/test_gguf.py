@@ -157,21 +157,6 @@ def test_what_cannot_be_read_is_named(tmp_path, name):
         load(model_settings(path))
 
 
-def test_a_quantisation_that_is_not_read_is_named(tmp_path, monkeypatch):
-    config = sizes()
-    path = write(tmp_path / "m.gguf", config, random_arrays(config))
-
-    def refused(*_):
-        raise NotImplementedError
-
-    monkeypatch.setattr("gguf.quants.dequantize", refused)
-    with pytest.raises(
-        SpotError, match="expected a quantisation such as Q4_1.*found F32 in"
-    ) as caught:
-        load(model_settings(path))
-    assert "another file" in caught.value.hint
-
-
 @pytest.mark.parametrize("size", [3, 900, -40])
 def test_a_file_cut_short_is_refused(tmp_path, size):
     config = sizes()

@@ -23,7 +23,7 @@ from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.splits import check_split
 from spot.tasks.vocabulary import Vocabulary, ended, target_end
 
-VERSION = 1
+VERSION = 2
 """Counts changes in how text becomes tokens; part of every cache name."""
 
 _log = logging.getLogger(__name__)

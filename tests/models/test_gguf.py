@@ -139,7 +139,7 @@ def test_the_tokenizer_is_read_once(tmp_path, monkeypatch):
 
 
 DAMAGE = {
-    "another split": ({"pre": "dbrx"}, "split as gpt-2 or smollm, found gpt2 split as dbrx"),
+    "another split": ({"pre": "dbrx"}, "split as gpt-2 or smollm .*found gpt2 split as dbrx"),
     "another architecture": ({"architecture": "gemma"}, "llama or qwen2, found gemma"),
     "other positions": (
         {"add_rope_scaling_type": gguf.RopeScalingType.YARN},

@@ -141,9 +141,10 @@ def folder_tokenizer(folder: Path, named: Path | None = None) -> TokenizerVocabu
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        found = "a file that is no text" if path.is_file() else "no such file"
         raise SpotError(
-            f"{folder}: expected a tokenizer at {path}, found none that can be read",
-            "download tokenizer.json, or name it: --set model.vocabulary=PATH",
+            f"{folder}: expected a tokenizer at {path}, as text in JSON, found {found}",
+            "download the model's own tokenizer.json, or name it: --set model.vocabulary=PATH",
         ) from error
     settings = path.parent / SETTINGS
     try:

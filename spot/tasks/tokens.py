@@ -132,7 +132,7 @@ def _built(
     if truncated:
         share = 100 * truncated / len(examples)
         _log.warning(
-            'task "%s", %s: %d of %d inputs (%.1f %%) were cut to %d tokens',
+            'task "%s", %s: %d of %d inputs (%.1f %%) were cut to %d tokens (data.input_length)',
             *(definition.name, split, truncated, len(examples), share, lengths.inputs),
         )
     return TokenizedSplit(

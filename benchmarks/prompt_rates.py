@@ -64,7 +64,9 @@ def main() -> None:
     for task in asked.tasks:
         source = load_source(task, config, backbone.vocabulary)
         labels = source.labels
-        prompt = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, 0)
+        prompt = init_prompt(
+            config.prompt, embedding, backbone.vocabulary, labels, 0, backbone.identity
+        )
         slots = [Slot(f"{task} {rate:g}", source, 0, prompt, rate) for rate in rates]
         scores = Scores()
         with tempfile.TemporaryDirectory() as folder:

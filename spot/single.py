@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from bank.store import Bank
 from spot.config import Config, dump
 from spot.errors import SpotError, did_you_mean
 from spot.models.backbone import Backbone
-from spot.models.prompt import default_rate, init_prompt
+from spot.models.prompt import default_rate, entry_prompt, init_prompt
 from spot.models.weights.build import to_arrays
 from spot.models.weights.folder import write_model
 from spot.tasks.definition import digest
@@ -29,6 +30,8 @@ from spot.training.model_tuning import TunedModel, best_tuned
 from spot.training.slots import Reporter, Slot, Trained
 
 PROMPT_SUFFIXES = (".npy", ".safetensors")
+
+_log = logging.getLogger(__name__)
 
 
 def train_one(
@@ -54,7 +57,9 @@ def train_one(
     bank = Bank.open(config.bank.path) if config.prompt.init.startswith("entry:") else None
     labels = source.labels
     embedding = embedding_table(backbone)
-    init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, seed, bank)
+    init = init_prompt(
+        config.prompt, embedding, backbone.vocabulary, labels, seed, backbone.identity, bank
+    )
     rate = config.train.learning_rate or default_rate(embedding)
     slot = Slot(name, source, seed, init, rate)
     folder = config.runs / "train" / f"{name}-s{seed}-{digest(dump(config))[:12]}"
@@ -111,15 +116,7 @@ def find_prompt(name: str | None, config: Config, backbone: Backbone) -> np.ndar
     if Path(name).exists() or Path(name).suffix in PROMPT_SUFFIXES:
         found = read_prompt_file(Path(name))
     else:
-        bank = Bank.open(config.bank.path)
-        entry = bank.get(name)
-        if entry.backbone.fingerprint != backbone.identity.fingerprint:
-            raise SpotError(
-                f"{entry.id} was trained on {entry.backbone.name}, not on {backbone.identity.name} "
-                "with these weights",
-                "choose the model that it was trained on with model.name",
-            )
-        found = bank.prompts(entry).start
+        found = entry_prompt(Bank.open(config.bank.path), name, backbone.identity)
     _check_width(found, name, backbone)
     return np.asarray(found, np.float32)
 
@@ -219,10 +216,13 @@ def predict_texts(
 
 
 def _as_split(texts: Sequence[str], config: Config, backbone: Backbone) -> TokenizedSplit:
+    """The texts as token arrays, cut to data.input_length with a warning."""
     vocab = backbone.vocabulary
-    limit = config.data.input_length
-    ids = [vocab.as_input(vocab.encode(text), limit) for text in texts]
-    count = len(texts)
+    limit, count = config.data.input_length, len(texts)
+    encoded = [vocab.encode(text) for text in texts]
+    ids = [vocab.as_input(one, limit) for one in encoded]
+    if cut := sum(len(vocab.as_input(one)) > limit for one in encoded):
+        _log.warning("%d of %d texts were cut to %d tokens (data.input_length)", cut, count, limit)
     return TokenizedSplit(
         Ragged.of(ids),
         Ragged.of([[1]] * count),

@@ -245,7 +245,9 @@ def train_mixture(
     source = Source("+".join(sizes), tuple(members), proportional_rates(sizes))
     seed = config.search.seed
     embedding = embedding_table(backbone)
-    init = init_prompt(config.prompt, embedding, backbone.vocabulary, source.labels, seed)
+    init = init_prompt(
+        config.prompt, embedding, backbone.vocabulary, source.labels, seed, backbone.identity
+    )
     rate = config.train.learning_rate or default_rate(embedding)
     slot = Slot(f"mixture for {target}", source, seed, init, rate)
     folder = config.runs / "mixtures" / digest(source.name, dump(config))[:16]
@@ -284,7 +286,9 @@ def train_starts(
         for seed in config.transfer.seeds:
             init = start.init
             if init is None:
-                init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, seed)
+                init = init_prompt(
+                    config.prompt, embedding, backbone.vocabulary, labels, seed, backbone.identity
+                )
             rates = learning_rates(start, config, embedding)
             planned.append((start, seed, len(rates)))
             for rate in rates:

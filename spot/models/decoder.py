@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from spot.errors import SpotError
 from spot.models.config import DecoderConfig
 from spot.models.layers import (
     MASKED,
@@ -126,12 +125,8 @@ class Decoder(nnx.Module):
     def encode(
         self, tokens: jax.Array, prompts: jax.Array | None = None, random: jax.Array | None = None
     ) -> Read:
-        """Reads texts [B, T], each B/S rows behind one of the prompts [S, P, H] (or none).
-
-        Raises SpotError when prompt and text are longer than the model's context.
-        """
+        """Reads texts [B, T], each B/S rows behind one of the prompts [S, P, H] (or none)."""
         length = 0 if prompts is None else prompts.shape[1]
-        self._check_context(length + tokens.shape[1])
         prefix: list[Pair] = []
         if prompts is not None:
             prefix = self._read(prompts, length, [], 0, fold(random, 1))
@@ -141,14 +136,6 @@ class Decoder(nnx.Module):
         text = self._read(x, length + tokens.shape[1] - 1, prefix, length, fold(random, 2))
         last = jnp.take_along_axis(tokens, jnp.maximum(count - 1, 0)[:, None], axis=1)[:, 0]
         return Read(prefix, text, places < count[:, None] - 1, last, length + count - 1)
-
-    def _check_context(self, found: int) -> None:
-        if found > self.config.context:
-            raise SpotError(
-                f"expected at most {self.config.context} tokens, the model's context, found {found} "
-                "with the prompt",
-                "lower data.input_length or prompt.length",
-            )
 
     def _read(
         self, x: jax.Array, end: int, prefix: list[Pair], start: int, random: jax.Array | None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bank.entry import Backbone as Identity
 from bank.interchange import read_prompt_file
 from bank.store import Bank
 from spot.config import PromptSettings
@@ -29,13 +30,15 @@ def init_prompt(
     vocabulary: Vocabulary,
     labels: Sequence[Sequence[int]],
     seed: int,
+    identity: Identity,
     bank: Bank | None = None,
 ) -> np.ndarray:
     """The prompt [P, H] float32 that training starts from.
 
     It depends on the seed but not on the task (except for `labels`), so prompts of one seed differ
-    only by what they learned. embedding: [V, H]; labels: token ids of each label word.
-    Raises SpotError for an unknown init, no labels where they are needed, or another shape.
+    only by what they learned. embedding: [V, H]; labels: token ids of each label word; identity: the
+    backbone's. Raises SpotError for an unknown init, no labels where they are needed, an entry of
+    another backbone, or another shape.
     """
     rng = np.random.default_rng([seed, 17])
     length = settings.length
@@ -59,7 +62,7 @@ def init_prompt(
     if kind == "entry" and name:
         if bank is None:
             raise SpotError(f"init {settings.init} needs a bank", "name one with --bank")
-        found = bank.prompts(bank.get(name)).start
+        found = entry_prompt(bank, name, identity)
     elif kind == "file" and name:
         found = read_prompt_file(Path(name))
     else:
@@ -74,6 +77,22 @@ def init_prompt(
             "set prompt.length to its length, and use the model that it was trained on",
         )
     return np.asarray(found, np.float32)
+
+
+def entry_prompt(bank: Bank, name: str, identity: Identity) -> np.ndarray:
+    """What an entry starts others from [P, H].
+
+    Raises BankError for an unknown name, SpotError for an entry of another backbone: prompts of
+    different backbones never mix, of whatever width they are.
+    """
+    entry = bank.get(name)
+    if entry.backbone.fingerprint != identity.fingerprint:
+        raise SpotError(
+            f"{entry.id} was trained on {entry.backbone.name}, not on {identity.name} with these "
+            "weights",
+            "choose the model that it was trained on with model.name",
+        )
+    return bank.prompts(entry).start
 
 
 def default_rate(embedding: np.ndarray) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,6 +16,8 @@ from spot.errors import SpotError
 
 TOKENIZER_JSON = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
+SPACE = "▁"  # as SentencePiece writes it
+_BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class TokenizerVocabulary:
     """The text of a tokenizer.json and the token that ends an answer.
 
     Ids here are the tokenizer's plus one, for 0 is padding and a tokenizer may use its 0. A text
-    begins as the tokenizer begins it and has no end; an answer begins with a space, as a word does
+    begins as the tokenizer begins it and has no end; an answer begins with one space, as a word does
     that follows another, and ends with `eos` where it is written and not chosen among label words.
     """
 
@@ -63,7 +66,12 @@ class TokenizerVocabulary:
 
     def encode_target(self, text: str) -> list[int]:
         """The ids of an answer behind a text, without its end."""
-        return self.encode(f" {text}")
+        return self.encode(text if self._spaced() else f" {text}")
+
+    def _spaced(self) -> bool:
+        """Whether the tokenizer itself puts a space in front, as SentencePiece's do."""
+        first = self.tokenizer().encode("a", add_special_tokens=False).tokens[:1]
+        return bool(first) and first[0].startswith(SPACE)
 
     def as_input(self, ids: Sequence[int], limit: int | None = None) -> list[int]:
         """At most `limit` ids of a text with its beginning; a text of nothing is an end."""
@@ -81,11 +89,16 @@ class TokenizerVocabulary:
         return [i for i in ids if self.decode([i]).strip()]
 
     def frequent(self, count: int) -> list[int]:
-        """The first `count` ids that are no special token: byte-pair encoding orders tokens by
-        frequency, behind the bytes.
+        """The first `count` ids that are no special token and none of SentencePiece's bytes, which
+        stand for rare characters: byte-pair encoding orders tokens by frequency, behind the bytes.
         """
-        special = self.tokenizer().get_added_tokens_decoder()
-        ordinary = (i + 1 for i in range(self.size - 1) if i not in special)
+        tokenizer = self.tokenizer()
+        special = tokenizer.get_added_tokens_decoder()
+        ordinary = (
+            i + 1
+            for i in range(self.size - 1)
+            if i not in special and not _BYTE.fullmatch(tokenizer.id_to_token(i) or "")
+        )
         return list(islice(ordinary, count))
 
     def for_seqio(self, seqio: Any) -> Any:
@@ -128,9 +141,10 @@ def folder_tokenizer(folder: Path, named: Path | None = None) -> TokenizerVocabu
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        found = "a file that is no text" if path.is_file() else "no such file"
         raise SpotError(
-            f"{folder}: expected a tokenizer at {path}, found none that can be read",
-            "download tokenizer.json, or name it: --set model.vocabulary=PATH",
+            f"{folder}: expected a tokenizer at {path}, as text in JSON, found {found}",
+            "download the model's own tokenizer.json, or name it: --set model.vocabulary=PATH",
         ) from error
     settings = path.parent / SETTINGS
     try:

@@ -23,7 +23,7 @@ from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.splits import check_split
 from spot.tasks.vocabulary import Vocabulary, ended, target_end
 
-VERSION = 1
+VERSION = 2
 """Counts changes in how text becomes tokens; part of every cache name."""
 
 _log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ def _built(
     if truncated:
         share = 100 * truncated / len(examples)
         _log.warning(
-            'task "%s", %s: %d of %d inputs (%.1f %%) were cut to %d tokens',
+            'task "%s", %s: %d of %d inputs (%.1f %%) were cut to %d tokens (data.input_length)',
             *(definition.name, split, truncated, len(examples), share, lengths.inputs),
         )
     return TokenizedSplit(

@@ -73,8 +73,11 @@ class UserTask(BaseModel):
 
     @model_validator(mode="after")
     def _complete(self) -> UserTask:
-        if any(not word.strip() for word in self.labels.values()):
-            raise ValueError("expected a word for each value of labels, found empty text")
+        for value, word in self.labels.items():
+            if not word.strip():
+                raise ValueError(
+                    f'key "labels": expected a word for the value "{value}", found "{word}"'
+                )
         if self.seqio:
             if self.inputs or self.label or self.target or self.files or self.group:
                 raise ValueError("expected no inputs, label, target, group or files beside seqio")

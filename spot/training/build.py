@@ -225,7 +225,9 @@ def _slots(jobs: Sequence[Job], config: Config, backbone: Backbone, bank: Bank) 
     slots = []
     for job in jobs:
         source = load_source(job.task, config, vocab)
-        init = init_prompt(config.prompt, embedding, vocab, source.labels, job.seed, bank)
+        init = init_prompt(
+            config.prompt, embedding, vocab, source.labels, job.seed, backbone.identity, bank
+        )
         slots.append(Slot(job.task, source, job.seed, init, rate))
     return slots
 

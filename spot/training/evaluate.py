@@ -20,6 +20,7 @@ from spot.models.decode import greedy
 from spot.tasks.definition import TaskDefinition
 from spot.tasks.examples import TokenizedSplit
 from spot.training.batches import Source, bucket_length, pad_rows
+from spot.training.context import check_context
 
 Normalisation = Literal["sum", "mean"]
 
@@ -84,9 +85,11 @@ def label_scores(
     """Log-likelihood of every label word for every row, float32 [N, C], in nats.
 
     prompt: [P, H], or None for the bare model. `sum` adds over a label's tokens, `mean` divides by
-    their number, so that a long label word is not punished for its length.
+    their number, so that a long label word is not punished for its length. Raises SpotError for rows
+    longer than a decoder's context.
     """
     words = pad_rows([np.asarray(ids) for ids in labels], bucket_length(max(map(len, labels))))
+    check_context(backbone.config, _length(prompt), split.inputs, words.shape[1])
     out = np.zeros((len(split), len(labels)), np.float32)
     model = (backbone.graphdef, backbone.parameters)
     for rows, inputs in _batches(split):
@@ -99,7 +102,10 @@ def label_scores(
 def generate(
     backbone: Backbone, prompt: np.ndarray | None, split: TokenizedSplit, length: int
 ) -> list[str]:
-    """The greedy continuation of every row as text, at most `length` tokens."""
+    """The greedy continuation of every row as text, at most `length` tokens. Raises SpotError for
+    rows longer than a decoder's context.
+    """
+    check_context(backbone.config, _length(prompt), split.inputs, length)
     texts = [""] * len(split)
     model = (backbone.graphdef, backbone.parameters)
     for rows, inputs in _batches(split):
@@ -109,6 +115,10 @@ def generate(
         for row, line in zip(rows, ids, strict=False):
             texts[row] = backbone.vocabulary.decode(line)
     return texts
+
+
+def _length(prompt: np.ndarray | None) -> int:
+    return 0 if prompt is None else len(prompt)
 
 
 def _batches(split: TokenizedSplit) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -29,6 +29,7 @@ from spot.errors import SpotError
 from spot.models.backbone import Backbone, with_dropout
 from spot.training.batches import data_order, step_batch
 from spot.training.checkpoint import Checkpoints
+from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.events import write_events
 from spot.training.slots import Check, Reporter, Slot, StartLoss, Trained
@@ -92,8 +93,9 @@ def train_prompts(
     """Trains S prompts at once for `settings.steps`; returns them in the order of `slots`.
 
     validate: check on validation every `check_every` steps and keep the best; without it the value
-    is the last prompt (a query needs no more). Raises SpotError for prompts of unequal shape or
-    when a checkpoint cannot be written. KeyboardInterrupt saves a checkpoint first.
+    is the last prompt (a query needs no more). Raises SpotError for prompts of unequal shape, rows
+    longer than a decoder's context, or when a checkpoint cannot be written. KeyboardInterrupt saves a
+    checkpoint first.
     """
     reporter = reporter or Reporter()
     if not slots:
@@ -110,6 +112,8 @@ def train_prompts(
             f"expected finite prompts of width {backbone.config.d_model}, found {prompts.shape[1:]}",
             "use prompts that were trained on this model",
         )
+    for slot in slots:
+        check_source(backbone.config, len(slot.init), slot.source)
     folder.mkdir(parents=True, exist_ok=True)
     rates = jnp.asarray([slot.learning_rate for slot in slots], jnp.float32)
     state = init_state(settings, jnp.asarray(prompts), rates)
@@ -196,6 +200,8 @@ def time_step(
     backbone: Backbone, slots: Sequence[Slot], settings: TrainSettings
 ) -> tuple[float, float]:
     """Seconds of the first step's first run, which compiles it, and of its second; nothing is kept."""
+    for slot in slots:
+        check_source(backbone.config, len(slot.init), slot.source)
     stepper = _Stepper(backbone, slots, settings)
     rates = jnp.asarray([slot.learning_rate for slot in slots], jnp.float32)
     prompts = jnp.asarray(np.stack([slot.init for slot in slots]), jnp.float32)

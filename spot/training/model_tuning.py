@@ -26,6 +26,7 @@ from spot.errors import SpotError
 from spot.models.backbone import Backbone, with_dropout
 from spot.training.batches import Source, data_order, step_batch
 from spot.training.checkpoint import Checkpoints
+from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.slots import Check, Reporter
 from spot.training.step import row_losses
@@ -102,9 +103,11 @@ def tune_model(
     the first check.
 
     Of the settings, optimiser, rate and decay are prompt training's and not used. Kill it and call
-    it again: it goes on from the last check and gives the numbers of an unbroken run.
+    it again: it goes on from the last check and gives the numbers of an unbroken run. Raises SpotError
+    for rows longer than a decoder's context.
     """
     reporter = reporter or Reporter()
+    check_source(backbone.config, 0, source)
     folder.mkdir(parents=True, exist_ok=True)
     backbone = with_dropout(backbone, settings.dropout)
     sizes = [len(member.train) for member in source.members]

@@ -61,7 +61,9 @@ def train_query(
     source = load_source(entry.task, config, backbone.vocabulary)
     labels = source.labels
     embedding = embedding_table(backbone)
-    init = init_prompt(config.prompt, embedding, backbone.vocabulary, labels, entry.seed, bank)
+    init = init_prompt(
+        config.prompt, embedding, backbone.vocabulary, labels, entry.seed, backbone.identity, bank
+    )
     rate = config.train.learning_rate or default_rate(embedding)
     slot = Slot(f"query {entry.task}", source, entry.seed, init, rate)
     settings = config.train.model_copy(update={"steps": config.train.key_step})

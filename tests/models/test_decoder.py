@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from spot.errors import SpotError
 from spot.models.decode import greedy
 from spot.models.weights.build import build
 from spot.training.step import row_losses
@@ -158,15 +157,6 @@ def test_padding_is_never_written(kind):
     _, _, model = kind
     found = decoded(*model, padded(TEXTS), prompts(), padded(TARGETS))
     assert (np.asarray(found)[..., 0] < -1e9).all()
-
-
-def test_a_text_longer_than_the_context_is_refused(kind):
-    _, _, model = kind
-    with pytest.raises(
-        SpotError, match="at most 64 tokens, the model's context, found 66"
-    ) as error:
-        decoded(*model, np.ones((2, 63), np.int32), prompts(1), padded(TARGETS[:2]))
-    assert "data.input_length" in error.value.hint
 
 
 @pytest.mark.parametrize("form", ["widen", "upcast"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from spot.models import backbone
 from spot.models.backbone import identity, load, model_path
 from spot.models.weights.build import to_arrays
 from tests.models.test_hf_decoder import theirs
-from tests.toys import model_settings, random_arrays, tiny_decoder
+from tests.toys import model_settings, random_arrays, tiny_decoder, write_tokenizer
 
 gguf = pytest.importorskip("gguf", reason="the extra decoders is not installed")
 pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
@@ -139,7 +141,7 @@ def test_the_tokenizer_is_read_once(tmp_path, monkeypatch):
 
 
 DAMAGE = {
-    "another split": ({"pre": "dbrx"}, "split as gpt-2 or smollm, found gpt2 split as dbrx"),
+    "another split": ({"pre": "dbrx"}, "split as gpt-2 or smollm .*found gpt2 split as dbrx"),
     "another architecture": ({"architecture": "gemma"}, "llama or qwen2, found gemma"),
     "other positions": (
         {"add_rope_scaling_type": gguf.RopeScalingType.YARN},
@@ -157,28 +159,43 @@ def test_what_cannot_be_read_is_named(tmp_path, name):
         load(model_settings(path))
 
 
-def test_a_quantisation_that_is_not_read_is_named(tmp_path, monkeypatch):
+CUTS = {  # where the file ends, of a whole one that has been read
+    "nothing": lambda whole: 0,
+    "magic": lambda whole: 3,
+    "counts": lambda whole: 20,
+    "metadata": lambda whole: whole.get_field("llama.rope.freq_base").offset + 7,
+    "a token": lambda whole: whole.get_field("tokenizer.ggml.tokens").offset + 60,
+    "tensor table": lambda whole: whole.tensors[3].field.offset + 20,
+    "before the arrays": lambda whole: whole.data_offset,
+    "first array": lambda whole: whole.tensors[0].data_offset + 1,
+    "last array": lambda whole: whole.tensors[-1].data_offset + whole.tensors[-1].n_bytes - 1,
+}
+
+
+@pytest.mark.parametrize("place", CUTS)
+def test_a_file_cut_short_is_refused_wherever(tmp_path, place):
     config = sizes()
     path = write(tmp_path / "m.gguf", config, random_arrays(config))
-
-    def refused(*_):
-        raise NotImplementedError
-
-    monkeypatch.setattr("gguf.quants.dequantize", refused)
-    with pytest.raises(
-        SpotError, match="expected a quantisation such as Q4_1.*found F32 in"
-    ) as caught:
-        load(model_settings(path))
-    assert "another file" in caught.value.hint
+    end = CUTS[place](gguf.GGUFReader(path))
+    content = path.read_bytes()
+    path.unlink()  # the reader still maps it
+    path.write_bytes(content[:end])
+    for use in (load, identity):
+        with pytest.raises(SpotError, match=r"m\.gguf: expected a whole GGUF file") as caught:
+            use(model_settings(path))
+        assert "download it again" in caught.value.hint
 
 
-@pytest.mark.parametrize("size", [3, 900, -40])
-def test_a_file_cut_short_is_refused(tmp_path, size):
+def test_a_tokenizer_that_is_named_must_be_the_models(tmp_path):
     config = sizes()
     path = write(tmp_path / "m.gguf", config, random_arrays(config))
-    path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(SpotError, match="expected a whole GGUF file"):
-        load(model_settings(path))
+    named = tmp_path / "tokenizer.json"
+    words = json.loads(write_tokenizer(tmp_path).content)
+    assert load(model_settings(path, vocabulary=named)).vocabulary.encode("ab") == [8]
+    words["model"]["vocab"] |= {letter: 9 + i for i, letter in enumerate("vwxyz")}
+    named.write_text(json.dumps(words))
+    with pytest.raises(SpotError, match="tokenizer.json has 15 tokens .*model embeds 13"):
+        load(model_settings(path, vocabulary=named))
 
 
 def test_smollm2_is_the_file_of_its_package_or_says_how_to_get_it(monkeypatch):

@@ -12,7 +12,13 @@ from spot.errors import SpotError
 from spot.models.backbone import identity, load
 from spot.models.weights.build import to_arrays
 from spot.models.weights.hf_decoder import our_name, read_config
-from tests.toys import model_settings, random_arrays, tiny_decoder, write_tokenizer
+from tests.toys import (
+    model_settings,
+    random_arrays,
+    tiny_decoder,
+    write_tokenizer,
+    write_vocabulary,
+)
 
 pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
 
@@ -121,6 +127,20 @@ def cut(folder):
     path.write_bytes(path.read_bytes()[:-20])
 
 
+def shard_cut(folder):
+    """The same model in three files, of which one was not downloaded to its end."""
+    (folder / "model.safetensors").unlink()
+    config = tiny_decoder()
+    write_folder(folder, config, random_arrays(config), shards=3)
+    path = folder / "model-1.safetensors"
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def header_cut(folder):
+    path = folder / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+
+
 def adapter(folder):
     arrays = load_file(folder / "model.safetensors")
     arrays["model.layers.0.lora.weight"] = np.zeros((2, 2), np.float32)
@@ -128,7 +148,9 @@ def adapter(folder):
 
 
 DAMAGE = {
-    "cut short": (cut, "expected a whole safetensors file"),
+    "cut short": (cut, r"model\.safetensors: expected a whole safetensors file"),
+    "cut in its header": (header_cut, r"model\.safetensors: expected a whole safetensors file"),
+    "a shard cut short": (shard_cut, r"model-1\.safetensors: expected a whole safetensors file"),
     "an adapter": (adapter, "expected the arrays of a Llama or Qwen2, found .*lora"),
     "another activation": (lambda f: card(f, hidden_act="gelu"), 'hidden_act "silu", found "gelu"'),
     "other positions": (
@@ -162,6 +184,32 @@ def test_what_cannot_be_read_is_named(tmp_path, name):
         (folder / "spiece.model").write_text("")
     with pytest.raises(SpotError, match=message):
         load(model_settings(folder))
+
+
+@pytest.mark.parametrize("damage", [cut, header_cut, shard_cut])
+def test_the_fingerprint_of_a_damaged_file_is_refused_before_it_is_loaded(tmp_path, damage):
+    config = tiny_decoder()
+    folder = write_folder(tmp_path / "m", config, random_arrays(config))
+    damage(folder)
+    with pytest.raises(SpotError, match="expected a whole safetensors file") as caught:
+        identity(model_settings(folder))
+    assert "download it again" in caught.value.hint
+
+
+def test_a_vocabulary_that_is_named_must_be_a_decoders_and_the_models(tmp_path):
+    config = tiny_decoder(vocab_size=11)
+    folder = write_folder(tmp_path / "m", config, random_arrays(config))
+    write_vocabulary(tmp_path / "spiece.model")
+    with pytest.raises(SpotError, match=r"spiece\.model, as text in JSON, found a file that is no"):
+        load(model_settings(folder, vocabulary=tmp_path / "spiece.model"))
+    (tmp_path / "other").mkdir()
+    words = json.loads(write_tokenizer(tmp_path / "other").content)
+    words["model"]["vocab"] |= {"x": 9, "y": 10}
+    named = tmp_path / "other" / "tokenizer.json"
+    named.write_text(json.dumps(words))
+    with pytest.raises(SpotError, match="other/tokenizer.json has 12 tokens .*embeds 11") as caught:
+        load(model_settings(folder, vocabulary=named))
+    assert "model.vocabulary" in caught.value.hint
 
 
 def test_names_of_no_decoder_are_unknown():

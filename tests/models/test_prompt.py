@@ -18,6 +18,7 @@ V, H = 160, 4
 # Row i of the embedding is all i, so a prompt says which tokens it was made of.
 EMBEDDING = np.repeat(np.arange(V, dtype=np.float32)[:, None], H, axis=1)
 LABELS = [[10, 20, 1], [33, 1]]
+MODEL = Backbone("m", "f")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def start(vocabulary):
 
     def make(init, seed=0, *, length=6, labels=LABELS, bank=None, text="", filler="vocab"):
         settings = PromptSettings(init=init, length=length, text=text, filler=filler)
-        return init_prompt(settings, EMBEDDING, vocabulary, labels, seed, bank)
+        return init_prompt(settings, EMBEDDING, vocabulary, labels, seed, MODEL, bank)
 
     return make
 
@@ -82,7 +83,7 @@ def test_rate_and_random_start_are_never_large_beside_the_embeddings(vocabulary,
     rows = np.random.default_rng(0).normal(size=(500, 40)).astype(np.float32) * scale
     assert default_rate(rows) == pytest.approx(min(0.3, scale / 10), rel=0.02)
     settings = PromptSettings(init="random", length=200)
-    prompt = init_prompt(settings, rows, vocabulary, [], 0)
+    prompt = init_prompt(settings, rows, vocabulary, [], 0, MODEL)
     expected = min(scale, 0.5 / 3**0.5)  # a uniform number's root mean square
     assert np.sqrt((prompt**2).mean()) == pytest.approx(expected, rel=0.03)
     assert np.abs(prompt).max() <= 0.5
@@ -145,7 +146,7 @@ def bank(tmp_path):
         kind = "source" if task == "boolq" else "imported"
         entry = Entry(
             id=entry_id(kind=kind, backbone="f", **known), kind=kind, family="",
-            backbone=Backbone("m", "f"), **known,
+            backbone=MODEL, **known,
         )  # fmt: skip
         key, value = np.random.default_rng(number).normal(size=(2, 6, H)).astype(np.float32)
         bank.add(entry, Prompts(key * 0, key, value if kind == "source" else None))
@@ -161,6 +162,14 @@ def test_an_entry_gives_its_value(start, bank):
 def test_an_entry_without_value_gives_its_key(start, bank):
     expected = bank.prompts(bank.get("sst2")).key
     np.testing.assert_array_equal(start("entry:sst2", bank=bank), expected)
+
+
+def test_an_entry_of_another_backbone_is_refused_though_its_shape_fits(bank, vocabulary):
+    settings = PromptSettings(init="entry:boolq", length=6)
+    other = Backbone("m", "g")
+    with pytest.raises(SpotError, match="was trained on m, not on m with these weights") as caught:
+        init_prompt(settings, EMBEDDING, vocabulary, LABELS, 0, other, bank)
+    assert "model.name" in caught.value.hint
 
 
 def test_an_entry_needs_a_bank(start):

@@ -66,6 +66,18 @@ def test_a_text_that_is_written_ends(words, tmp_path):
     assert [list(row) for row in split.targets] == [[7, 4, 1]]
 
 
+@pytest.mark.parametrize("word", ["", "z", "好"])
+def test_a_label_word_that_the_tokenizer_cannot_write_is_refused(words, word):
+    with pytest.raises(SpotError, match=f'label word "{word}" to have tokens in toy') as caught:
+        label_tokens(definition("t", labels=("ab", word)), words)
+    assert "another label word" in caught.value.hint
+
+
+def test_label_words_that_are_written_alike_are_refused(words):
+    with pytest.raises(SpotError, match='different tokens, found "abz" and "aby" alike in toy'):
+        label_tokens(definition("t", labels=("abz", "aby")), words)
+
+
 def test_rows_become_tokens_without_seqio(words, tmp_path):
     rows = [Example("abc", "ab", 0), Example("cab" * 9, "c", 1)]
     task = definition("t", labels=("ab", "c"), read=lambda split: iter(rows))
@@ -94,7 +106,14 @@ def test_the_end_is_part_of_the_digest(words, tmp_path):
 
 
 DAMAGE = {
-    "no file": (lambda f: (f / "tokenizer.json").unlink(), "expected a tokenizer at"),
+    "no file": (
+        lambda f: (f / "tokenizer.json").unlink(),
+        "expected a tokenizer at .*found no such file",
+    ),
+    "SentencePiece's file": (
+        lambda f: (f / "tokenizer.json").write_bytes(b"\n\x0e\xff\xfe"),
+        "expected a tokenizer at .*found a file that is no text",
+    ),
     "another file": (
         lambda f: (f / "tokenizer.json").write_text("{}"),
         "expected a tokenizer.json",

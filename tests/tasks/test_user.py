@@ -186,7 +186,11 @@ BAD = {
     "no inputs": (without("inputs"), r'expected "inputs" and "\[files\]", or "seqio"'),
     "no labels": (without("labels"), 'expected "label" with "labels", or "target" alone'),
     "both": ('target = "x"' + TOML, 'expected "label" with "labels", or "target" alone'),
-    "empty word": (TOML.replace('"good"', '""'), "expected a word for each value of labels"),
+    "empty word": (
+        TOML.replace('"good"', '""'),
+        'task.toml: key "labels": expected a word for the value "5", found ""',
+    ),
+    "blank word": (TOML.replace('"good"', '" \\t"'), 'a word for the value "5", found " \t"'),
     "seqio too": ('seqio = "x"' + TOML, "expected no inputs, label, target, group or files"),
     "metric": (TOML.replace("macro_f1", "macrof1"), 'found "macrof1". Did you mean "macro_f1"'),
     "other metric": (TOML.replace("macro_f1", "squad_em"), "which needs another kind of answer"),

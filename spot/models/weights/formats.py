@@ -77,7 +77,10 @@ class Stored:
         try:
             return dict(load_file(self.folder / STORED))
         except (SafetensorError, OSError) as error:
-            raise SpotError(f"{self.folder / STORED}: {error}", "copy it again") from error
+            raise SpotError(
+                f"{self.folder / STORED}: expected a whole safetensors file ({error})",
+                "copy it again",
+            ) from error
 
 
 @dataclass(frozen=True)

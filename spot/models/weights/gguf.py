@@ -15,6 +15,7 @@ from spot.config import cache_dir
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
 from spot.models.fingerprint import Piece
+from spot.models.weights.gguf_tokenizer import tokenizer_json
 from spot.models.weights.lazy import LazyArray
 from spot.tasks.tokenizer import TokenizerVocabulary
 
@@ -38,15 +39,6 @@ _WHOLE = {
     "output_norm.weight": "final_norm/scale",
     "output.weight": "lm_head/kernel",
 }
-_BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-_SPLITS: dict[str, Any] = {  # by tokenizer.ggml.pre
-    "gpt-2": _BYTES,
-    "smollm": {
-        "type": "Sequence",
-        "pretokenizers": [{"type": "Digits", "individual_digits": True}, _BYTES],
-    },
-}
-_SPECIAL = 3  # of tokenizer.ggml.token_type: control tokens
 
 
 class GgufFile:
@@ -157,42 +149,8 @@ class GgufFile:
             ) from error
 
     def tokenizer_json(self) -> tuple[str, str]:
-        """The file's tokenizer as the text of a tokenizer.json, and the token that ends a text.
-
-        Written out here, so that it is the same text on every release of `tokenizers`.
-        """
-        model, split = self.stated("tokenizer.ggml.model"), self.stated("tokenizer.ggml.pre", "?")
-        if model != "gpt2" or split not in _SPLITS:
-            raise SpotError(
-                f"{self.path}: expected a byte-level tokenizer gpt2 split as "
-                f"{' or '.join(_SPLITS)}, found {model} split as {split}",
-                "name the model's tokenizer.json: --set model.vocabulary=PATH",
-            )
-        tokens = self.stated("tokenizer.ggml.tokens")
-        kinds = self.stated("tokenizer.ggml.token_type")
-        plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
-        special = [
-            {"id": i, "content": token, **plain, "special": True}
-            for i, (token, kind) in enumerate(zip(tokens, kinds, strict=True))
-            if kind == _SPECIAL
-        ]
-        begin = None
-        if self.stated("tokenizer.ggml.add_bos_token", False):
-            begin = _beginning(tokens, self.stated("tokenizer.ggml.bos_token_id"))
-        content = {
-            "version": "1.0",
-            "added_tokens": special,
-            "normalizer": None,
-            "pre_tokenizer": _SPLITS[split],
-            "post_processor": begin,
-            "decoder": _BYTES,
-            "model": {
-                "type": "BPE",
-                "vocab": {token: i for i, token in enumerate(tokens)},
-                "merges": [merge.split(" ") for merge in self.stated("tokenizer.ggml.merges")],
-            },
-        }
-        return json.dumps(content), tokens[self.stated("tokenizer.ggml.eos_token_id")]
+        """The file's tokenizer as the text of a tokenizer.json, and the token that ends a text."""
+        return tokenizer_json(self.stated, self.path)
 
 
 def opened(path: Path) -> GgufFile:
@@ -204,19 +162,6 @@ def opened(path: Path) -> GgufFile:
 @lru_cache(maxsize=2)
 def _opened(path: Path, _size: int, _changed: int) -> GgufFile:
     return GgufFile(path)
-
-
-def _beginning(tokens: list[str], number: int) -> dict[str, Any]:
-    """The post-processor that puts a token in front of a text."""
-    token = tokens[number]
-    text = {"Sequence": {"id": "A", "type_id": 0}}
-    begin = {"SpecialToken": {"id": token, "type_id": 0}}
-    return {
-        "type": "TemplateProcessing",
-        "single": [begin, text],
-        "pair": [begin, text, {"Sequence": {"id": "B", "type_id": 1}}],
-        "special_tokens": {token: {"id": token, "ids": [number], "tokens": [token]}},
-    }
 
 
 def _our_name(name: str) -> str | None:
@@ -236,7 +181,7 @@ def _unpermuted(read: Any, heads: int) -> np.ndarray:
 def vocabulary(path: Path) -> TokenizerVocabulary:
     """The file's tokenizer; kept in the cache, because reading the metadata takes seconds."""
     about = path.stat()
-    facts = f"1 {path.resolve()} {about.st_size} {about.st_mtime_ns}"
+    facts = f"2 {path.resolve()} {about.st_size} {about.st_mtime_ns}"
     kept = cache_dir() / "tokenizers" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.json"
     try:
         content, eos = json.loads(kept.read_text(encoding="utf-8"))

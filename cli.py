@@ -256,6 +256,47 @@ def study_command(
     print_study(result, as_json)
 
 
+@main.command("baselines", short_help="Prompt design, prompt and model tuning.")
+@click.option("--target", required=True, help="The task to compare them on.")
+@click.option(
+    "--methods",
+    help="Some of prompt-design, prompt-tuning and model-tuning, joined by commas (default: all).",
+)
+@click.option(
+    "--shots",
+    type=click.IntRange(min=1),
+    help="Training examples in front of a text, as many as fit (default: data.shots, else 4).",
+)
+@configured
+def baselines_command(
+    target: str,
+    methods: str | None,
+    shots: int | None,
+    config_file: Any,
+    assignments: Any,
+    bank_path: Any,
+    as_json: bool,
+) -> None:
+    """Prompt design, prompt tuning and model tuning on the same rows of a target, in one table.
+
+    Training has the seeds and steps of transfer. Only prompt design has data.text and examples in
+    front of its texts.
+
+    \b
+    Example: spot baselines --target mini_rte --methods prompt-design,prompt-tuning
+    """
+    from spot.baselines import baselines
+    from spot.report.console import progress
+    from spot.report.run_output import print_baselines
+
+    extra = () if shots is None else (f"data.shots={shots}",)
+    config = read_config(config_file, (*assignments, *extra), bank_path)
+    chosen = None if methods is None else [name.strip() for name in methods.split(",")]
+    with progress() as reporter:
+        result = baselines(target, config, loader(config), chosen, reporter)
+    print_baselines(result, as_json)
+
+
 @main.command("train", short_help="Train one prompt on one task.")
 @click.option("--task", required=True, help="A task, or tasks joined by +.")
 @click.option("--seed", type=int, default=0, show_default=True)

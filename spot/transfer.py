@@ -70,9 +70,10 @@ class Run:
     test_metrics: dict[str, float]
     n_test: int
     prompt: np.ndarray
+    predictions: tuple[str, ...] = ()  # of the test split
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, without the prompt."""
+        """Plain values, without prompt and predictions."""
         start = self.start
         return {
             "strategy": start.strategy, "source": start.source, "task": start.task,
@@ -343,7 +344,7 @@ def _finish(
     found = evaluate(backbone, best.value, member.definition, test, member.labels)
     return Run(
         start, seed, best.slot.learning_rate, best.value_step, validation,
-        found.value, found.metrics, found.n, best.value,
+        found.value, found.metrics, found.n, best.value, found.predictions,
     )  # fmt: skip
 
 

@@ -35,8 +35,8 @@ COMMANDS = sorted(commands())
 
 def test_all_commands_are_there():
     assert {words[0] for words in COMMANDS} == {
-        "build-bank", "search", "transfer", "heatmap", "study", "train", "tune", "eval", "predict",
-        "bank", "tasks", "models", "doctor",
+        "build-bank", "search", "transfer", "heatmap", "study", "baselines", "train", "tune", "eval",
+        "predict", "bank", "tasks", "models", "doctor",
     }  # fmt: skip
     assert {words[1] for words in COMMANDS if words[1:]} == {
         "list", "show", "verify", "add", "merge", "import", "export", "evaluate",
@@ -78,6 +78,10 @@ def test_a_group_lists_its_commands_in_whole_sentences(words):
         ("search --target house --bank {bank} --similarity avrage", 1, 'Did you mean "average"?'),
         ("search --target house --bank {bank} --k 0", 1, "k of 1 or more, found 0"),
         ("search --target house --bank none", 1, "expected a bank at none, found nothing"),
+        ("baselines --target huose", 1, 'Did you mean "house"?'),
+        ("baselines --target house --methods model-tunning", 1, 'Did you mean "model-tuning"?'),
+        ("baselines --target house --methods prompt-design,", 1, 'no method is called "".'),
+        ("baselines --target house --shots 0", 2, "0 is not in the range"),
         ("heatmap --bank {bank} --out x.pngg", 1, 'Did you mean ".png"?'),
         ("heatmap --bank {bank} --out x.png --similarity avrage", 1, 'Did you mean "average"?'),
         ("heatmap --bank none --out x.png", 1, "expected a bank at none"),
@@ -95,7 +99,7 @@ def test_mistakes_give_an_exit_code_an_error_and_a_hint_on_stderr(
     lab, arguments, code, message, no_training
 ):
     words = [word.format(bank=lab.bank) for word in arguments.split()]
-    extra = ["--config", lab.file] if words[0] in ("eval", "search") else []
+    extra = ["--config", lab.file] if words[0] in ("baselines", "eval", "search") else []
     before = tree(lab.bank)
     done = invoke(*words, *extra)
     assert done.exit_code == code, done.stderr

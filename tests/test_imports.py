@@ -18,8 +18,8 @@ NAMES = [
 ]
 HEAVY = ["jax", "tensorflow", "scipy", "seqio", "sklearn", "matplotlib", "faiss"]
 HELPS = [
-    "", "build-bank", "search", "transfer", "heatmap", "study", "train", "tune", "eval", "predict",
-    "bank", "bank list", "tasks", "models", "doctor",
+    "", "build-bank", "search", "transfer", "heatmap", "study", "baselines", "train", "tune", "eval",
+    "predict", "bank", "bank list", "tasks", "models", "doctor",
 ]  # fmt: skip
 # What a search needs whose query is known: files only.
 QUICK = (

@@ -26,6 +26,7 @@ LAYERS = (
     "spot.single",
     "spot.serving",
     "spot.transfer",
+    "spot.baselines",
     "spot.doctor",
     "spot.study",
     "spot.report",

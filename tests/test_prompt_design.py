@@ -9,7 +9,7 @@ import pytest
 from spot.config import key_recipe, load_config
 from spot.errors import SpotError
 from spot.single import evaluate_one, predict_texts, sweep_templates
-from spot.training.data import data_fingerprint, designed, find_task, tokens
+from spot.training.data import data_fingerprint, designed, find_task, shots_fitting, tokens
 
 
 @pytest.fixture
@@ -50,6 +50,17 @@ def test_examples_of_train_stand_in_front_of_every_text_and_fit(films, tiny_back
     rows = tokens(find_task("sst2", short), "test", short, vocabulary)
     assert rows.truncated == 0 and rows.inputs.lengths().max() <= one + 8
     assert "of 3 examples asked for" in caplog.text
+
+
+def test_the_examples_that_fit_are_counted(films, tiny_backbone):
+    room, tight = ("data.input_length=400",), ("data.text=Judge.", "data.input_length=70")
+    for settings, few in ((room, False), (tight, True)):
+        config = films("data.shots=3", *settings)
+        counted = [text.count("sentence: train") for text in texts(config, tiny_backbone)]
+        definition = find_task("sst2", config)
+        found = shots_fitting(definition, "test", config, tiny_backbone.vocabulary)
+        assert found == sum(counted) / len(counted) and (found < 3) == few
+    assert shots_fitting(find_task("sst2", films()), "test", films(), None) == 0
 
 
 def test_what_stands_in_front_changes_scores_keys_and_data(films, tiny_backbone):

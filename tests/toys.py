@@ -177,11 +177,13 @@ def toy_data(name: str, vocabulary: VocabularyFile, rows: int = 24) -> Any:
     return TaskData(task, splits[0], splits[1], label_tokens(task, vocabulary))
 
 
-def write_tokenizer(folder: Path, begin: str | None = None) -> Any:
-    """A byte-level tokenizer.json of nine tokens that may put one in front of a text."""
+def write_tokenizer(folder: Path, begin: str | None = None, letters: str = "abcde") -> Any:
+    """A byte-level tokenizer.json of these letters, a space and three more tokens, that may put one
+    in front of a text.
+    """
     from spot.tasks.tokenizer import TokenizerVocabulary
 
-    tokens = ["<end>", *"abcde", "Ġ", "ab", "Ġab"]
+    tokens = ["<end>", *letters, "Ġ", "ab", "Ġab"]
     split = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
     post = None
     if begin is not None:

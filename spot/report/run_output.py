@@ -12,6 +12,7 @@ from spot.report.console import print_json, say, table
 from spot.training.slots import Trained
 
 if TYPE_CHECKING:
+    from spot.baselines import Baselines, Row
     from spot.doctor import Finding
     from spot.models.counts import Counts
     from spot.models.known import KnownModel
@@ -90,6 +91,43 @@ def print_study(study: Study, as_json: bool) -> None:
             f"{name}: {interval.mean:+.2f} points over scratch, "
             f"95 % interval {interval.low:+.2f} to {interval.high:+.2f}"
         )
+
+
+def print_baselines(result: Baselines, as_json: bool) -> None:
+    """A line a method: what it trains, and its test score with spread and interval."""
+    from spot.models.counts import short
+
+    if as_json:
+        for row in result.rows:
+            print_json({"target": result.target, "metric": result.metric, **row.to_json()})
+        return
+    rows = [
+        (
+            _method(row), short(row.counts.trained), f"{row.counts.percent:.3g}",
+            f"{row.mean:.1f}" + ("" if row.deviation is None else f" ± {row.deviation:.1f}"),
+            "{:.1f} to {:.1f}".format(*row.interval), len(row.trials), row.n,
+        )
+        for row in result.rows
+    ]  # fmt: skip
+    columns = ("method", "trained ", "% ", "test ", "95 % interval", "runs ", "n ")
+    table(f"{result.target}: {result.metric} on the test split", columns, rows)
+    if any(row.examples < row.shots for row in result.rows):
+        say("not every text had all examples in front of it: data.input_length makes room")
+    say(
+        "± is the standard deviation over runs, a seed each; the interval of their mean is over test "
+        f"rows. Scores and configs: {result.folder}"
+    )
+
+
+def _method(row: Row) -> str:
+    """As people read it."""
+    name = row.method.replace("-", " ")
+    if row.method != "prompt-design":
+        return name
+    if not row.shots:
+        return f"{name}, zero-shot"
+    fitted = "" if row.examples == row.shots else f"{row.examples:.1f} of "
+    return f"{name}, few-shot ({fitted}{row.shots} examples)"
 
 
 def print_training(trained: Trained, out: Path, counts: Counts, as_json: bool) -> None:

@@ -34,15 +34,7 @@ def with_shots(
     not fit. SpotError for a registered seqio Task, and for a text prompt too long by itself.
     """
     _check(definition, text, length, limit)
-    front, told = text + GAP if text else "", set[str]()
-
-    @functools.cache
-    def drawn() -> tuple[str, ...]:
-        return tuple(shown(one) for one in draw(definition, shots, seed))
-
-    def place(given: str) -> tuple[str, int]:
-        others = [one for one in drawn() if not one.startswith(given + " ")]
-        return _fitted(front, others, given, length, limit)
+    place, told = placing(definition, shots, seed, length, limit, text), set[str]()
 
     def read(split: str) -> Iterator[Example]:
         fitted: list[int] = []
@@ -60,6 +52,30 @@ def with_shots(
         fingerprint=lambda: digest("shots", definition.fingerprint(), shots, seed, text),
         complete=lambda given: place(definition.complete(given))[0],
     )
+
+
+def placing(
+    definition: TaskDefinition,
+    shots: int,
+    seed: int,
+    length: Callable[[str], int],
+    limit: int,
+    text: str = "",
+) -> Callable[[str], tuple[str, int]]:
+    """A function: a text -> it behind `text` and examples, as in `with_shots`, and how many of these
+    fitted.
+    """
+    front = text + GAP if text else ""
+
+    @functools.cache
+    def drawn() -> tuple[str, ...]:
+        return tuple(shown(one) for one in draw(definition, shots, seed))
+
+    def place(given: str) -> tuple[str, int]:
+        others = [one for one in drawn() if not one.startswith(given + " ")]
+        return _fitted(front, others, given, length, limit)
+
+    return place
 
 
 def _check(definition: TaskDefinition, text: str, length: Callable[[str], int], limit: int) -> None:

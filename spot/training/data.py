@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from statistics import fmean
+
 from spot.config import Config, cache_dir
 from spot.errors import SpotError
 from spot.tasks.catalog import DataSettings, mixture, mixture_names, task
 from spot.tasks.definition import TaskDefinition, digest, listing_labels
 from spot.tasks.examples import TokenizedSplit
-from spot.tasks.shots import with_shots
+from spot.tasks.shots import placing, with_shots
 from spot.tasks.tokens import Lengths, tokenized
 from spot.tasks.vocabulary import Vocabulary, label_tokens
 from spot.training.batches import Source, TaskData, sample
@@ -36,13 +39,26 @@ def designed(definition: TaskDefinition, config: Config, vocabulary: Vocabulary)
     data = config.data
     if not data.text and not data.shots:
         return definition
-
-    def length(text: str) -> int:
-        return len(vocabulary.encode(text)) + 1
-
+    length = _length(vocabulary)
     return with_shots(
         definition, data.shots, data.shot_seed, length, data.input_length, text=data.text
     )
+
+
+def shots_fitting(
+    definition: TaskDefinition, split: str, config: Config, vocabulary: Vocabulary
+) -> float:
+    """How many training examples `designed` puts in front of a text of the split, on average."""
+    data, length = config.data, _length(vocabulary)
+    if not data.shots:
+        return 0.0
+    place = placing(definition, data.shots, data.shot_seed, length, data.input_length, data.text)
+    return fmean(place(example.inputs)[1] for example in definition.read(split))
+
+
+def _length(vocabulary: Vocabulary) -> Callable[[str], int]:
+    """A function that counts a text's tokens, with EOS."""
+    return lambda text: len(vocabulary.encode(text)) + 1
 
 
 def tokens(

@@ -161,23 +161,48 @@ def with_intervals(
     """The evaluation with a 95 % percentile bootstrap interval of each metric (Efron and Tibshirani
     1993, chapter 13) over the split's rows; rows of one group, as of one question, stay together.
     """
+    drawn = _resampled(found.predictions, definition, split, seed)
+    intervals = {name: _middle([one[name] for one in drawn]) for name in found.metrics}
+    return replace(found, intervals=intervals)
+
+
+def mean_interval(
+    predictions: Sequence[Sequence[str]],
+    definition: TaskDefinition,
+    split: TokenizedSplit,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """As `with_intervals`, of the mean score of several predictions of the split, as of several
+    seeds: a resample is of the same rows for all of them.
+    """
+    scores = [
+        [main_metric(metrics) for metrics in _resampled(one, definition, split, seed)]
+        for one in predictions
+    ]
+    return _middle(np.mean(scores, axis=0))
+
+
+def _resampled(
+    predictions: Sequence[str], definition: TaskDefinition, split: TokenizedSplit, seed: int
+) -> list[dict[str, float]]:
+    """The metrics of every resample of the split's groups; equal seeds draw equal rows."""
     rng = np.random.default_rng([seed, 31])
     owner = [group or f"row {row}" for row, group in enumerate(split.groups)]
     members: dict[str, list[int]] = {}
     for row, group in enumerate(owner):
         members.setdefault(group, []).append(row)
     groups = list(members.values())
-    drawn: dict[str, list[float]] = {name: [] for name in found.metrics}
+    drawn = []
     for _ in range(RESAMPLES):
         chosen = rng.integers(0, len(groups), len(groups))
         rows = [(row, turn) for turn, group in enumerate(chosen) for row in groups[group]]
-        for name, value in _metrics(definition, split, found.predictions, rows).items():
-            drawn[name].append(value)
-    intervals = {
-        name: (float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975)))
-        for name, values in drawn.items()
-    }
-    return replace(found, intervals=intervals)
+        drawn.append(_metrics(definition, split, predictions, rows))
+    return drawn
+
+
+def _middle(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """What 95 % of the values lie between."""
+    return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
 
 
 def _metrics(

@@ -227,6 +227,19 @@ def test_the_interval_of_an_accuracy_is_that_of_a_share():
     assert judged(task, labelled(labels), said)["accuracy"] == (low, high)
 
 
+def test_the_interval_of_a_mean_draws_the_same_rows_for_all():
+    """One prediction: that of its score. Two of which always one is right: no doubt at all."""
+    task = dataclasses.replace(definition("colour"), labels=("no", "yes"), metrics=("accuracy",))
+    rng = np.random.default_rng(4)
+    split = labelled(rng.integers(0, 2, 60))
+    first = rng.integers(0, 2, 60)
+    said, opposite = (tuple(("no", "yes")[y] for y in ys) for ys in (first, 1 - first))
+    assert module.mean_interval([said], task, split) == judged(task, split, said)["accuracy"]
+    assert module.mean_interval([said, opposite], task, split) == (50, 50)
+    twice = module.mean_interval([said, said], task, split)
+    assert twice == judged(task, split, said)["accuracy"]
+
+
 def test_rows_of_one_question_are_drawn_together():
     """Twenty questions of ten answers each, right as a whole or not at all: twenty rows' worth."""
     metrics = ("accuracy", "multirc_em")

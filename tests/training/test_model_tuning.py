@@ -17,7 +17,8 @@ from spot.models.weights.folder import write_model
 from spot.training.batches import Source, batch_of
 from spot.training.evaluate import validate
 from spot.training.model_tuning import best_tuned, optimiser, tune_model, tune_step
-from tests.toys import model_settings
+from tests.toys import model_settings, random_arrays, tiny_decoder, write_tokenizer
+from tests.toys import write_model as write_toy
 from tests.training.conftest import SETTINGS, Watcher
 
 RATE = 0.02
@@ -92,6 +93,23 @@ def test_it_lowers_the_loss_and_leaves_the_backbone_alone(tiny_backbone, tune):
     for name, array in to_arrays(tiny_backbone.parameters).items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
     assert any(not np.array_equal(array, before[name]) for name, array in arrays(tuned).items())
+
+
+@pytest.mark.parametrize("changes", [{}, {"biases": True, "tied_head": False}])
+def test_a_decoder_is_tuned_too_and_every_array_of_it(tiny_backbone, sources, tmp_path, changes):
+    config = tiny_decoder(vocab_size=192, **changes)
+    folder = write_toy(tmp_path / "model", config, random_arrays(config))
+    write_tokenizer(folder)
+    decoder, watcher = load(model_settings(folder)), Watcher()
+    settings = SETTINGS.model_copy(update={"steps": 40, "check_every": 20})
+    tuned = tune_model(decoder, sources["colour"], 0, RATE, settings, tmp_path / "run", watcher)
+    losses = [loss for _, loss in watcher.steps]
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+    before = to_arrays(decoder.parameters)
+    same = [n for n, array in arrays(tuned).items() if np.array_equal(array, before[n])]
+    assert same == []
+    scores = [validate(tuned.on(decoder), None, sources["colour"])[0], tuned.best.score]
+    assert scores[0] == scores[1]
 
 
 def test_the_weights_are_those_of_the_best_check(tune, scripted):

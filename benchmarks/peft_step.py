@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -23,10 +21,11 @@ import peft
 import torch
 import transformers
 
-from bank.peft import write_adapter
 from benchmarks.model_parity import REAL, lines_of_text
-from spot.config import ModelSettings, TrainSettings
+from spot.config import ModelSettings, PromptSettings, TrainSettings
 from spot.models.backbone import load, packaged_file
+from spot.models.prompt import init_prompt
+from spot.training.build import embedding_table
 from spot.training.runtime import prepare
 from spot.training.step import init_state, train_step
 
@@ -65,7 +64,7 @@ def our_step(precision: str, prompt: np.ndarray, data: tuple[np.ndarray, np.ndar
 
 
 def their_step(
-    dtype: torch.dtype, attention: str, adapter: Path, data: tuple[np.ndarray, np.ndarray]
+    dtype: torch.dtype, attention: str, prompt: np.ndarray, data: tuple[np.ndarray, np.ndarray]
 ) -> Step:
     """As `our_step`, by PEFT as it ships: its model's own loss, its prompt in torch's AdamW."""
     file = packaged_file(REAL)
@@ -73,9 +72,11 @@ def their_step(
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(
         file.parent, gguf_file=file.name, dtype=dtype, attn_implementation=attention
     )
-    adapted = peft.PeftModel.from_pretrained(model, adapter, is_trainable=True)
-    trained = [parameter for parameter in adapted.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.0)
+    config = peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=P)
+    adapted = peft.get_peft_model(model, config)
+    (rows,) = (parameter for parameter in adapted.parameters() if parameter.requires_grad)
+    rows.data.copy_(torch.from_numpy(prompt))
+    optimiser = torch.optim.AdamW([rows], lr=RATE, weight_decay=0.0)
     texts, targets = (torch.tensor(ids - 1, dtype=torch.long) for ids in data)
 
     def step(number: int) -> float:
@@ -110,20 +111,16 @@ def main() -> None:
     transformers.utils.logging.disable_progress_bar()
     backbone = load(ModelSettings(name=REAL))
     data = batches(steps + 1, backbone.vocabulary.encode)
-    rows = backbone.parameters["token_embedder"]["embedding"][...]
-    chosen = np.random.default_rng(0).choice(np.arange(1, 5000), P, replace=False)
-    prompt = np.asarray(rows)[chosen].astype(np.float32)
-    del backbone, rows
+    vocabulary, embedding = backbone.vocabulary, embedding_table(backbone)
+    prompt = init_prompt(PromptSettings(length=P), embedding, vocabulary, [], 0, backbone.identity)
+    del backbone, embedding
     results: dict[str, tuple[np.ndarray, list[float]]] = {}
-    with tempfile.TemporaryDirectory() as place:
-        adapter = Path(place) / "adapter"
-        write_adapter(adapter, prompt, REAL, "CAUSAL_LM")
-        for precision in ("float32", "bfloat16"):
-            results[f"spot {precision}"] = measured(our_step(precision, prompt, data), steps)
-            dtype = getattr(torch, precision)
-            for attention in ("sdpa", "eager"):
-                step = their_step(dtype, attention, adapter, data)
-                results[f"PEFT {precision}, {attention}"] = measured(step, steps)
+    for precision in ("float32", "bfloat16"):
+        results[f"spot {precision}"] = measured(our_step(precision, prompt, data), steps)
+        dtype = getattr(torch, precision)
+        for attention in ("sdpa", "eager"):
+            step = their_step(dtype, attention, prompt, data)
+            results[f"PEFT {precision}, {attention}"] = measured(step, steps)
     report(results)
 
 

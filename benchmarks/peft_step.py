@@ -31,6 +31,7 @@ from spot.training.step import init_state, train_step
 
 B, T, P, LABEL = 16, 64, 100, 2
 RATE = 0.05
+PRECISIONS = ("float32", "bfloat16")
 Step = Callable[[int], float]
 
 
@@ -114,33 +115,34 @@ def main() -> None:
     vocabulary, embedding = backbone.vocabulary, embedding_table(backbone)
     prompt = init_prompt(PromptSettings(length=P), embedding, vocabulary, [], 0, backbone.identity)
     del backbone, embedding
-    results: dict[str, tuple[np.ndarray, list[float]]] = {}
-    for precision in ("float32", "bfloat16"):
-        results[f"spot {precision}"] = measured(our_step(precision, prompt, data), steps)
-        dtype = getattr(torch, precision)
-        for attention in ("sdpa", "eager"):
-            step = their_step(dtype, attention, prompt, data)
-            results[f"PEFT {precision}, {attention}"] = measured(step, steps)
-    report(results)
-
-
-def report(results: dict[str, tuple[np.ndarray, list[float]]]) -> None:
-    """The table and the ratios."""
     print(
         f"B {B}, T {T}, P {P}, {LABEL} target tokens; jax {jax.__version__}, torch "
         f"{torch.__version__}, PEFT {peft.__version__}, {torch.get_num_threads()} threads\n"
     )
     print("| | seconds a step (fastest to slowest) | losses |\n|---|---|---|")
-    for name, (seconds, losses) in results.items():
-        curve = " ".join(f"{loss:.3f}" for loss in losses)
-        print(
-            f"| {name} | {np.median(seconds):.2f} ({seconds.min():.2f} to {seconds.max():.2f}) | {curve} |"
+    ours: list[float] = []
+    theirs: dict[str, float] = {}
+    for precision in PRECISIONS:
+        ours.append(row(f"spot {precision}", our_step(precision, prompt, data), steps))
+        dtype = getattr(torch, precision)
+        theirs[precision] = min(
+            row(f"PEFT {precision}, {attention}", their_step(dtype, attention, prompt, data), steps)
+            for attention in ("sdpa", "eager")
         )
-    ours = min(np.median(s) for name, (s, _) in results.items() if name.startswith("spot"))
     print()
-    for dtype in ("float32", "bfloat16"):
-        theirs = min(np.median(s) for name, (s, _) in results.items() if f"PEFT {dtype}" in name)
-        print(f"- PEFT's {dtype} takes {theirs / ours:.2f} times as long as our faster precision")
+    for precision, seconds in theirs.items():
+        print(
+            f"- PEFT's {precision} takes {seconds / min(ours):.2f} times as long as our faster one"
+        )
+
+
+def row(name: str, step: Step, steps: int) -> float:
+    """Prints a variant's line as soon as it is measured; returns its median."""
+    seconds, losses = measured(step, steps)
+    curve = " ".join(f"{loss:.3f}" for loss in losses)
+    middle, low, high = np.median(seconds), seconds.min(), seconds.max()
+    print(f"| {name} | {middle:.2f} ({low:.2f} to {high:.2f}) | {curve} |", flush=True)
+    return float(middle)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from bank.store import Bank
 from spot import transfer as transfer_module
 from spot.errors import SpotError
 from spot.retrieval import search_target
-from spot.training import loop
+from spot.training import stepper
 from spot.training.batches import data_order, step_batch
-from spot.training.loop import start_losses, train_prompts
+from spot.training.loop import train_prompts
 from spot.training.slots import Reporter
+from spot.training.stepper import start_losses
 from spot.transfer import Run, Start, count_for, spread, starts, transfer
 from tests.lab import learned, lines, write_task
 
@@ -79,7 +80,7 @@ def test_both_arms_see_the_same_rows_in_the_same_order(
     lab, bank, tmp_path, tiny_backbone, monkeypatch
 ):
     batches = []
-    real = loop.step_batch
+    real = stepper.step_batch
 
     def spy(sources, orders, step, size):
         batches.append(real(sources, orders, step, size))
@@ -87,7 +88,7 @@ def test_both_arms_see_the_same_rows_in_the_same_order(
 
     config = lab.config("transfer.seeds=[0]", runs=tmp_path)
     search_target("house", config, bank, lambda: tiny_backbone)
-    monkeypatch.setattr(loop, "step_batch", spy)
+    monkeypatch.setattr(stepper, "step_batch", spy)
     transfer("house", config, bank, lambda: tiny_backbone)
     assert len(batches) == 1 + config.transfer.steps  # the first also for the losses at the start
     for inputs, targets in batches:

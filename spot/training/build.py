@@ -28,8 +28,9 @@ from spot.tasks.definition import digest
 from spot.training.data import data_fingerprint, find_task, load_source, members_of, source_names
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
-from spot.training.loop import discard_checkpoints, time_step, train_prompts
+from spot.training.loop import discard_checkpoints, train_prompts
 from spot.training.slots import Reporter, Slot, Trained
+from spot.training.stepper import time_step
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bank.store import Bank
-from spot.training import build, loop
+from spot.config import TrainSettings
+from spot.training import build, stepper
 from spot.training.build import build_bank, jobs, work_of
 from spot.training.estimate import Work, duration, seconds_left
-from spot.training.loop import time_step
+from spot.training.stepper import time_step
 from tests.training.conftest import Watcher
 
 pytest_plugins = ("tests.lab",)
@@ -44,15 +45,15 @@ def test_a_build_says_it_once_before_it_trains(lab, tiny_backbone, tmp_path, mon
 
 def test_a_step_is_timed_twice_and_changes_nothing(tiny_backbone, make_slot, monkeypatch):
     slot, states = make_slot(), []
-    real = loop.train_step
+    real = stepper.train_step
 
     def spy(state, *rest, **named):
         states.append(state)
         return real(state, *rest, **named)
 
-    monkeypatch.setattr(loop, "train_step", spy)
+    monkeypatch.setattr(stepper, "train_step", spy)
     before = slot.init.copy()
-    first, second = time_step(tiny_backbone, [slot], loop.TrainSettings(steps=2, key_step=1))
+    first, second = time_step(tiny_backbone, [slot], TrainSettings(steps=2, key_step=1))
     assert len(states) == 2 and states[0] is states[1]
     assert (slot.init == before).all()
     assert first > 0 and second > 0

@@ -12,8 +12,9 @@ import pytest
 from spot.models.weights.build import to_arrays
 from spot.training import loop
 from spot.training.batches import batch_of
-from spot.training.loop import start_losses, train_prompts
+from spot.training.loop import train_prompts
 from spot.training.slots import StartLoss
+from spot.training.stepper import start_losses
 from tests.models import numpy_t5
 from tests.training.conftest import SETTINGS, Watcher
 

@@ -1,0 +1,111 @@
+"""Steps of some slots as one thing: their rows, their random keys and the model, bound together.
+
+The loop calls a `Stepper` step after step; a build times its first one.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spot.config import TrainSettings
+from spot.models.backbone import Backbone, with_dropout
+from spot.training.batches import data_order, step_batch
+from spot.training.context import check_source
+from spot.training.slots import Slot, StartLoss
+from spot.training.step import PromptState, batch_losses, init_state, train_step
+
+
+class Stepper:
+    """What every step of some slots shares: their rows' order, the random keys, the model."""
+
+    def __init__(self, backbone: Backbone, slots: Sequence[Slot], settings: TrainSettings) -> None:
+        self.settings = settings
+        count = settings.steps * settings.batch_size
+        self.orders = [
+            data_order(
+                [len(member.train) for member in slot.source.members],
+                slot.source.rates,
+                slot.seed,
+                count,
+            )
+            for slot in slots
+        ]
+        self.sources = [slot.source for slot in slots]
+        # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
+        self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
+        self.backbone = with_dropout(backbone, settings.dropout)
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of a step, from 0."""
+        return step_batch(self.sources, self.orders, step, self.settings.batch_size)
+
+    def __call__(self, state: PromptState, step: int) -> tuple[PromptState, dict[str, jax.Array]]:
+        """The state after a step, and each slot's numbers."""
+        return train_step(
+            state,
+            self.backbone.parameters,
+            self.batch(step),
+            self.keys,
+            jnp.asarray(step),
+            graphdef=self.backbone.graphdef,
+            settings=_compiled(self.settings),
+            dropout=self.backbone.config.dropout > 0,
+        )
+
+
+def time_step(
+    backbone: Backbone, slots: Sequence[Slot], settings: TrainSettings
+) -> tuple[float, float]:
+    """Seconds of the first step's first run, which compiles it, and of its second; nothing is kept."""
+    for slot in slots:
+        check_source(backbone.config, len(slot.init), slot.source)
+    stepper = Stepper(backbone, slots, settings)
+    rates = jnp.asarray([slot.learning_rate for slot in slots], jnp.float32)
+    prompts = jnp.asarray(np.stack([slot.init for slot in slots]), jnp.float32)
+    state = init_state(settings, prompts, rates)
+    times = [time.monotonic()]
+    for _ in range(2):
+        jax.block_until_ready(stepper(state, 0))
+        times.append(time.monotonic())
+    return times[1] - times[0], times[2] - times[1]
+
+
+def _compiled(settings: TrainSettings) -> TrainSettings:
+    """The settings that a compiled step depends on, so that budgets do not compile it again."""
+    fixed = TrainSettings()
+    return settings.model_copy(
+        update={
+            name: getattr(fixed, name)
+            for name in (
+                "steps",
+                "key_step",
+                "check_every",
+                "patience",
+                "slots",
+                "tensorboard",
+                "learning_rate",
+                "batch_size",
+            )
+        }
+    )
+
+
+def start_losses(
+    backbone: Backbone, prompts: np.ndarray, batch: tuple[np.ndarray, np.ndarray]
+) -> list[StartLoss]:
+    """Each slot's loss on its rows of a batch [S*B, T], before any step, with its prompt [S, P, H]
+    and without.
+    """
+    model, slots = (backbone.graphdef, backbone.parameters), len(prompts)
+    found, without = (
+        np.asarray(batch_losses(*model, some, batch)).reshape(slots, -1).mean(-1)
+        for some in (prompts, None)
+    )
+    uniform = math.log(backbone.config.vocab_size)
+    return [StartLoss(float(a), float(b), uniform) for a, b in zip(found, without, strict=True)]

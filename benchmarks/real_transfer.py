@@ -28,6 +28,14 @@ from spot.training.runtime import prepare
 from spot.transfer import spread, transfer
 
 
+def print_sources(bank: Bank) -> None:
+    """A line an entry: its score on validation."""
+    print("| source | validation | n |\n|---|---:|---:|")
+    for entry in bank.entries():
+        score = entry.scores["validation"]
+        print(f"| {entry.task} ({score['metric']}) | {score['value']:.1f} | {score['n']} |")
+
+
 def main(file: str, targets: list[str]) -> None:
     """Builds, searches, transfers, prints."""
     prepare()
@@ -48,10 +56,7 @@ def main(file: str, targets: list[str]) -> None:
         f"{time.monotonic() - start - built:.0f} s for {len(targets)} targets; "
         f"{platform.processor() or platform.machine()}, Python {platform.python_version()}.\n"
     )
-    print("| source | validation | n |\n|---|---:|---:|")
-    for entry in bank.entries():
-        score = entry.scores["validation"]
-        print(f"| {entry.task} ({score['metric']}) | {score['value']:.1f} | {score['n']} |")
+    print_sources(bank)
     print(
         "\n| target | nearest three (per-token) | n test | scratch | transfer (top-1) | difference |"
     )

@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.mini_results import build, cell, changed, stated
+from benchmarks.real_transfer import print_sources
 from spot.config import load_config
 from spot.models.backbone import load
 from spot.report.console import progress
@@ -45,10 +46,7 @@ def main(file: str, asked: list[str]) -> None:
         f"Python {platform.python_version()}; this call: {built:.0f} s building, "
         f"{time.monotonic() - begin - built:.0f} s for the targets.\n"
     )
-    print("| source | validation | n |\n|---|---:|---:|")
-    for entry in bank.entries():
-        score = entry.scores["validation"]
-        print(f"| {entry.task} ({score['metric']}) | {score['value']:.1f} | {score['n']} |")
+    print_sources(bank)
     names, _, methods = method_scores(done.records, ks=KS)
     columns = {f"{one.method} k={one.k}" if one.k else one.method: one.test for one in methods}
     print(f"\n| target | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")

@@ -15,19 +15,19 @@ from bank.store import Bank
 from spot.config import Config, dump
 from spot.errors import SpotError, did_you_mean
 from spot.models.backbone import Backbone
-from spot.models.prompt import default_rate, entry_prompt, init_prompt
+from spot.models.prompt import entry_prompt
 from spot.models.weights.build import to_arrays
 from spot.models.weights.folder import write_model
 from spot.tasks.definition import digest
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.local.templates import template_names
 from spot.tasks.vocabulary import label_tokens
-from spot.training.build import embedding_table
+from spot.training.build import embedding_table, new_slot
 from spot.training.data import designed, find_task, load_source, tokens
 from spot.training.evaluate import Evaluation, evaluate, generate, label_scores, with_intervals
 from spot.training.loop import discard_checkpoints, train_prompts
 from spot.training.model_tuning import TunedModel, best_tuned
-from spot.training.slots import Reporter, Slot, Trained
+from spot.training.slots import Reporter, Trained
 
 PROMPT_SUFFIXES = (".npy", ".safetensors")
 
@@ -55,13 +55,7 @@ def train_one(
         )
     source = load_source(name, config, backbone.vocabulary)
     bank = Bank.open(config.bank.path) if config.prompt.init.startswith("entry:") else None
-    labels = source.labels
-    embedding = embedding_table(backbone)
-    init = init_prompt(
-        config.prompt, embedding, backbone.vocabulary, labels, seed, backbone.identity, bank
-    )
-    rate = config.train.learning_rate or default_rate(embedding)
-    slot = Slot(name, source, seed, init, rate)
+    slot = new_slot(name, source, seed, config, backbone, embedding_table(backbone), bank)
     folder = config.runs / "train" / f"{name}-s{seed}-{digest(dump(config))[:12]}"
     trained = train_prompts(backbone, [slot], config.train, folder, title=name, reporter=reporter)[
         0

@@ -29,7 +29,7 @@ from spot.retrieval import Answer, LoadBackbone, search_target, value_of
 from spot.tasks.definition import digest, proportional_rates
 from spot.tasks.vocabulary import Vocabulary, label_tokens
 from spot.training.batches import Source
-from spot.training.build import embedding_table
+from spot.training.build import embedding_table, new_slot
 from spot.training.data import find_task, load_source, members_of, tokens
 from spot.training.evaluate import evaluate
 from spot.training.loop import discard_checkpoints, train_prompts
@@ -245,12 +245,8 @@ def train_mixture(
     sizes = {member.definition.name: len(member.train) for member in members}
     source = Source("+".join(sizes), tuple(members), proportional_rates(sizes))
     seed = config.search.seed
-    embedding = embedding_table(backbone)
-    init = init_prompt(
-        config.prompt, embedding, backbone.vocabulary, source.labels, seed, backbone.identity
-    )
-    rate = config.train.learning_rate or default_rate(embedding)
-    slot = Slot(f"mixture for {target}", source, seed, init, rate)
+    name, embedding = f"mixture for {target}", embedding_table(backbone)
+    slot = new_slot(name, source, seed, config, backbone, embedding)
     folder = config.runs / "mixtures" / digest(source.name, dump(config))[:16]
     return train_prompts(
         backbone, [slot], config.train, folder, title=slot.name, validate=False, reporter=reporter
@@ -324,8 +320,8 @@ def learning_rates(start: Start, config: Config, embedding: np.ndarray) -> tuple
     """
     settings = config.transfer
     scratch = settings.scratch_learning_rates if start.strategy == "none" else ()
-    usual = config.train.learning_rate or default_rate(embedding)
-    return scratch or settings.learning_rates or (usual,)
+    chosen = scratch or settings.learning_rates
+    return chosen or (config.train.learning_rate or default_rate(embedding),)
 
 
 def _finish(

@@ -106,10 +106,10 @@ def test_another_recipe_is_a_warning(lab, bank, tmp_path, tiny_backbone):
 
 
 def test_a_query_that_fails_is_named_and_not_kept(lab, bank, tmp_path, tiny_backbone, monkeypatch):
-    from spot.training import slots
+    from spot.training import build
 
-    real = slots.Slot
-    monkeypatch.setattr(slots, "Slot", lambda *facts: real(*facts[:-1], float("inf")))
+    real = build.Slot
+    monkeypatch.setattr(build, "Slot", lambda *facts: real(*facts[:-1], float("inf")))
     with pytest.raises(SpotError, match="the query of house failed at step 1: its loss is not"):
         search_target("house", lab.config(runs=tmp_path), bank, lambda: tiny_backbone)
     assert bank.queries() == []

@@ -25,6 +25,7 @@ from spot.errors import SpotError
 from spot.models.backbone import Backbone
 from spot.models.prompt import default_rate, init_prompt
 from spot.tasks.definition import digest
+from spot.training.batches import Source
 from spot.training.data import data_fingerprint, find_task, load_source, members_of, source_names
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
@@ -221,16 +222,31 @@ def _train_group(
 
 def _slots(jobs: Sequence[Job], config: Config, backbone: Backbone, bank: Bank) -> list[Slot]:
     """The jobs' prompts before training."""
-    embedding, vocab = embedding_table(backbone), backbone.vocabulary
-    rate = config.train.learning_rate or default_rate(embedding)
+    embedding = embedding_table(backbone)
     slots = []
     for job in jobs:
-        source = load_source(job.task, config, vocab)
-        init = init_prompt(
-            config.prompt, embedding, vocab, source.labels, job.seed, backbone.identity, bank
-        )
-        slots.append(Slot(job.task, source, job.seed, init, rate))
+        source = load_source(job.task, config, backbone.vocabulary)
+        slots.append(new_slot(job.task, source, job.seed, config, backbone, embedding, bank))
     return slots
+
+
+def new_slot(
+    name: str,
+    source: Source,
+    seed: int,
+    config: Config,
+    backbone: Backbone,
+    embedding: np.ndarray,
+    bank: Bank | None = None,
+) -> Slot:
+    """A prompt before training, from the config's init and at its rate; embedding: the backbone's
+    [V, H]. Raises what `init_prompt` raises.
+    """
+    init = init_prompt(
+        config.prompt, embedding, backbone.vocabulary, source.labels, seed, backbone.identity, bank
+    )
+    rate = config.train.learning_rate or default_rate(embedding)
+    return Slot(name, source, seed, init, rate)
 
 
 def embedding_table(backbone: Backbone) -> np.ndarray:

@@ -51,21 +51,15 @@ def train_query(
     next search its time: the query is used all the same, with a warning.
     """
     from bank.errors import BankError
-    from spot.models.prompt import default_rate, init_prompt
-    from spot.training.build import embedding_table
+    from spot.training.build import embedding_table, new_slot
     from spot.training.data import load_source
     from spot.training.loop import discard_checkpoints, train_prompts
-    from spot.training.slots import Reporter, Slot
+    from spot.training.slots import Reporter
 
     reporter = reporter or Reporter()
     source = load_source(entry.task, config, backbone.vocabulary)
-    labels = source.labels
-    embedding = embedding_table(backbone)
-    init = init_prompt(
-        config.prompt, embedding, backbone.vocabulary, labels, entry.seed, backbone.identity, bank
-    )
-    rate = config.train.learning_rate or default_rate(embedding)
-    slot = Slot(f"query {entry.task}", source, entry.seed, init, rate)
+    name, embedding = f"query {entry.task}", embedding_table(backbone)
+    slot = new_slot(name, source, entry.seed, config, backbone, embedding, bank)
     settings = config.train.model_copy(update={"steps": config.train.key_step})
     folder = config.runs / "queries" / entry.id
     trained = train_prompts(
@@ -77,7 +71,7 @@ def train_query(
             "lower train.learning_rate, in the bank's build as well",
         )
     discard_checkpoints(folder)
-    prompts = Prompts(init, trained.key, None)
+    prompts = Prompts(slot.init, trained.key, None)
     try:
         bank.add(entry, prompts)
     except BankError as error:

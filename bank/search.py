@@ -2,7 +2,8 @@
 
 SPoT (arXiv 2110.07904) §4: the query is the target's prompt after as many steps of the same recipe
 as the keys; anything that makes the two less comparable is a warning, or an error when it makes
-them incomparable.
+them incomparable. One prompt says little of its task, so similarities are averaged over the pairs
+of seeds, as in the paper's figure 4.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bank import keys
-from bank.entry import Entry, Prompts
+from bank.entry import Entry, Prompts, id_of
 from bank.errors import BankError
 from bank.files import canonical_json
 from bank.index import KeyIndex, load_index
@@ -33,6 +34,7 @@ __all__ = [
     "rerank",
     "search",
     "searchable",
+    "seeds_of_tasks",
 ]
 
 RECIPE_FIELDS = (
@@ -52,7 +54,11 @@ NAMES_SHOWN = 3  # ids named in a warning before "and 7 more"
 
 @dataclass(frozen=True)
 class Hit:
-    """One found entry; rank counts from 1, score is the similarity."""
+    """One found task (or mixture), as its entry of best validation; rank counts from 1.
+
+    score: the similarity, the mean over `pairs` of one of its keys and one query. deviation: their
+    sample standard deviation, None for a single pair.
+    """
 
     rank: int
     id: str
@@ -61,6 +67,8 @@ class Hit:
     family: str
     kind: str
     score: float
+    pairs: int = 1
+    deviation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ class SearchResult:
 
 def search(
     bank: Bank,
-    query: Prompts | NDArray[Any],
+    query: Prompts | NDArray[Any] | Sequence[Prompts],
     *,
     similarity: str = "per-token",
     k: int = 3,
@@ -83,8 +91,9 @@ def search(
     query_entry: Entry | None = None,
     unlearned: bool = False,
 ) -> SearchResult:
-    """The k entries whose keys are most similar to the query's key [P, H]; equal scores by id.
+    """The k tasks whose keys are most similar to the query's key [P, H]; equal scores by id.
 
+    query: one prompt, or those of several seeds. Entries that differ by seed alone are one task.
     exclude_tasks: their entries, and mixtures that hold one of them, are not searched.
     unlearned: also search entries that have not learned their task, see `searchable`.
     query_entry: what is known of the query; its backbone, step and recipe are compared with the
@@ -93,9 +102,12 @@ def search(
     zeros, of another P, H or backbone, "delta" or "centered-delta" where an init prompt is not
     known.
     """
-    prompts = query if isinstance(query, Prompts) else Prompts(None, np.asarray(query), None)
+    queries = _queries(query)
     check_name(similarity)
-    _check_query(bank, prompts, k, query_entry)
+    if k < 1:
+        raise BankError(f"expected k of 1 or more, found {k}")
+    for prompts in queries:
+        _check_query(bank, prompts, query_entry)
     records, faults = bank.scan(ENTRIES)
     if not records:
         raise BankError(
@@ -113,14 +125,16 @@ def search(
             f"{len(index.ids)} excluded, {len(index.dropped) + len(faults)} damaged",
             "add entries of other tasks, or exclude fewer",
         )
-    ranked = _ranked(index, similarity, prompts, rows, k)
-    hits = tuple(_hit(rank, entries[id], score) for rank, (score, id) in enumerate(ranked, start=1))
+    scores = np.stack([_scores(index, similarity, prompts) for prompts in queries])
+    found = {index.ids[row]: scores[:, row] for row in rows}
+    groups = seeds_of_tasks([entries[id] for id in found])
+    hits = _ranked([_hit(group, found) for group in groups])[:k]
     warnings = [f"{name} is damaged and was passed over: {reason}" for name, reason in faults]
     warnings += [f"{id} is damaged and was passed over: {reason}" for id, reason in index.dropped]
     if index.blank:
         warnings.append(f"no direction under {similarity}, so similarity 0: {_some(index.blank)}")
-    if k > len(rows):
-        warnings.append(f"asked for k={k} of {len(rows)} keys: all are listed")
+    if k > len(groups):
+        warnings.append(f"asked for k={k} of {len(groups)} tasks: all are listed")
     if passed_over:
         warnings.append(
             f"passed over, since no better than one answer for every row: {_some(passed_over)} "
@@ -213,10 +227,26 @@ def recipe_warnings(query: Entry, others: Sequence[Entry]) -> list[str]:
     return warnings
 
 
-def _check_query(bank: Bank, prompts: Prompts, k: int, query_entry: Entry | None) -> None:
-    """Raises BankError unless k >= 1 and the query is usable and fits the bank."""
-    if k < 1:
-        raise BankError(f"expected k of 1 or more, found {k}")
+def seeds_of_tasks(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """The entries in groups that differ by seed alone: one group a task, recipe and data."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(id_of(replace(entry, seed=0)), []).append(entry)
+    return list(groups.values())
+
+
+def _queries(query: Prompts | NDArray[Any] | Sequence[Prompts]) -> list[Prompts]:
+    if isinstance(query, Prompts):
+        return [query]
+    if isinstance(query, np.ndarray):
+        return [Prompts(None, query, None)]
+    if not query:
+        raise BankError("expected a query of one seed or more, found none")
+    return list(query)
+
+
+def _check_query(bank: Bank, prompts: Prompts, query_entry: Entry | None) -> None:
+    """Raises BankError unless the query is usable and fits the bank."""
     key = np.asarray(prompts.key)
     if key.ndim != 2 or key.dtype.kind != "f":
         raise BankError(
@@ -240,48 +270,43 @@ def _check_query(bank: Bank, prompts: Prompts, k: int, query_entry: Entry | None
         raise BankError("the query is all zero", "was it trained and saved?")
 
 
-def _ranked(
-    index: KeyIndex, similarity: str, prompts: Prompts, rows: Sequence[int], k: int
-) -> list[tuple[float, str]]:
-    """The k best (score, id) among the given rows of the index; equal scores ordered by id."""
+def _scores(index: KeyIndex, similarity: str, prompts: Prompts) -> NDArray[np.float64]:
+    """The similarity of the query with every row of the index [N]."""
     if index.keys is not None:
-        scores = max_inner_products(prompts.key, index.keys)
-        found = [(float(scores[row]), index.ids[row]) for row in rows]
-    else:
-        init = None if prompts.init is None else prompts.init[None]
-        vector = keys.vectors(similarity, np.asarray(prompts.key)[None], init, index.mean)
-        if not vector.any():
-            raise BankError(
-                f'the query has no direction under the similarity "{similarity}"',
-                "choose another similarity, or train the query for more steps",
-            )
-        found = _nearest(index, vector, set(rows), k)
-    return sorted(found, key=lambda pair: (-pair[0], pair[1]))[:k]
+        return max_inner_products(prompts.key, index.keys)
+    init = None if prompts.init is None else prompts.init[None]
+    vector = keys.vectors(similarity, np.asarray(prompts.key)[None], init, index.mean)
+    if not vector.any():
+        raise BankError(
+            f'the query has no direction under the similarity "{similarity}"',
+            "choose another similarity, or train the query for more steps",
+        )
+    scores, places = index.vectors.search(vector, len(index.ids))
+    out = np.empty(len(index.ids))
+    out[places[0]] = scores[0]
+    return out
 
 
-def _nearest(
-    index: KeyIndex, vector: NDArray[np.float32], rows: set[int], k: int
-) -> list[tuple[float, str]]:
-    """At least the k nearest (score, id) among `rows`, with *all* that equal the k-th in score.
-
-    FAISS breaks ties by its own order, so more are fetched until the scores fall below the k-th.
-    """
-    total = len(index.ids)
-    fetch = min(total, k + (total - len(rows)) + 1)
-    while True:
-        scores, places = index.vectors.search(vector, fetch)
-        found = [
-            (float(score), index.ids[place])
-            for score, place in zip(scores[0], places[0], strict=True)
-            if place in rows
-        ]
-        if fetch == total or (len(found) >= k and float(scores[0][-1]) < found[k - 1][0]):
-            return found
-        fetch = min(total, 4 * fetch)
+def _hit(group: Sequence[Entry], scores: Mapping[str, NDArray[np.float64]]) -> Hit:
+    """The seeds of a task as one hit, not ranked yet; scores [queries] by id."""
+    best = min(group, key=lambda entry: (-_validation(entry), entry.id))
+    pairs = np.stack([scores[entry.id] for entry in group])
+    deviation = float(pairs.std(ddof=1)) if pairs.size > 1 else None
+    return Hit(
+        0, best.id, best.task, best.seed, best.family, best.kind,
+        float(pairs.mean()), pairs.size, deviation,
+    )  # fmt: skip
 
 
-def _hit(rank: int, entry: Entry, score: float) -> Hit:
-    return Hit(rank, entry.id, entry.task, entry.seed, entry.family, entry.kind, score)
+def _ranked(hits: Iterable[Hit]) -> tuple[Hit, ...]:
+    """Best score first, equal scores by id."""
+    ordered = sorted(hits, key=lambda hit: (-hit.score, hit.id))
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ordered, start=1))
+
+
+def _validation(entry: Entry) -> float:
+    """The value's score on validation; below all others where it is not known."""
+    return float(entry.scores.get("validation", {}).get("value", -math.inf))
 
 
 def _tasks(entry: Entry) -> set[str]:

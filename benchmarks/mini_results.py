@@ -40,7 +40,14 @@ from spot.training.loop import discard_checkpoints
 from spot.training.model_tuning import best_tuned, tune_model
 from spot.training.runtime import prepare
 from spot.training.slots import Reporter
-from spot.transfer import Start, run_folder, spread, train_starts
+from spot.transfer import (
+    Start,
+    discard_groups,
+    run_folder,
+    score_on_test,
+    spread,
+    train_starts,
+)
 
 GENERIC_STEPS = 960  # of the prompt on the mixture of all sources
 MULTITASK = {"steps": 240, "rate": 0.003}  # of the whole model on the same mixture
@@ -148,11 +155,13 @@ def long_prompts(
         folder = run_folder(target, long, scratch) / backbone.identity.fingerprint[:12]
         done = folder / "result.json"
         if not done.exists():
-            runs = train_starts(target, scratch, long, backbone, folder, reporter)
+            trained = train_starts(target, scratch, long, backbone, folder, reporter)
+            runs = [score_on_test(one, target, long, backbone) for one in trained]
             results = [
                 Tuned(target, run.seed, run.learning_rate, run.validation, run.test) for run in runs
             ]
             done.write_text(json.dumps([asdict(one) for one in results]))
+            discard_groups(folder)
         found += [Tuned(**one) for one in json.loads(done.read_text())]
     return found
 

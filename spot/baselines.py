@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,18 @@ from spot.retrieval import LoadBackbone
 from spot.tasks.definition import digest
 from spot.tasks.vocabulary import label_tokens
 from spot.training.data import find_task, load_source, shots_fitting, tokens
-from spot.training.evaluate import Evaluation, evaluate, mean_interval
+from spot.training.evaluate import Evaluation, evaluate, gain_interval, mean_interval
 from spot.training.loop import discard_checkpoints
 from spot.training.model_tuning import best_tuned
 from spot.training.slots import Reporter
-from spot.transfer import Start, check_target, spread, train_starts
+from spot.transfer import (
+    Start,
+    check_target,
+    discard_groups,
+    score_on_test,
+    spread,
+    train_starts,
+)
 
 SHOTS = 4  # training examples in front of every text, where `data.shots` names no number
 
@@ -62,7 +69,8 @@ class Trial:
 @dataclass(frozen=True)
 class Row:
     """A line of the table. `interval` is the mean test score's, 95 %, by bootstrap over test rows;
-    `shots` is how many examples were asked for.
+    `shots` is how many examples were asked for. `gain` is the interval of the difference to the
+    bare model, paired by row; None for that model, and where it is not in the table.
     """
 
     method: str
@@ -70,6 +78,7 @@ class Row:
     counts: Counts
     trials: tuple[Trial, ...]
     interval: tuple[float, float]
+    gain: tuple[float, float] | None = None
 
     @property
     def n(self) -> int:
@@ -96,7 +105,7 @@ class Row:
         return {
             "method": self.method, "shots": self.shots, "examples": self.examples,
             "parameters": self.counts.to_json(), "test": self.mean, "deviation": self.deviation,
-            "interval": self.interval, "n": self.n,
+            "interval": self.interval, "gain": self.gain, "n": self.n,
             "runs": [trial.to_json() for trial in self.trials],
         }  # fmt: skip
 
@@ -155,6 +164,14 @@ class Bench:
         interval = mean_interval([trial.predictions for trial in trials], definition, test)
         return Row(method, shots, counts, tuple(trials), interval)
 
+    def compared(self, row: Row, bare: Row) -> Row:
+        """The row with its gain over the bare model's."""
+        config = undesigned(self.config)
+        definition = find_task(self.target, config)
+        test = tokens(definition, "test", config, self.backbone.vocabulary)
+        ours, theirs = ([trial.predictions for trial in one.trials] for one in (row, bare))
+        return replace(row, gain=gain_interval(ours, theirs, definition, test))
+
 
 def baselines(
     target: str,
@@ -174,6 +191,9 @@ def baselines(
     check_target(target, plain)
     bench = Bench(target, config, load_backbone(), reporter or Reporter())
     rows = [row for method in chosen for row in METHODS[method](bench)]
+    if chosen[0] == "prompt-design":
+        bare, *others = rows
+        rows = [bare, *(bench.compared(row, bare) for row in others)]
     metric = "+".join(find_task(target, plain).metrics)
     return Baselines(target, metric, tuple(rows), bench.folder)
 
@@ -220,9 +240,11 @@ def prompt_tuning(bench: Bench) -> list[Row]:
     folder = bench.place("prompt-tuning", config)
 
     def train() -> list[Trial]:
-        runs = train_starts(
+        found = train_starts(
             bench.target, [Start("none")], config, bench.backbone, folder, bench.reporter
         )
+        runs = [score_on_test(one, bench.target, config, bench.backbone) for one in found]
+        discard_groups(folder)
         for run in runs:
             export_prompt(folder / f"prompt-s{run.seed}.safetensors", run.prompt)
         return [

@@ -44,6 +44,7 @@ class ModelSettings(Stage):
     # SentencePiece file, its gs:// address, or tokenizer.json; else the model's own
     vocabulary: str | Path | None = None
     precision: Literal["bfloat16", "float32"] = "bfloat16"
+    devices: int = Field(1, ge=1)  # over which the weights are split
     relative_max_distance: int = Field(128, ge=1)  # not stored in T5X checkpoints; T5 uses 128
     dropout: float = Field(0.1, ge=0, lt=1)  # of a T5X checkpoint; likewise not stored there
 
@@ -126,7 +127,7 @@ class SearchSettings(Stage):
 
     similarity: str = "per-token"
     k: int = 3
-    seed: int = 0  # of the query prompt
+    seeds: tuple[int, ...] = (0,)  # of the query prompts, whose similarities are averaged
     rerank_examples: int = Field(0, ge=0)  # > 0: order the top k by zero-shot loss on so many rows
     unlearned: bool = False  # also search entries that are no better than one answer for every row
 
@@ -267,8 +268,12 @@ def _check(config: Config) -> None:
             f"train.key_step ({config.train.key_step}) must not be after train.steps ({config.train.steps})",
             "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
         )
-    both = {"bank.seeds": config.bank.seeds, "transfer.seeds": config.transfer.seeds}
-    for name, seeds in both.items():
+    every = {
+        "bank.seeds": config.bank.seeds,
+        "search.seeds": config.search.seeds,
+        "transfer.seeds": config.transfer.seeds,
+    }
+    for name, seeds in every.items():
         if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
             raise SpotError(
                 f"{name}: expected distinct seeds ≥ 0, found {list(seeds)}", "e.g. [0, 1, 2]"

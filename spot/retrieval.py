@@ -29,14 +29,15 @@ LoadBackbone = Callable[[], "Backbone"]
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The hits for a target, nearest first, with the query they were found by and past outcomes.
+    """The hits for a target, nearest first, with the queries they were found by, one a seed, and past
+    outcomes.
 
     `outcomes` are transfers recorded earlier from one of the hits to this target.
     """
 
     target: str
-    query: Entry
-    prompts: Prompts
+    queries: tuple[Entry, ...]
+    prompts: tuple[Prompts, ...]
     result: SearchResult
     outcomes: tuple[Outcome, ...]
 
@@ -50,25 +51,29 @@ def search_target(
     *,
     k: int | None = None,
 ) -> Answer:
-    """The k entries most similar to the target's query; trains and keeps the query when it is new.
+    """The k tasks most similar to the target's queries; trains and keeps those that are new.
 
     The target's own entries, and mixtures that hold it, are left out. Raises SpotError for an
     unknown target and BankError for an empty bank, a bad k or similarity, or another backbone.
     """
     settings = config.search
     count = settings.k if k is None else k
-    entry = query_entry(target, config, identity(config.model))
-    prompts = cached_query(bank, entry)
-    if prompts is None:
-        _refuse_early(bank, entry, config, count)
-        prompts = train_query(bank, entry, config, load_backbone(), reporter)
+    model = identity(config.model)
+    queries = tuple(query_entry(target, config, model, seed) for seed in settings.seeds)
+    found = []
+    for entry in queries:
+        prompts = cached_query(bank, entry)
+        if prompts is None:
+            _refuse_early(bank, entry, config, count)
+            prompts = train_query(bank, entry, config, load_backbone(), reporter)
+        found.append(prompts)
     result = search(
         bank,
-        prompts,
+        found,
         similarity=settings.similarity,
         k=count,
         exclude_tasks=(target,),
-        query_entry=entry,
+        query_entry=queries[0],
         unlearned=config.search.unlearned,
     )
     if settings.rerank_examples:
@@ -78,7 +83,7 @@ def search_target(
         )
     ids = {hit.id for hit in result.hits} | {hit.task for hit in result.hits}
     known = tuple(one for one in bank.outcomes() if one.target == target and one.source in ids)
-    return Answer(target, entry, prompts, result, known)
+    return Answer(target, queries, tuple(found), result, known)
 
 
 def _refuse_early(bank: Bank, entry: Entry, config: Config, k: int) -> None:
@@ -110,7 +115,7 @@ def zero_shot_losses(
     from spot.training.step import batch_losses
 
     data = task_data(find_task(target, config), config, backbone.vocabulary)
-    rows = sample(data.train, config.search.rerank_examples, config.search.seed)
+    rows = sample(data.train, config.search.rerank_examples, config.search.seeds[0])
     count = len(rows)
     values = [value_of(bank, hit.id) for hit in hits]
     inputs = [rows.inputs[row] for row in range(count)] * len(hits)

@@ -19,7 +19,7 @@ import numpy as np
 from bank.combine import weighted_average
 from bank.entry import Entry
 from bank.outcomes import Outcome
-from bank.search import Hit, searchable
+from bank.search import Hit, searchable, seeds_of_tasks
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.errors import SpotError
@@ -56,21 +56,25 @@ class Start:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
-    """A start trained with one seed: the learning rate and step that validation chose, and both
-    scores.
-    """
+class Candidate:
+    """A start trained with one seed: the learning rate, step and prompt that validation chose."""
 
     start: Start
     seed: int
     learning_rate: float
     step: int
     validation: float
+    prompt: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Run(Candidate):
+    """A candidate with its scores on the test split."""
+
     test: float
     test_metrics: dict[str, float]
     n_test: int
-    prompt: np.ndarray
-    predictions: tuple[str, ...] = ()  # of the test split
+    predictions: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without prompt and predictions."""
@@ -129,7 +133,9 @@ def transfer(
     backbone = load_backbone()
     begin = [Start("none"), *starts(answer, config, bank, backbone, reporter)]
     folder = run_folder(target, config, begin)
-    runs = train_starts(target, begin, config, backbone, folder, reporter)
+    candidates = train_starts(target, begin, config, backbone, folder, reporter)
+    runs = [score_on_test(one, target, config, backbone) for one in candidates]
+    discard_groups(folder)
     baseline = tuple(run for run in runs if run.start.strategy == "none")
     chosen = tuple(
         max((run for run in runs if run.start.strategy != "none" and run.seed == seed), key=_choice)
@@ -152,8 +158,9 @@ def check_target(target: str, config: Config) -> None:
 
 
 def count_for(target: str, config: Config, bank: Bank) -> int:
-    """How many entries a search for the target can find, at least 1: what the oracle asks for."""
-    return max(1, len(searchable(bank.entries(), (target,), config.search.unlearned)[0]))
+    """How many tasks a search for the target can find, at least 1: what the oracle asks for."""
+    entries, _ = searchable(bank.entries(), (target,), config.search.unlearned)
+    return max(1, len(seeds_of_tasks(entries)))
 
 
 def _choice(run: Run) -> tuple[float, str]:
@@ -244,7 +251,7 @@ def train_mixture(
     ]
     sizes = {member.definition.name: len(member.train) for member in members}
     source = Source("+".join(sizes), tuple(members), proportional_rates(sizes))
-    seed = config.search.seed
+    seed = config.search.seeds[0]
     name, embedding = f"mixture for {target}", embedding_table(backbone)
     slot = new_slot(name, source, seed, config, backbone, embedding)
     folder = config.runs / "mixtures" / digest(source.name, dump(config))[:16]
@@ -269,10 +276,11 @@ def train_starts(
     backbone: Backbone,
     folder: Path,
     reporter: Reporter,
-) -> list[Run]:
-    """One Run a start and seed, in that order; the learning rate is chosen on validation.
+) -> list[Candidate]:
+    """One candidate a start and seed, in that order; the learning rate is chosen on validation.
 
-    Raises SpotError when every learning rate of a start failed with a loss that is not finite.
+    What is trained stays in the folder until `discard_groups`, to be found again. Raises SpotError
+    when every learning rate of a start failed with a loss that is not finite.
     """
     source = load_source(target, config, backbone.vocabulary)
     embedding = embedding_table(backbone)
@@ -305,13 +313,14 @@ def train_starts(
             backbone, slots[first : first + size], settings, folder / f"group-{number:03d}",
             title=title, reporter=reporter,
         )  # fmt: skip
-    runs = []
     rest = iter(trained)
-    for start, seed, tried in planned:
-        runs.append(_finish(start, seed, list(islice(rest, tried)), config, backbone))
+    return [_best(start, seed, list(islice(rest, tried))) for start, seed, tried in planned]
+
+
+def discard_groups(folder: Path) -> None:
+    """Removes the prompts of finished training in a folder; call when their scores are kept."""
     for group in folder.glob("group-*"):
         discard_checkpoints(group)
-    return runs
 
 
 def learning_rates(start: Start, config: Config, embedding: np.ndarray) -> tuple[float, ...]:
@@ -324,10 +333,8 @@ def learning_rates(start: Start, config: Config, embedding: np.ndarray) -> tuple
     return chosen or (config.train.learning_rate or default_rate(embedding),)
 
 
-def _finish(
-    start: Start, seed: int, trained: Sequence[Trained], config: Config, backbone: Backbone
-) -> Run:
-    """The run of the learning rate that validation prefers, scored on the test split."""
+def _best(start: Start, seed: int, trained: Sequence[Trained]) -> Candidate:
+    """The one whose learning rate validation prefers."""
     usable = [(one.best.score, one) for one in trained if one.best is not None]
     if not usable:
         raise SpotError(
@@ -335,12 +342,19 @@ def _finish(
             "lower train.learning_rate or transfer.learning_rates",
         )
     validation, best = max(usable, key=lambda pair: pair[0])
-    member = best.slot.source.members[0]
-    test = tokens(member.definition, "test", config, backbone.vocabulary)
-    found = evaluate(backbone, best.value, member.definition, test, member.labels)
+    return Candidate(start, seed, best.slot.learning_rate, best.value_step, validation, best.value)
+
+
+def score_on_test(candidate: Candidate, target: str, config: Config, backbone: Backbone) -> Run:
+    """The candidate with the scores of its prompt on the target's test split."""
+    definition = find_task(target, config)
+    test = tokens(definition, "test", config, backbone.vocabulary)
+    labels = label_tokens(definition, backbone.vocabulary)
+    found = evaluate(backbone, candidate.prompt, definition, test, labels)
     return Run(
-        start, seed, best.slot.learning_rate, best.value_step, validation,
-        found.value, found.metrics, found.n, best.value, found.predictions,
+        candidate.start, candidate.seed, candidate.learning_rate, candidate.step,
+        candidate.validation, candidate.prompt,
+        found.value, found.metrics, found.n, found.predictions,
     )  # fmt: skip
 
 

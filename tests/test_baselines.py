@@ -59,6 +59,9 @@ def test_every_row_is_what_the_single_commands_give(lab, tmp_path, model):
     alone = evaluate_one("house", "test", None, config(DESIGN[0], DESIGN[2]), backbone)
     assert same(zero["runs"][0], alone) and zero["interval"] == [*alone.intervals["accuracy"]]
     assert (zero["shots"], few["shots"], zero["examples"]) == (0, 2, 0)
+    assert zero["gain"] is None
+    for row in (few, prompt, tuned):
+        assert row["gain"][0] <= row["test"] - zero["test"] <= row["gain"][1]
     assert 1.9 < few["examples"] <= 2  # none stands in front of itself
     for seed, trial in enumerate(few["runs"]):
         shown = config(*DESIGN, f"data.shot_seed={seed}")
@@ -95,7 +98,9 @@ def test_the_table_says_what_was_trained_and_how_sure_it_is(lab):
     assert done.exit_code == 0, done.stderr
     title, names, *rows, hint, about = done.stdout.splitlines()
     assert title == "house: accuracy on the test split"
-    assert names.split() == ["method", "trained", "%", "test", "95", "%", "interval", "runs", "n"]
+    assert names.split() == [
+        "method", "trained", "%", "test", "95", "%", "over", "zero-shot", "runs", "n",
+    ]  # fmt: skip
     assert rows[0].startswith("prompt design, zero-shot")
     assert rows[1].startswith("prompt design, few-shot (0.") and "of 3 examples)" in rows[1]
     assert rows[2].startswith("model tuning") and " 100 " in rows[2] and len(rows) == 3

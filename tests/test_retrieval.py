@@ -36,14 +36,33 @@ def never():
 def test_a_query_is_trained_once_and_then_found(lab, bank, tmp_path, tiny_backbone, request):
     config = lab.config(runs=tmp_path)
     first = search_target("house", config, bank, lambda: tiny_backbone)
-    assert [one.id for one in bank.queries()] == [first.query.id]
-    assert not list((tmp_path / "queries" / first.query.id).glob("checkpoints"))
+    assert [one.id for one in bank.queries()] == [first.queries[0].id]
+    assert not list((tmp_path / "queries" / first.queries[0].id).glob("checkpoints"))
     request.getfixturevalue("no_training")
     again = search_target("house", config, bank, never)
     assert again.result == first.result
-    assert (again.prompts.key == first.prompts.key).all()
+    assert (again.prompts[0].key == first.prompts[0].key).all()
     with pytest.raises(pytest.fail.Exception, match="was loaded"):  # another seed, another query
-        search_target("house", lab.config("search.seed=1", runs=tmp_path), bank, never)
+        search_target("house", lab.config("search.seeds=[1]", runs=tmp_path), bank, never)
+
+
+def test_queries_of_several_seeds_are_searched_as_their_mean(lab, bank, tmp_path, tiny_backbone):
+    alone = [
+        search_target(
+            "house", lab.config(f"search.seeds=[{seed}]", runs=tmp_path), bank,
+            lambda: tiny_backbone, k=4,
+        )
+        for seed in (0, 1)
+    ]  # fmt: skip
+    assert (alone[0].prompts[0].key != alone[1].prompts[0].key).any()
+    both = search_target(
+        "house", lab.config("search.seeds=[0, 1]", runs=tmp_path), bank, never, k=4
+    )
+    assert both.queries == alone[0].queries + alone[1].queries
+    scores = [{hit.task: hit.score for hit in one.result.hits} for one in alone]
+    for hit in both.result.hits:
+        mean = (scores[0][hit.task] + scores[1][hit.task]) / 2
+        assert (hit.score, hit.pairs) == (pytest.approx(mean, abs=1e-6), 2)
 
 
 def test_a_query_is_made_as_a_key_is(lab, bank, tmp_path, tiny_backbone):
@@ -52,8 +71,8 @@ def test_a_query_is_made_as_a_key_is(lab, bank, tmp_path, tiny_backbone):
                            lambda: tiny_backbone)  # fmt: skip
     entry = next(one for one in bank.entries() if one.task == "place")
     kept = bank.prompts(entry)
-    assert (answer.prompts.init == kept.init).all()
-    np.testing.assert_allclose(answer.prompts.key, kept.key, rtol=1e-4, atol=1e-5)
+    assert (answer.prompts[0].init == kept.init).all()
+    np.testing.assert_allclose(answer.prompts[0].key, kept.key, rtol=1e-4, atol=1e-5)
     assert learned(answer.result.warnings) == []
     assert query_recipe(lab.config()).items() <= entry.recipe.items()
 
@@ -144,7 +163,7 @@ def test_reranking_orders_by_the_loss_of_each_value(lab, bank, tmp_path, tiny_ba
     config = lab.config("search.rerank_examples=3", runs=tmp_path)
     found = search_target("house", config, bank, lambda: tiny_backbone, k=4)
     data = task_data(find_task("house", config), config, vocabulary(config.model))
-    rows = sample(data.train, 3, config.search.seed)
+    rows = sample(data.train, 3, config.search.seeds[0])
     slow = {
         hit.id: np.mean([
             slow_loss(tiny_backbone, value_of(bank, hit.id), rows.inputs[row], rows.targets[row])
@@ -170,12 +189,12 @@ def test_earlier_transfers_to_the_target_are_shown(lab, bank, tmp_path, tiny_bac
 
 
 def test_the_query_depends_on_data_seed_and_recipe_but_not_on_the_budget(lab, tiny_backbone):
-    def id(*sets):
-        return query_entry("house", lab.config(*sets), tiny_backbone.identity).id
+    def id(*sets, seed=0):
+        return query_entry("house", lab.config(*sets), tiny_backbone.identity, seed).id
 
     assert id() == id("train.steps=50") == id("search.k=7") == id("bank.seeds=[5]")
     others = {
-        id("search.seed=1"),
+        id(seed=1),
         id("data.train_examples=5"),
         id("train.key_step=3"),
         id("prompt.init=random"),

@@ -17,7 +17,7 @@ from spot.training.batches import data_order, step_batch
 from spot.training.loop import train_prompts
 from spot.training.slots import Reporter
 from spot.training.stepper import start_losses
-from spot.transfer import Run, Start, count_for, spread, starts, transfer
+from spot.transfer import Candidate, Run, Start, count_for, spread, starts, transfer
 from tests.lab import learned, lines, write_task
 
 pytest_plugins = ("tests.lab",)
@@ -145,11 +145,16 @@ def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
         for number, start in enumerate(begin):
             for seed in config.transfer.seeds:
                 points = 10.0 * (number if seed == 0 else -number)
-                runs.append(Run(start, seed, 0.5, 2, 50 + points, 40 - points, {}, 16,
-                                np.ones((4, 16), np.float32)))  # fmt: skip
+                prompt = np.full((4, 16), 40 - points, np.float32)
+                runs.append(Candidate(start, seed, 0.5, 2, 50 + points, prompt))
         return runs
 
+    def score(one, *_):
+        return Run(one.start, one.seed, one.learning_rate, one.step, one.validation, one.prompt,
+                   float(one.prompt[0, 0]), {}, 16)  # fmt: skip
+
     monkeypatch.setattr(transfer_module, "train_starts", invented)
+    monkeypatch.setattr(transfer_module, "score_on_test", score)
     config = lab.config("transfer.k=3", runs=tmp_path)
     report = transfer("house", config, bank, lambda: tiny_backbone)
     hits = search_target("house", config, bank, lambda: tiny_backbone, k=3).result.hits

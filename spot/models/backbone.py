@@ -114,9 +114,10 @@ def _fingerprint(files: Reader, vocab: Vocabulary) -> str:
 
 
 def load(settings: ModelSettings) -> Backbone:
-    """The backbone with weights on the default device.
+    """The backbone with weights on the default device, or split over `model.devices`.
 
-    Raises SpotError for an unknown name, missing files, or weights that do not fit exactly.
+    Raises SpotError for an unknown name, missing files, weights that do not fit exactly, or too few
+    devices.
     """
     from spot.models.product import choose_form
     from spot.models.weights.build import build
@@ -125,7 +126,7 @@ def load(settings: ModelSettings) -> Backbone:
     vocab, config = files.vocabulary(), files.config()
     _check_vocabulary(config, vocab)
     form = "float32" if settings.precision == "float32" else choose_form()
-    graphdef, parameters = build(config, files.arrays(), settings.precision, form)
+    graphdef, parameters = build(config, files.arrays(), settings.precision, form, settings.devices)
     return Backbone(identity(settings), config, vocab, graphdef, parameters)
 
 

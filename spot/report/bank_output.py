@@ -16,6 +16,7 @@ from spot.report.console import print_json, say, table
 if TYPE_CHECKING:
     from bank.evaluate import Evaluation as RetrievalEvaluation
     from bank.interchange import ImportReport
+    from bank.search import Hit
     from bank.store import Bank
     from spot.retrieval import Answer
     from spot.training.build import BuildReport
@@ -151,6 +152,11 @@ def print_retrieval(evaluations: Sequence[RetrievalEvaluation], as_json: bool) -
     )
 
 
+def _similarity(hit: Hit) -> str:
+    about = "" if hit.deviation is None else f" ± {hit.deviation:.4f}"
+    return f"{hit.score:.4f}{about}"
+
+
 def print_search(answer: Answer, as_json: bool) -> None:
     """The ranked entries, what to doubt about them, and transfers recorded earlier."""
     result = answer.result
@@ -158,8 +164,10 @@ def print_search(answer: Answer, as_json: bool) -> None:
         for hit in result.hits:
             print_json({"target": answer.target, "similarity": result.similarity, **asdict(hit)})
     else:
-        rows = [(hit.rank, f"{hit.score:.4f}", hit.id, hit.kind, hit.family) for hit in result.hits]
+        rows = [(hit.rank, _similarity(hit), hit.id, hit.kind, hit.family) for hit in result.hits]
         title = f"{answer.target}: nearest of {result.n} keys by {result.similarity} similarity"
+        if any(hit.pairs > 1 for hit in result.hits):
+            title += "; mean ± standard deviation over pairs of seeds"
         table(title, ("rank ", "score ", "entry", "kind", "family"), rows)
         print_outcomes(answer.outcomes)
     console = Console(stderr=True)

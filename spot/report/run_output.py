@@ -105,17 +105,19 @@ def print_baselines(result: Baselines, as_json: bool) -> None:
         (
             _method(row), short(row.counts.trained), f"{row.counts.percent:.3g}",
             f"{row.mean:.1f}" + ("" if row.deviation is None else f" ± {row.deviation:.1f}"),
-            "{:.1f} to {:.1f}".format(*row.interval), len(row.trials), row.n,
+            "{:.1f} to {:.1f}".format(*row.interval),
+            "–" if row.gain is None else "{:+.1f} to {:+.1f}".format(*row.gain),
+            len(row.trials), row.n,
         )
         for row in result.rows
     ]  # fmt: skip
-    columns = ("method", "trained ", "% ", "test ", "95 % interval", "runs ", "n ")
+    columns = ("method", "trained ", "% ", "test ", "95 %", "over zero-shot", "runs ", "n ")
     table(f"{result.target}: {result.metric} on the test split", columns, rows)
     if any(row.examples < row.shots for row in result.rows):
         say("not every text had all examples in front of it: data.input_length makes room")
     say(
-        "± is the standard deviation over runs, a seed each; the interval of their mean is over test "
-        f"rows. Scores and configs: {result.folder}"
+        "± is the standard deviation over runs, a seed each; intervals (95 %) of their mean and of its "
+        f"difference to zero-shot are over test rows. Scores and configs: {result.folder}"
     )
 
 

@@ -24,7 +24,7 @@ class TransferRecord:
 
     `source` (entry id), `source_task` and `similarity` (of query and key) belong to runs from one
     source; `k` to an average, a mixture or a generic prompt of k sources. `validation` chooses,
-    `test` reports.
+    `test` reports; it is None for a run that no table can report (see `reportable`).
     """
 
     target: str
@@ -33,7 +33,7 @@ class TransferRecord:
     source_task: str | None
     similarity: float | None
     validation: float
-    test: float
+    test: float | None
     strategy: str
     k: int | None = None
 
@@ -106,9 +106,9 @@ def _problems(record: TransferRecord) -> list[str]:
     if record.strategy not in STRATEGIES:
         near = did_you_mean(record.strategy, STRATEGIES)
         found.append(f'{where}: unknown strategy "{record.strategy}".{near}')
-    for split in ("validation", "test"):
-        if not math.isfinite(getattr(record, split)):
-            found.append(f"{where}: the {split} score is {getattr(record, split)}")
+    for split, score in (("validation", record.validation), ("test", record.test)):
+        if score is not None and not math.isfinite(score):
+            found.append(f"{where}: the {split} score is {score}")
     if record.strategy in SINGLE:
         if record.source is None:
             found.append(f"{where}: a run from one source must name it")
@@ -172,6 +172,23 @@ def _cell(
     single.sort(key=lambda run: (-float(run.similarity or 0.0), str(run.source)))
     together = {(name, k): runs[target, seed, name, k] for name, k in combined}
     return Cell(runs[target, seed, BASELINE, 0], tuple(single), together)
+
+
+def reportable(records: Sequence[TransferRecord]) -> set[TransferRecord]:
+    """The records that a table may report: the baselines, the runs from several sources, and the
+    best by validation of the k most similar sources, for every k.
+
+    The first of equals is the best, as in `tables`. Raises SpotError as `complete_grid` does.
+    """
+    found: set[TransferRecord] = set()
+    for cell in complete_grid(records).cells.values():
+        found |= {cell.baseline, *cell.combined.values()}
+        best = -math.inf
+        for run in cell.single:
+            if run.validation > best:
+                best = run.validation
+                found.add(run)
+    return found
 
 
 def _name(place: Place) -> str:

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.models.backbone import Backbone
 from spot.retrieval import search_target
-from spot.study.records import TransferRecord
+from spot.study.records import TransferRecord, reportable
 from spot.study.statistics import Interval, paired_bootstrap
 from spot.study.tables import TransferTable, method_scores, transfer_table
 from spot.training.slots import Reporter
 from spot.transfer import (
-    Run,
+    Candidate,
     Start,
     check_target,
     count_for,
+    discard_groups,
     hit_starts,
     run_folder,
+    score_on_test,
     start_prompts,
     train_starts,
 )
@@ -76,9 +78,10 @@ def study(
         folder = run_folder(target, config, begin)
         found = stored_records(folder)
         if not found:
-            runs = train_starts(target, begin, config, backbone, folder, reporter)
-            found = [record(target, run) for run in runs]
+            trained = train_starts(target, begin, config, backbone, folder, reporter)
+            found = scored(target, trained, config, backbone)
             store_records(folder, found, config)
+            discard_groups(folder)
         records += found
     similarity = config.search.similarity
     usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
@@ -120,13 +123,24 @@ def gains(
     }
 
 
-def record(target: str, run: Run) -> TransferRecord:
-    """A run as the tables read it."""
-    start = run.start
-    return TransferRecord(
-        target, run.seed, start.source, start.task, start.similarity, run.validation, run.test,
-        start.strategy, start.k,
-    )  # fmt: skip
+def scored(
+    target: str, candidates: Sequence[Candidate], config: Config, backbone: Backbone
+) -> list[TransferRecord]:
+    """The candidates as the tables read them; only what a table may report is scored on test."""
+    plain = [
+        TransferRecord(
+            target, one.seed, one.start.source, one.start.task, one.start.similarity,
+            one.validation, None, one.start.strategy, one.start.k,
+        )
+        for one in candidates
+    ]  # fmt: skip
+    wanted = reportable(plain)
+    return [
+        replace(row, test=score_on_test(one, target, config, backbone).test)
+        if row in wanted
+        else row
+        for row, one in zip(plain, candidates, strict=True)
+    ]
 
 
 def store_records(folder: Path, records: Sequence[TransferRecord], config: Config) -> None:

@@ -118,8 +118,18 @@ def _source_count(grid: Grid) -> int:
 
 
 def _scores(grid: Grid, method: str, k: int | None, choose: Choose) -> MethodScores:
-    test = [[choose(grid.cells[t, s]).test for s in grid.seeds] for t in grid.targets]
+    test = [[_test(choose(grid.cells[t, s])) for s in grid.seeds] for t in grid.targets]
     return MethodScores(method, k, np.array(test, dtype=np.float64))
+
+
+def _test(run: TransferRecord) -> float:
+    if run.test is None:
+        raise SpotError(
+            f'target "{run.target}", seed {run.seed}: the run from {run.source or run.strategy} is '
+            "reported, but has no test score",
+            "score all that `reportable` names",
+        )
+    return run.test
 
 
 def transfer_table(

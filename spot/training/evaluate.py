@@ -175,11 +175,35 @@ def mean_interval(
     """As `with_intervals`, of the mean score of several predictions of the split, as of several
     seeds: a resample is of the same rows for all of them.
     """
+    return _middle(_mean_scores(predictions, definition, split, seed))
+
+
+def gain_interval(
+    predictions: Sequence[Sequence[str]],
+    others: Sequence[Sequence[str]],
+    definition: TaskDefinition,
+    split: TokenizedSplit,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """As `mean_interval`, of the difference to the mean score of other predictions of the split,
+    paired: a resample is of the same rows for both.
+    """
+    ours, theirs = (_mean_scores(one, definition, split, seed) for one in (predictions, others))
+    return _middle(ours - theirs)
+
+
+def _mean_scores(
+    predictions: Sequence[Sequence[str]],
+    definition: TaskDefinition,
+    split: TokenizedSplit,
+    seed: int,
+) -> np.ndarray:
+    """The mean score over several predictions, of every resample [RESAMPLES]."""
     scores = [
         [main_metric(metrics) for metrics in _resampled(one, definition, split, seed)]
         for one in predictions
     ]
-    return _middle(np.mean(scores, axis=0))
+    return np.mean(scores, axis=0)
 
 
 def _resampled(

@@ -26,11 +26,11 @@ def query_recipe(config: Config) -> dict[str, Any]:
     return {**key_recipe(config), "key_step": config.train.key_step}
 
 
-def query_entry(target: str, config: Config, identity: Identity) -> Entry:
+def query_entry(target: str, config: Config, identity: Identity, seed: int) -> Entry:
     """What the target's query is called and made of, whether or not it has been trained yet."""
     entry = Entry(
         id="", kind="query", task=target, members=(), family=find_task(target, config).family,
-        seed=config.search.seed, backbone=identity, recipe=query_recipe(config),
+        seed=seed, backbone=identity, recipe=query_recipe(config),
         key_step=config.train.key_step, data=data_fingerprint(target, config), code=spot.__version__,
     )  # fmt: skip
     return replace(entry, id=id_of(entry))

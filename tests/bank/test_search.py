@@ -11,8 +11,7 @@ import pytest
 from bank import similarity as slow
 from bank.entry import Prompts
 from bank.errors import BankError
-from bank.index import KeyIndex
-from bank.search import SIMILARITIES, Hit, _nearest, recipe_warnings, rerank, search, searchable
+from bank.search import SIMILARITIES, Hit, recipe_warnings, rerank, search, searchable
 from bank.store import Bank
 
 
@@ -86,25 +85,43 @@ def test_equal_keys_are_ordered_by_id_also_at_place_k(bank, entry_of, prompts_of
         assert len({hit.score for hit in hits}) == 1
 
 
-def test_the_order_in_which_the_library_gives_equal_scores_does_not_matter():
-    """FAISS happens to keep the first of equal scores; the order here is the worst possible."""
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_a_tasks_score_is_the_mean_over_pairs_of_seeds(bank, entry_of, prompts_of, name):
+    for n in range(3):
+        for seed in range(n + 1):
+            scores = _scored(60.0 + 10 * (seed == 1)) if n else {}
+            bank.add(entry_of(f"t{n}", seed=seed, scores=scores), prompts_of(10 * n + seed))
+    queries = [prompts_of(50 + seed) for seed in range(2)]
+    pairs = {}
+    for query in queries:
+        for id, score in slow_scores(bank, query, name).items():
+            pairs.setdefault(id.split("-")[0], []).append(score)
+    result = search(bank, queries, similarity=name, k=3)
+    order = sorted(pairs, key=lambda task: -np.mean(pairs[task]))
+    assert [hit.task for hit in result.hits] == order and result.n == 6
+    for hit in result.hits:
+        assert hit.score == pytest.approx(np.mean(pairs[hit.task]), abs=1e-5)
+        assert hit.pairs == len(pairs[hit.task])
+        assert hit.deviation == pytest.approx(np.std(pairs[hit.task], ddof=1), abs=1e-5)
+        assert hit.seed == (0 if hit.task == "t0" else 1)  # the best on validation
 
-    class Backwards:
-        """An index of scores 9 and 20 times 5, that gives the last of equals first."""
 
-        def search(self, vector, fetch):
-            scores, places = [9.0] + [5.0] * 20, [0, *range(20, 0, -1)]
-            return np.array([scores[:fetch]]), np.array([places[:fetch]])
+def test_entries_of_another_recipe_are_no_seeds_of_one_task(bank, entry_of, prompts_of):
+    bank.add(entry_of("t0"), prompts_of(0))
+    bank.add(entry_of("t0", seed=1, recipe={"init": "random"}), prompts_of(1))
+    hits = search(bank, prompts_of(0), k=2).hits
+    assert [(hit.seed, hit.pairs, hit.deviation) for hit in hits] == [(0, 1, None), (1, 1, None)]
 
-    index = KeyIndex(tuple(f"{n:02}" for n in range(21)), vectors=Backwards())
-    found = _nearest(index, np.ones((1, 2), np.float32), set(range(21)), 2)
-    assert sorted(found, key=lambda pair: (-pair[0], pair[1]))[:2] == [(9.0, "00"), (5.0, "01")]
+
+def test_a_search_without_a_query_is_refused(filled):
+    with pytest.raises(BankError, match="a query of one seed or more, found none"):
+        search(filled, [])
 
 
 def test_more_than_there_are_gives_all_and_says_so(filled, prompts_of):
     result = search(filled, prompts_of(1), k=100)
     assert len(result.hits) == 7
-    assert result.warnings == ("asked for k=100 of 7 keys: all are listed",)
+    assert result.warnings == ("asked for k=100 of 7 tasks: all are listed",)
 
 
 @pytest.mark.parametrize("k", [0, -1])
@@ -181,7 +198,7 @@ def test_keys_without_direction_are_named(bank, entry_of, prompts_of):
 def test_excluded_tasks_take_their_mixtures_with_them(filled, entry_of, prompts_of):
     mixture = entry_of("mix", kind="mixture", members=("t1", "t2"))
     filled.add_many([(mixture, prompts_of(30)), (entry_of("t1", seed=1), prompts_of(31))])
-    everything = search(filled, prompts_of(1), k=9)
+    everything = search(filled, prompts_of(1), k=8)
     kept = search(filled, prompts_of(1), k=6, exclude_tasks=["t1"])
     assert (everything.n, kept.n) == (9, 6)
     assert "t1" in [hit.task for hit in everything.hits]

@@ -33,7 +33,9 @@ def test_names_from_all_sources(mini, tmp_path):
     assert list(names) == sorted(names)
     assert task("mini_a", NOTHING).name == "mini_a"
     assert task("mine", DataSettings(tasks=(tmp_path / "mine.toml",))).name == "mine"
-    assert mixture_names(NOTHING) == ("glue", "mini", "superglue", "tweet_eval")
+    assert mixture_names(NOTHING) == (
+        "glue", "mini", "nli", "paraphrase", "sentiment", "superglue", "tweet_eval",
+    )  # fmt: skip
     assert "tensorflow" not in vars(catalog)
 
 

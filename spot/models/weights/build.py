@@ -14,6 +14,7 @@ from spot.errors import SpotError
 from spot.models.config import ModelConfig, Precision, T5Config
 from spot.models.layers import ProductForm
 from spot.models.network import outline
+from spot.models.sharding import placing
 from spot.models.weights.lazy import content
 
 _SMALL = ("scale", "rel_embedding", "bias")  # arrays that stay float32
@@ -58,12 +59,17 @@ def _count(arrays: Mapping[str, Any], stack: str) -> int:
 
 
 def build(
-    config: ModelConfig, arrays: Mapping[str, Any], precision: Precision, form: ProductForm
+    config: ModelConfig,
+    arrays: Mapping[str, Any],
+    precision: Precision,
+    form: ProductForm,
+    devices: int = 1,
 ) -> tuple[Any, Any]:
     """(graphdef, parameters) of a model with exactly these arrays; `nnx.merge` makes the model.
 
-    With bfloat16, matrices are stored in bfloat16; norms and biases stay float32. Raises
-    SpotError that lists all names that are missing (-), extra (+) or of another shape (~).
+    Arrays are read one at a time, and split over so many devices as `sharding` says. With bfloat16,
+    matrices are stored in bfloat16; norms and biases stay float32. Raises SpotError that lists all
+    names that are missing (-), extra (+) or of another shape (~), or for too few devices.
     """
     graphdef, state = outline(config, form)
     expected = {"/".join(map(str, path)): leaf.shape for path, leaf in nnx.to_flat_state(state)}
@@ -81,10 +87,12 @@ def build(
             "choose the architecture these weights were made for; nothing is filled in or dropped",
         )
     matrix_dtype = jnp.float32 if precision == "float32" else jnp.bfloat16
+    place = placing(devices)
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
         small = name.endswith(_SMALL)
-        leaf.set_value(jnp.asarray(content(arrays[name]), jnp.float32 if small else matrix_dtype))
+        dtype = jnp.float32 if small else matrix_dtype
+        leaf.set_value(place(name, content(arrays[name]), dtype))
     return graphdef, state
 
 

@@ -86,15 +86,15 @@ def timed(name: str, seconds: dict[str, float], work: Callable[[], Any]) -> Any:
 def build(
     config: Config, backbone: Backbone, reporter: Reporter, generic_steps: int
 ) -> tuple[Bank, Bank]:
-    """The bank of all sources and seeds, and the study's: its first seed and the generic prompt,
-    which is trained on the mixture of all sources.
+    """The bank of all sources and seeds, and the study's: the same and the generic prompt, which is
+    trained on the mixture of all sources.
     """
     bank = Bank.create_or_open(config.bank.path)
     build_bank(config, backbone, bank, reporter)
     chosen = Bank.create_or_open(config.bank.path.with_name(f"{config.bank.path.name}-study"))
     first = config.bank.seeds[0]
     there = {entry.id for entry in chosen.entries()}
-    new = [one for one in bank.entries() if one.seed == first and one.id not in there]
+    new = [one for one in bank.entries() if one.id not in there]
     chosen.add_many([(entry, bank.prompts(entry)) for entry in new])
     mixed = "+".join(config.bank.sources)
     generic = changed(
@@ -198,6 +198,20 @@ def stated(name: str, interval: Interval) -> str:
     return f"- {name}: {interval.mean:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
 
 
+def ranked(done: Study) -> str:
+    """A line an order of the sources: the gains over scratch of the nearest, and of the best of k."""
+    lines = [
+        f"| sources by | {' | '.join(f'best of {k}' for k in KS)} |",
+        f"|---|{'---:|' * len(KS)}",
+    ]
+    for name, gains in done.by_order.items():
+        cells = " | ".join(
+            f"{one.mean:+.1f} ({one.low:+.1f} to {one.high:+.1f})" for one in gains.values()
+        )
+        lines.append(f"| {name} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
 def main(file: str, asked: list[str]) -> None:
     """Trains, or finds again, and prints."""
     prepare()
@@ -271,7 +285,7 @@ def report(
     )
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
-    print("\n" + to_markdown(done.table))
+    print(f"\n{ranked(done)}\n{to_markdown(done.table)}")
     bank_heatmap(bank, config.runs / "heatmap.png", "centered-delta")
     rows = {name: test.tolist() for name, test in columns.items()}
     content = {

@@ -16,7 +16,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.mini_results import build, cell, changed, stated
+from benchmarks.mini_results import build, cell, changed, ranked, stated
 from benchmarks.real_transfer import print_sources
 from spot.config import load_config
 from spot.models.backbone import load
@@ -55,7 +55,7 @@ def main(file: str, asked: list[str]) -> None:
     print(f"| mean | {' | '.join(f'{test.mean():.1f}' for test in columns.values())} |\n")
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
-    print("\n" + to_markdown(done.table))
+    print(f"\n{ranked(done)}\n{to_markdown(done.table)}")
     records = [asdict(one) for one in done.records]
     (config.runs / "smollm2.json").write_text(json.dumps(records, indent=1) + "\n")
 

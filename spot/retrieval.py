@@ -6,7 +6,7 @@ Nothing here imports JAX unless a query has to be trained or hits are to be rera
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from bank.entry import Entry, Prompts
 from bank.outcomes import Outcome
-from bank.search import Hit, SearchResult, rerank, search
+from bank.search import SearchResult, rerank, search
 from bank.store import Bank
 from spot.config import Config
 from spot.models.backbone import identity
@@ -77,7 +77,8 @@ def search_target(
         unlearned=config.search.unlearned,
     )
     if settings.rerank_examples:
-        losses = zero_shot_losses(target, result.hits, config, bank, load_backbone())
+        found_ids = [hit.id for hit in result.hits]
+        losses = zero_shot_losses(target, found_ids, config, bank, load_backbone())
         result = SearchResult(
             rerank(result.hits, losses), result.warnings, result.similarity, result.n
         )
@@ -105,9 +106,9 @@ def _refuse_early(bank: Bank, entry: Entry, config: Config, k: int) -> None:
 
 
 def zero_shot_losses(
-    target: str, hits: tuple[Hit, ...], config: Config, bank: Bank, backbone: Backbone
+    target: str, ids: Sequence[str], config: Config, bank: Bank, backbone: Backbone
 ) -> dict[str, float]:
-    """Mean loss (nats a target token) of each hit's value on a few target training rows, in one
+    """Mean loss (nats a target token) of each entry's value on a few target training rows, in one
     mixed batch.
     """
     from spot.training.batches import batch_of, sample
@@ -117,14 +118,14 @@ def zero_shot_losses(
     data = task_data(find_task(target, config), config, backbone.vocabulary)
     rows = sample(data.train, config.search.rerank_examples, config.search.seeds[0])
     count = len(rows)
-    values = [value_of(bank, hit.id) for hit in hits]
-    inputs = [rows.inputs[row] for row in range(count)] * len(hits)
-    targets = [rows.targets[row] for row in range(count)] * len(hits)
+    values = [value_of(bank, id) for id in ids]
+    inputs = [rows.inputs[row] for row in range(count)] * len(ids)
+    targets = [rows.targets[row] for row in range(count)] * len(ids)
     losses = batch_losses(
         backbone.graphdef, backbone.parameters, np.stack(values), batch_of(inputs, targets)
     )
-    means = np.asarray(losses).reshape(len(hits), count).mean(axis=1)
-    return {hit.id: float(mean) for hit, mean in zip(hits, means, strict=True)}
+    means = np.asarray(losses).reshape(len(ids), count).mean(axis=1)
+    return {id: float(mean) for id, mean in zip(ids, means, strict=True)}
 
 
 def value_of(bank: Bank, id: str) -> np.ndarray:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bank.search import SIMILARITIES
 from bank.store import Bank
 from spot.errors import SpotError
+from spot.retrieval import search_target, zero_shot_losses
 from spot.study import run as study_module
 from spot.study.run import stored_records, study
 from spot.study.tables import method_scores
@@ -41,6 +43,7 @@ def test_a_study_trains_every_source_once_and_finds_its_records_again(lab, tmp_p
     assert lines(again.stdout)[0] == result
     shown = lab.run(*command[:-1], sets=SETS)
     assert "| oracle |" in shown.stdout and "points over scratch, 95 % interval" in shown.stdout
+    assert all(f"\n{name} " in shown.stdout for name in result["by_order"])
 
 
 def _plain(gains: dict) -> list[str]:
@@ -77,7 +80,8 @@ def test_only_what_a_table_may_report_is_scored_on_test(lab, tmp_path, tiny_back
 
     monkeypatch.setattr(study_module, "score_on_test", count)
     bank = Bank.open(lab.copy(tmp_path / "bank"))
-    config = lab.config("transfer.seeds=[0, 1]", "transfer.steps=2", runs=tmp_path)
+    config = lab.config("transfer.seeds=[0, 1, 2]", "transfer.steps=2", runs=tmp_path)
+    monkeypatch.setattr(study_module, "SIMILARITIES", (config.search.similarity,))
     found = study(["house"], config, bank, tiny_backbone, ks=(1, 2, 3))
     given = [one.test for one in found.records if one.test is not None]
     assert given == scores and len(scores) < len(found.records)
@@ -85,6 +89,28 @@ def test_only_what_a_table_may_report_is_scored_on_test(lab, tmp_path, tiny_back
         method_scores(found.records, ks=ks)
     trained = next(tmp_path.glob("transfer/house-*"))
     assert not list(trained.glob("group-*/checkpoints"))
+
+
+def test_every_order_of_the_sources_is_judged(lab, tmp_path, tiny_backbone):
+    """The nearest source of each order, by a search of its own, and the gain of the run from it."""
+    bank = Bank.open(lab.copy(tmp_path / "bank"))
+    config = lab.config(*SETS, "search.rerank_examples=4", runs=tmp_path)
+    found = study(["house"], config, bank, tiny_backbone)
+    assert list(found.by_order) == [*SIMILARITIES, "zero-shot loss"]
+    tests = {one.source: one.test for one in found.records if one.strategy != "generic"}
+    ids = [one.source for one in found.records if one.strategy == "oracle"]
+    losses = zero_shot_losses("house", ids, config, bank, tiny_backbone)
+    nearest = {"zero-shot loss": min(losses, key=lambda id: losses[id])}
+    for name in SIMILARITIES:
+        asked = lab.config(*SETS, f"search.similarity={name}", runs=tmp_path)
+        answer = search_target("house", asked, bank, lambda: tiny_backbone, k=4)
+        nearest[name] = next(hit.id for hit in answer.result.hits if hit.kind != "mixture")
+    for name, id in nearest.items():
+        gain = found.by_order[name][1]
+        assert gain.mean == pytest.approx(tests[id] - tests[None])
+        assert gain.low <= gain.mean <= gain.high
+    main = found.by_order[config.search.similarity]
+    assert {f"best of top-k k={k}": one for k, one in main.items()}.items() <= found.gains.items()
 
 
 def test_all_targets_are_checked_before_the_first_is_trained(

@@ -81,6 +81,10 @@ def print_study(study: Study, as_json: bool) -> None:
             {
                 "table": json.loads(to_json(study.table)),
                 "gains": {name: asdict(interval) for name, interval in study.gains.items()},
+                "by_order": {
+                    name: {k: asdict(interval) for k, interval in gains.items()}
+                    for name, gains in study.by_order.items()
+                },
                 "records": [asdict(one) for one in study.records],
             }
         )
@@ -91,6 +95,13 @@ def print_study(study: Study, as_json: bool) -> None:
             f"{name}: {interval.mean:+.2f} points over scratch, "
             f"95 % interval {interval.low:+.2f} to {interval.high:+.2f}"
         )
+    rows = [
+        (name, *(f"{one.mean:+.1f} ({one.low:+.1f} to {one.high:+.1f})" for one in gains.values()))
+        for name, gains in study.by_order.items()
+    ]
+    ks = next(iter(study.by_order.values()))
+    columns = ("sources by", *(f"best of {k}" if k > 1 else "nearest" for k in ks))
+    table("points over scratch, by what ranks the sources (95 % interval)", columns, rows)
 
 
 def print_baselines(result: Baselines, as_json: bool) -> None:

@@ -6,17 +6,19 @@ Trains (or finds again) one run a source and seed for each target, and turns the
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from bank.errors import BankError
+from bank.search import SIMILARITIES
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.models.backbone import Backbone
-from spot.retrieval import search_target
-from spot.study.records import TransferRecord, reportable
+from spot.retrieval import search_target, zero_shot_losses
+from spot.study.records import SINGLE, TransferRecord, reportable
 from spot.study.statistics import Interval, paired_bootstrap
-from spot.study.tables import TransferTable, method_scores, transfer_table
+from spot.study.tables import BEST, TransferTable, method_scores, transfer_table
 from spot.training.slots import Reporter
 from spot.transfer import (
     Candidate,
@@ -31,16 +33,20 @@ from spot.transfer import (
     train_starts,
 )
 
+Order = dict[str, dict[str, float]]  # of each target, the scores of its sources by id
+
 
 @dataclass(frozen=True)
 class Study:
     """A finished study: the paper's table, and each method's mean gain over scratch with its
-    interval.
+    interval. `by_order` has the gains of the best of the top k for every order of the sources, the
+    config's similarity among them.
     """
 
     table: TransferTable
     gains: dict[str, Interval]
     records: tuple[TransferRecord, ...]
+    by_order: dict[str, dict[int, Interval]]
 
 
 def study(
@@ -59,7 +65,7 @@ def study(
     """
     reporter = reporter or Reporter()
     records: list[TransferRecord] = []
-    planned: dict[str, list[str]] = {}
+    every: dict[str, Order] = {}
     warned: set[str] = set()
     for target in targets:
         check_target(target, config)
@@ -71,22 +77,83 @@ def study(
                 reporter.warn(warning)
                 warned.add(warning)
         hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
-        planned[target] = [hit.id for hit in hits]
+        for name, scores in orders(
+            target, [hit.id for hit in hits], config, bank, backbone
+        ).items():
+            every.setdefault(name, {})[target] = scores
         begin = [Start("none")]
         begin += hit_starts("oracle", target, hits, config, bank, backbone)
         begin += generic_starts(target, targets, config, bank, backbone)
         folder = run_folder(target, config, begin)
         found = stored_records(folder)
-        if not found:
+        ranked = [order[target] for order in every.values()]
+        if not found or any(found[row].test is None for row in reported(found, ranked)):
             trained = train_starts(target, begin, config, backbone, folder, reporter)
-            found = scored(target, trained, config, backbone)
+            found = scored(target, trained, ranked, config, backbone)
             store_records(folder, found, config)
             discard_groups(folder)
         records += found
     similarity = config.search.similarity
+    planned = {target: list(scores) for target, scores in every[similarity].items()}
     usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
     table = transfer_table(records, ks=usable, similarity=similarity, planned=planned)
-    return Study(table, gains(records, usable, planned), tuple(records))
+    by_order = {
+        name: best_gains([reordered(one, order[one.target]) for one in records], usable)
+        for name, order in every.items()
+    }
+    return Study(table, gains(records, usable, planned), tuple(records), by_order)
+
+
+def orders(
+    target: str, ids: Sequence[str], config: Config, bank: Bank, backbone: Backbone
+) -> dict[str, dict[str, float]]:
+    """Scores of the target's sources (the higher, the nearer) by every similarity that this bank
+    allows, and with `search.rerank_examples` by the loss of their values on so many rows.
+    """
+    found = {}
+    for name in SIMILARITIES:
+        search = config.search.model_copy(update={"similarity": name, "rerank_examples": 0})
+        asked = config.model_copy(update={"search": search})
+        count = count_for(target, config, bank)
+        try:
+            answer = search_target(target, asked, bank, lambda: backbone, k=count)
+        except BankError:
+            if name == config.search.similarity:
+                raise
+            continue  # as "delta" where an init prompt is not known
+        scores = {hit.id: hit.score for hit in answer.result.hits}
+        found[name] = {id: scores[id] for id in ids}
+    if config.search.rerank_examples:
+        losses = zero_shot_losses(target, ids, config, bank, backbone)
+        found["zero-shot loss"] = {id: -losses[id] for id in ids}
+    return found
+
+
+def reordered(record: TransferRecord, scores: Mapping[str, float]) -> TransferRecord:
+    """The record with another similarity of its source, where it has one."""
+    if record.strategy in SINGLE and record.source is not None:
+        return replace(record, similarity=scores[record.source])
+    return record
+
+
+def reported(records: Sequence[TransferRecord], ranked: Sequence[Mapping[str, float]]) -> set[int]:
+    """Which of a target's records a table may report under one of these orders of its sources."""
+    found = set()
+    for scores in ranked:
+        rows = [reordered(one, scores) for one in records]
+        wanted = reportable(rows)
+        found |= {number for number, row in enumerate(rows) if row in wanted}
+    return found
+
+
+def best_gains(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, Interval]:
+    """The mean gain over scratch of the best of the top k, for every k."""
+    _, _, (baseline, *methods) = method_scores(records, ks=ks, oracle=True)
+    return {
+        one.k: paired_bootstrap((one.test - baseline.test).tolist())
+        for one in methods
+        if one.method == BEST and one.k
+    }
 
 
 def generic_starts(
@@ -124,7 +191,11 @@ def gains(
 
 
 def scored(
-    target: str, candidates: Sequence[Candidate], config: Config, backbone: Backbone
+    target: str,
+    candidates: Sequence[Candidate],
+    ranked: Sequence[Mapping[str, float]],
+    config: Config,
+    backbone: Backbone,
 ) -> list[TransferRecord]:
     """The candidates as the tables read them; only what a table may report is scored on test."""
     plain = [
@@ -134,12 +205,12 @@ def scored(
         )
         for one in candidates
     ]  # fmt: skip
-    wanted = reportable(plain)
+    wanted = reported(plain, ranked)
     return [
         replace(row, test=score_on_test(one, target, config, backbone).test)
-        if row in wanted
+        if number in wanted
         else row
-        for row, one in zip(plain, candidates, strict=True)
+        for number, (row, one) in enumerate(zip(plain, candidates, strict=True))
     ]
 
 

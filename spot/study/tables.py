@@ -20,6 +20,7 @@ from spot.study.statistics import relative_error_reduction
 
 Choose = Callable[[Cell], TransferRecord]
 PAPER_KS = (1, 3, 6, 9, 12, 15)
+BEST = "best of top-k"
 _NAMES = {
     "average": "top-k weighted average",
     "mixture": "top-k mixture",
@@ -98,7 +99,7 @@ def method_scores(
     if oracle and least:
         methods.append(_scores(grid, "oracle", _source_count(grid), _choose_best(None)))
     for k in chosen:
-        methods.append(_scores(grid, "best of top-k", k, _choose_best(k)))
+        methods.append(_scores(grid, BEST, k, _choose_best(k)))
     for name, k in grid.combined:
         methods.append(_scores(grid, _NAMES[name], k, _choose_combined(name, k)))
     return grid.targets, grid.seeds, methods

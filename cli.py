@@ -260,7 +260,7 @@ def study_command(
 @click.option("--target", required=True, help="The task to compare them on.")
 @click.option(
     "--methods",
-    help="Some of prompt-design, prompt-tuning and model-tuning, joined by commas (default: all).",
+    help="Some of zero-shot, few-shot, prompt-tuning, model-tuning, joined by commas (default: all).",
 )
 @click.option(
     "--shots",
@@ -283,7 +283,7 @@ def baselines_command(
     front of its texts.
 
     \b
-    Example: spot baselines --target mini_rte --methods prompt-design,prompt-tuning
+    Example: spot baselines --target mini_rte --methods zero-shot,prompt-tuning
     """
     from spot.baselines import baselines
     from spot.report.console import progress

@@ -190,8 +190,8 @@ def baselines(
     plain = undesigned(config)
     check_target(target, plain)
     bench = Bench(target, config, load_backbone(), reporter or Reporter())
-    rows = [row for method in chosen for row in METHODS[method](bench)]
-    if chosen[0] == "prompt-design":
+    rows = [METHODS[method](bench) for method in chosen]
+    if chosen[0] == "zero-shot":
         bare, *others = rows
         rows = [bare, *(bench.compared(row, bare) for row in others)]
     metric = "+".join(find_task(target, plain).metrics)
@@ -209,32 +209,32 @@ def check_methods(names: Sequence[str]) -> list[str]:
     return [name for name in METHODS if name in names]
 
 
-def prompt_design(bench: Bench) -> list[Row]:
-    """The bare model behind the config's text prompt, without examples and with them: nothing is
-    trained, the seed draws the examples.
-    """
+def zero_shot(bench: Bench) -> Row:
+    """Prompt design without examples: the bare model behind the config's text prompt."""
+    return designed(bench, "zero-shot", 0, (None,))
+
+
+def few_shot(bench: Bench) -> Row:
+    """Prompt design with examples, which the seed draws."""
     shots = bench.config.data.shots or SHOTS
-    counts = Counts(0, count(bench.backbone.parameters))
+    return designed(bench, "few-shot", shots, bench.config.transfer.seeds)
+
+
+def designed(bench: Bench, name: str, shots: int, seeds: Sequence[int | None]) -> Row:
+    """A row of prompt design: nothing is trained."""
 
     def score(config: Config, seed: int | None) -> list[Trial]:
         return [scored(seed, bench.tested(config), examples=bench.examples(config))]
 
-    def trial(name: str, config: Config, seed: int | None) -> Trial:
+    trials: list[Trial] = []
+    for seed in seeds:
+        config = with_data(bench.config, shots=shots, shot_seed=seed or 0)
         path = bench.place(name, config) / "trials.json"
-        return kept(path, partial(score, config, seed))[0]
-
-    alone = trial("zero-shot", with_data(bench.config, shots=0, shot_seed=0), None)
-    shown = [
-        trial("few-shot", with_data(bench.config, shots=shots, shot_seed=seed), seed)
-        for seed in bench.config.transfer.seeds
-    ]
-    return [
-        bench.row("prompt-design", 0, counts, [alone]),
-        bench.row("prompt-design", shots, counts, shown),
-    ]
+        trials += kept(path, partial(score, config, seed))
+    return bench.row(name, shots, Counts(0, count(bench.backbone.parameters)), trials)
 
 
-def prompt_tuning(bench: Bench) -> list[Row]:
+def prompt_tuning(bench: Bench) -> Row:
     """A soft prompt from scratch, as `spot transfer` trains it; the prompts are written, too."""
     config = undesigned(bench.config)
     folder = bench.place("prompt-tuning", config)
@@ -257,10 +257,10 @@ def prompt_tuning(bench: Bench) -> list[Row]:
 
     frozen, width = count(bench.backbone.parameters), bench.backbone.config.d_model
     counts = prompt_counts(config.prompt.length, width, frozen)
-    return [bench.row("prompt-tuning", 0, counts, kept(folder / "trials.json", train))]
+    return bench.row("prompt-tuning", 0, counts, kept(folder / "trials.json", train))
 
 
-def model_tuning(bench: Bench) -> list[Row]:
+def model_tuning(bench: Bench) -> Row:
     """All weights, for as many steps as a prompt."""
     config = undesigned(bench.config)
     train = config.train.model_copy(update={"steps": config.transfer.steps})
@@ -281,11 +281,12 @@ def model_tuning(bench: Bench) -> list[Row]:
         for rate in (folder / f"s{seed}").glob("rate-*"):
             discard_checkpoints(rate)
     counts = Counts(count(bench.backbone.parameters), 0)
-    return [bench.row("model-tuning", 0, counts, trials)]
+    return bench.row("model-tuning", 0, counts, trials)
 
 
-METHODS: dict[str, Callable[[Bench], list[Row]]] = {
-    "prompt-design": prompt_design,
+METHODS: dict[str, Callable[[Bench], Row]] = {
+    "zero-shot": zero_shot,
+    "few-shot": few_shot,
     "prompt-tuning": prompt_tuning,
     "model-tuning": model_tuning,
 }

@@ -92,7 +92,7 @@ def test_every_row_is_what_the_single_commands_give(lab, tmp_path, model):
 def test_the_table_says_what_was_trained_and_how_sure_it_is(lab):
     sets = (*SETS, "transfer.seeds=[3]")
     done = lab.run(
-        "baselines", "--target", "house", "--methods", "model-tuning, prompt-design",
+        "baselines", "--target", "house", "--methods", "model-tuning, few-shot, zero-shot",
         "--shots", "3", sets=sets,
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
@@ -181,8 +181,8 @@ def test_mistakes_are_found_before_the_model_is_loaded(lab, tmp_path):
     def run(target, methods=None, *more):
         return baselines(target, lab.config(*more, runs=tmp_path), pytest.fail, methods)
 
-    with pytest.raises(SpotError, match='"prompt-desing". Did you mean "prompt-design"'):
-        run("house", ["model-tuning", "prompt-desing"])
+    with pytest.raises(SpotError, match='"zero-shoot". Did you mean "zero-shot"'):
+        run("house", ["model-tuning", "zero-shoot"])
     with pytest.raises(SpotError, match="expected methods to compare, found none"):
         run("house", [])
     with pytest.raises(SpotError, match='Did you mean "house"'):

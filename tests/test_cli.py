@@ -80,7 +80,7 @@ def test_a_group_lists_its_commands_in_whole_sentences(words):
         ("search --target house --bank none", 1, "expected a bank at none, found nothing"),
         ("baselines --target huose", 1, 'Did you mean "house"?'),
         ("baselines --target house --methods model-tunning", 1, 'Did you mean "model-tuning"?'),
-        ("baselines --target house --methods prompt-design,", 1, 'no method is called "".'),
+        ("baselines --target house --methods zero-shot,", 1, 'no method is called "".'),
         ("baselines --target house --shots 0", 2, "0 is not in the range"),
         ("heatmap --bank {bank} --out x.pngg", 1, 'Did you mean ".png"?'),
         ("heatmap --bank {bank} --out x.png --similarity avrage", 1, 'Did you mean "average"?'),
@@ -152,7 +152,7 @@ def test_scores_of_a_search_are_shown_exactly_enough(lab, tmp_path):
         row = next(line for line in shown.stdout.splitlines() if hit["id"] in line)
         assert f"{hit['score']:.4f}" in row and row.split()[0] == str(hit["rank"])
     assert learned(shown.stderr.splitlines()) == [
-        "warning: asked for k=9 of 4 keys: all are listed"
+        "warning: asked for k=9 of 4 tasks: all are listed"
     ]
     assert [hit["rank"] for hit in hits] == [1, 2, 3, 4]
 

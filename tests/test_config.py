@@ -9,13 +9,46 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spot.config import Config, cache_dir, dump, key_recipe, load_config
+from spot.config import (
+    EMBEDDED_TEXT,
+    Config,
+    PromptSettings,
+    cache_dir,
+    dump,
+    key_recipe,
+    load_config,
+)
 from spot.errors import SpotError
+from spot.models.backbone import vocabulary
 from spot.options import setting
+from spot.tasks.mini.headers import MARKS
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps
 PRETRAINING = {"nano.toml"}  # read by spot.training.pretrain
+
+
+def test_only_the_embedded_model_has_a_start_of_its_own():
+    own = load_config(None).prompt
+    assert (own.init, own.text) == ("text", EMBEDDED_TEXT)
+    assert load_config(None, ["model=spot-nano", "prompt.length=7"]).prompt.text == EMBEDDED_TEXT
+    assert load_config(None, ["model=somewhere/else"]).prompt == PromptSettings()
+    assert load_config(None, ["model.precision=float32"]).prompt.init == "text"
+    for named in ("prompt.init=vocab", "prompt.init=labels"):
+        chosen = load_config(None, [named]).prompt
+        assert (f"prompt.init={chosen.init}", chosen.text) == (named, "")
+    worded = load_config(None, ["prompt.init=text", "prompt.text=is it true"]).prompt
+    assert worded.text == "is it true"
+
+
+def test_the_start_of_the_embedded_model_names_every_kind_of_task_once_a_token():
+    config = load_config(None)
+    tokens = vocabulary(config.model).encode(config.prompt.text)
+    words = config.prompt.text.split()
+    assert len(tokens) == len(words) == config.prompt.length
+    kinds = {mark: kind for kind, marks in MARKS.items() for mark in marks}
+    assert [kinds[word] for word in words[:9]] == [kinds[word] for word in words[9:18]]
+    assert {kinds[word] for word in words[:9]} == set(MARKS)
 
 
 def test_the_defaults_are_valid_and_offline():

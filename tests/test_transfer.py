@@ -269,7 +269,7 @@ def test_warnings_of_the_search_are_passed_on(lab, bank, tmp_path, tiny_backbone
     assert any(
         "learning_rate differs: query 0.4, 0.5 in 4 of 4 keys" in one for one in reporter.warnings
     )
-    assert "asked for k=9 of 4 keys: all are listed" in reporter.warnings
+    assert "asked for k=9 of 4 tasks: all are listed" in reporter.warnings
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])

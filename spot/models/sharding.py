@@ -21,7 +21,7 @@ SPLIT = {
     "query/kernel": 1, "key/kernel": 1, "value/kernel": 1, "out/kernel": 0,
     "wi/kernel": 1, "wi_0/kernel": 1, "wi_1/kernel": 1, "wo/kernel": 0,
     "gate/kernel": 1, "up/kernel": 1, "down/kernel": 0,
-    "embedding": 0, "logits_dense/kernel": 1, "lm_head/kernel": 1,
+    "/embedding": 0, "logits_dense/kernel": 1, "lm_head/kernel": 1,
 }  # fmt: skip
 
 Place = Callable[[str, Any, Any], jax.Array]

@@ -134,13 +134,12 @@ def print_baselines(result: Baselines, as_json: bool) -> None:
 
 def _method(row: Row) -> str:
     """As people read it."""
-    name = row.method.replace("-", " ")
-    if row.method != "prompt-design":
-        return name
-    if not row.shots:
-        return f"{name}, zero-shot"
-    fitted = "" if row.examples == row.shots else f"{row.examples:.1f} of "
-    return f"{name}, few-shot ({fitted}{row.shots} examples)"
+    if row.method == "zero-shot":
+        return "prompt design, zero-shot"
+    if row.method == "few-shot":
+        fitted = "" if row.examples == row.shots else f"{row.examples:.1f} of "
+        return f"prompt design, few-shot ({fitted}{row.shots} examples)"
+    return row.method.replace("-", " ")
 
 
 def print_training(trained: Trained, out: Path, counts: Counts, as_json: bool) -> None:

@@ -32,7 +32,7 @@ class KeyIndex:
     """What a search reads: N ids and, in their order, a FAISS index or the keys themselves.
 
     `vectors` is a faiss.IndexFlatIP of [N, H]; `keys` is [N, P, H], for max-inner-product only;
-    `mean` [H] is what `centered` or `centered-delta` removes. `dropped` has (id, fault) of entries
+    `mean` [H] is what a centered similarity removes. `dropped` has (id, fault) of entries
     whose arrays are damaged, `blank` the ids whose vector is zero.
     """
 
@@ -47,8 +47,8 @@ class KeyIndex:
 def load_index(bank: Bank, similarity: str, entries: Sequence[Entry]) -> KeyIndex:
     """The index over these entries, from the disk when it is fresh and whole, else made and kept.
 
-    Raises BankError when `delta` or `centered-delta` is asked for and an entry has no init prompt,
-    and when `centered` or `centered-delta` is asked for with fewer than two keys.
+    Raises BankError when a similarity of changes is asked for and an entry has no init prompt, and
+    when a centered one is asked for with fewer than two keys.
     """
     stamp = _stamp(bank, similarity, entries)
     found = _read(bank.path / INDEX, similarity, stamp)

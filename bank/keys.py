@@ -17,10 +17,13 @@ from bank.errors import BankError
 
 Array = NDArray[np.float32]
 
-VECTOR_SIMILARITIES = ("average", "per-token", "centered", "delta", "centered-delta")
+VECTOR_SIMILARITIES = (
+    "average", "per-token", "centered", "delta", "centered-delta", "task-vector",
+)  # fmt: skip
 SIMILARITIES = (*VECTOR_SIMILARITIES, "max-inner-product")
-CENTERED = ("centered", "centered-delta")  # without the bank's mean
-OF_CHANGES = ("delta", "centered-delta")  # of what training changed; they need the init prompts
+CENTERED = ("centered", "centered-delta", "task-vector")  # without the bank's mean
+# Of what training changed; they need the init prompts.
+OF_CHANGES = ("delta", "centered-delta", "task-vector")
 
 
 def average(keys: NDArray[Any]) -> Array:
@@ -62,8 +65,8 @@ def centered(keys: NDArray[Any], mean: NDArray[Any]) -> Array:
 def compared(
     similarity: str, keys: NDArray[Any], inits: NDArray[Any] | None
 ) -> NDArray[np.float64]:
-    """What a similarity compares, [N, P, H]: the keys or, for `delta` and `centered-delta`, what
-    training changed (key - init).
+    """What a similarity compares, [N, P, H]: the keys or, for OF_CHANGES, what training changed
+    (key - init); for `task-vector` all tokens as one, [N, 1, P*H].
 
     Raises BankError when these need the init prompts and they are not known.
     """
@@ -76,7 +79,8 @@ def compared(
             "known",
             'choose another similarity, "per-token" or "centered"',
         )
-    return wide - np.asarray(inits, dtype=np.float64)
+    changes = wide - np.asarray(inits, dtype=np.float64)
+    return changes.reshape(len(changes), 1, -1) if similarity == "task-vector" else changes
 
 
 def vectors(
@@ -86,11 +90,11 @@ def vectors(
     mean: NDArray[Any] | None = None,
 ) -> Array:
     """The key vectors [N, H] of the named similarity. `delta` is `average` of what training changed,
-    `centered-delta` is `centered` of it.
+    `centered-delta` is `centered` of it, and so is `task-vector` [N, P*H], token by token (Belanec et
+    al. 2024, arXiv 2408.01119, section 3: prompts that began alike).
 
-    `mean` [H] is what `centered` and `centered-delta` remove, by default the mean of these keys
-    (or of their changes). Raises BankError for a name that has no key vectors, and for `delta` and
-    `centered-delta` without inits.
+    `mean` [H] is what CENTERED remove, by default the mean of these keys (or of their changes).
+    Raises BankError for a name that has no key vectors, and for OF_CHANGES without inits.
     """
     subject = compared(similarity, keys, inits)
     if similarity in ("average", "delta"):

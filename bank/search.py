@@ -97,10 +97,9 @@ def search(
     exclude_tasks: their entries, and mixtures that hold one of them, are not searched.
     unlearned: also search entries that have not learned their task, see `searchable`.
     query_entry: what is known of the query; its backbone, step and recipe are compared with the
-    keys'. "centered" and "centered-delta" remove the mean over *all* the bank's keys, excluded ones
-    too. Raises BankError: k < 1, an unknown similarity, no key to compare with, a query of NaN, of
-    zeros, of another P, H or backbone, "delta" or "centered-delta" where an init prompt is not
-    known.
+    keys'. Centered similarities remove the mean over *all* the bank's keys, excluded ones too.
+    Raises BankError: k < 1, an unknown similarity, no key to compare with, a query of NaN, of zeros,
+    of another P, H or backbone, a similarity of changes where an init prompt is not known.
     """
     queries = _queries(query)
     check_name(similarity)

@@ -59,6 +59,17 @@ def centered_delta(
     return cosine(_mean(a) - _mean(init_a) - mean, _mean(b) - _mean(init_b) - mean)
 
 
+def task_vector(
+    a: NDArray[Any], b: NDArray[Any], init_a: NDArray[Any], init_b: NDArray[Any], mean: NDArray[Any]
+) -> float:
+    """cos of what training changed in all tokens, one behind the other, after removing the bank's
+    mean change [P, H]: prompts that began alike keep a role for each token.
+    """
+    return cosine(
+        (_wide(a) - _wide(init_a) - mean).ravel(), (_wide(b) - _wide(init_b) - mean).ravel()
+    )
+
+
 def max_inner_product(a: NDArray[Any], b: NDArray[Any]) -> float:
     """mean_i max_j <a_i, b_j>: Lin et al. 2024 (arXiv 2407.16245), token-wise, a the query.
 
@@ -73,7 +84,8 @@ def matrix(
     """All similarities among N prompts, [N, P, H] -> [N, N]; row = query, column = key.
 
     `centered` removes the mean of these N prompts; `delta` needs `inits` [N, P, H], and
-    `centered-delta` does both. Raises BankError for an unknown name or shape, and without inits.
+    `centered-delta` and `task-vector` do both. Raises BankError for an unknown name or shape, and
+    without inits.
     """
     check_name(similarity)
     keys = np.asarray(keys)

@@ -48,14 +48,16 @@ def distances(similarity: TaskSimilarity) -> NDArray[np.float64]:
 
 
 def cluster(similarity: TaskSimilarity) -> Clustering:
-    """Average-linkage clustering with leaves ordered so that neighbours are alike.
+    """Complete-linkage clustering with leaves ordered so that neighbours are alike.
 
-    One task gives an empty linkage. Raises SpotError for NaN.
+    A cluster's tasks are then all near each other; with average linkage a task that is far from all
+    becomes a cluster of its own, and kin ones are joined for it. One task gives an empty linkage.
+    Raises SpotError for NaN.
     """
     apart = distances(similarity)
     if len(apart) == 1:
         return Clustering(similarity.tasks, (0,), np.zeros((0, 4)))
-    tree = linkage(squareform(apart, checks=False), method="average", optimal_ordering=True)
+    tree = linkage(squareform(apart, checks=False), method="complete", optimal_ordering=True)
     order = tuple(int(leaf) for leaf in leaves_list(tree))
     return Clustering(similarity.tasks, order, np.asarray(tree, dtype=np.float64))
 

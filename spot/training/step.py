@@ -16,7 +16,7 @@ from spot.training.batches import bucket_length
 from spot.training.optim import optimiser
 
 Z_LOSS = 1e-4  # of the reference implementation's loss
-PART_ROWS = 16  # rows, all slots together, whose gradient a processor takes at once
+PART_ROWS = 8  # rows, all slots together, whose gradient a processor takes at once
 
 
 class PromptState(NamedTuple):

@@ -25,7 +25,8 @@ def test_by_hand():
 @pytest.mark.parametrize("name", keys.VECTOR_SIMILARITIES)
 def test_vectors_are_float32_and_at_most_of_length_one(prompts, name):
     rows = keys.vectors(name, prompts, 2 * prompts[::-1])
-    assert rows.dtype == np.float32 and rows.shape == (5, 6)
+    width = 24 if name == "task-vector" else 6
+    assert rows.dtype == np.float32 and rows.shape == (5, width)
     lengths = np.linalg.norm(rows, axis=1)
     assert (lengths <= 1 + 1e-6).all()
     if name != "per-token":
@@ -67,7 +68,8 @@ def test_prompts_without_direction_become_zeros(prompts):
     assert not keys.centered(same, keys.bank_mean(same)).any()
     for name in keys.OF_CHANGES:
         assert not keys.vectors(name, prompts, prompts).any()
-    assert not keys.vectors("centered-delta", prompts, prompts + 1).any()
+    for name in ("centered-delta", "task-vector"):
+        assert not keys.vectors(name, prompts, prompts + 1).any()
     assert not keys.per_token(np.zeros((1, 4, 6))).any()
 
 

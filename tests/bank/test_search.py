@@ -21,6 +21,7 @@ def slow_scores(bank, query, name):
     prompts = {entry.id: bank.prompts(entry) for entry in entries}
     mean = np.mean([one.key.mean(0, dtype=np.float64) for one in prompts.values()], axis=0)
     moved = np.mean([one.key.mean(0) - one.init.mean(0) for one in prompts.values()], axis=0)
+    every = np.mean([one.key - one.init for one in prompts.values()], axis=0)
     formula = {
         "average": lambda one: slow.average(query.key, one.key),
         "per-token": lambda one: slow.per_token(query.key, one.key),
@@ -28,6 +29,9 @@ def slow_scores(bank, query, name):
         "delta": lambda one: slow.delta(query.key, one.key, query.init, one.init),
         "centered-delta": lambda one: slow.centered_delta(
             query.key, one.key, query.init, one.init, moved
+        ),
+        "task-vector": lambda one: slow.task_vector(
+            query.key, one.key, query.init, one.init, every
         ),
         "max-inner-product": lambda one: slow.max_inner_product(query.key, one.key),
     }[name]

@@ -21,6 +21,10 @@ def test_by_hand():
     assert similarity.delta(A, B, A - 1, B - np.array([1, 0])) == pytest.approx(0.5**0.5)
     moved = similarity.centered_delta(A, B, A - 1, B - np.array([1, 0]), np.array([0, 1.0]))
     assert moved == pytest.approx(0.5**0.5)  # (1, 0) and (1, -1)
+    moves = np.array([[3.0, 0.0], [0.0, 1.0]]), np.array([[1.0, 0.0], [5.0, 0.0]])
+    around = np.array([[1.0, 0.0], [0.0, 0.0]])
+    found = similarity.task_vector(A + moves[0], B + moves[1], A, B, around)
+    assert found == pytest.approx(0.0)  # (2, 0, 0, 1) and (0, 0, 5, 0)
     assert similarity.max_inner_product(A, B) == pytest.approx(1.5)  # 3 and 0
     assert similarity.max_inner_product(B, A) == pytest.approx(3.0)
 
@@ -38,6 +42,9 @@ def test_matrix_equals_the_formulas(name):
         "delta": lambda i, j: similarity.delta(keys[i], keys[j], inits[i], inits[j]),
         "centered-delta": lambda i, j: similarity.centered_delta(
             keys[i], keys[j], inits[i], inits[j], moved
+        ),
+        "task-vector": lambda i, j: similarity.task_vector(
+            keys[i], keys[j], inits[i], inits[j], (keys.astype(np.float64) - inits).mean(axis=0)
         ),
         "max-inner-product": lambda i, j: similarity.max_inner_product(keys[i], keys[j]),
     }[name]

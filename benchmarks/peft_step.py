@@ -27,7 +27,7 @@ from spot.models.backbone import load, packaged_file
 from spot.models.prompt import init_prompt
 from spot.training.build import embedding_table
 from spot.training.runtime import prepare
-from spot.training.step import init_state, train_step
+from spot.training.step import DECODER_PART_ROWS, init_state, train_step
 
 B, T, P, LABEL = 16, 64, 100, 2
 RATE = 0.05
@@ -56,7 +56,7 @@ def our_step(precision: str, prompt: np.ndarray, data: tuple[np.ndarray, np.ndar
         batch = (data[0][number], data[1][number])
         state, numbers = train_step(
             state, backbone.parameters, batch, keys, jnp.asarray(number),
-            graphdef=backbone.graphdef, settings=settings, dropout=False,
+            graphdef=backbone.graphdef, settings=settings, dropout=False, part_rows=DECODER_PART_ROWS,
         )  # fmt: skip
         jax.block_until_ready(state)
         return float(numbers["loss"][0])

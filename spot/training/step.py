@@ -16,7 +16,9 @@ from spot.training.batches import bucket_length
 from spot.training.optim import optimiser
 
 Z_LOSS = 1e-4  # of the reference implementation's loss
-PART_ROWS = 8  # rows, all slots together, whose gradient a processor takes at once
+# Rows, all slots together, whose gradient a processor takes at once: few, for they are padded to the
+# longest of them; more of a decoder, which computes the prompt's part anew for each.
+PART_ROWS, DECODER_PART_ROWS = 8, 16
 
 
 class PromptState(NamedTuple):
@@ -82,16 +84,18 @@ def train_step(
     graphdef: Any,
     settings: TrainSettings,
     dropout: bool,
+    part_rows: int | None = None,
 ) -> tuple[PromptState, dict[str, jax.Array]]:
     """One update of S prompts on a batch [S*B, T]; returns the state and each slot's numbers [S].
 
+    part_rows: as `by_length` takes them, PART_ROWS if it is None.
     keys: one random key a slot; with the step it decides dropout, whatever came before. A slot
     whose loss or update is not finite is switched off with its prompt as it was (`finite` False).
     """
     slots = state.prompt.shape[0]
     gradient, loss = jnp.zeros_like(state.prompt), jnp.zeros(slots)
     counted = (np.asarray(batch[1]) > 0).reshape(slots, -1).sum(-1)
-    for number, part in enumerate(by_length(batch, slots)):
+    for number, part in enumerate(by_length(batch, slots, part_rows or PART_ROWS)):
         random = _random(keys, step, number) if dropout else None
         more, entropy = _gradient(graphdef, parameters, state.prompt, part, random)
         gradient, loss = gradient + more, loss + entropy
@@ -99,16 +103,17 @@ def train_step(
 
 
 def by_length(
-    batch: tuple[np.ndarray, np.ndarray], slots: int
+    batch: tuple[np.ndarray, np.ndarray], slots: int, part_rows: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The batch of S slots in parts, each with as many rows of every slot, the shortest ones first.
+    """The batch of S slots in parts of `part_rows` rows, each with as many of every slot, the
+    shortest ones first.
 
     A sum of gradients over parts is the gradient of the whole. A processor saves the padding of
     short rows to the longest one; an accelerator would rather have one large batch.
     """
     inputs, targets = (np.asarray(array) for array in batch)
     rows = len(inputs) // slots
-    count = max(1, len(inputs) // PART_ROWS) if jax.default_backend() == "cpu" else 1
+    count = max(1, len(inputs) // part_rows) if jax.default_backend() == "cpu" else 1
     if count == 1 or rows % count:
         return [(inputs, targets)]
     lengths = (inputs > 0).sum(1).reshape(slots, rows)

@@ -15,10 +15,18 @@ import numpy as np
 
 from spot.config import TrainSettings
 from spot.models.backbone import Backbone, with_dropout
+from spot.models.config import T5Config
 from spot.training.batches import data_order, step_batch
 from spot.training.context import check_source
 from spot.training.slots import Slot, StartLoss
-from spot.training.step import PromptState, batch_losses, init_state, train_step
+from spot.training.step import (
+    DECODER_PART_ROWS,
+    PART_ROWS,
+    PromptState,
+    batch_losses,
+    init_state,
+    train_step,
+)
 
 
 class Stepper:
@@ -56,6 +64,9 @@ class Stepper:
             graphdef=self.backbone.graphdef,
             settings=_compiled(self.settings),
             dropout=self.backbone.config.dropout > 0,
+            part_rows=PART_ROWS
+            if isinstance(self.backbone.config, T5Config)
+            else DECODER_PART_ROWS,
         )
 
 

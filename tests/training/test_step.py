@@ -154,14 +154,13 @@ def test_a_stopped_slots_optimiser_stays_as_it_was(train, slots):
     assert not any(changed)
 
 
-def test_parts_by_length_hold_every_row_once_with_its_slot(monkeypatch):
-    monkeypatch.setattr(step_module, "PART_ROWS", 8)
+def test_parts_by_length_hold_every_row_once_with_its_slot():
     rng = np.random.default_rng(0)
     inputs = np.zeros((24, 64), np.int32)
     for row, length in enumerate(rng.integers(1, 60, 24)):
         inputs[row, :length] = row + 1
     targets = np.repeat(np.arange(1, 25, dtype=np.int32)[:, None], 4, axis=1)
-    parts = by_length((inputs, targets), slots=2)
+    parts = by_length((inputs, targets), 2, 8)
     assert [part[0].shape for part in parts][0][1] < 64 and len(parts) == 3
     shown = [[], []]
     for texts, answers in parts:
@@ -178,17 +177,16 @@ def test_parts_by_length_hold_every_row_once_with_its_slot(monkeypatch):
     )
 
 
-def test_rows_that_no_count_of_parts_divides_stay_whole(monkeypatch):
-    monkeypatch.setattr(step_module, "PART_ROWS", 4)
+def test_rows_that_no_count_of_parts_divides_stay_whole():
     batch = np.ones((14, 8), np.int32), np.ones((14, 4), np.int32)
-    assert len(by_length(batch, slots=2)) == 1
+    assert len(by_length(batch, 2, 4)) == 1
 
 
 @pytest.mark.parametrize("part_rows", [3, 6])
 def test_a_step_in_parts_is_the_step_in_one(train, slots, together, monkeypatch, part_rows):
     monkeypatch.setattr(step_module, "PART_ROWS", part_rows)
     inputs, targets = batch(slots, 0)
-    assert len(by_length((inputs, targets), len(slots))) == 12 // part_rows
+    assert len(by_length((inputs, targets), len(slots), part_rows)) == 12 // part_rows
     state, numbers = train(slots)
     np.testing.assert_allclose(state.prompt, together[0].prompt, rtol=1e-5, atol=1e-5)
     for ours, theirs in zip(numbers, together[1], strict=True):

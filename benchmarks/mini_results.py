@@ -5,7 +5,7 @@
 Every part resumes, so a killed run is called again. Markdown goes to stdout, all numbers to
 <runs>/mini.json, the heatmap to <runs>/heatmap.png. Choices are made on validation, scores are of
 the test split. From scratch, a prompt tries several learning rates; a transferred one has the
-default rate.
+default rate. The first column from scratch begins as the bank's prompts do, another as in the paper.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from spot.models.backbone import Backbone, load
 from spot.report.bank_heatmap import bank_heatmap
 from spot.report.console import progress
 from spot.study.run import Study, study
-from spot.study.statistics import Interval
+from spot.study.statistics import Interval, paired_bootstrap
 from spot.study.tables import method_scores, to_markdown
 from spot.tasks.definition import digest
 from spot.tasks.mini.suite import target_names
@@ -52,8 +52,11 @@ from spot.transfer import (
 GENERIC_STEPS = 960  # of the prompt on the mixture of all sources
 MULTITASK = {"steps": 240, "rate": 0.003}  # of the whole model on the same mixture
 KS = (1, 3)
+PAPER = "scratch from labels"
 LONG_STEPS = 80  # of a prompt and of the whole model on a target, from scratch
 LONG_RATES = (0.3,)  # of such a prompt
+# Where prompts from scratch begin, too: class labels, as in the paper's appendix C.
+PAPER_START = {"init": "labels", "text": ""}
 
 
 @dataclass(frozen=True)
@@ -141,22 +144,19 @@ def tuned_models(
     return found
 
 
-def long_prompts(
+def scratch_prompts(
     targets: Sequence[str], config: Config, backbone: Backbone, reporter: Reporter
 ) -> list[Tuned]:
-    """A prompt from scratch on every target with every seed, for as many steps as the model."""
-    long = changed(
-        config, transfer={"steps": config.train.steps, "scratch_learning_rates": LONG_RATES}
-    )
+    """A prompt from scratch on every target with every seed, as the config's transfer trains it."""
     scratch = [Start("none")]
     found = []
     for target in targets:
         # A start from scratch says nothing of the backbone, as an entry's value does.
-        folder = run_folder(target, long, scratch) / backbone.identity.fingerprint[:12]
+        folder = run_folder(target, config, scratch) / backbone.identity.fingerprint[:12]
         done = folder / "result.json"
         if not done.exists():
-            trained = train_starts(target, scratch, long, backbone, folder, reporter)
-            runs = [score_on_test(one, target, long, backbone) for one in trained]
+            trained = train_starts(target, scratch, config, backbone, folder, reporter)
+            runs = [score_on_test(one, target, config, backbone) for one in trained]
             results = [
                 Tuned(target, run.seed, run.learning_rate, run.validation, run.test) for run in runs
             ]
@@ -227,8 +227,18 @@ def main(file: str, asked: list[str]) -> None:
         done: Study = timed(
             "study", seconds, lambda: study(targets, config, chosen, backbone, reporter, KS)
         )
+        paper = timed(
+            "the paper's start",
+            seconds,
+            lambda: scratch_prompts(
+                targets, changed(config, prompt=PAPER_START), backbone, reporter
+            ),
+        )
+        longer = {"steps": LONG_STEPS, "scratch_learning_rates": LONG_RATES}
         prompts = timed(
-            "longer prompts", seconds, lambda: long_prompts(targets, long, backbone, reporter)
+            "longer prompts",
+            seconds,
+            lambda: scratch_prompts(targets, changed(long, transfer=longer), backbone, reporter),
         )
         single = timed(
             "tuning, one task",
@@ -242,6 +252,7 @@ def main(file: str, asked: list[str]) -> None:
             lambda: tuned_models("multi", targets, long, both, reporter),
         )
     tuned = {
+        PAPER: paper,
         f"prompt tuning, {LONG_STEPS} steps": prompts,
         f"model tuning, {LONG_STEPS} steps": single,
         "multi-task model tuning": multi,
@@ -285,6 +296,9 @@ def report(
     )
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
+    for one in methods:
+        gains = paired_bootstrap((one.test - columns[PAPER]).tolist())
+        print(stated(f"{one.method} k={one.k} over {PAPER}", gains))
     print(f"\n{ranked(done)}\n{to_markdown(done.table)}")
     bank_heatmap(bank, config.runs / "heatmap.png", "centered-delta")
     rows = {name: test.tolist() for name, test in columns.items()}

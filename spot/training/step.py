@@ -105,16 +105,17 @@ def train_step(
 def by_length(
     batch: tuple[np.ndarray, np.ndarray], slots: int, part_rows: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The batch of S slots in parts of `part_rows` rows, each with as many of every slot, the
-    shortest ones first.
+    """The batch of S slots in parts of `part_rows` rows or a few more, each with as many of every
+    slot, the shortest ones first.
 
     A sum of gradients over parts is the gradient of the whole. A processor saves the padding of
     short rows to the longest one; an accelerator would rather have one large batch.
     """
     inputs, targets = (np.asarray(array) for array in batch)
     rows = len(inputs) // slots
-    count = max(1, len(inputs) // part_rows) if jax.default_backend() == "cpu" else 1
-    if count == 1 or rows % count:
+    most = len(inputs) // part_rows if jax.default_backend() == "cpu" else 1
+    count = next((n for n in range(most, 1, -1) if rows % n == 0), 1)
+    if count == 1:
         return [(inputs, targets)]
     lengths = (inputs > 0).sum(1).reshape(slots, rows)
     order = np.argsort(lengths, axis=1, kind="stable") + rows * np.arange(slots)[:, None]

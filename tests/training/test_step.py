@@ -182,6 +182,11 @@ def test_rows_that_no_count_of_parts_divides_stay_whole():
     assert len(by_length(batch, 2, 4)) == 1
 
 
+def test_parts_are_larger_where_slots_could_not_share_smaller_ones():
+    batch = np.ones((48, 8), np.int32), np.ones((48, 4), np.int32)
+    assert [len(texts) for texts, _ in by_length(batch, 3, 8)] == [12] * 4
+
+
 @pytest.mark.parametrize("part_rows", [3, 6])
 def test_a_step_in_parts_is_the_step_in_one(train, slots, together, monkeypatch, part_rows):
     monkeypatch.setattr(step_module, "PART_ROWS", part_rows)

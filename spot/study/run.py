@@ -148,7 +148,7 @@ def reported(records: Sequence[TransferRecord], ranked: Sequence[Mapping[str, fl
 
 def best_gains(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, Interval]:
     """The mean gain over scratch of the best of the top k, for every k."""
-    _, _, (baseline, *methods) = method_scores(records, ks=ks, oracle=True)
+    _, _, (baseline, *methods) = method_scores(records, ks=ks)
     return {
         one.k: paired_bootstrap((one.test - baseline.test).tolist())
         for one in methods

@@ -166,13 +166,12 @@ def test_what_is_finished_is_not_done_again(lab, tmp_path, tiny_backbone, monkey
     for name in ("train_starts", "best_tuned", "evaluate"):
         monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("done again"))
     assert table(baselines("house", config, lambda: tiny_backbone)) == table(first)
+    # Without the bare model in the table nothing is compared with it.
+    alone = [{**row, "gain": None} for row in table(first)[2:]]
     some = baselines("house", config, lambda: tiny_backbone, ["model-tuning", "prompt-tuning"])
-    assert table(some) == table(first)[2:]
+    assert table(some) == alone
     more = lab.config(*sets, "data.shots=1", 'data.text="a cat"', runs=tmp_path)
-    assert (
-        table(baselines("house", more, lambda: tiny_backbone, ["prompt-tuning"]))
-        == (table(first)[2:3])
-    )
+    assert table(baselines("house", more, lambda: tiny_backbone, ["prompt-tuning"])) == alone[:1]
     with pytest.raises(pytest.fail.Exception, match="done again"):
         baselines("house", more, lambda: tiny_backbone)
 

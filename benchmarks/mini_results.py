@@ -28,7 +28,7 @@ from spot.models.backbone import Backbone, load
 from spot.report.bank_heatmap import bank_heatmap
 from spot.report.console import progress
 from spot.study.run import Study, study
-from spot.study.statistics import Interval, paired_bootstrap
+from spot.study.statistics import Interval
 from spot.study.tables import method_scores, to_markdown
 from spot.tasks.definition import digest
 from spot.tasks.mini.suite import target_names
@@ -195,7 +195,7 @@ def cell(values: Sequence[float]) -> str:
 
 def stated(name: str, interval: Interval) -> str:
     """A line on a mean difference."""
-    return f"- {name}: {interval.mean:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})"
+    return f"- {name}: {interval.signed}"
 
 
 def ranked(done: Study) -> str:
@@ -205,10 +205,7 @@ def ranked(done: Study) -> str:
         f"|---|{'---:|' * len(KS)}",
     ]
     for name, gains in done.by_order.items():
-        cells = " | ".join(
-            f"{one.mean:+.1f} ({one.low:+.1f} to {one.high:+.1f})" for one in gains.values()
-        )
-        lines.append(f"| {name} | {cells} |")
+        lines.append(f"| {name} | {' | '.join(one.signed for one in gains.values())} |")
     return "\n".join(lines) + "\n"
 
 
@@ -274,7 +271,7 @@ def report(
     print(f"Python {platform.python_version()}; this call: {times}.\n")
     print(clusters(bank, config.runs))
     names, _, methods = method_scores(done.records, ks=KS)
-    columns = {f"{one.method} k={one.k}" if one.k else one.method: one.test for one in methods}
+    columns = {one.name: one.test for one in methods}
     for name, models in tuned.items():
         columns[name] = np.array(
             [[one.test for one in models if one.target == target] for target in names]
@@ -297,8 +294,7 @@ def report(
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
     for one in methods:
-        gains = paired_bootstrap((one.test - columns[PAPER]).tolist())
-        print(stated(f"{one.method} k={one.k} over {PAPER}", gains))
+        print(stated(f"{one.name} over {PAPER}", one.gain_over(columns[PAPER])))
     print(f"\n{ranked(done)}\n{to_markdown(done.table)}")
     bank_heatmap(bank, config.runs / "heatmap.png", "centered-delta")
     rows = {name: test.tolist() for name, test in columns.items()}

@@ -26,7 +26,7 @@ from tokenizers import Tokenizer, models
 
 from bank.peft import write_adapter
 from spot.config import ModelSettings
-from spot.models.backbone import EMBEDDED, Backbone, load, packaged_file
+from spot.models.backbone import FOLDERS, Backbone, load, packaged_file
 from spot.models.config import DecoderConfig
 from spot.models.decode import greedy
 from spot.tasks.tokenizer import TokenizerVocabulary
@@ -86,7 +86,7 @@ def small_model(kind: str, folder: Path) -> Any:
         torch.nn.init.normal_(parameter, std=0.4)
     model.save_pretrained(folder)
     if isinstance(config, transformers.T5Config | transformers.MT5Config):
-        shutil.copy(EMBEDDED["spot-nano"] / "spiece.model", folder)
+        shutil.copy(FOLDERS["spot-nano"] / "spiece.model", folder)
     else:
         content = Tokenizer(models.BPE({"<end>": 0}, [])).to_str()
         TokenizerVocabulary("one token", content, "<end>").save(folder)

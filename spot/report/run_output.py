@@ -96,8 +96,7 @@ def print_study(study: Study, as_json: bool) -> None:
             f"95 % interval {interval.low:+.2f} to {interval.high:+.2f}"
         )
     rows = [
-        (name, *(f"{one.mean:+.1f} ({one.low:+.1f} to {one.high:+.1f})" for one in gains.values()))
-        for name, gains in study.by_order.items()
+        (name, *(one.signed for one in gains.values())) for name, gains in study.by_order.items()
     ]
     ks = next(iter(study.by_order.values()))
     columns = ("sources by", *(f"best of {k}" if k > 1 else "nearest" for k in ks))

@@ -15,9 +15,9 @@ from bank.search import SIMILARITIES
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.models.backbone import Backbone
-from spot.retrieval import search_target, zero_shot_losses
+from spot.retrieval import Answer, search_target, zero_shot_losses
 from spot.study.records import SINGLE, TransferRecord, reportable
-from spot.study.statistics import Interval, paired_bootstrap
+from spot.study.statistics import Interval
 from spot.study.tables import BEST, TransferTable, method_scores, transfer_table
 from spot.training.slots import Reporter
 from spot.transfer import (
@@ -71,15 +71,14 @@ def study(
         check_target(target, config)
     for target in dict.fromkeys(targets):
         k = count_for(target, config, bank)
-        answer = search_target(target, config, bank, lambda: backbone, reporter, k=k)
+        answer = ranking(config.search.similarity, target, k, config, bank, backbone, reporter)
         for warning in answer.result.warnings:
             if warning not in warned:
                 reporter.warn(warning)
                 warned.add(warning)
         hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
-        for name, scores in orders(
-            target, [hit.id for hit in hits], config, bank, backbone
-        ).items():
+        ids = [hit.id for hit in hits]
+        for name, scores in orders(target, ids, k, config, bank, backbone).items():
             every.setdefault(name, {})[target] = scores
         begin = [Start("none")]
         begin += hit_starts("oracle", target, hits, config, bank, backbone)
@@ -104,19 +103,32 @@ def study(
     return Study(table, gains(records, usable, planned), tuple(records), by_order)
 
 
+def ranking(
+    similarity: str,
+    target: str,
+    k: int,
+    config: Config,
+    bank: Bank,
+    backbone: Backbone,
+    reporter: Reporter | None = None,
+) -> Answer:
+    """The search for a target by a similarity alone, whatever orders the config's own search."""
+    search = config.search.model_copy(update={"similarity": similarity, "rerank_examples": 0})
+    asked = config.model_copy(update={"search": search})
+    return search_target(target, asked, bank, lambda: backbone, reporter, k=k)
+
+
 def orders(
-    target: str, ids: Sequence[str], config: Config, bank: Bank, backbone: Backbone
+    target: str, ids: Sequence[str], k: int, config: Config, bank: Bank, backbone: Backbone
 ) -> dict[str, dict[str, float]]:
     """Scores of the target's sources (the higher, the nearer) by every similarity that this bank
-    allows, and with `search.rerank_examples` by the loss of their values on so many rows.
+    allows, and with `search.rerank_examples` by the loss of their values on so many rows. k is what
+    a search can find.
     """
     found = {}
     for name in SIMILARITIES:
-        search = config.search.model_copy(update={"similarity": name, "rerank_examples": 0})
-        asked = config.model_copy(update={"search": search})
-        count = count_for(target, config, bank)
         try:
-            answer = search_target(target, asked, bank, lambda: backbone, k=count)
+            answer = ranking(name, target, k, config, bank, backbone)
         except BankError:
             if name == config.search.similarity:
                 raise
@@ -149,11 +161,7 @@ def reported(records: Sequence[TransferRecord], ranked: Sequence[Mapping[str, fl
 def best_gains(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, Interval]:
     """The mean gain over scratch of the best of the top k, for every k."""
     _, _, (baseline, *methods) = method_scores(records, ks=ks)
-    return {
-        one.k: paired_bootstrap((one.test - baseline.test).tolist())
-        for one in methods
-        if one.method == BEST and one.k
-    }
+    return {one.k: one.gain_over(baseline.test) for one in methods if one.method == BEST and one.k}
 
 
 def generic_starts(
@@ -180,14 +188,8 @@ def gains(
     """Each method's mean gain over scratch in points, with a 95 % bootstrap interval over targets
     and seeds.
     """
-    _, _, methods = method_scores(records, ks=ks, planned=planned)
-    baseline = methods[0]
-    return {
-        f"{one.method} k={one.k}" if one.k else one.method: paired_bootstrap(
-            (one.test - baseline.test).tolist()
-        )
-        for one in methods[1:]
-    }
+    _, _, (baseline, *methods) = method_scores(records, ks=ks, planned=planned)
+    return {one.name: one.gain_over(baseline.test) for one in methods}
 
 
 def scored(

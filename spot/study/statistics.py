@@ -26,6 +26,11 @@ class Interval:
     high: float
     confidence: float
 
+    @property
+    def signed(self) -> str:
+        """A difference as people read it: "+1.2 (-0.3 to +2.7)"."""
+        return f"{self.mean:+.1f} ({self.low:+.1f} to {self.high:+.1f})"
+
 
 @dataclass(frozen=True)
 class PermutationTest:

@@ -48,6 +48,7 @@ class Stepper:
         # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
         self.backbone = with_dropout(backbone, settings.dropout)
+        self.part_rows = PART_ROWS if isinstance(backbone.config, T5Config) else DECODER_PART_ROWS
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of a step, from 0."""
@@ -64,9 +65,7 @@ class Stepper:
             graphdef=self.backbone.graphdef,
             settings=_compiled(self.settings),
             dropout=self.backbone.config.dropout > 0,
-            part_rows=PART_ROWS
-            if isinstance(self.backbone.config, T5Config)
-            else DECODER_PART_ROWS,
+            part_rows=self.part_rows,
         )
 
 

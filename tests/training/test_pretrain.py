@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from spot.errors import SpotError
-from spot.models.backbone import EMBEDDED
+from spot.models.backbone import FOLDERS
 from spot.tasks.mini import headers
 from spot.tasks.mini.lexicon import instructions
 from spot.tasks.mini.pretrain import TOPICS, pretraining_tasks
 from spot.training import pretrain, pretrain_data, soft_headers
 from spot.training.pretrain_config import PretrainConfig
 
-NANO = EMBEDDED["spot-nano"]
+NANO = FOLDERS["spot-nano"]
 STEPS = 4
 STAGES = (
     {"from_step": 0},

@@ -132,7 +132,7 @@ def build_bank_command(config_file: Any, assignments: Any, bank_path: Any, as_js
 @click.option("--k", type=int, help="How many entries to list (default 3).")
 @click.option(
     "--similarity",
-    help="average, per-token (default), centered, delta, centered-delta, task-vector or "
+    help="average (default), per-token, centered, delta, centered-delta, task-vector or "
     "max-inner-product.",
 )
 @configured
@@ -202,7 +202,7 @@ def transfer_command(
     required=True,
     help=".png .svg .pdf .html .csv or .json",
 )
-@click.option("--similarity", default="average", show_default=True, help="As for search.")
+@click.option("--similarity", default="centered", show_default=True, help="As for search.")
 @click.option("--values", is_flag=True, help="Compare the values instead of the keys.")
 @configured
 def heatmap_command(

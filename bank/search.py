@@ -85,7 +85,7 @@ def search(
     bank: Bank,
     query: Prompts | NDArray[Any] | Sequence[Prompts],
     *,
-    similarity: str = "per-token",
+    similarity: str = "average",
     k: int = 3,
     exclude_tasks: Iterable[str] = (),
     query_entry: Entry | None = None,

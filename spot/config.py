@@ -140,7 +140,7 @@ class BankSettings(Stage):
 class SearchSettings(Stage):
     """How keys are compared with the query."""
 
-    similarity: str = "per-token"
+    similarity: str = "average"
     k: int = 3
     seeds: tuple[int, ...] = (0,)  # of the query prompts, whose similarities are averaged
     rerank_examples: int = Field(0, ge=0)  # > 0: order the top k by zero-shot loss on so many rows

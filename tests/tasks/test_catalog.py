@@ -34,7 +34,7 @@ def test_names_from_all_sources(mini, tmp_path):
     assert task("mini_a", NOTHING).name == "mini_a"
     assert task("mine", DataSettings(tasks=(tmp_path / "mine.toml",))).name == "mine"
     assert mixture_names(NOTHING) == (
-        "glue", "mini", "nli", "paraphrase", "sentiment", "superglue", "tweet_eval",
+        "glue", "mini", "mrqa", "nli", "paraphrase", "rainbow", "sentiment", "superglue", "tweet_eval",
     )  # fmt: skip
     assert "tensorflow" not in vars(catalog)
 

@@ -200,8 +200,33 @@ CASES = {
             {"context": "Ann won.", "question": "Who won?", "answers": ["Ann", "she"]},
             Example("squad context: Ann won. question: Who won?", "Ann", reference=("Ann", "she")),
         )
-        for name in ("bio_asq", "drop", "duo_rc", "race", "relation_extraction", "textbook_qa")
+        for name in (
+            "bio_asq", "drop", "duo_rc", "race", "relation_extraction", "textbook_qa",
+            "hotpot_qa", "natural_questions", "news_qa", "search_qa", "trivia_qa",
+        )
     },
+    "alpha_nli": (
+        {"observation_1": "It rained.", "observation_2": "Ann was wet.",
+         "hypothesis_1": "She stayed in.", "hypothesis_2": "She went out."},
+        Example(
+            "alpha_nli hypothesis_1: She stayed in. hypothesis_2: She went out. "
+            "observation_1: It rained. observation_2: Ann was wet.",
+            "hypothesis_2", 1,
+        ),
+    ),
+    "piqa": (
+        {"goal": "Boil an egg.", "sol1": "Use ice.", "sol2": "Use hot water."},
+        Example("piqa goal: Boil an egg. sol1: Use ice. sol2: Use hot water.", "sol2", 1),
+    ),
+    "social_iqa": (
+        {"context": "Ann won.", "question": "How does she feel?", "answerA": "sad",
+         "answerB": "glad", "answerC": "cold"},
+        Example(
+            "social_iqa answerA: sad answerB: glad answerC: cold context: Ann won. "
+            "question: How does she feel?",
+            "answerB", 1,
+        ),
+    ),
     "winogrande": (
         {"sentence": "The cup fell off the desk for the _ was full.", "option1": "cup",
          "option2": "desk"},

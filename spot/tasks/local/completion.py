@@ -1,4 +1,6 @@
-"""What comes next: WinoGrande, HellaSWAG, and C4 as a prefix language model."""
+"""Common sense, and what comes next: WinoGrande, HellaSWAG, aNLI, PIQA, Social IQa, C4 as a prefix
+language model.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +42,30 @@ TASKS: Mapping[str, LocalTask] = {
         ("accuracy",),
         lettered("hellaswag", "endings", "context"),
         "Which ending follows? (HellaSWAG)",
+        shared="context",
+    ),
+    "alpha_nli": LocalTask(
+        "commonsense",
+        ("hypothesis_1", "hypothesis_2"),
+        ("accuracy",),
+        classified("alpha_nli", "hypothesis_1", "hypothesis_2", "observation_1", "observation_2"),
+        "Which hypothesis explains both observations? (aNLI, also called ART)",
+        shared="observation_1",
+    ),
+    "piqa": LocalTask(
+        "commonsense",
+        ("sol1", "sol2"),
+        ("accuracy",),
+        classified("piqa", "goal", "sol1", "sol2"),
+        "Which of two ways reaches the goal? (PIQA)",
+        shared="goal",
+    ),
+    "social_iqa": LocalTask(
+        "multiple choice",
+        ("answerA", "answerB", "answerC"),
+        ("accuracy",),
+        classified("social_iqa", "answerA", "answerB", "answerC", "context", "question"),
+        "Why people act so and how they feel, three choices (Social IQa)",
         shared="context",
     ),
     "c4": LocalTask(

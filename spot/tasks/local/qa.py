@@ -66,6 +66,19 @@ def _out_of_domain(title: str) -> LocalTask:
     )
 
 
+def _in_domain(title: str) -> LocalTask:
+    return LocalTask(
+        "extractive QA",
+        (),
+        _SPAN,
+        Examples(_mrqa, ("context", "question")),
+        f"Copy the answer from the paragraph ({title}, as in MRQA 2019)",
+        scoring="generate",
+        shared="context",
+        answer="answers",
+    )
+
+
 TASKS: Mapping[str, LocalTask] = {
     "arc_easy": LocalTask(
         "multiple choice",
@@ -121,6 +134,11 @@ TASKS: Mapping[str, LocalTask] = {
         shared="passage",
         answer="answer",
     ),
+    "mrqa_hotpot_qa": _in_domain("HotpotQA"),
+    "mrqa_natural_questions": _in_domain("Natural Questions"),
+    "mrqa_news_qa": _in_domain("NewsQA"),
+    "mrqa_search_qa": _in_domain("SearchQA"),
+    "mrqa_trivia_qa": _in_domain("TriviaQA"),
     "mrqa_bio_asq": _out_of_domain("Biomedical abstracts, BioASQ"),
     "mrqa_drop": _out_of_domain("Reasoning over paragraphs, DROP"),
     "mrqa_duo_rc": _out_of_domain("Film plots, DuoRC"),

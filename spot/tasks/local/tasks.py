@@ -43,10 +43,15 @@ MIXTURES: Mapping[str, tuple[str, ...]] = {
     "glue": ("cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli"),
     "superglue": ("boolq", "cb", "copa", "multirc", "record", "rte", "wic", "wsc"),
     "nli": ("anli_r1", "anli_r2", "anli_r3", "docnli", "mnli", "qnli", "snli"),
+    "mrqa": (
+        "mrqa_hotpot_qa", "mrqa_natural_questions", "mrqa_news_qa", "mrqa_search_qa",
+        "mrqa_trivia_qa", "squad",
+    ),
     "paraphrase": ("cxc", "mrpc", "paws", "qqp", "stsb"),
+    "rainbow": ("alpha_nli", "cosmos_qa", "hellaswag", "piqa", "social_iqa", "winogrande"),
     "sentiment": ("cr", "imdb", "sst2", "yelp2"),
     "tweet_eval": ("tweet_eval_emotion", "tweet_eval_irony", "tweet_eval_stance"),
-}
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,12 @@ def _converted(repo: str, config: str, adapt: Adapt | None = None, **splits: str
     return Hub(repo, CONVERTED, files, adapt) if adapt else Hub(repo, CONVERTED, files)
 
 
-def _mrqa(subset: str) -> Hub:
+def _mrqa(subset: str, *splits: str) -> Hub:
     def adapt(fields: Fields) -> Fields | None:
         return fields if fields.get("subset") == subset else None
 
     commit = "f3178d9888471dfb2b67c93de14f0ddf499a8d9f"
-    return Hub("mrqa-workshop/mrqa", commit, _splits("plain_text/", "test"), adapt)
+    return Hub("mrqa-workshop/mrqa", commit, _splits("plain_text/", *splits), adapt)
 
 
 def _hellaswag(fields: Fields) -> Fields:
@@ -156,10 +156,28 @@ HUB: Mapping[str, Hub] = {
         _splits("data/", "train", "validation"),
         _hellaswag,
     ),
-    "mrqa_bio_asq": _mrqa("BioASQ"),
-    "mrqa_drop": _mrqa("DROP"),
-    "mrqa_duo_rc": _mrqa("DuoRC.ParaphraseRC"),
-    "mrqa_race": _mrqa("RACE"),
-    "mrqa_relation_extraction": _mrqa("RelationExtraction"),
-    "mrqa_textbook_qa": _mrqa("TextbookQA"),
+    "alpha_nli": _converted(
+        "allenai/art", "anli", relabelled("label", 1, 2), train="train", validation="validation"
+    ),
+    "piqa": _converted("ybisk/piqa", "plain_text", train="train", validation="validation"),
+    "social_iqa": _converted(
+        "allenai/social_i_qa", "default", relabelled("label", "1", "2", "3"),
+        train="train", validation="validation",
+    ),
+    **{
+        f"mrqa_{name}": _mrqa(subset, "train", "validation")
+        for name, subset in {
+            "hotpot_qa": "HotpotQA",
+            "natural_questions": "NaturalQuestionsShort",
+            "news_qa": "NewsQA",
+            "search_qa": "SearchQA",
+            "trivia_qa": "TriviaQA-web",
+        }.items()
+    },
+    "mrqa_bio_asq": _mrqa("BioASQ", "test"),
+    "mrqa_drop": _mrqa("DROP", "test"),
+    "mrqa_duo_rc": _mrqa("DuoRC.ParaphraseRC", "test"),
+    "mrqa_race": _mrqa("RACE", "test"),
+    "mrqa_relation_extraction": _mrqa("RelationExtraction", "test"),
+    "mrqa_textbook_qa": _mrqa("TextbookQA", "test"),
 }  # fmt: skip

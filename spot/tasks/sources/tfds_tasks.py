@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spot.tasks.sources.hub_tasks import arc
-from spot.tasks.sources.store import Fields, labelled, renamed
+from spot.tasks.sources.store import Fields, labelled, relabelled, renamed
 from spot.tasks.sources.tfds import Tfds
 
 _TWO = {"train": "train", "validation": "validation"}
@@ -56,7 +56,13 @@ TFDS: Mapping[str, Tfds] = {
     "cosmos_qa": Tfds("cosmos_qa", _TWO),
     "winogrande": Tfds("winogrande", {"train": "train_xl", "validation": "validation"}),
     "hellaswag": Tfds("hellaswag", _TWO),
+    "alpha_nli": Tfds("art", _TWO, relabelled("label", 1, 2)),
+    "piqa": Tfds("piqa", _TWO),
     "c4": Tfds("c4/en", _TWO),
+    **{
+        f"mrqa_{name}": Tfds(f"mrqa/{name}", _TWO)
+        for name in ("hotpot_qa", "natural_questions", "news_qa", "search_qa", "trivia_qa")
+    },
     **{
         f"mrqa_{name}": Tfds(f"mrqa/{name}", _TEST)
         for name in ("bio_asq", "drop", "duo_rc", "race", "relation_extraction", "textbook_qa")

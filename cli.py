@@ -202,12 +202,14 @@ def transfer_command(
     required=True,
     help=".png .svg .pdf .html .csv or .json",
 )
-@click.option("--similarity", default="centered", show_default=True, help="As for search.")
+@click.option(
+    "--similarity", help="As for search. Default: centered; average of fewer than three prompts."
+)
 @click.option("--values", is_flag=True, help="Compare the values instead of the keys.")
 @configured
 def heatmap_command(
     out: Path,
-    similarity: str,
+    similarity: str | None,
     values: bool,
     config_file: Any,
     assignments: Any,
@@ -219,12 +221,13 @@ def heatmap_command(
     \b
     Example: spot heatmap --out tasks.png
     """
-    from spot.report.bank_heatmap import bank_heatmap
+    from spot.report.bank_heatmap import bank_heatmap, usual_similarity
     from spot.report.console import print_json, say
 
-    config = read_config(config_file, assignments, bank_path)
-    path = bank_heatmap(open_bank(config), out, similarity, values=values)
-    print_json({"path": str(path), "similarity": similarity}) if as_json else say(
+    bank = open_bank(read_config(config_file, assignments, bank_path))
+    chosen = similarity or usual_similarity(bank)
+    path = bank_heatmap(bank, out, chosen, values=values)
+    print_json({"path": str(path), "similarity": chosen}) if as_json else say(
         f"heatmap written to {path}"
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import numpy as np
@@ -338,6 +340,15 @@ def test_a_heatmap_is_drawn_in_every_format(lab, tmp_path, suffix):
     assert out.read_bytes().startswith(start[suffix]) and out.stat().st_size > 50
     if suffix in ("csv", "json", "html", "svg"):
         assert "colour+bird" in out.read_text()
+
+
+def test_a_heatmap_is_centered_where_there_are_keys_to_center(lab):
+    bank, two = Bank(lab.bank), Bank.create_or_open(Path("two"))
+    two.add_many([(entry, bank.prompts(entry)) for entry in bank.entries()[:2]])
+    for path, similarity in ((lab.bank, "centered"), (two.path, "average")):
+        done = invoke("heatmap", "--bank", path, "--out", "m.json", "--json")
+        assert lines(done.stdout) == [{"path": "m.json", "similarity": similarity}]
+        assert json.loads(Path("m.json").read_text())["similarity"] == similarity
 
 
 def test_a_heatmap_of_values_differs(lab):

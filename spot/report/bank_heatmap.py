@@ -12,6 +12,13 @@ from spot.report.heatmap import heatmap
 from spot.study.similarity import task_similarity
 
 
+def usual_similarity(bank: Bank) -> str:
+    """The similarity that shows families best: "centered", or "average" of fewer than three
+    prompts, which without their mean are opposites (or nothing), whatever they hold.
+    """
+    return "centered" if len(bank.entries()) >= 3 else "average"
+
+
 def bank_heatmap(bank: Bank, out: Path, similarity: str, *, values: bool = False) -> Path:
     """Draws the similarity of all tasks of a bank to `out`; the suffix decides the format.
 

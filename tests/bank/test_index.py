@@ -79,10 +79,10 @@ def test_new_removed_and_touched_entries_make_it_stale(filled, entry_of, prompts
 def test_a_description_of_other_arrays_is_not_believed(filled, entry_of, prompts_of, built):
     """Two searches that write at once may leave the arrays of one and the text of the other."""
     search(filled, prompts_of(1))
-    old = (filled.path / "index" / "per-token.faiss").read_bytes()
+    old = (filled.path / "index" / "average.faiss").read_bytes()
     filled.add(entry_of("late"), prompts_of(9))
     fresh = search(filled, prompts_of(1))
-    (filled.path / "index" / "per-token.faiss").write_bytes(old)
+    (filled.path / "index" / "average.faiss").write_bytes(old)
     assert search(filled, prompts_of(1)) == fresh
     assert len(built) == 3
 

@@ -221,14 +221,13 @@ def heatmap_command(
     \b
     Example: spot heatmap --out tasks.png
     """
-    from spot.report.bank_heatmap import bank_heatmap, usual_similarity
+    from spot.report.bank_heatmap import bank_heatmap
     from spot.report.console import print_json, say
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
-    chosen = similarity or usual_similarity(bank)
-    path = bank_heatmap(bank, out, chosen, values=values)
-    print_json({"path": str(path), "similarity": chosen}) if as_json else say(
-        f"heatmap written to {path}"
+    drawn = bank_heatmap(bank, out, similarity, values=values)
+    print_json({"path": str(drawn.path), "similarity": drawn.similarity}) if as_json else say(
+        f"heatmap written to {drawn.path}"
     )
 
 

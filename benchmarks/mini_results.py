@@ -114,7 +114,9 @@ def clusters(bank: Bank, runs: Path) -> str:
     lines = ["| similarity of keys | adjusted Rand index |", "|---|---:|"]
     for similarity in SIMILARITIES:
         drawn = bank_heatmap(bank, runs / f"heatmap-{similarity}.json", similarity)
-        lines.append(f"| {similarity} | {json.loads(drawn.read_text())['adjusted_rand']:.2f} |")
+        lines.append(
+            f"| {similarity} | {json.loads(drawn.path.read_text())['adjusted_rand']:.2f} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,16 +13,20 @@ from spot.report.heatmap import heatmap
 from spot.study.similarity import task_similarity
 
 
-def usual_similarity(bank: Bank) -> str:
-    """The similarity that shows families best: "centered", or "average" of fewer than three
-    prompts, which without their mean are opposites (or nothing), whatever they hold.
-    """
-    return "centered" if len(bank.entries()) >= 3 else "average"
+class Drawn(NamedTuple):
+    """The file of a heatmap, and the similarity that it shows."""
+
+    path: Path
+    similarity: str
 
 
-def bank_heatmap(bank: Bank, out: Path, similarity: str, *, values: bool = False) -> Path:
+def bank_heatmap(
+    bank: Bank, out: Path, similarity: str | None = None, *, values: bool = False
+) -> Drawn:
     """Draws the similarity of all tasks of a bank to `out`; the suffix decides the format.
 
+    similarity: by default "centered", which shows families best, or "average" of fewer than three
+    prompts, which without their mean are opposites (or nothing), whatever they hold.
     Raises BankError for an empty bank or an unknown similarity, SpotError for another suffix.
     """
     entries = bank.entries()
@@ -29,6 +34,7 @@ def bank_heatmap(bank: Bank, out: Path, similarity: str, *, values: bool = False
         raise BankError(
             f"the bank {bank.path} has no entries to draw", "build some: spot build-bank"
         )
+    similarity = similarity or ("centered" if len(entries) >= 3 else "average")
     prompts = [bank.prompts(entry) for entry in entries]
     arrays = [one.start if values else one.key for one in prompts]
     inits = [one.init for one in prompts]
@@ -44,4 +50,5 @@ def bank_heatmap(bank: Bank, out: Path, similarity: str, *, values: bool = False
     what = "values" if values else "keys"
     count = f"{len(entries)} prompts, {seeds} seed{'s' if seeds > 1 else ''}"
     subtitle = f"{similarity} similarity of {what}, {count}"
-    return heatmap(found, families, out, title="Task similarity", subtitle=subtitle)
+    path = heatmap(found, families, out, title="Task similarity", subtitle=subtitle)
+    return Drawn(path, similarity)

@@ -42,18 +42,17 @@ THEIRS = {
     **{f"anli_r{n}": ({"premise": "It rained."}, ("context",)) for n in (1, 2, 3)},
     "alpha_nli": ({"label": 2}, ()),
     "social_iqa": ({"label": "2"}, ()),
-    "mrqa_hotpot_qa": ({"subset": "HotpotQA"}, ()),
-    "mrqa_natural_questions": ({"subset": "NaturalQuestionsShort"}, ()),
-    "mrqa_news_qa": ({"subset": "NewsQA"}, ()),
-    "mrqa_search_qa": ({"subset": "SearchQA"}, ()),
-    "mrqa_trivia_qa": ({"subset": "TriviaQA-web"}, ()),
-    "mrqa_bio_asq": ({"subset": "BioASQ"}, ()),
-    "mrqa_drop": ({"subset": "DROP"}, ()),
-    "mrqa_duo_rc": ({"subset": "DuoRC.ParaphraseRC"}, ()),
-    "mrqa_race": ({"subset": "RACE"}, ()),
-    "mrqa_relation_extraction": ({"subset": "RelationExtraction"}, ()),
-    "mrqa_textbook_qa": ({"subset": "TextbookQA"}, ()),
-}
+    **{
+        f"mrqa_{name}": ({"subset": subset}, ())
+        for name, subset in (
+            ("hotpot_qa", "HotpotQA"), ("natural_questions", "NaturalQuestionsShort"),
+            ("news_qa", "NewsQA"), ("search_qa", "SearchQA"), ("trivia_qa", "TriviaQA-web"),
+            ("bio_asq", "BioASQ"), ("drop", "DROP"), ("duo_rc", "DuoRC.ParaphraseRC"),
+            ("race", "RACE"), ("relation_extraction", "RelationExtraction"),
+            ("textbook_qa", "TextbookQA"),
+        )
+    },
+}  # fmt: skip
 
 
 def put(folder: Path, name: str, split: str, rows: list[dict], part: str = "00000-of-00001"):

@@ -53,30 +53,26 @@ def _race(row: Row, labels: Labels) -> list[Example]:
     return made
 
 
-def _out_of_domain(title: str) -> LocalTask:
+def _of_mrqa(description: str, *, only_test: bool = False) -> LocalTask:
     return LocalTask(
         "extractive QA",
         (),
         _SPAN,
         Examples(_mrqa, ("context", "question")),
-        f"{title}, out of domain for prompts of SQuAD (MRQA 2019)",
+        f"{description} (MRQA 2019)",
         scoring="generate",
+        shared="context",
         answer="answers",
-        only_test=True,
+        only_test=only_test,
     )
 
 
 def _in_domain(title: str) -> LocalTask:
-    return LocalTask(
-        "extractive QA",
-        (),
-        _SPAN,
-        Examples(_mrqa, ("context", "question")),
-        f"Copy the answer from the paragraph ({title}, as in MRQA 2019)",
-        scoring="generate",
-        shared="context",
-        answer="answers",
-    )
+    return _of_mrqa(f"Copy the answer from the paragraph, {title}")
+
+
+def _out_of_domain(title: str) -> LocalTask:
+    return _of_mrqa(f"{title}, out of domain for prompts of SQuAD", only_test=True)
 
 
 TASKS: Mapping[str, LocalTask] = {

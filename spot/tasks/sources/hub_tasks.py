@@ -14,6 +14,22 @@ _GLUE = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
 _SUPERGLUE = "3de24cf8022e94f4ee4b9d55a6f539891524d646"
 _DIGITS = {str(digit): digit for digit in range(4)}
 _LETTERS = ("A", "B", "C", "D")
+# What the sets of MRQA are called there, those to train on and those out of domain.
+_IN = {
+    "hotpot_qa": "HotpotQA",
+    "natural_questions": "NaturalQuestionsShort",
+    "news_qa": "NewsQA",
+    "search_qa": "SearchQA",
+    "trivia_qa": "TriviaQA-web",
+}
+_OUT = {
+    "bio_asq": "BioASQ",
+    "drop": "DROP",
+    "duo_rc": "DuoRC.ParaphraseRC",
+    "race": "RACE",
+    "relation_extraction": "RelationExtraction",
+    "textbook_qa": "TextbookQA",
+}
 
 
 def _splits(prefix: str, *splits: str) -> dict[str, str]:
@@ -164,20 +180,6 @@ HUB: Mapping[str, Hub] = {
         "allenai/social_i_qa", "default", relabelled("label", "1", "2", "3"),
         train="train", validation="validation",
     ),
-    **{
-        f"mrqa_{name}": _mrqa(subset, "train", "validation")
-        for name, subset in {
-            "hotpot_qa": "HotpotQA",
-            "natural_questions": "NaturalQuestionsShort",
-            "news_qa": "NewsQA",
-            "search_qa": "SearchQA",
-            "trivia_qa": "TriviaQA-web",
-        }.items()
-    },
-    "mrqa_bio_asq": _mrqa("BioASQ", "test"),
-    "mrqa_drop": _mrqa("DROP", "test"),
-    "mrqa_duo_rc": _mrqa("DuoRC.ParaphraseRC", "test"),
-    "mrqa_race": _mrqa("RACE", "test"),
-    "mrqa_relation_extraction": _mrqa("RelationExtraction", "test"),
-    "mrqa_textbook_qa": _mrqa("TextbookQA", "test"),
+    **{f"mrqa_{name}": _mrqa(subset, "train", "validation") for name, subset in _IN.items()},
+    **{f"mrqa_{name}": _mrqa(subset, "test") for name, subset in _OUT.items()},
 }  # fmt: skip

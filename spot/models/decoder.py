@@ -33,12 +33,23 @@ from spot.models.t5 import Embedder, hide
 Pair = tuple[jax.Array, jax.Array]
 
 
+class Packed(NamedTuple):
+    """Texts without their last tokens, G of them side by side in a row, so that little is padding.
+
+    `tokens` [M, W]; `ends` [M, G], the place behind each text's tokens; `last` [M, G], its last token.
+    """
+
+    tokens: jax.Array
+    ends: jax.Array
+    last: jax.Array
+
+
 class Read(NamedTuple):
     """Texts that were read up to their last token.
 
-    `prefix` (of S prompts, [S, kv, P, D]) and `text` ([B, kv, T-1, D]) are keys and values of every
-    layer; `mask` [B, T-1] tells real tokens; `last` [B] is the last token and `position` [B] its
-    place, the prompt counted.
+    `prefix` (of S prompts, [S, kv, P, D]) and `text` ([M, kv, W, D], B/M texts a row) are keys and
+    values of every layer; `mask` [B, W] tells each text's tokens; `last` [B] is the last token and
+    `position` [B] its place, the prompt counted.
     """
 
     prefix: list[Pair]
@@ -123,34 +134,53 @@ class Decoder(nnx.Module):
         return [getattr(self, f"layers_{index}") for index in range(self.config.layers)]
 
     def encode(
-        self, tokens: jax.Array, prompts: jax.Array | None = None, random: jax.Array | None = None
+        self,
+        tokens: jax.Array | Packed,
+        prompts: jax.Array | None = None,
+        random: jax.Array | None = None,
     ) -> Read:
-        """Reads texts [B, T], each B/S rows behind one of the prompts [S, P, H] (or none)."""
+        """Reads texts, one a row [B, T] or packed, each B/S of them behind one of the prompts
+        [S, P, H] (or none).
+        """
+        texts = tokens if isinstance(tokens, Packed) else _single(tokens)
         length = 0 if prompts is None else prompts.shape[1]
         prefix: list[Pair] = []
         if prompts is not None:
-            prefix = self._read(prompts, length, [], 0, fold(random, 1))
-        count = (tokens > 0).sum(-1)
-        places = jnp.arange(tokens.shape[1] - 1)
-        x = self.token_embedder(tokens[:, :-1])
-        text = self._read(x, length + tokens.shape[1] - 1, prefix, length, fold(random, 2))
-        last = jnp.take_along_axis(tokens, jnp.maximum(count - 1, 0)[:, None], axis=1)[:, 0]
-        return Read(prefix, text, places < count[:, None] - 1, last, length + count - 1)
+            places = jnp.arange(length)[None]
+            prefix = self._read(prompts, places, _causal(length), [], fold(random, 1))
+        width, count = texts.tokens.shape[1], texts.ends.shape[1]
+        places = jnp.arange(width)
+        # Behind the last text, tokens belong to one more, of padding, that nobody looks at.
+        owner = (places[:, None] >= texts.ends[:, None]).sum(-1)
+        starts = jnp.pad(texts.ends, ((0, 0), (1, 0)))
+        own_place = length + places - jnp.take_along_axis(starts, owner, axis=1)
+        same = owner[:, :, None] == owner[:, None]
+        bias = jnp.where(same, _causal(width)[:, 0], MASKED)[:, None]
+        x = self.token_embedder(texts.tokens)
+        text = self._read(x, own_place, bias, prefix, fold(random, 2))
+        mask = (owner[:, None] == jnp.arange(count)[:, None]).reshape(-1, width)
+        position = length + jnp.diff(starts, axis=1)
+        return Read(prefix, text, mask, texts.last.reshape(-1), position.reshape(-1))
 
     def _read(
-        self, x: jax.Array, end: int, prefix: list[Pair], start: int, random: jax.Array | None
+        self,
+        x: jax.Array,
+        places: jax.Array,
+        bias: jax.Array,
+        prefix: list[Pair],
+        random: jax.Array | None,
     ) -> list[Pair]:
-        """Keys and values of every layer for x [R, Q, H] at places start..end-1 behind a prefix."""
-        places = jnp.arange(start, end)
-        turn = rotation(self.config, places[None])
-        causal = jnp.where(places <= places[:, None], 0.0, MASKED)[None, None]
+        """Keys and values of every layer for x [R, Q, H] at places [R|1, Q] behind a prefix; the
+        bias [R|1, 1, Q, Q] hides what a token must not see.
+        """
+        turn = rotation(self.config, places)
         pairs: list[Pair] = []
         for index, layer in enumerate(self.layers()):
             query, own = layer.project(x, turn)
             pairs.append(own)
             if index + 1 < self.config.layers:  # nobody asks for what the last layer gives
                 memories = [Memory(*prefix[index], None)] if prefix else []
-                memories.append(Memory(*own, causal))
+                memories.append(Memory(*own, bias))
                 x = layer.rest(x, query, memories, fold(random, index))
         return pairs
 
@@ -160,9 +190,9 @@ class Decoder(nnx.Module):
         """
         times = targets.shape[0] // read.last.shape[0]
         first = jnp.repeat(read.last, times)[:, None]
-        places = jnp.arange(targets.shape[1])
-        turn = rotation(self.config, jnp.repeat(read.position, times)[:, None] + places)
-        causal = jnp.where(places <= places[:, None], 0.0, MASKED)[None, None]
+        length = targets.shape[1]
+        places = jnp.repeat(read.position, times)[:, None] + jnp.arange(length)
+        turn, causal = rotation(self.config, places), _causal(length)
         x = self.token_embedder(jnp.concatenate([first, targets[:, :-1]], axis=1))
         for index, layer in enumerate(self.layers()):
             query, own = layer.project(x, turn)
@@ -205,3 +235,15 @@ def _memories(read: Read, index: int) -> list[Memory]:
     """What a layer sees of the prompt and of the text before its last token."""
     prefix = [Memory(*read.prefix[index], None)] if read.prefix else []
     return [*prefix, Memory(*read.text[index], hide(read.mask))]
+
+
+def _single(tokens: jax.Array) -> Packed:
+    """Texts [B, T], one a row."""
+    before = jnp.maximum((tokens > 0).sum(-1, keepdims=True) - 1, 0)
+    return Packed(tokens[:, :-1], before, jnp.take_along_axis(tokens, before, axis=1))
+
+
+def _causal(length: int) -> jax.Array:
+    """The bias [1, 1, length, length] that hides what comes later."""
+    places = jnp.arange(length)
+    return jnp.where(places <= places[:, None], 0.0, MASKED)[None, None]

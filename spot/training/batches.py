@@ -14,7 +14,7 @@ import numpy as np
 from spot.tasks.definition import TaskDefinition
 from spot.tasks.examples import Ragged, TokenizedSplit
 
-BUCKETS = (4, 8, 16, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
+BUCKETS = (1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ def bucket_length(longest: int) -> int:
     """The smallest bucket that holds `longest` tokens; beyond the last bucket a multiple of 256.
 
     >>> [bucket_length(n) for n in (1, 16, 17, 1025)]
-    [4, 16, 32, 1280]
+    [1, 16, 32, 1280]
     """
     for size in BUCKETS:
         if longest <= size:

@@ -12,13 +12,10 @@ import optax
 from flax import nnx
 
 from spot.config import TrainSettings
-from spot.training.batches import bucket_length
 from spot.training.optim import optimiser
+from spot.training.parts import Divide, by_length
 
 Z_LOSS = 1e-4  # of the reference implementation's loss
-# Rows, all slots together, whose gradient a processor takes at once: few, for they are padded to the
-# longest of them; more of a decoder, which computes the prompt's part anew for each.
-PART_ROWS, DECODER_PART_ROWS = 8, 16
 
 
 class PromptState(NamedTuple):
@@ -41,7 +38,7 @@ def init_state(settings: TrainSettings, prompts: jax.Array, rates: jax.Array) ->
 
 
 def row_losses(
-    model: Any, prompts: jax.Array | None, batch: tuple[jax.Array, jax.Array], random: Any
+    model: Any, prompts: jax.Array | None, batch: tuple[Any, jax.Array], random: Any
 ) -> Any:
     """(loss with z-loss, cross entropy) of each row [R], summed over its target tokens.
 
@@ -84,47 +81,22 @@ def train_step(
     graphdef: Any,
     settings: TrainSettings,
     dropout: bool,
-    part_rows: int | None = None,
+    divide: Divide = by_length,
 ) -> tuple[PromptState, dict[str, jax.Array]]:
     """One update of S prompts on a batch [S*B, T]; returns the state and each slot's numbers [S].
 
-    part_rows: as `by_length` takes them, PART_ROWS if it is None.
+    divide: how the batch is laid out, in parts; a decoder's may be `side_by_side`.
     keys: one random key a slot; with the step it decides dropout, whatever came before. A slot
     whose loss or update is not finite is switched off with its prompt as it was (`finite` False).
     """
     slots = state.prompt.shape[0]
     gradient, loss = jnp.zeros_like(state.prompt), jnp.zeros(slots)
     counted = (np.asarray(batch[1]) > 0).reshape(slots, -1).sum(-1)
-    for number, part in enumerate(by_length(batch, slots, part_rows or PART_ROWS)):
+    for number, part in enumerate(divide(batch, slots)):
         random = _random(keys, step, number) if dropout else None
         more, entropy = _gradient(graphdef, parameters, state.prompt, part, random)
         gradient, loss = gradient + more, loss + entropy
     return _update(state, gradient, loss / counted, settings=settings)
-
-
-def by_length(
-    batch: tuple[np.ndarray, np.ndarray], slots: int, part_rows: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The batch of S slots in parts of `part_rows` rows or a few more, each with as many of every
-    slot, the shortest ones first.
-
-    A sum of gradients over parts is the gradient of the whole. A processor saves the padding of
-    short rows to the longest one; an accelerator would rather have one large batch.
-    """
-    inputs, targets = (np.asarray(array) for array in batch)
-    rows = len(inputs) // slots
-    most = len(inputs) // part_rows if jax.default_backend() == "cpu" else 1
-    count = next((n for n in range(most, 1, -1) if rows % n == 0), 1)
-    if count == 1:
-        return [(inputs, targets)]
-    lengths = (inputs > 0).sum(1).reshape(slots, rows)
-    order = np.argsort(lengths, axis=1, kind="stable") + rows * np.arange(slots)[:, None]
-    parts = []
-    for chosen in np.split(order, count, axis=1):
-        longest = int(lengths.reshape(-1)[chosen].max())
-        width = min(bucket_length(longest), inputs.shape[1])
-        parts.append((inputs[chosen.reshape(-1), :width], targets[chosen.reshape(-1)]))
-    return parts
 
 
 @jax.jit

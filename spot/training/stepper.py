@@ -18,10 +18,9 @@ from spot.models.backbone import Backbone, with_dropout
 from spot.models.config import T5Config
 from spot.training.batches import data_order, step_batch
 from spot.training.context import check_source
+from spot.training.parts import by_length, side_by_side
 from spot.training.slots import Slot, StartLoss
 from spot.training.step import (
-    DECODER_PART_ROWS,
-    PART_ROWS,
     PromptState,
     batch_losses,
     init_state,
@@ -48,7 +47,7 @@ class Stepper:
         # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
         self.backbone = with_dropout(backbone, settings.dropout)
-        self.part_rows = PART_ROWS if isinstance(backbone.config, T5Config) else DECODER_PART_ROWS
+        self.divide = by_length if isinstance(backbone.config, T5Config) else side_by_side
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of a step, from 0."""
@@ -65,7 +64,7 @@ class Stepper:
             graphdef=self.backbone.graphdef,
             settings=_compiled(self.settings),
             dropout=self.backbone.config.dropout > 0,
-            part_rows=self.part_rows,
+            divide=self.divide,
         )
 
 

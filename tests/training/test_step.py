@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 from spot.models.weights.build import to_arrays
-from spot.training import step as step_module
 from spot.training.batches import data_order, step_batch
+from spot.training.parts import by_length
 from spot.training.step import (
     Z_LOSS,
     batch_losses,
-    by_length,
     init_state,
     slot_losses,
     train_step,
@@ -46,7 +45,7 @@ def train(tiny_backbone):
         train_step, graphdef=tiny_backbone.graphdef, settings=SETTINGS, dropout=False
     )
 
-    def run(slots, steps=3, rates=None):
+    def run(slots, steps=3, rates=None, divide=by_length):
         prompts = jnp.asarray(np.stack([slot.init for slot in slots]))
         rates = [slot.learning_rate for slot in slots] if rates is None else rates
         state = init_state(SETTINGS, prompts, jnp.asarray(rates, jnp.float32))
@@ -55,7 +54,7 @@ def train(tiny_backbone):
         for number in range(steps):
             inputs, targets = batch(slots, number)
             args = (state, tiny_backbone.parameters, (inputs, targets), keys, jnp.asarray(number))
-            state, found = step(*args)
+            state, found = step(*args, divide=divide)
             numbers.append({name: np.asarray(value) for name, value in found.items()})
         return state, numbers
 
@@ -154,45 +153,11 @@ def test_a_stopped_slots_optimiser_stays_as_it_was(train, slots):
     assert not any(changed)
 
 
-def test_parts_by_length_hold_every_row_once_with_its_slot():
-    rng = np.random.default_rng(0)
-    inputs = np.zeros((24, 64), np.int32)
-    for row, length in enumerate(rng.integers(1, 60, 24)):
-        inputs[row, :length] = row + 1
-    targets = np.repeat(np.arange(1, 25, dtype=np.int32)[:, None], 4, axis=1)
-    parts = by_length((inputs, targets), 2, 8)
-    assert [part[0].shape for part in parts][0][1] < 64 and len(parts) == 3
-    shown = [[], []]
-    for texts, answers in parts:
-        assert len(texts) == len(answers) == 8
-        for place, (text, answer) in enumerate(zip(texts, answers, strict=True)):
-            number = int(answer[0])
-            assert (text[text > 0] == number).all()
-            assert (text > 0).sum() == (inputs[number - 1] > 0).sum()
-            shown[place // 4].append(number)
-    assert sorted(shown[0]) == list(range(1, 13)) and sorted(shown[1]) == list(range(13, 25))
-    assert all(
-        (parts[0][0] > 0).sum(1).reshape(2, 4).max(1)
-        <= (parts[2][0] > 0).sum(1).reshape(2, 4).min(1)
-    )
-
-
-def test_rows_that_no_count_of_parts_divides_stay_whole():
-    batch = np.ones((14, 8), np.int32), np.ones((14, 4), np.int32)
-    assert len(by_length(batch, 2, 4)) == 1
-
-
-def test_parts_are_larger_where_slots_could_not_share_smaller_ones():
-    batch = np.ones((48, 8), np.int32), np.ones((48, 4), np.int32)
-    assert [len(texts) for texts, _ in by_length(batch, 3, 8)] == [12] * 4
-
-
 @pytest.mark.parametrize("part_rows", [3, 6])
-def test_a_step_in_parts_is_the_step_in_one(train, slots, together, monkeypatch, part_rows):
-    monkeypatch.setattr(step_module, "PART_ROWS", part_rows)
-    inputs, targets = batch(slots, 0)
-    assert len(by_length((inputs, targets), len(slots), part_rows)) == 12 // part_rows
-    state, numbers = train(slots)
+def test_a_step_in_parts_is_the_step_in_one(train, slots, together, part_rows):
+    divide = functools.partial(by_length, part_rows=part_rows)
+    assert len(divide(batch(slots, 0), len(slots))) == 12 // part_rows
+    state, numbers = train(slots, divide=divide)
     np.testing.assert_allclose(state.prompt, together[0].prompt, rtol=1e-5, atol=1e-5)
     for ours, theirs in zip(numbers, together[1], strict=True):
         np.testing.assert_allclose(ours["loss"], theirs["loss"], rtol=1e-5)

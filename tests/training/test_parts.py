@@ -1,0 +1,133 @@
+"""Parts of a step hold every row once, with its slot, and packed texts are read as single ones."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spot.models.weights.build import build
+from spot.training.parts import by_length, side_by_side
+from spot.training.step import row_losses
+from tests.models import numpy_decoder
+from tests.toys import random_arrays, tiny_decoder
+
+
+def test_parts_by_length_hold_every_row_once_with_its_slot():
+    rng = np.random.default_rng(0)
+    inputs = np.zeros((24, 64), np.int32)
+    for row, length in enumerate(rng.integers(1, 60, 24)):
+        inputs[row, :length] = row + 1
+    targets = np.repeat(np.arange(1, 25, dtype=np.int32)[:, None], 4, axis=1)
+    parts = by_length((inputs, targets), 2, 8)
+    assert [part[0].shape for part in parts][0][1] < 64 and len(parts) == 3
+    shown = [[], []]
+    for texts, answers in parts:
+        assert len(texts) == len(answers) == 8
+        for place, (text, answer) in enumerate(zip(texts, answers, strict=True)):
+            number = int(answer[0])
+            assert (text[text > 0] == number).all()
+            assert (text > 0).sum() == (inputs[number - 1] > 0).sum()
+            shown[place // 4].append(number)
+    assert sorted(shown[0]) == list(range(1, 13)) and sorted(shown[1]) == list(range(13, 25))
+    assert all(
+        (parts[0][0] > 0).sum(1).reshape(2, 4).max(1)
+        <= (parts[2][0] > 0).sum(1).reshape(2, 4).min(1)
+    )
+
+
+def test_rows_that_no_count_of_parts_divides_stay_whole():
+    batch = np.ones((14, 8), np.int32), np.ones((14, 4), np.int32)
+    assert len(by_length(batch, 2, 4)) == 1
+
+
+def test_parts_are_larger_where_slots_could_not_share_smaller_ones():
+    batch = np.ones((48, 8), np.int32), np.ones((48, 4), np.int32)
+    assert [len(texts) for texts, _ in by_length(batch, 3, 8)] == [12] * 4
+
+
+def texts_of(packed):
+    """Every text of a packed batch, with its last token."""
+    tokens, ends, last = map(np.asarray, packed)
+    found = []
+    for row in range(len(tokens)):
+        start = 0
+        for end, token in zip(ends[row], last[row], strict=True):
+            found.append([*tokens[row, start:end].tolist(), int(token)])
+            start = end
+        assert not tokens[row, start:].any()
+    return found
+
+
+def rows_of(lengths):
+    """A batch of texts of these lengths, no two the same, and targets that number them."""
+    inputs = np.zeros((len(lengths), max(lengths)), np.int32)
+    for row, length in enumerate(lengths):
+        inputs[row, :length] = 1 + row + 100 * np.arange(length)
+    return inputs, np.arange(1, len(lengths) + 1, dtype=np.int32)[:, None]
+
+
+@settings(deadline=None)
+@given(
+    slots=st.integers(1, 3),
+    lengths=st.lists(st.integers(1, 70), min_size=1, max_size=24),
+    part_rows=st.integers(2, 16),
+)
+def test_texts_side_by_side_are_all_there_each_with_its_slot_and_target(slots, lengths, part_rows):
+    inputs, targets = rows_of(lengths * slots)
+    seen = [[] for _ in range(slots)]
+    for packed, answers in side_by_side((inputs, targets), slots, part_rows):
+        texts = texts_of(packed)
+        assert len(texts) == len(answers)
+        for place, (text, answer) in enumerate(zip(texts, answers[:, 0], strict=True)):
+            row = inputs[answer - 1]
+            assert text == row[row > 0].tolist()
+            seen[place * slots // len(texts)].append(int(answer))
+    for slot, numbers in enumerate(seen):
+        assert sorted(numbers) == [slot * len(lengths) + n + 1 for n in range(len(lengths))]
+
+
+def test_packing_leaves_less_padding_and_texts_of_full_length_apart():
+    short = rows_of([10, 64, 12, 9, 30, 14, 8, 11, 13, 25, 7, 16, 12, 10, 40, 9])
+    ((packed, _),) = side_by_side(short, 1)
+    assert packed.tokens.size < 0.5 * short[0].size and packed.ends.shape[1] > 1
+    ((packed, _),) = side_by_side(rows_of([64] * 16), 1)
+    assert packed.tokens.shape == (16, 64)
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_losses_of_packed_texts_are_those_of_each_joined_with_its_prompt(slots):
+    config = tiny_decoder()
+    arrays = random_arrays(config, seed=3)
+    graphdef, parameters = build(config, arrays, "float32", "float32")
+    rng = np.random.default_rng(4)
+    prompts = rng.normal(size=(slots, 3, config.d_model)).astype(np.float32)
+    lengths = rng.integers(1, 40, 8 * slots)
+    inputs = np.zeros((8 * slots, 40), np.int32)
+    for row, length in enumerate(lengths):
+        inputs[row, :length] = rng.integers(3, config.vocab_size, length)
+    targets = rng.integers(3, config.vocab_size, (8 * slots, 2)).astype(np.int32)
+    targets[::3, 1] = 0
+    ((packed, answers),) = side_by_side((inputs, targets), slots)
+    assert packed.ends.shape[1] > 1
+    model = nnx.merge(graphdef, parameters)
+
+    def losses(given, batch):
+        return row_losses(model, given, batch, None)[1]
+
+    @jax.jit
+    def gradient(given, batch):
+        return jax.grad(lambda given: losses(given, batch).sum())(given)
+
+    found = np.asarray(losses(prompts, (packed, answers)))
+    for row, (text, answer) in enumerate(zip(texts_of(packed), answers, strict=True)):
+        target = answer[answer > 0].tolist()
+        prompt = prompts[row * slots // len(found)]
+        logits = numpy_decoder.logits(arrays, config, text, target, prompt)
+        lost = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(target)), target]
+        np.testing.assert_allclose(found[row], lost.sum(), rtol=1e-4)
+    ours, theirs = (gradient(prompts, batch) for batch in ((packed, answers), (inputs, targets)))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)

@@ -29,7 +29,9 @@ def by_length(batch: Batch, slots: int, part_rows: int = 8) -> list[Batch]:
     slot, the shortest ones first: so short rows are not padded to the longest one.
     """
     inputs, targets = (np.asarray(array) for array in batch)
-    count = _count(len(inputs), slots, part_rows)
+    each = len(inputs) // slots
+    most = len(inputs) // part_rows if jax.default_backend() == "cpu" else 1
+    count = next((n for n in range(most, 1, -1) if each % n == 0), 1)
     if count == 1:
         return [(inputs, targets)]
     lengths = (inputs > 0).sum(1).reshape(slots, -1)
@@ -42,22 +44,22 @@ def by_length(batch: Batch, slots: int, part_rows: int = 8) -> list[Batch]:
     return parts
 
 
-def side_by_side(batch: Batch, slots: int, part_rows: int = 16) -> list[tuple[Packed, np.ndarray]]:
-    """As `by_length`, for a decoder, which computes the prompt's part anew for each: larger parts, and
-    the texts of a part packed, some a row or one, whichever is less work.
+def side_by_side(
+    batch: Batch, slots: int, part_tokens: int = 2048
+) -> list[tuple[Packed, np.ndarray]]:
+    """As `by_length`, for a decoder, which computes the prompt's part anew for each: in parts of about
+    `part_tokens` tokens, as memory allows (2 GB of SmolLM2-135M), and the texts of a part packed,
+    some a row or one, whichever is less work.
     """
     inputs, targets = (np.asarray(array) for array in batch)
     rows = np.arange(len(inputs)).reshape(slots, -1)
+    each = rows.shape[1]
+    wanted = -(-int((inputs > 0).sum()) // part_tokens) if jax.default_backend() == "cpu" else 1
+    count = next(n for n in range(1, each + 1) if each % n == 0 and (n >= wanted or n == each))
     return [
         _packed(inputs[chosen.reshape(-1)], targets[chosen.reshape(-1)], slots)
-        for chosen in np.split(rows, _count(len(inputs), slots, part_rows), axis=1)
+        for chosen in np.split(rows, count, axis=1)
     ]
-
-
-def _count(rows: int, slots: int, part_rows: int) -> int:
-    """How many parts: each holds as many rows of every slot."""
-    most = rows // part_rows if jax.default_backend() == "cpu" else 1
-    return next((n for n in range(most, 1, -1) if rows // slots % n == 0), 1)
 
 
 def _first_rows(lengths: np.ndarray) -> np.ndarray:

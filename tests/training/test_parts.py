@@ -74,12 +74,14 @@ def rows_of(lengths):
 @given(
     slots=st.integers(1, 3),
     lengths=st.lists(st.integers(1, 70), min_size=1, max_size=24),
-    part_rows=st.integers(2, 16),
+    part_tokens=st.integers(1, 400),
 )
-def test_texts_side_by_side_are_all_there_each_with_its_slot_and_target(slots, lengths, part_rows):
+def test_texts_side_by_side_are_all_there_each_with_its_slot_and_target(
+    slots, lengths, part_tokens
+):
     inputs, targets = rows_of(lengths * slots)
     seen = [[] for _ in range(slots)]
-    for packed, answers in side_by_side((inputs, targets), slots, part_rows):
+    for packed, answers in side_by_side((inputs, targets), slots, part_tokens):
         texts = texts_of(packed)
         assert len(texts) == len(answers)
         for place, (text, answer) in enumerate(zip(texts, answers[:, 0], strict=True)):
@@ -96,6 +98,12 @@ def test_packing_leaves_less_padding_and_texts_of_full_length_apart():
     assert packed.tokens.size < 0.5 * short[0].size and packed.ends.shape[1] > 1
     ((packed, _),) = side_by_side(rows_of([64] * 16), 1)
     assert packed.tokens.shape == (16, 64)
+
+
+def test_long_texts_are_read_in_parts_that_fit_memory():
+    batch = rows_of([60] * 16)
+    assert [len(answers) for _, answers in side_by_side(batch, 2, 300)] == [4] * 4
+    assert [len(answers) for _, answers in side_by_side(batch, 2, 10)] == [2] * 8
 
 
 @pytest.mark.parametrize("slots", [1, 2])

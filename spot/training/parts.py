@@ -45,10 +45,10 @@ def by_length(batch: Batch, slots: int, part_rows: int = 8) -> list[Batch]:
 
 
 def side_by_side(
-    batch: Batch, slots: int, part_tokens: int = 2048
+    batch: Batch, slots: int, part_tokens: int = 1024
 ) -> list[tuple[Packed, np.ndarray]]:
     """As `by_length`, for a decoder, which computes the prompt's part anew for each: in parts of about
-    `part_tokens` tokens, as memory allows (2 GB of SmolLM2-135M), and the texts of a part packed,
+    `part_tokens` tokens, as memory allows (under 2 GB of SmolLM2-135M), and the texts of a part packed,
     some a row or one, whichever is less work.
     """
     inputs, targets = (np.asarray(array) for array in batch)

@@ -16,19 +16,32 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.mini_results import build, cell, changed, ranked, stated
 from benchmarks.real_transfer import print_sources
-from spot.config import load_config
-from spot.models.backbone import load
+from spot.config import Config, load_config
+from spot.models.backbone import Backbone, load
 from spot.report.console import progress
 from spot.study.run import study
 from spot.study.tables import method_scores, to_markdown
+from spot.tasks.vocabulary import label_tokens
+from spot.training.data import find_task, tokens
+from spot.training.evaluate import evaluate
 from spot.training.runtime import prepare
 
 TARGETS = ("sst2", "trec", "rte", "wic")
 TARGET_ROWS = 250
 GENERIC_STEPS = 80  # of the prompt on the mixture of all sources
 KS = (1, 3)
+
+
+def zero_shot(target: str, config: Config, backbone: Backbone) -> float:
+    """Test score of the bare model."""
+    definition = find_task(target, config)
+    test = tokens(definition, "test", config, backbone.vocabulary)
+    labels = label_tokens(definition, backbone.vocabulary)
+    return evaluate(backbone, None, definition, test, labels).value
 
 
 def main(file: str, asked: list[str]) -> None:
@@ -49,10 +62,13 @@ def main(file: str, asked: list[str]) -> None:
     print_sources(bank)
     names, _, methods = method_scores(done.records, ks=KS)
     columns = {one.name: one.test for one in methods}
-    print(f"\n| target | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
+    bare = [zero_shot(target, low, backbone) for target in names]
+    print(f"\n| target | no prompt | {' | '.join(columns)} |\n|---|---:|{'---:|' * len(columns)}")
     for row, target in enumerate(names):
-        print(f"| {target} | {' | '.join(cell(test[row].tolist()) for test in columns.values())} |")
-    print(f"| mean | {' | '.join(f'{test.mean():.1f}' for test in columns.values())} |\n")
+        cells = " | ".join(cell(test[row].tolist()) for test in columns.values())
+        print(f"| {target} | {bare[row]:.1f} | {cells} |")
+    means = " | ".join(f"{test.mean():.1f}" for test in columns.values())
+    print(f"| mean | {np.mean(bare):.1f} | {means} |\n")
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
     print(f"\n{ranked(done)}\n{to_markdown(done.table)}")

@@ -195,6 +195,23 @@ def cell(values: Sequence[float]) -> str:
     return f"{np.mean(values):.1f} ± {spread(values):.1f}"
 
 
+def scores_table(
+    targets: Sequence[str], first: str, known: np.ndarray, columns: dict[str, np.ndarray]
+) -> str:
+    """A line a target and one of means: a known score [targets], then each column's test scores
+    [targets, seeds].
+    """
+    lines = [
+        f"| target | {' | '.join((first, *columns))} |",
+        f"|---|{'---:|' * (1 + len(columns))}",
+    ]
+    for row, target in enumerate(targets):
+        cells = (cell(test[row].tolist()) for test in columns.values())
+        lines.append(f"| {target} | {' | '.join((f'{known[row]:.1f}', *cells))} |")
+    means = (f"{scores.mean():.1f}" for scores in (known, *columns.values()))
+    return "\n".join([*lines, f"| mean | {' | '.join(means)} |"]) + "\n"
+
+
 def stated(name: str, interval: Interval) -> str:
     """A line on a mean difference."""
     return f"- {name}: {interval.signed}"
@@ -278,13 +295,8 @@ def report(
         columns[name] = np.array(
             [[one.test for one in models if one.target == target] for target in names]
         )
-    print(f"| target | one answer | {' | '.join(columns)} |\n|---|---:|{'---:|' * len(columns)}")
-    for row, target in enumerate(names):
-        cells = " | ".join(cell(test[row].tolist()) for test in columns.values())
-        print(f"| {target} | {one_answer[target]:.1f} | {cells} |")
-    means = " | ".join(f"{test.mean():.1f}" for test in columns.values())
     constant = np.array([one_answer[target] for target in names])
-    print(f"| mean | {constant.mean():.1f} | {means} |\n")
+    print(scores_table(names, "one answer", constant, columns))
     above = {
         name: int((test.mean(axis=1) >= constant + 15).sum()) for name, test in columns.items()
     }

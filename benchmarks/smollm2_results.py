@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.mini_results import build, cell, changed, ranked, stated
+from benchmarks.mini_results import build, changed, ranked, scores_table, stated
 from benchmarks.real_transfer import print_sources
 from spot.config import Config, load_config
 from spot.models.backbone import Backbone, load
@@ -62,13 +62,8 @@ def main(file: str, asked: list[str]) -> None:
     print_sources(bank)
     names, _, methods = method_scores(done.records, ks=KS)
     columns = {one.name: one.test for one in methods}
-    bare = [zero_shot(target, low, backbone) for target in names]
-    print(f"\n| target | no prompt | {' | '.join(columns)} |\n|---|---:|{'---:|' * len(columns)}")
-    for row, target in enumerate(names):
-        cells = " | ".join(cell(test[row].tolist()) for test in columns.values())
-        print(f"| {target} | {bare[row]:.1f} | {cells} |")
-    means = " | ".join(f"{test.mean():.1f}" for test in columns.values())
-    print(f"| mean | {np.mean(bare):.1f} | {means} |\n")
+    bare = np.array([zero_shot(target, low, backbone) for target in names])
+    print("\n" + scores_table(names, "no prompt", bare, columns))
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
     print(f"\n{ranked(done)}\n{to_markdown(done.table)}")

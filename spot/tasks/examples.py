@@ -115,7 +115,7 @@ class TokenizedSplit:
     def load(cls, path: Path) -> TokenizedSplit:
         """Reads what `save` wrote; a damaged or foreign file is a SpotError that names it."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _ARRAYS}
                 about = json.loads(file["about"].tobytes())
             if about["format"] != FORMAT:

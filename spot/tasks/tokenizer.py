@@ -74,10 +74,17 @@ class TokenizerVocabulary:
         return bool(first) and first[0].startswith(SPACE)
 
     def as_input(self, ids: Sequence[int], limit: int | None = None) -> list[int]:
-        """At most `limit` ids of a text with its beginning; a text of nothing is an end."""
+        """At most `limit` ids of a text with its beginning; a text of nothing is an end.
+
+        A longer text loses its middle, as in LongBench (Bai et al. 2024): an instruction stands at
+        its front, and what an answer must follow ("Sentiment:") at its end.
+        """
         begin = [i + 1 for i in self.tokenizer().encode("", add_special_tokens=True).ids]
-        begin = [i for i in begin if i != self.eos]
-        return [*begin, *ids][:limit] or [self.eos]
+        whole = [*(i for i in begin if i != self.eos), *ids] or [self.eos]
+        if limit is None or len(whole) <= limit:
+            return whole
+        tail = limit // 2
+        return whole[: limit - tail] + whole[len(whole) - tail :]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; padding and special tokens are left out, and the space in front."""

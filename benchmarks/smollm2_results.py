@@ -20,28 +20,18 @@ import numpy as np
 
 from benchmarks.mini_results import build, changed, ranked, scores_table, stated
 from benchmarks.real_transfer import print_sources
-from spot.config import Config, load_config
-from spot.models.backbone import Backbone, load
+from spot.config import load_config
+from spot.models.backbone import load
 from spot.report.console import progress
+from spot.single import evaluate_one
 from spot.study.run import study
 from spot.study.tables import method_scores, to_markdown
-from spot.tasks.vocabulary import label_tokens
-from spot.training.data import find_task, tokens
-from spot.training.evaluate import evaluate
 from spot.training.runtime import prepare
 
 TARGETS = ("sst2", "trec", "rte", "wic")
 TARGET_ROWS = 250
 GENERIC_STEPS = 80  # of the prompt on the mixture of all sources
 KS = (1, 3)
-
-
-def zero_shot(target: str, config: Config, backbone: Backbone) -> float:
-    """Test score of the bare model."""
-    definition = find_task(target, config)
-    test = tokens(definition, "test", config, backbone.vocabulary)
-    labels = label_tokens(definition, backbone.vocabulary)
-    return evaluate(backbone, None, definition, test, labels).value
 
 
 def main(file: str, asked: list[str]) -> None:
@@ -62,7 +52,7 @@ def main(file: str, asked: list[str]) -> None:
     print_sources(bank)
     names, _, methods = method_scores(done.records, ks=KS)
     columns = {one.name: one.test for one in methods}
-    bare = np.array([zero_shot(target, low, backbone) for target in names])
+    bare = np.array([evaluate_one(one, "test", None, low, backbone).value for one in names])
     print("\n" + scores_table(names, "no prompt", bare, columns))
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))

@@ -6,6 +6,7 @@ accelerator would rather have one large batch.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from typing import Any
 
@@ -54,8 +55,8 @@ def side_by_side(
     inputs, targets = (np.asarray(array) for array in batch)
     rows = np.arange(len(inputs)).reshape(slots, -1)
     each = rows.shape[1]
-    wanted = -(-int((inputs > 0).sum()) // part_tokens) if jax.default_backend() == "cpu" else 1
-    count = next(n for n in range(1, each + 1) if each % n == 0 and (n >= wanted or n == each))
+    least = -(-int((inputs > 0).sum()) // part_tokens) if jax.default_backend() == "cpu" else 1
+    count = next(n for n in range(max(1, min(least, each)), each + 1) if each % n == 0)
     return [
         _packed(inputs[chosen.reshape(-1)], targets[chosen.reshape(-1)], slots)
         for chosen in np.split(rows, count, axis=1)
@@ -74,7 +75,7 @@ def _packed(inputs: np.ndarray, targets: np.ndarray, slots: int) -> tuple[Packed
     lengths = before.reshape(slots, -1)
     many = next(size for size in TEXTS_A_ROW if lengths.shape[1] % size == 0)
     found = []
-    for size in (1, many):
+    for size in sorted({1, many}):
         groups = np.stack([_level(one, size) for one in lengths])
         groups = (groups + _first_rows(lengths)[..., None]).reshape(-1, size)
         width = -(-int(before[groups].sum(1).max()) // WIDTH) * WIDTH or WIDTH
@@ -95,7 +96,10 @@ def _level(lengths: np.ndarray, size: int) -> np.ndarray:
     that is left goes where least is.
     """
     groups: list[list[int]] = [[] for _ in range(len(lengths) // size)]
-    for row in np.argsort(-lengths, kind="stable"):
-        open_groups = [group for group in groups if len(group) < size]
-        min(open_groups, key=lambda group: lengths[group].sum()).append(int(row))
+    unfilled = [(0, group) for group in range(len(groups))]  # a heap of (tokens, group)
+    for row in np.argsort(-lengths, kind="stable").tolist():
+        held, group = heapq.heappop(unfilled)
+        groups[group].append(row)
+        if len(groups[group]) < size:
+            heapq.heappush(unfilled, (held + int(lengths[row]), group))
     return np.array(groups)

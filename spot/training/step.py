@@ -42,8 +42,8 @@ def row_losses(
 ) -> Any:
     """(loss with z-loss, cross entropy) of each row [R], summed over its target tokens.
 
-    model: a `T5` or a `Decoder`. prompts [S, P, H], each for R/S consecutive rows, or None for no
-    prompt. Nats.
+    model: a `T5` or a `Decoder`; the batch's texts are as its `encode` takes them. prompts [S, P, H],
+    each for R/S consecutive rows, or None for no prompt. Nats.
     """
     inputs, targets = batch
     logits = model.decode(model.encode(inputs, prompts, random), targets, random)

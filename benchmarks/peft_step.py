@@ -36,7 +36,7 @@ from spot.training.runtime import prepare
 from spot.training.step import init_state, train_step
 
 B, T, P, LABEL = 16, 64, 100, 2
-RATE = 0.05
+RATE = 0.006
 PRECISIONS = ("float32", "bfloat16")
 Step = Callable[[int], float]
 

@@ -221,7 +221,8 @@ def start_prompts(
         )
     rows = label_rows(words, embedding_table(backbone), vocab.eos)
     owns = [_own_label_rows(bank.get(id), config, vocab) for id in ids]
-    return [relabelled(value, own, rows) for value, own in zip(values, owns, strict=True)]
+    front = 0 if vocab.begin is None else 1
+    return [relabelled(value, own, rows, front) for value, own in zip(values, owns, strict=True)]
 
 
 def _own_label_rows(entry: Entry, config: Config, vocab: Vocabulary) -> int:

@@ -36,29 +36,29 @@ def init_prompt(
     """The prompt [P, H] float32 that training starts from.
 
     It depends on the seed but not on the task (except for `labels`), so prompts of one seed differ
-    only by what they learned. embedding: [V, H]; labels: token ids of each label word; identity: the
-    backbone's. Raises SpotError for an unknown init, no labels where they are needed, an entry of
-    another backbone, or another shape.
+    only by what they learned. A prompt of tokens begins with the vocabulary's `begin`, if it has one:
+    a word in its place is lost, and takes points with it (RESULTS.md).
+
+    embedding: [V, H]; labels: token ids of each label word; identity: the backbone's. Raises SpotError
+    for an unknown init, no labels where they are needed, an entry of another backbone, or another shape.
     """
     rng = np.random.default_rng([seed, 17])
     length = settings.length
     kind, _, name = settings.init.partition(":")
     if kind == "random":
         return _uniform(embedding, length, rng)
-    if kind == "vocab":
-        return _frequent_rows(vocabulary, embedding, length, rng)
-    if kind in ("labels", "text"):
-        rows = (
-            label_rows(labels, embedding, vocabulary.eos)
-            if kind == "labels"
-            else _text_rows(settings, vocabulary, embedding)
-        )
-        filler = (
-            _uniform(embedding, length, rng)
-            if settings.filler == "random"
-            else _frequent_rows(vocabulary, embedding, length, rng)
-        )
-        return np.concatenate([rows, filler])[:length].astype(np.float32)
+    if kind in ("vocab", "labels", "text"):
+        first = [] if vocabulary.begin is None else [vocabulary.begin]
+        rows = [embedding[first]]
+        if kind == "labels":
+            rows.append(label_rows(labels, embedding, vocabulary.eos))
+        elif kind == "text":
+            rows.append(_text_rows(settings, vocabulary, embedding))
+        if kind != "vocab" and settings.filler == "random":
+            rows.append(_uniform(embedding, length, rng))
+        else:
+            rows.append(_frequent_rows(vocabulary, embedding, length, rng))
+        return np.concatenate(rows)[:length].astype(np.float32)
     if kind == "entry" and name:
         if bank is None:
             raise SpotError(f"init {settings.init} needs a bank", "name one with --bank")
@@ -105,15 +105,15 @@ def default_rate(embedding: np.ndarray) -> float:
     return min(PAPER_RATE, SHARE * _rms(embedding))
 
 
-def relabelled(prompt: np.ndarray, own: int, rows: np.ndarray) -> np.ndarray:
-    """The prompt [P, H] with its first `own` tokens, those that began as label words, exchanged for
-    a target's label rows [N, H].
+def relabelled(prompt: np.ndarray, own: int, rows: np.ndarray, front: int = 0) -> np.ndarray:
+    """The prompt [P, H] with `own` tokens behind the first `front`, those that began as label words,
+    exchanged for a target's label rows [N, H].
 
     Kin tasks differ in label words; the other tokens hold what they share. Rows that are missing at
     the end are filled with the label rows again, rows that are too many are dropped.
     """
     length = len(prompt)
-    kept = np.concatenate([rows, prompt[own:]])
+    kept = np.concatenate([prompt[:front], rows, prompt[front + own :]])
     again = np.resize(rows, (max(0, length - len(kept)), prompt.shape[1]))
     return np.concatenate([kept, again])[:length].astype(np.float32)
 

@@ -48,6 +48,18 @@ class TokenizerVocabulary:
         return int(found) + 1
 
     @property
+    def begin(self) -> int:
+        """What begins the model's texts, else what ends them and so stands between two: a decoder does
+        not read its first token as text, whatever it is (Xiao et al. 2024, attention sinks).
+        """
+        return next(iter(self._beginning()), self.eos)
+
+    def _beginning(self) -> list[int]:
+        """What the tokenizer puts in front of a text."""
+        ids = self.tokenizer().encode("", add_special_tokens=True).ids
+        return [i + 1 for i in ids if i + 1 != self.eos]
+
+    @property
     def size(self) -> int:
         """The tokenizer's ids, and padding."""
         return int(self.tokenizer().get_vocab_size()) + 1
@@ -79,8 +91,7 @@ class TokenizerVocabulary:
         A longer text loses its middle, as in LongBench (Bai et al. 2024): an instruction stands at
         its front, and what an answer must follow ("Sentiment:") at its end.
         """
-        begin = [i + 1 for i in self.tokenizer().encode("", add_special_tokens=True).ids]
-        whole = [*(i for i in begin if i != self.eos), *ids] or [self.eos]
+        whole = [*self._beginning(), *ids] or [self.eos]
         if limit is None or len(whole) <= limit:
             return whole
         tail = limit // 2

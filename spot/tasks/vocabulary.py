@@ -42,6 +42,10 @@ class Vocabulary(Protocol):
         """The id that ends a text."""
 
     @property
+    def begin(self) -> int | None:
+        """The id that a soft prompt begins with; None where it needs none."""
+
+    @property
     def ends_words(self) -> bool:
         """Whether `eos` also ends a label word."""
 
@@ -86,6 +90,7 @@ class VocabularyFile:
     path: Path
     extra_ids: int = 0
 
+    begin = None
     ends_words = True
 
     @property
@@ -213,6 +218,7 @@ class ByteVocabulary:
 
     extra_ids: int = 125
 
+    begin = None
     eos = 1
     ends_words = True
     name = "bytes"

@@ -12,7 +12,7 @@ from spot.config import PromptSettings
 from spot.errors import SpotError
 from spot.models import prompt as module
 from spot.models.prompt import default_rate, init_prompt, relabelled
-from tests.toys import write_vocabulary
+from tests.toys import write_tokenizer, write_vocabulary
 
 V, H = 160, 4
 # Row i of the embedding is all i, so a prompt says which tokens it was made of.
@@ -137,6 +137,21 @@ def test_text_needs_a_text(start):
     assert "prompt.text" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("init", "text", "rows"),
+    [("labels", "", [1, 3, 6, 4]), ("text", "c ab", [1, 4, 9]), ("vocab", "", [1])],
+)
+def test_a_decoders_prompt_of_tokens_begins_with_what_stands_between_texts(
+    tmp_path, init, text, rows
+):
+    pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
+    words = write_tokenizer(tmp_path)
+    settings = PromptSettings(init=init, length=6, text=text)
+    prompt = init_prompt(settings, EMBEDDING, words, [[3, 6], [4, 1]], 0, MODEL)
+    assert len(prompt) == 6 and tokens(prompt)[: len(rows)] == rows
+    assert set(tokens(prompt)[len(rows) :]) <= set(words.frequent(100))
+
+
 @pytest.fixture
 def bank(tmp_path):
     """A bank of one source "boolq" and one import "sst2" without value."""
@@ -208,18 +223,20 @@ ROWS = np.asarray([[-1.0], [-2.0]], np.float32).repeat(H, 1)
 
 
 @pytest.mark.parametrize(
-    ("own", "rows", "expected"),
+    ("front", "own", "rows", "expected"),
     [
-        (2, 2, [-1, -2, 3, 4, 5, 6]),
-        (1, 2, [-1, -2, 2, 3, 4, 5]),  # one token too many: the last is dropped
-        (0, 2, [-1, -2, 1, 2, 3, 4]),
-        (4, 2, [-1, -2, 5, 6, -1, -2]),  # two are missing: the label words come again
-        (5, 2, [-1, -2, 6, -1, -2, -1]),
-        (9, 1, [-1, -1, -1, -1, -1, -1]),
+        (0, 2, 2, [-1, -2, 3, 4, 5, 6]),
+        (0, 1, 2, [-1, -2, 2, 3, 4, 5]),  # one token too many: the last is dropped
+        (0, 0, 2, [-1, -2, 1, 2, 3, 4]),
+        (0, 4, 2, [-1, -2, 5, 6, -1, -2]),  # two are missing: the label words come again
+        (0, 5, 2, [-1, -2, 6, -1, -2, -1]),
+        (0, 9, 1, [-1, -1, -1, -1, -1, -1]),
+        (1, 2, 2, [1, -1, -2, 4, 5, 6]),
+        (1, 3, 2, [1, -1, -2, 5, 6, -1]),
     ],
 )
-def test_label_words_are_exchanged_and_the_other_tokens_stay(own, rows, expected):
-    prompt = relabelled(OLD, own, ROWS[:rows])
+def test_label_words_are_exchanged_and_the_other_tokens_stay(front, own, rows, expected):
+    prompt = relabelled(OLD, own, ROWS[:rows], front)
     assert prompt.shape == OLD.shape and prompt.dtype == np.float32
     assert tokens(prompt) == expected
     assert tokens(OLD) == [1, 2, 3, 4, 5, 6]

@@ -41,6 +41,11 @@ def test_a_text_begins_as_the_tokenizer_begins_it(tmp_path):
     assert words.as_input([8, 2], 2) == [6, 2]
 
 
+def test_a_prompt_begins_as_a_text_does_or_with_the_end_of_the_one_before(words, tmp_path):
+    assert words.begin == words.eos == 1
+    assert write_tokenizer(tmp_path, begin="e").begin == 6
+
+
 def test_a_long_text_loses_its_middle_and_keeps_what_the_answer_follows(tmp_path):
     words = write_tokenizer(tmp_path, begin="e")
     text = [2, 3, 4, 5, 8, 7]

@@ -30,7 +30,7 @@ from spot.training.runtime import prepare
 
 TARGETS = ("sst2", "trec", "rte", "wic")
 TARGET_ROWS = 250
-GENERIC_STEPS = 80  # of the prompt on the mixture of all sources
+GENERIC_STEPS = 120  # of the prompt on the mixture of all sources
 KS = (1, 3)
 
 

@@ -16,10 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import peft
 import torch
-import transformers
 
 from bank.peft import read_adapter, write_adapter
-from benchmarks.model_parity import LIMIT, batch, our_logits, relative, small_model, their_logits
+from benchmarks.model_parity import (
+    KINDS,
+    LIMIT,
+    our_logits,
+    relative,
+    small_model,
+    their_logits,
+)
 from spot.config import ModelSettings
 from spot.models.backbone import Backbone, load
 
@@ -41,47 +47,28 @@ def difference(backbone: Backbone, prompt: np.ndarray, adapted: Any) -> float:
     return relative(np.asarray(our_logits(backbone, prompt)), theirs)
 
 
-def seq2seq_lines(folder: Path, tied: bool) -> list[Line]:
-    """Both directions for an encoder-decoder, with one set of rows and with PEFT's default two."""
-    name = "T5 1.0" if tied else "T5 1.1"
+def both_ways(name: str, folder: Path) -> list[Line]:
+    """Export and import for a kind of model; an encoder-decoder's adapters have one set of rows or
+    PEFT's default two, a decoder's have one.
+    """
     model = small_model(name, folder / "model")
+    several = model.config.is_encoder_decoder
+    task = "SEQ_2_SEQ_LM" if several else "CAUSAL_LM"
     backbone = load(ModelSettings(name=str(folder / "model"), precision="float32"))
     prompt = np.random.default_rng(2).normal(size=(LENGTH, WIDTH)).astype(np.float32)
-    write_adapter(folder / "ours", prompt, str(folder / "model"), "SEQ_2_SEQ_LM")
+    write_adapter(folder / "ours", prompt, str(folder / "model"), task)
     theirs = peft.PeftModel.from_pretrained(copy.deepcopy(model), folder / "ours").eval()
     lines = [Line(name, "export", difference(backbone, prompt, theirs))]
-    for copies in (1, None):
+    for copies in (1, None) if several else (None,):
         config = peft.PromptTuningConfig(
-            task_type="SEQ_2_SEQ_LM", num_virtual_tokens=LENGTH, num_transformer_submodules=copies
+            task_type=task, num_virtual_tokens=LENGTH, num_transformer_submodules=copies
         )
         adapted = peft.get_peft_model(copy.deepcopy(model), config).eval()
         place = folder / f"theirs-{copies}"
         adapted.save_pretrained(place)
-        check = f"import, num_transformer_submodules {copies or 'default (2)'}"
+        check = f"import, num_transformer_submodules {copies or f'default ({1 + several})'}"
         lines.append(Line(name, check, difference(backbone, read_adapter(place).prompt, adapted)))
     return lines
-
-
-def causal_line(folder: Path) -> Line:
-    """An exported adapter of a decoder against the same rows put in front of the text by hand."""
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=1000, hidden_size=WIDTH, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2,
-    )  # fmt: skip
-    model = transformers.LlamaForCausalLM(config).eval()
-    prompt = np.random.default_rng(2).normal(size=(LENGTH, WIDTH)).astype(np.float32)
-    write_adapter(folder / "causal", prompt, "tiny", "CAUSAL_LM")
-    tokens = torch.tensor(batch()[0], dtype=torch.long)
-    seen = torch.cat([torch.ones(len(tokens), LENGTH), tokens > 0], dim=1).long()
-    with torch.no_grad():
-        rows = torch.from_numpy(prompt).expand(len(tokens), -1, -1)
-        inputs = torch.cat([rows, model.get_input_embeddings()(tokens)], dim=1)
-        by_hand = model(inputs_embeds=inputs, attention_mask=seen).logits.numpy()
-        adapted = peft.PeftModel.from_pretrained(model, folder / "causal").eval()
-        found = adapted(input_ids=tokens, attention_mask=(tokens > 0).long()).logits.numpy()
-    real = np.asarray(seen, bool)
-    return Line("Llama", "export", relative(found[real], by_hand[real]))
 
 
 def unknown_keys(folder: Path) -> list[str]:
@@ -99,9 +86,7 @@ def main() -> None:
     """Prints a line a check; fails when one is beyond the limit."""
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as place:
-        root = Path(place)
-        lines = [line for tied in (True, False) for line in seq2seq_lines(root / str(tied), tied)]
-        lines.append(causal_line(root))
+        lines = [line for name in KINDS for line in both_ways(name, Path(place, name))]
     print(f"| architecture | check (PEFT {peft.__version__}) | largest relative difference |")
     print("| --- | --- | --- |")
     for line in lines:

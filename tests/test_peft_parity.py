@@ -10,15 +10,14 @@ for package in ("torch", "transformers", "peft"):
 from benchmarks import peft_parity  # noqa: E402 (it imports what may be absent)
 
 
-@pytest.mark.parametrize("tied", [True, False])
-def test_t5_with_an_adapter_answers_alike_in_both(tmp_path, tied):
-    lines = peft_parity.seq2seq_lines(tmp_path, tied)
-    assert len(lines) == 3
+@pytest.mark.parametrize(
+    ("kind", "checks"),
+    [("T5 1.0", 3), ("T5 1.1", 3), ("Llama, positions as Llama 3", 2), ("Qwen2", 2)],
+)
+def test_an_adapter_of_either_side_answers_alike_in_both(tmp_path, kind, checks):
+    lines = peft_parity.both_ways(kind, tmp_path)
+    assert len(lines) == checks
     assert [line for line in lines if line.difference > peft_parity.LIMIT] == []
-
-
-def test_a_decoder_with_an_exported_adapter_sees_the_prompt_in_front_of_the_text(tmp_path):
-    assert peft_parity.causal_line(tmp_path).difference <= peft_parity.LIMIT
 
 
 def test_peft_knows_every_key_that_is_written(tmp_path):

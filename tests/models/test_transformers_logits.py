@@ -10,12 +10,12 @@ import json
 import tempfile
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
 from spot.models.backbone import load
+from tests.models.test_decoder import padded
 from tests.models.test_hf_decoder import LLAMA3, write_folder
 from tests.toys import model_settings, random_arrays, tiny_decoder
 
@@ -56,9 +56,7 @@ def test_our_logits_are_the_saved_ones_of_transformers(tmp_path, kind):
     saved = np.asarray(json.loads(SAVED.read_text())[kind])
     backbone = load(model_settings(folder_of(kind, tmp_path / "model")))
     model = nnx.merge(backbone.graphdef, backbone.parameters)
-    width = max(map(len, TEXTS))
-    padded = np.asarray([[*text, *[0] * (width - len(text))] for text in TEXTS], np.int32)
-    found = model.decode(model.encode(jnp.asarray(padded)), jnp.asarray(TARGETS))[..., 1:]
+    found = model.decode(model.encode(padded(TEXTS)), padded(TARGETS))[..., 1:]
     assert found.shape == saved.shape and np.abs(saved).max() > 1
     assert np.abs(np.asarray(found) - saved).max() <= LIMIT * np.abs(saved).max()
 

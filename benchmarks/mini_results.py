@@ -49,7 +49,7 @@ from spot.transfer import (
     train_starts,
 )
 
-GENERIC_STEPS = 960  # of the prompt on the mixture of all sources
+GENERIC_STEPS = 1280  # of the prompt on the mixture of all sources, as many as these have together
 MULTITASK = {"steps": 240, "rate": 0.003}  # of the whole model on the same mixture
 KS = (1, 3)
 PAPER = "scratch from labels"

@@ -85,8 +85,8 @@ class PromptSettings(Stage):
     """
 
     length: int = Field(20, ge=1)
-    init: str = "vocab"  # vocab, labels, random, text, entry:<id> or file:<path>
-    text: str = ""  # for init = "text"
+    init: str = "vocab"  # vocab, labels, random, text, words, entry:<id> or file:<path>
+    text: str = ""  # for init = "text" and "words"
     filler: Literal["vocab", "random"] = "vocab"  # of the tokens behind those of labels or text
 
 
@@ -181,7 +181,7 @@ class Config(Stage):
         model, prompt = values.get("model", EMBEDDED), values.get("prompt", {})
         name = model.get("name", EMBEDDED) if isinstance(model, dict) else model
         if name == EMBEDDED and isinstance(prompt, dict) and not {"init", "text"} & set(prompt):
-            values["prompt"] = {**prompt, "init": "text", "text": EMBEDDED_TEXT}
+            values["prompt"] = {**prompt, "init": "words", "text": EMBEDDED_TEXT}
         return values
 
 
@@ -318,8 +318,8 @@ WORDING = ("list_labels", "template", "templates", "text", "shots", "shot_seed")
 def key_recipe(config: Config) -> dict[str, Any]:
     """What two prompts must share for their keys to be comparable; kept in every entry."""
     train, prompt = config.train, config.prompt
-    init = f"text:{prompt.text}" if prompt.init == "text" else prompt.init
-    if prompt.init in ("labels", "text") and prompt.filler != "vocab":
+    init = f"{prompt.init}:{prompt.text}" if prompt.init in ("text", "words") else prompt.init
+    if prompt.init in ("labels", "text", "words") and prompt.filler != "vocab":
         init += f", then {prompt.filler}"
     data = config.data.model_dump(exclude_defaults=True)
     wording = {name: data[name] for name in WORDING if name in data}

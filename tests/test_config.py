@@ -30,10 +30,10 @@ PRETRAINING = {"nano.toml"}  # read by spot.training.pretrain
 
 def test_only_the_embedded_model_has_a_start_of_its_own():
     own = load_config(None).prompt
-    assert (own.init, own.text) == ("text", EMBEDDED_TEXT)
+    assert (own.init, own.text) == ("words", EMBEDDED_TEXT)
     assert load_config(None, ["model=spot-nano", "prompt.length=7"]).prompt.text == EMBEDDED_TEXT
     assert load_config(None, ["model=somewhere/else"]).prompt == PromptSettings()
-    assert load_config(None, ["model.precision=float32"]).prompt.init == "text"
+    assert load_config(None, ["model.precision=float32"]).prompt.init == "words"
     for named in ("prompt.init=vocab", "prompt.init=labels"):
         chosen = load_config(None, [named]).prompt
         assert (f"prompt.init={chosen.init}", chosen.text) == (named, "")

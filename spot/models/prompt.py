@@ -21,7 +21,7 @@ from spot.tasks.vocabulary import Vocabulary
 FREQUENT = 5000  # rows of the most frequent tokens that `vocab` draws from (Lester et al. 2021)
 PAPER_RATE = 0.3  # Lester et al. 2021, section 2.1, for T5
 SHARE = 0.1  # of the embeddings' scale that a step may change
-INITS = ("vocab", "labels", "random", "text", "entry:<id>", "file:<path>")
+INITS = ("vocab", "labels", "random", "text", "words", "entry:<id>", "file:<path>")
 
 
 def init_prompt(
@@ -39,6 +39,9 @@ def init_prompt(
     only by what they learned. A prompt of tokens begins with the vocabulary's `begin`, if it has one:
     a word in its place is lost, and takes points with it (RESULTS.md).
 
+    "words" are those of a text, without what they have in common: what they say together is said by
+    training alone, so that keys that began as them differ by what was learned.
+
     embedding: [V, H]; labels: token ids of each label word; identity: the backbone's. Raises SpotError
     for an unknown init, no labels where they are needed, an entry of another backbone, or another shape.
     """
@@ -47,18 +50,19 @@ def init_prompt(
     kind, _, name = settings.init.partition(":")
     if kind == "random":
         return _uniform(embedding, length, rng)
-    if kind in ("vocab", "labels", "text"):
+    if kind in ("vocab", "labels", "text", "words"):
         first = [] if vocabulary.begin is None else [vocabulary.begin]
         rows = [embedding[first]]
         if kind == "labels":
             rows.append(label_rows(labels, embedding, vocabulary.eos))
-        elif kind == "text":
+        elif kind in ("text", "words"):
             rows.append(_text_rows(settings, vocabulary, embedding))
         if kind != "vocab" and settings.filler == "random":
             rows.append(_uniform(embedding, length, rng))
         else:
             rows.append(_frequent_rows(vocabulary, embedding, length, rng))
-        return np.concatenate(rows)[:length].astype(np.float32)
+        prompt = np.concatenate(rows)[:length].astype(np.float32)
+        return _balanced(prompt, len(first)) if kind == "words" else prompt
     if kind == "entry" and name:
         if bank is None:
             raise SpotError(f"init {settings.init} needs a bank", "name one with --bank")
@@ -159,5 +163,21 @@ def _text_rows(
 ) -> np.ndarray:
     ids = vocabulary.encode(settings.text)
     if not ids:
-        raise SpotError("prompt.init=text needs a text", 'set it: --set prompt.text="Is it true?"')
+        raise SpotError(
+            f"prompt.init={settings.init} needs a text", 'set it: --set prompt.text="Is it true?"'
+        )
     return np.asarray(embedding[ids], np.float32)
+
+
+def _balanced(prompt: np.ndarray, front: int) -> np.ndarray:
+    """The prompt [P, H] whose tokens behind the first `front` sum to zero.
+
+    Raises SpotError where fewer than two tokens are left to tell apart.
+    """
+    words = prompt[front:]
+    if len(words) < 2:
+        raise SpotError(
+            f"prompt.init=words needs two tokens for words or more, found {len(words)}",
+            f"set prompt.length={front + 2} or more, or prompt.init=text",
+        )
+    return np.concatenate([prompt[:front], words - words.mean(axis=0)])

@@ -131,10 +131,31 @@ def test_text_comes_first_token_by_token(start, vocabulary):
     assert tokens(start("text", text="a red cat", length=1)) == ids[:1]
 
 
-def test_text_needs_a_text(start):
-    with pytest.raises(SpotError, match="needs a text") as caught:
-        start("text")
+@pytest.mark.parametrize("init", ["text", "words"])
+def test_text_and_words_need_a_text(start, init):
+    with pytest.raises(SpotError, match=f"prompt.init={init} needs a text") as caught:
+        start(init)
     assert "prompt.text" in caught.value.hint
+
+
+def test_words_are_a_text_whose_tokens_sum_to_zero(start):
+    text, words = (start(init, text="a red cat", length=9) for init in ("text", "words"))
+    np.testing.assert_allclose(words.sum(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(words - words[0], text - text[0], atol=1e-5)  # nothing else changes
+
+
+def test_words_of_a_decoder_stand_behind_its_first_token(tmp_path):
+    pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
+    settings = PromptSettings(init="words", length=6, text="c ab")
+    prompt = init_prompt(settings, EMBEDDING, write_tokenizer(tmp_path), [], 0, MODEL)
+    assert tokens(prompt[:1]) == [1]
+    np.testing.assert_allclose(prompt[1:].sum(axis=0), 0, atol=1e-4)
+
+
+def test_one_word_cannot_be_told_from_what_words_share(start):
+    with pytest.raises(SpotError, match="two tokens for words or more, found 1") as caught:
+        start("words", text="a red cat", length=1)
+    assert "prompt.length=2 or more" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
-"""The study of SmolLM2-135M on real tasks in RESULTS.md: scratch, retrieved and generic prompts.
+"""The study on real tasks in RESULTS.md, of any model: scratch, retrieved and generic prompts.
 
-    SPOT_DATA_DIR=FOLDER python -m benchmarks.smollm2_results configs/smollm2.toml [TARGET...]
+    SPOT_DATA_DIR=FOLDER python -m benchmarks.real_results CONFIG GENERIC_STEPS TARGET...
 
-Sources are trained on all the rows that the config allows, targets on TARGET_ROWS. Every part
-resumes, so a killed run is called again. Markdown goes to stdout, all numbers to
-<runs>/smollm2.json. Choices are made on validation, scores are of the test split.
+Sources are trained on all the rows that the config allows, targets on TARGET_ROWS; GENERIC_STEPS is
+the budget of the prompt on the mixture of all sources. Every part resumes, so a killed run is called
+again. Markdown goes to stdout, all numbers to <runs>/records.json. Choices are made on validation,
+scores are of the test split.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from bank.store import Bank
 from benchmarks.mini_results import build, changed, ranked, scores_table, stated
-from benchmarks.real_transfer import print_sources
 from spot.config import load_config
 from spot.models.backbone import load
 from spot.report.console import progress
@@ -28,13 +29,11 @@ from spot.study.run import study
 from spot.study.tables import method_scores, to_markdown
 from spot.training.runtime import prepare
 
-TARGETS = ("sst2", "trec", "rte", "wic")
 TARGET_ROWS = 250
-GENERIC_STEPS = 120  # of the prompt on the mixture of all sources
 KS = (1, 3)
 
 
-def main(file: str, asked: list[str]) -> None:
+def main(file: str, generic_steps: int, targets: list[str]) -> None:
     """Trains, or finds again, and prints."""
     prepare()
     config = load_config(Path(file))
@@ -42,9 +41,9 @@ def main(file: str, asked: list[str]) -> None:
     low = changed(config, data={"train_examples": TARGET_ROWS})
     begin = time.monotonic()
     with progress() as reporter:
-        bank, chosen = build(config, backbone, reporter, GENERIC_STEPS)
+        bank, chosen = build(config, backbone, reporter, generic_steps)
         built = time.monotonic() - begin
-        done = study(asked or list(TARGETS), low, chosen, backbone, reporter, KS)
+        done = study(targets, low, chosen, backbone, reporter, KS)
     print(
         f"Python {platform.python_version()}; this call: {built:.0f} s building, "
         f"{time.monotonic() - begin - built:.0f} s for the targets.\n"
@@ -58,8 +57,16 @@ def main(file: str, asked: list[str]) -> None:
         print(stated(f"{name} over scratch", interval))
     print(f"\n{ranked(done)}\n{to_markdown(done.table)}")
     records = [asdict(one) for one in done.records]
-    (config.runs / "smollm2.json").write_text(json.dumps(records, indent=1) + "\n")
+    (config.runs / "records.json").write_text(json.dumps(records, indent=1) + "\n")
+
+
+def print_sources(bank: Bank) -> None:
+    """A line an entry: its score on validation."""
+    print("| source | validation | n |\n|---|---:|---:|")
+    for entry in bank.entries():
+        score = entry.scores["validation"]
+        print(f"| {entry.task} ({score['metric']}) | {score['value']:.1f} | {score['n']} |")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

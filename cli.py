@@ -203,7 +203,9 @@ def transfer_command(
     help=".png .svg .pdf .html .csv or .json",
 )
 @click.option(
-    "--similarity", help="As for search. Default: centered; average of fewer than three prompts."
+    "--similarity",
+    help="As for search. Default: task-vector of prompts that began alike, else centered; average of "
+    "fewer than three.",
 )
 @click.option("--values", is_flag=True, help="Compare the values instead of the keys.")
 @configured

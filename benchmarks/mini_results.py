@@ -217,14 +217,17 @@ def stated(name: str, interval: Interval) -> str:
     return f"- {name}: {interval.signed}"
 
 
-def ranked(done: Study) -> str:
-    """A line an order of the sources: the gains over scratch of the nearest, and of the best of k."""
-    lines = [
-        f"| sources by | {' | '.join(f'best of {k}' for k in KS)} |",
-        f"|---|{'---:|' * len(KS)}",
-    ]
-    for name, gains in done.by_order.items():
-        lines.append(f"| {name} | {' | '.join(one.signed for one in gains.values())} |")
+def ranked(done: Study, others: dict[str, np.ndarray]) -> str:
+    """A line an order of the sources: the gains of the nearest and of the best of k over scratch,
+    then over other scores [targets, seeds].
+    """
+    over = {"scratch": done.gains_by_order()}
+    over |= {name: done.gains_by_order(scores) for name, scores in others.items()}
+    titles = [f"best of {k}, over {name}" for name in over for k in KS]
+    lines = [f"| sources by | {' | '.join(titles)} |", f"|---|{'---:|' * len(titles)}"]
+    for order in done.by_order:
+        cells = (one.signed for gains in over.values() for one in gains[order].values())
+        lines.append(f"| {order} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -309,8 +312,8 @@ def report(
         print(stated(f"{name} over scratch", interval))
     for one in methods:
         print(stated(f"{one.name} over {PAPER}", one.gain_over(columns[PAPER])))
-    print(f"\n{ranked(done)}\n{to_markdown(done.table)}")
-    bank_heatmap(bank, config.runs / "heatmap.png", "centered-delta")
+    print(f"\n{ranked(done, {PAPER: columns[PAPER]})}\n{to_markdown(done.table)}")
+    bank_heatmap(bank, config.runs / "heatmap.png")
     rows = {name: test.tolist() for name, test in columns.items()}
     content = {
         "seconds": seconds,

@@ -55,7 +55,7 @@ def main(file: str, generic_steps: int, targets: list[str]) -> None:
     print("\n" + scores_table(names, "no prompt", bare, columns))
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
-    print(f"\n{ranked(done)}\n{to_markdown(done.table)}")
+    print(f"\n{ranked(done, {})}\n{to_markdown(done.table)}")
     records = [asdict(one) for one in done.records]
     (config.runs / "records.json").write_text(json.dumps(records, indent=1) + "\n")
 

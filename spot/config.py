@@ -114,7 +114,7 @@ class TrainSettings(Stage):
     batch_size: int = Field(16, ge=1)
     dropout: float | None = Field(None, ge=0, lt=1)  # none: the model's own rate
     steps: int = Field(80, ge=1)
-    key_step: int = Field(40, ge=1)
+    key_step: int = Field(60, ge=1)
     check_every: int = Field(40, ge=1)
     patience: int | None = Field(None, ge=1)  # checks without a better score before a slot stops
     slots: int = Field(4, ge=1)  # prompts trained at once in one compiled step

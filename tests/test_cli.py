@@ -342,11 +342,17 @@ def test_a_heatmap_is_drawn_in_every_format(lab, tmp_path, suffix):
         assert "colour+bird" in out.read_text()
 
 
-def test_a_heatmap_is_centered_where_there_are_keys_to_center(lab):
-    bank, two = Bank(lab.bank), Bank.create_or_open(Path("two"))
-    two.add_many([(entry, bank.prompts(entry)) for entry in bank.entries()[:2]])
-    for path, similarity in ((lab.bank, "centered"), (two.path, "average")):
-        done = invoke("heatmap", "--bank", path, "--out", "m.json", "--json")
+def test_a_heatmap_shows_what_was_learned_from_one_start_else_what_is_not_shared(lab):
+    bank = Bank(lab.bank)
+    known = [(entry, bank.prompts(entry)) for entry in bank.entries()]
+    banks = {
+        "task-vector": known,
+        "centered": [(known[0][0], known[0][1]._replace(init=known[0][1].init + 1)), *known[1:]],
+        "average": known[:2],
+    }
+    for similarity, entries in banks.items():
+        Bank.create_or_open(Path(similarity)).add_many(entries)
+        done = invoke("heatmap", "--bank", similarity, "--out", "m.json", "--json")
         assert lines(done.stdout) == [{"path": "m.json", "similarity": similarity}]
         assert json.loads(Path("m.json").read_text())["similarity"] == similarity
 

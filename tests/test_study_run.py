@@ -106,11 +106,13 @@ def test_every_order_of_the_sources_is_judged(lab, tmp_path, tiny_backbone):
         answer = search_target("house", asked, bank, lambda: tiny_backbone, k=4)
         nearest[name] = next(hit.id for hit in answer.result.hits if hit.kind != "mixture")
     for name, id in nearest.items():
-        gain = found.by_order[name][1]
+        gain = found.gains_by_order()[name][1]
         assert gain.mean == pytest.approx(tests[id] - tests[None])
         assert gain.low <= gain.mean <= gain.high
-    main = found.by_order[config.search.similarity]
+    main = found.gains_by_order()[config.search.similarity]
     assert {f"best of top-k k={k}": one for k, one in main.items()}.items() <= found.gains.items()
+    ten = found.gains_by_order(found.scratch.test - 10)[config.search.similarity]
+    assert ten[1].mean == pytest.approx(main[1].mean + 10)
 
 
 def test_all_targets_are_checked_before_the_first_is_trained(

@@ -25,8 +25,9 @@ def bank_heatmap(
 ) -> Drawn:
     """Draws the similarity of all tasks of a bank to `out`; the suffix decides the format.
 
-    similarity: by default "centered", which shows families best, or "average" of fewer than three
-    prompts, which without their mean are opposites (or nothing), whatever they hold.
+    similarity: by default what shows families best, "task-vector" of prompts that all began alike, else
+    "centered"; or "average" of fewer than three prompts, which without their mean are opposites (or
+    nothing), whatever they hold.
     Raises BankError for an empty bank or an unknown similarity, SpotError for another suffix.
     """
     entries = bank.entries()
@@ -34,7 +35,6 @@ def bank_heatmap(
         raise BankError(
             f"the bank {bank.path} has no entries to draw", "build some: spot build-bank"
         )
-    similarity = similarity or ("centered" if len(entries) >= 3 else "average")
     prompts = [bank.prompts(entry) for entry in entries]
     arrays = [one.start if values else one.key for one in prompts]
     inits = [one.init for one in prompts]
@@ -43,6 +43,7 @@ def bank_heatmap(
         if any(init is None for init in inits)
         else np.stack([init for init in inits if init is not None])
     )
+    similarity = similarity or _default(known, len(entries))
     tasks = [entry.task for entry in entries]
     found = task_similarity(tasks, np.stack(arrays), similarity, inits=known)
     families = {entry.task: entry.family for entry in entries}
@@ -52,3 +53,11 @@ def bank_heatmap(
     subtitle = f"{similarity} similarity of {what}, {count}"
     path = heatmap(found, families, out, title="Task similarity", subtitle=subtitle)
     return Drawn(path, similarity)
+
+
+def _default(inits: np.ndarray | None, count: int) -> str:
+    """What shows families best among `count` prompts that began as `inits` [N, P, H], if known."""
+    if count < 3:
+        return "average"
+    alike = inits is not None and bool((inits == inits[0]).all())
+    return "task-vector" if alike else "centered"

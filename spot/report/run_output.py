@@ -76,6 +76,7 @@ def print_study(study: Study, as_json: bool) -> None:
     """The paper's table and each method's gain with its interval."""
     from spot.study.tables import to_json, to_markdown
 
+    by_order = study.gains_by_order()
     if as_json:
         print_json(
             {
@@ -83,7 +84,7 @@ def print_study(study: Study, as_json: bool) -> None:
                 "gains": {name: asdict(interval) for name, interval in study.gains.items()},
                 "by_order": {
                     name: {k: asdict(interval) for k, interval in gains.items()}
-                    for name, gains in study.by_order.items()
+                    for name, gains in by_order.items()
                 },
                 "records": [asdict(one) for one in study.records],
             }
@@ -95,10 +96,8 @@ def print_study(study: Study, as_json: bool) -> None:
             f"{name}: {interval.mean:+.2f} points over scratch, "
             f"95 % interval {interval.low:+.2f} to {interval.high:+.2f}"
         )
-    rows = [
-        (name, *(one.signed for one in gains.values())) for name, gains in study.by_order.items()
-    ]
-    ks = next(iter(study.by_order.values()))
+    rows = [(name, *(one.signed for one in gains.values())) for name, gains in by_order.items()]
+    ks = next(iter(by_order.values()))
     columns = ("sources by", *(f"best of {k}" if k > 1 else "nearest" for k in ks))
     table("points over scratch, by what ranks the sources (95 % interval)", columns, rows)
 

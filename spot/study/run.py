@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bank.errors import BankError
 from bank.search import SIMILARITIES
 from bank.store import Bank
@@ -18,7 +21,7 @@ from spot.models.backbone import Backbone
 from spot.retrieval import Answer, search_target, zero_shot_losses
 from spot.study.records import SINGLE, TransferRecord, reportable
 from spot.study.statistics import Interval
-from spot.study.tables import BEST, TransferTable, method_scores, transfer_table
+from spot.study.tables import BEST, MethodScores, TransferTable, method_scores, transfer_table
 from spot.training.slots import Reporter
 from spot.transfer import (
     Candidate,
@@ -39,14 +42,27 @@ Order = dict[str, dict[str, float]]  # of each target, the scores of its sources
 @dataclass(frozen=True)
 class Study:
     """A finished study: the paper's table, and each method's mean gain over scratch with its
-    interval. `by_order` has the gains of the best of the top k for every order of the sources, the
-    config's similarity among them.
+    interval. `by_order` has the scores of the best of the top k for every order of the sources, the
+    config's similarity among them; `scratch` those from scratch.
     """
 
     table: TransferTable
     gains: dict[str, Interval]
     records: tuple[TransferRecord, ...]
-    by_order: dict[str, dict[int, Interval]]
+    scratch: MethodScores
+    by_order: dict[str, dict[int, MethodScores]]
+
+    def gains_by_order(
+        self, scratch: NDArray[np.float64] | None = None
+    ) -> dict[str, dict[int, Interval]]:
+        """Mean gains of the best of the top k, for every order and k, over the study's scores from
+        scratch or over others [targets, seeds].
+        """
+        compared = self.scratch.test if scratch is None else scratch
+        return {
+            name: {k: one.gain_over(compared) for k, one in found.items()}
+            for name, found in self.by_order.items()
+        }
 
 
 def study(
@@ -97,10 +113,11 @@ def study(
     usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
     table = transfer_table(records, ks=usable, similarity=similarity, planned=planned)
     by_order = {
-        name: best_gains([reordered(one, order[one.target]) for one in records], usable)
+        name: best_of([reordered(one, order[one.target]) for one in records], usable)
         for name, order in every.items()
     }
-    return Study(table, gains(records, usable, planned), tuple(records), by_order)
+    _, _, (scratch, *_) = method_scores(records, ks=usable, planned=planned)
+    return Study(table, gains(records, usable, planned), tuple(records), scratch, by_order)
 
 
 def ranking(
@@ -158,10 +175,10 @@ def reported(records: Sequence[TransferRecord], ranked: Sequence[Mapping[str, fl
     return found
 
 
-def best_gains(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, Interval]:
-    """The mean gain over scratch of the best of the top k, for every k."""
-    _, _, (baseline, *methods) = method_scores(records, ks=ks)
-    return {one.k: one.gain_over(baseline.test) for one in methods if one.method == BEST and one.k}
+def best_of(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, MethodScores]:
+    """The scores of the best of the top k, for every k."""
+    _, _, methods = method_scores(records, ks=ks)
+    return {one.k: one for one in methods if one.method == BEST and one.k}
 
 
 def generic_starts(

@@ -132,8 +132,8 @@ def build_bank_command(config_file: Any, assignments: Any, bank_path: Any, as_js
 @click.option("--k", type=int, help="How many entries to list (default 3).")
 @click.option(
     "--similarity",
-    help="average (default), per-token, centered, delta, centered-delta, task-vector or "
-    "max-inner-product.",
+    help="average (default; task-vector on the embedded model), per-token, centered, delta, "
+    "centered-delta, task-vector or max-inner-product.",
 )
 @configured
 def search_command(

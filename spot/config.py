@@ -92,7 +92,8 @@ class PromptSettings(Stage):
 
 # Words by which the embedded model's pretraining named kinds of task, each kind twice or more. A
 # prompt that begins as all of them begins where the model reads what kind is asked for: its sources
-# are learned, and keys show kinship, that with a start from the vocabulary do not (RESULTS.md).
+# are learned, and keys show kinship, that with a start from the vocabulary do not, most of all token
+# by token, by "task-vector" (RESULTS.md).
 EMBEDDED_TEXT = (
     "opinion conclusion message query subject grammar term choice search "
     "mood evidence version reading field form meaning decision spot truth detail"
@@ -138,7 +139,10 @@ class BankSettings(Stage):
 
 
 class SearchSettings(Stage):
-    """How keys are compared with the query."""
+    """How keys are compared with the query.
+
+    `similarity` is "average" if it is not given, but for the embedded model, see EMBEDDED_TEXT.
+    """
 
     similarity: str = "average"
     k: int = 3
@@ -176,12 +180,17 @@ class Config(Stage):
     @model_validator(mode="before")
     @classmethod
     def _start_of_the_embedded(cls, values: Any) -> Any:
-        """Without a start for the prompt, the embedded model gets its own."""
+        """Without a start for the prompt, the embedded model gets its own; and, if none is named, the
+        similarity that finds most among prompts that began as it.
+        """
         values = dict(values)
         model, prompt = values.get("model", EMBEDDED), values.get("prompt", {})
         name = model.get("name", EMBEDDED) if isinstance(model, dict) else model
         if name == EMBEDDED and isinstance(prompt, dict) and not {"init", "text"} & set(prompt):
             values["prompt"] = {**prompt, "init": "words", "text": EMBEDDED_TEXT}
+            search = values.get("search", {})
+            if isinstance(search, dict):
+                values["search"] = {"similarity": "task-vector", **search}
         return values
 
 

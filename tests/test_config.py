@@ -41,6 +41,15 @@ def test_only_the_embedded_model_has_a_start_of_its_own():
     assert worded.text == "is it true"
 
 
+def test_the_similarity_of_the_embedded_model_is_that_of_its_start():
+    def similarity(*assignments: str) -> str:
+        return load_config(None, assignments).search.similarity
+
+    assert similarity() == similarity("search.k=2", "prompt.length=7") == "task-vector"
+    assert similarity("search.similarity=centered") == "centered"
+    assert similarity("prompt.init=labels") == similarity("model=somewhere/else") == "average"
+
+
 def test_the_start_of_the_embedded_model_names_every_kind_of_task_once_a_token():
     config = load_config(None)
     tokens = vocabulary(config.model).encode(config.prompt.text)

@@ -41,7 +41,7 @@ def main(file: str, generic_steps: int, targets: list[str]) -> None:
     low = changed(config, data={"train_examples": TARGET_ROWS})
     begin = time.monotonic()
     with progress() as reporter:
-        bank, chosen = build(config, backbone, reporter, generic_steps)
+        bank, chosen = build(config, backbone, reporter, {"steps": generic_steps})
         built = time.monotonic() - begin
         done = study(targets, low, chosen, backbone, reporter, KS)
     print(

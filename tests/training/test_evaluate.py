@@ -11,7 +11,13 @@ from spot.models.weights.build import to_arrays
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.training import evaluate as module
 from spot.training.batches import Source
-from spot.training.evaluate import evaluate, generate, label_scores, majority_score
+from spot.training.evaluate import (
+    evaluate,
+    generate,
+    label_scores,
+    majority_score,
+    one_answer_score,
+)
 from tests.models import numpy_t5
 from tests.toys import definition, tokenized
 
@@ -192,6 +198,15 @@ def test_the_majority_score_is_that_of_one_answer_for_every_row(tiny_backbone, d
     other = majority_score(Source("colour", (data["colour"],)))
     assert majority_score(both) == pytest.approx((expected + other) / 2)
     assert majority_score(Source("animal", (data["animal"],))) is None
+
+
+def test_by_f1_the_best_one_answer_is_the_positive_label_however_rare(data):
+    task = data["bird"]
+    by_f1 = dataclasses.replace(task.definition, metrics=("f1",))
+    share = 0.25
+    rare = dataclasses.replace(task.validation, labels=np.array([1, 0, 0, 0] * 3))
+    assert len(rare.labels) == len(rare)
+    assert one_answer_score(by_f1, rare) == pytest.approx(100 * 2 * share / (1 + share))
 
 
 def labelled(labels, groups=None):

@@ -105,11 +105,12 @@ def test_every_order_of_the_sources_is_judged(lab, tmp_path, tiny_backbone):
         asked = lab.config(*SETS, f"search.similarity={name}", runs=tmp_path)
         answer = search_target("house", asked, bank, lambda: tiny_backbone, k=4)
         nearest[name] = next(hit.id for hit in answer.result.hits if hit.kind != "mixture")
+    gains = found.gains_by_order()
     for name, id in nearest.items():
-        gain = found.gains_by_order()[name][1]
+        gain = gains[name][1]
         assert gain.mean == pytest.approx(tests[id] - tests[None])
         assert gain.low <= gain.mean <= gain.high
-    main = found.gains_by_order()[config.search.similarity]
+    main = gains[config.search.similarity]
     assert {f"best of top-k k={k}": one for k, one in main.items()}.items() <= found.gains.items()
     ten = found.gains_by_order(found.scratch.test - 10)[config.search.similarity]
     assert ten[1].mean == pytest.approx(main[1].mean + 10)

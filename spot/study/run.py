@@ -116,8 +116,9 @@ def study(
         name: best_of([reordered(one, order[one.target]) for one in records], usable)
         for name, order in every.items()
     }
-    _, _, (scratch, *_) = method_scores(records, ks=usable, planned=planned)
-    return Study(table, gains(records, usable, planned), tuple(records), scratch, by_order)
+    _, _, (scratch, *methods) = method_scores(records, ks=usable, planned=planned)
+    gains = {one.name: one.gain_over(scratch.test) for one in methods}
+    return Study(table, gains, tuple(records), scratch, by_order)
 
 
 def ranking(
@@ -197,16 +198,6 @@ def generic_starts(
         Start("generic", one.id, one.task, None, prompt, len(one.members))
         for one, prompt in zip(mixtures, prompts, strict=True)
     ]
-
-
-def gains(
-    records: Sequence[TransferRecord], ks: Sequence[int], planned: dict[str, list[str]]
-) -> dict[str, Interval]:
-    """Each method's mean gain over scratch in points, with a 95 % bootstrap interval over targets
-    and seeds.
-    """
-    _, _, (baseline, *methods) = method_scores(records, ks=ks, planned=planned)
-    return {one.name: one.gain_over(baseline.test) for one in methods}
 
 
 def scored(

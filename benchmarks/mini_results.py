@@ -56,7 +56,7 @@ MULTITASK = {"steps": 240, "rate": 0.003}  # of the whole model on the same mixt
 KS = (1, 3)
 PAPER = "scratch from labels"
 # Of a prompt and of the whole model on a target, from scratch: at most so many steps, and none after
-# two checks without a better score. Most are there by step 80, prompts for six classes need 200 more.
+# two checks without a better score. Most are there by step 80, a prompt for six classes is not.
 LONG = {"steps": 320, "check_every": 40, "patience": 2}
 LONG_RATES = (0.3,)  # of such a prompt
 PROMPTS = f"prompt tuning, {LONG['steps']}"
@@ -243,7 +243,8 @@ def main(file: str, asked: list[str]) -> None:
     config = load_config(Path(file))
     backbone = load(config.model)
     targets = asked or list(target_names())
-    long = changed(config, train=LONG)
+    longer = {"steps": LONG["steps"], "scratch_learning_rates": LONG_RATES}
+    long = changed(config, train=LONG, transfer=longer)
     quick = changed(config, train={"steps": config.transfer.steps})
     seconds: dict[str, float] = {}
     with progress() as reporter:
@@ -258,11 +259,10 @@ def main(file: str, asked: list[str]) -> None:
                 targets, changed(config, prompt=PAPER_START), backbone, reporter
             ),
         )
-        longer = {"steps": LONG["steps"], "scratch_learning_rates": LONG_RATES}
         prompts = timed(
             "longer prompts",
             seconds,
-            lambda: scratch_prompts(targets, changed(long, transfer=longer), backbone, reporter),
+            lambda: scratch_prompts(targets, long, backbone, reporter),
         )
         single = timed(
             "tuning, one task",

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from bank.similarity import SIMILARITIES
+from bank.keys import SIMILARITIES
 from bank.store import Bank
 from spot.config import Config, dump, load_config
 from spot.models.backbone import Backbone, load
@@ -52,7 +52,8 @@ from spot.transfer import (
 # Of the prompt on the mixture of all sources: slow, for at the sources' rate it learns their label
 # words by heart, and targets with others lose (chosen on the targets' validation rows, one seed).
 GENERIC = {"steps": 320, "learning_rate": 0.03}
-MULTITASK = {"steps": 240, "rate": 0.003}  # of the whole model on the same mixture
+# Of the whole model on the same mixture; the rate also of its few steps on a target afterwards.
+MULTITASK = {"steps": 240, "rate": 0.003}
 KS = (1, 3)
 PAPER = "scratch from labels"
 # Of a prompt and of the whole model on a target, from scratch: at most so many steps, and none after
@@ -247,7 +248,11 @@ def main(file: str, asked: list[str]) -> None:
     targets = asked or list(target_names())
     longer = {"steps": LONG["steps"], "scratch_learning_rates": LONG_RATES}
     long = changed(config, train=LONG, transfer=longer)
-    quick = changed(config, train={"steps": config.transfer.steps})
+    quick = changed(
+        config,
+        train={"steps": config.transfer.steps},
+        tuning={"learning_rates": (MULTITASK["rate"],)},
+    )
     seconds: dict[str, float] = {}
     with progress() as reporter:
         bank, chosen = timed("bank", seconds, lambda: build(config, backbone, reporter, GENERIC))

@@ -5,7 +5,7 @@
 Every part resumes, so a killed run is called again. Markdown goes to stdout, all numbers to
 <runs>/mini.json, the heatmap to <runs>/heatmap.png. Choices are made on validation, scores are of
 the test split. From scratch, a prompt tries several learning rates; a transferred one has the
-default rate. The first column from scratch begins as the bank's prompts do, another as in the paper.
+config's. The first column from scratch begins as the bank's prompts do, another as in the paper.
 """
 
 from __future__ import annotations

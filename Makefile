@@ -75,7 +75,7 @@ parity: $(ready)
 	$(run) benchmarks.model_parity
 
 nano: $(ready)
-	$(run) spot.training.pretrain configs/nano.toml
+	$(run) pretraining.pretrain configs/nano.toml
 	cp runs/nano/weights.safetensors runs/nano/config.json runs/nano/spiece.model spot/models/nano/
 
 constraints:

@@ -152,7 +152,7 @@ def search_command(
     """
     from spot.report.bank_output import print_search
     from spot.report.console import progress
-    from spot.retrieval import search_target
+    from spot.retrieval.target import search_target
 
     extra = () if similarity is None else (setting("search.similarity", similarity),)
     config = read_config(config_file, (*assignments, *extra), bank_path)
@@ -184,7 +184,7 @@ def transfer_command(
     """
     from spot.report.console import progress
     from spot.report.run_output import print_transfer
-    from spot.transfer import transfer
+    from spot.strategies.transfer import transfer
 
     extra = [setting("transfer.strategy", strategy)] if strategy else []
     extra += [f"transfer.k={k}"] if k is not None else []
@@ -290,9 +290,9 @@ def baselines_command(
     \b
     Example: spot baselines --target mini_rte --methods zero-shot,prompt-tuning
     """
-    from spot.baselines import baselines
     from spot.report.console import progress
     from spot.report.run_output import print_baselines
+    from spot.study.baselines import baselines
 
     extra = () if shots is None else (f"data.shots={shots}",)
     config = read_config(config_file, (*assignments, *extra), bank_path)
@@ -326,7 +326,7 @@ def train_command(
     from spot.models.counts import count, prompt_counts
     from spot.report.console import progress
     from spot.report.run_output import print_training
-    from spot.single import train_one
+    from spot.serving.single import train_one
 
     config = read_config(config_file, assignments, bank_path)
     backbone = loader(config)()
@@ -362,7 +362,7 @@ def tune_command(
     from spot.models.counts import Counts, count
     from spot.report.console import progress
     from spot.report.run_output import print_tuning
-    from spot.single import tune_one
+    from spot.serving.single import tune_one
 
     config = read_config(config_file, assignments, bank_path)
     with progress() as reporter:
@@ -392,7 +392,7 @@ def eval_command(
     Example: spot eval --task mini_boolq --prompt mini_rooms
     """
     from spot.report.run_output import print_evaluation, print_sweep
-    from spot.single import evaluate_one, sweep_templates
+    from spot.serving.single import evaluate_one, sweep_templates
 
     config = read_config(config_file, assignments, bank_path)
     if templates:
@@ -430,7 +430,7 @@ def predict_command(
     Example: spot predict --task mini_boolq --prompt mini_rooms --text "passage: … question: …"
     """
     from spot.report.run_output import print_predictions
-    from spot.single import predict_texts
+    from spot.serving.single import predict_texts
 
     config = read_config(config_file, assignments, bank_path)
     lines = list(texts) or [line.rstrip("\n") for line in sys.stdin if line.strip()]

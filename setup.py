@@ -23,7 +23,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
     py_modules=["cli"],
-    package_data={"spot.models": ["nano/*"], "spot.tasks.local": ["templates/*.toml"]},
+    package_data={"spot.models": ["nano/*"], "spot.tasks.published": ["templates/*.toml"]},
     entry_points={"console_scripts": ["spot=cli:main"]},
     # Lower bounds are what the tests ran with; constraints.txt holds the exact releases.
     install_requires=[
@@ -54,7 +54,13 @@ setup(
         "tpu": ["jax[tpu]>=0.10"],
         # The second is imported by the first, which does not ask for it.
         "tfds": ["tensorflow-datasets>=4.9.7", "importlib-resources>=6"],
-        "test": ["gguf>=0.17", "hypothesis>=6.100", "pytest>=8.2", "tokenizers>=0.21"],
+        "test": [
+            "gguf>=0.17",
+            "hypothesis>=6.100",
+            "pytest>=8.2",
+            "pytest-xdist>=3.6",
+            "tokenizers>=0.21",
+        ],
         "dev": ["mypy>=1.13", "ruff>=0.9"],
     },
     classifiers=[

@@ -24,23 +24,10 @@ import numpy as np
 from bank.keys import SIMILARITIES
 from bank.store import Bank
 from spot.config import Config, dump, load_config
-from spot.models.backbone import Backbone, load
+from spot.models.model import Model, load
 from spot.report.bank_heatmap import bank_heatmap
 from spot.report.console import progress
-from spot.study.run import Study, study
-from spot.study.statistics import Interval
-from spot.study.tables import method_scores, to_markdown
-from spot.tasks.definition import digest
-from spot.tasks.mini.suite import target_names
-from spot.training.batches import Source
-from spot.training.build import build_bank
-from spot.training.data import find_task, load_source, tokens
-from spot.training.evaluate import evaluate, one_answer_score
-from spot.training.loop import discard_checkpoints
-from spot.training.model_tuning import best_tuned, tune_model
-from spot.training.runtime import prepare
-from spot.training.slots import Reporter
-from spot.transfer import (
+from spot.strategies.transfer import (
     Start,
     discard_groups,
     run_folder,
@@ -48,6 +35,19 @@ from spot.transfer import (
     spread,
     train_starts,
 )
+from spot.study.run import Study, study
+from spot.study.statistics import Interval
+from spot.study.tables import method_scores, to_markdown
+from spot.tasks.mini.suite import target_names
+from spot.tasks.task import digest
+from spot.training.batches import Source
+from spot.training.build import build_bank
+from spot.training.data import find_task, load_source, tokens
+from spot.training.evaluate import evaluate, one_answer_score
+from spot.training.loop import discard_checkpoints
+from spot.training.runtime import prepare
+from spot.training.slots import Reporter
+from spot.training.tuning import best_tuned, tune_model
 
 # Of the prompt on the mixture of all sources: slow, for at the sources' rate it learns their label
 # words by heart, and targets with others lose (chosen on the targets' validation rows, one seed).
@@ -96,7 +96,7 @@ def timed(name: str, seconds: dict[str, float], work: Callable[[], Any]) -> Any:
 
 
 def build(
-    config: Config, backbone: Backbone, reporter: Reporter, budget: dict[str, Any]
+    config: Config, backbone: Model, reporter: Reporter, budget: dict[str, Any]
 ) -> tuple[Bank, Bank]:
     """The bank of all sources and seeds, and the study's: the same and the generic prompt, which is
     trained on the mixture of all sources with another budget: steps and perhaps a rate.
@@ -130,7 +130,7 @@ def clusters(bank: Bank, runs: Path) -> str:
 
 
 def tuned_models(
-    name: str, targets: Sequence[str], config: Config, backbone: Backbone, reporter: Reporter
+    name: str, targets: Sequence[str], config: Config, backbone: Model, reporter: Reporter
 ) -> list[Tuned]:
     """Every target tuned with every seed, from this backbone; found again when it was done before."""
     found = []
@@ -156,7 +156,7 @@ def tuned_models(
 
 
 def scratch_prompts(
-    targets: Sequence[str], config: Config, backbone: Backbone, reporter: Reporter
+    targets: Sequence[str], config: Config, backbone: Model, reporter: Reporter
 ) -> list[Tuned]:
     """A prompt from scratch on every target with every seed, as the config's transfer trains it."""
     scratch = [Start("none")]
@@ -177,7 +177,7 @@ def scratch_prompts(
     return found
 
 
-def majority(target: str, config: Config, backbone: Backbone) -> float:
+def majority(target: str, config: Config, backbone: Model) -> float:
     """Test score of one answer for every row."""
     definition = find_task(target, config)
     score = one_answer_score(definition, tokens(definition, "test", config, backbone.vocabulary))
@@ -185,7 +185,7 @@ def majority(target: str, config: Config, backbone: Backbone) -> float:
     return score
 
 
-def multitask(config: Config, backbone: Backbone, reporter: Reporter) -> Backbone:
+def multitask(config: Config, backbone: Model, reporter: Reporter) -> Model:
     """The backbone with all weights tuned on the mixture of all sources."""
     (mixture,) = config.bank.sources
     source: Source = load_source(mixture, config, backbone.vocabulary)

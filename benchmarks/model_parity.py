@@ -26,9 +26,9 @@ from tokenizers import Tokenizer, models
 
 from bank.peft import write_adapter
 from spot.config import ModelSettings
-from spot.models.backbone import FOLDERS, Backbone, load, packaged_file
 from spot.models.config import DecoderConfig
 from spot.models.decode import greedy
+from spot.models.model import FOLDERS, Model, load, packaged_file
 from spot.tasks.tokenizer import TokenizerVocabulary
 
 LIMIT = 1e-4  # relative, float32
@@ -102,7 +102,7 @@ def batch(size: int = 4) -> tuple[np.ndarray, np.ndarray]:
     return texts.astype(np.int32), rng.integers(3, 1000, (size, 4)).astype(np.int32)
 
 
-def our_logits(backbone: Backbone, prompt: jax.Array | np.ndarray | None) -> jax.Array:
+def our_logits(backbone: Model, prompt: jax.Array | np.ndarray | None) -> jax.Array:
     """Logits [B, T, V] of the batch's targets, behind a prompt [P, H] if there is one."""
     texts, targets = (jnp.asarray(ids) for ids in batch())
     shift = int(isinstance(backbone.config, DecoderConfig))  # a decoder's ids begin behind padding
@@ -127,7 +127,7 @@ def their_logits(model: Any) -> torch.Tensor:
     return behind_prompt[rows, count[:, None] - 1 + torch.arange(width)]
 
 
-def our_gradient(backbone: Backbone, prompt: np.ndarray) -> np.ndarray:
+def our_gradient(backbone: Model, prompt: np.ndarray) -> np.ndarray:
     """Of the batch's summed loss in the prompt [P, H]."""
 
     def loss(prompt: jax.Array) -> jax.Array:
@@ -202,7 +202,7 @@ def lines_of_text() -> list[str]:
     return long[:: len(long) // LINES][:LINES]
 
 
-def our_answers(backbone: Backbone, texts: list[list[int]]) -> tuple[list[list[int]], np.ndarray]:
+def our_answers(backbone: Model, texts: list[list[int]]) -> tuple[list[list[int]], np.ndarray]:
     """Greedy answers by their ids, and logits [B, V] of the first token."""
     tokens = np.zeros((len(texts), max(map(len, texts))), np.int32)
     for row, ids in enumerate(texts):

@@ -17,10 +17,10 @@ import numpy as np
 from flax import nnx
 from scipy.stats import binomtest
 
+from pretraining.data import pad
 from spot.config import load_config
-from spot.models.backbone import load
+from spot.models.model import load
 from spot.tasks.mini.pretrain import PretrainingTask, pretraining_examples, pretraining_tasks
-from spot.training.pretrain_data import pad
 from spot.training.runtime import prepare
 
 ROWS, BATCH, LENGTH, TARGET_LENGTH = 512, 64, 112, 6

@@ -27,7 +27,7 @@ from benchmarks.model_parity import (
     their_logits,
 )
 from spot.config import ModelSettings
-from spot.models.backbone import Backbone, load
+from spot.models.model import Model, load
 
 LENGTH, WIDTH = 5, 32
 
@@ -40,7 +40,7 @@ class Line(NamedTuple):
     difference: float
 
 
-def difference(backbone: Backbone, prompt: np.ndarray, adapted: Any) -> float:
+def difference(backbone: Model, prompt: np.ndarray, adapted: Any) -> float:
     """Of our logits behind a prompt [P, H] and those of a model inside PEFT, relative."""
     with torch.no_grad():
         theirs = their_logits(adapted).numpy()

@@ -25,8 +25,8 @@ import transformers
 
 from benchmarks.model_parity import REAL, lines_of_text
 from spot.config import ModelSettings, PromptSettings, TrainSettings, load_config
-from spot.models.backbone import load, packaged_file
-from spot.models.prompt import init_prompt
+from spot.models.model import load, packaged_file
+from spot.prompts.inits import init_prompt
 from spot.tasks.vocabulary import Vocabulary
 from spot.training.batches import batch_of
 from spot.training.build import embedding_table

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from spot.config import load_config
-from spot.models.backbone import load
-from spot.models.prompt import init_prompt
+from spot.models.model import load
+from spot.prompts.inits import init_prompt
 from spot.training.build import embedding_table
 from spot.training.data import load_source
 from spot.training.loop import train_prompts

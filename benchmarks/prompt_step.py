@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spot.config import ModelSettings, TrainSettings
-from spot.models.backbone import load
+from spot.models.model import load
 from spot.training.runtime import prepare
 from spot.training.step import init_state, train_step
 

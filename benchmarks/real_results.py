@@ -21,9 +21,9 @@ import numpy as np
 from bank.store import Bank
 from benchmarks.mini_results import build, changed, ranked, scores_table, stated
 from spot.config import load_config
-from spot.models.backbone import load
+from spot.models.model import load
 from spot.report.console import progress
-from spot.single import evaluate_one
+from spot.serving.single import evaluate_one
 from spot.study.run import study
 from spot.study.tables import method_scores, to_markdown
 from spot.training.runtime import prepare

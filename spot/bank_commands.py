@@ -86,7 +86,7 @@ def add_command(
     Example: spot bank add news.safetensors --task mini_news
     """
     from spot.report.console import print_json, say
-    from spot.single import prompt_file_entry
+    from spot.serving.single import prompt_file_entry
 
     config = read_config(config_file, assignments, bank_path)
     entry, prompts = prompt_file_entry(file, task, loader(config)())
@@ -188,7 +188,7 @@ def export_command(
     from bank.errors import BankError
     from bank.interchange import export_entry
     from spot.report.console import print_json, say
-    from spot.serving import export_prompt_embeds
+    from spot.serving.embeds import export_prompt_embeds
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
     found = bank.get(entry)

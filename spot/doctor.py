@@ -74,8 +74,8 @@ def _products() -> Finding:
 
 
 def _model(config: Config) -> Finding:
-    from spot.models.backbone import load
     from spot.models.counts import count, prompt_counts
+    from spot.models.model import load
 
     try:
         backbone = load(config.model)

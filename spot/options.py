@@ -82,7 +82,7 @@ def loader(config: Config) -> Callable[[], Any]:
 
     @functools.cache
     def load() -> Any:
-        from spot.models.backbone import load as load_backbone
+        from spot.models.model import load as load_backbone
         from spot.training.runtime import prepare
 
         prepare()

@@ -46,7 +46,7 @@ def tiny_folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_backbone(tiny_folder, tmp_path_factory):
     """That model, loaded once in float32; its compiled functions are shared by all tests."""
-    from spot.models.backbone import load
+    from spot.models.model import load
     from tests.toys import model_settings
 
     with pytest.MonkeyPatch.context() as patch:

@@ -184,7 +184,7 @@ def lab_once(tmp_path_factory, tiny_folder) -> Lab:
         built = made.run("build-bank", "--bank", str(made.bank), sets=(runs,))
         assert built.exit_code == 0, built.stderr
         # Splits that later commands read, so that no other process has to import TensorFlow.
-        from spot.models.backbone import vocabulary
+        from spot.models.model import vocabulary
         from spot.training.data import find_task, tokens
 
         config = made.config()
@@ -209,7 +209,12 @@ def no_training(monkeypatch):
     def fail(*_: Any, **__: Any) -> None:
         pytest.fail("something was trained")
 
-    names = ("spot.training.loop", "spot.training.build", "spot.transfer", "spot.single")
+    names = (
+        "spot.training.loop",
+        "spot.training.build",
+        "spot.strategies.transfer",
+        "spot.serving.single",
+    )
     modules = [importlib.import_module(name) for name in names]  # all, before the first is patched
     for module in modules:
         monkeypatch.setattr(module, "train_prompts", fail)

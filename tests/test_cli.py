@@ -17,7 +17,7 @@ import pytest
 
 from bank.store import Bank
 from cli import main
-from spot.tasks.local.tasks import TASKS
+from spot.tasks.published.catalog import TASKS
 from tests.lab import ROOT, invoke, learned, lines, tree, write_task
 from tests.toys import random_arrays, tiny_config, write_model
 

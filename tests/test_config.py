@@ -19,13 +19,13 @@ from spot.config import (
     load_config,
 )
 from spot.errors import SpotError
-from spot.models.backbone import vocabulary
+from spot.models.model import vocabulary
 from spot.options import setting
 from spot.tasks.mini.headers import MARKS
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps
-PRETRAINING = {"nano.toml"}  # read by spot.training.pretrain
+PRETRAINING = {"nano.toml"}  # read by pretraining.pretrain
 
 
 def test_only_the_embedded_model_has_a_start_of_its_own():
@@ -189,7 +189,7 @@ def test_every_config_in_the_repository_is_read(path):
     text = path.read_text(encoding="utf-8")
     assert text.startswith("#"), "a config begins with its command and what to expect of it"
     if path.name in PRETRAINING:
-        from spot.training.pretrain_config import PretrainConfig
+        from pretraining.config import PretrainConfig
 
         assert PretrainConfig.model_validate(tomllib.loads(text)).steps > 0
     else:

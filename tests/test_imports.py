@@ -24,9 +24,9 @@ HELPS = [
 # What a search needs whose query is known: files only.
 QUICK = (
     "spot.config",
-    "spot.models.backbone",
-    "spot.training.query",
-    "spot.retrieval",
+    "spot.models.model",
+    "spot.retrieval.query",
+    "spot.retrieval.target",
     "bank.search",
 )
 

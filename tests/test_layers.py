@@ -17,32 +17,38 @@ LAYERS = (
     "bank",
     "spot.errors",
     "spot.config",
-    "spot.answers",
-    "spot.metrics",
     "spot.tasks",
     "spot.models",
+    "spot.prompts",
     "spot.training",
     "spot.retrieval",
-    "spot.single",
     "spot.serving",
-    "spot.transfer",
-    "spot.baselines",
-    "spot.doctor",
+    "spot.strategies",
     "spot.study",
+    "spot.doctor",
     "spot.report",
     "spot.options",
     "spot.bank_commands",
     "cli",
+    "pretraining",
 )
 BANK_MAY = {"numpy", "faiss", "safetensors", "filelock"}
 TEXT = {"seqio", "tensorflow", "tensorflow_text", "tensorflow_datasets"}
-LIGHT = ("spot.errors", "spot.config", "spot.answers", "spot.metrics", "spot.tasks", "cli")
+LIGHT = (
+    "spot.errors",
+    "spot.config",
+    "spot.tasks.answers",
+    "spot.tasks.metrics",
+    "spot.tasks",
+    "cli",
+)
 HEAVY = {"jax", "flax", "optax", "orbax", "scipy", "sklearn", "matplotlib", "faiss"}
 
 
 def modules() -> dict[str, Path]:
     """Every module of the project by its dotted name."""
-    files = [ROOT / "cli.py", *(ROOT / "bank").rglob("*.py"), *(ROOT / "spot").rglob("*.py")]
+    folders = ("bank", "spot", "pretraining")
+    files = [ROOT / "cli.py", *(file for name in folders for file in (ROOT / name).rglob("*.py"))]
     return {name_of(file.relative_to(ROOT)): file for file in files}
 
 
@@ -143,14 +149,14 @@ def test_every_layer_has_modules():
         ("spot.config", "from spot.tasks.catalog import task", "a layer above"),
         ("spot.models.t5", "from spot import training", "a layer above"),
         ("spot.models.t5", "def f():\n  from spot.training import loop", "a layer above"),
-        ("spot.training.step", "from ..transfer import transfer", "a layer above"),
+        ("spot.training.step", "from ..strategies import transfer", "a layer above"),
         ("spot.training.step", "from .. import study", "a layer above"),
         ("spot.training.step", "import cli", "a layer above"),
-        ("spot.transfer", "if TYPE_CHECKING:\n  import spot.study.run", "a layer above"),
+        ("spot.strategies.transfer", "if TYPE_CHECKING:\n  import spot.study.run", "a layer above"),
         ("spot.training.data", "def f():\n  import seqio", "only functions of spot.tasks"),
         ("spot.tasks.tokens", "import tensorflow as tf", "only functions of spot.tasks"),
         ("spot.models.t5", "importlib.import_module('seqio')", "only functions of spot.tasks"),
-        ("spot.metrics", "from scipy import stats", "when it is imported itself"),
+        ("spot.tasks.metrics", "from scipy import stats", "when it is imported itself"),
         ("cli", "import jax.numpy", "when it is imported itself"),
         ("spot.models.weights.t5x", "import t5x.checkpoints", "not on the registry"),
         ("spot.novelty", "", "belongs to no layer"),
@@ -170,7 +176,7 @@ def test_the_check_can_fail(name, source, fault):
             "from .optim import optimiser\nfrom ..models import t5\nimport spot",
         ),
         ("spot.tasks.seqio_tasks", "def f():\n  import_module('tensorflow')"),
-        ("spot.metrics", "def f():\n  from scipy import stats"),
+        ("spot.tasks.metrics", "def f():\n  from scipy import stats"),
         ("cli", "from spot import __version__\nimport bank.store"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 
 from spot.config import key_recipe, load_config
 from spot.errors import SpotError
-from spot.single import evaluate_one, predict_texts, sweep_templates
+from spot.serving.single import evaluate_one, predict_texts, sweep_templates
 from spot.training.data import data_fingerprint, designed, find_task, shots_fitting, tokens
 
 
@@ -111,7 +111,7 @@ def test_validation_decides_and_not_test(films, tiny_backbone, monkeypatch):
         value = values[config.data.templates["sst2"], split]
         return Evaluation(value, {"accuracy": value}, 1, ())
 
-    monkeypatch.setattr("spot.single.evaluate_one", score)
+    monkeypatch.setattr("spot.serving.single.evaluate_one", score)
     sweep = sweep_templates("sst2", "test", None, films(), tiny_backbone)
     assert (sweep.best, sweep.result.value) == ("flan", 0.0)
 

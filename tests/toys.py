@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from spot.config import ModelSettings
-from spot.tasks.definition import TaskDefinition, digest
 from spot.tasks.examples import Ragged, TokenizedSplit
+from spot.tasks.task import Task, digest
 from spot.tasks.vocabulary import VocabularyFile
 
 COLOURS = ("red", "blue", "green", "white")
@@ -100,7 +100,7 @@ def random_arrays(config: Any, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def write_model(folder: Path, config: Any, arrays: dict[str, np.ndarray]) -> Path:
-    """A model's folder as `spot.models.backbone` reads it, with the toy vocabulary."""
+    """A model's folder as `spot.models.model` reads it, with the toy vocabulary."""
     from spot.models.weights import folder as product
 
     product.write_model(folder, config, arrays, {})
@@ -138,7 +138,7 @@ def sentences(count: int, seed: int) -> list[tuple[str, str, str]]:
     return drawn
 
 
-def definition(name: str, **changes: Any) -> TaskDefinition:
+def definition(name: str, **changes: Any) -> Task:
     """A task that only training sees: its rows are never read, they come as token arrays."""
     fields: dict[str, Any] = {
         "name": name,
@@ -152,7 +152,7 @@ def definition(name: str, **changes: Any) -> TaskDefinition:
         "description": "",
         "rows": lambda split: 0,
     }
-    return TaskDefinition(**{**fields, **changes})
+    return Task(**{**fields, **changes})
 
 
 def toy_data(name: str, vocabulary: VocabularyFile, rows: int = 24) -> Any:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spot.models.backbone import FOLDERS, PACKAGED, packaged_file
 from spot.models.config import ARCHITECTURES, DecoderConfig, ModelConfig, T5Config
 from spot.models.counts import decoder_count, t5_count
+from spot.models.model import FOLDERS, PACKAGED, packaged_file
 from spot.models.weights import hub, remote
 
 SIZES = ("small", "base", "large", "xl", "xxl")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bank.interchange import ImportReport
     from bank.search import Hit
     from bank.store import Bank
-    from spot.retrieval import Answer
+    from spot.retrieval.target import Answer
     from spot.training.build import BuildReport
 
 

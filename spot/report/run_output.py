@@ -12,21 +12,21 @@ from spot.report.console import print_json, say, table
 from spot.training.slots import Trained
 
 if TYPE_CHECKING:
-    from spot.baselines import Baselines, Row
     from spot.doctor import Finding
     from spot.models.counts import Counts
     from spot.models.known import KnownModel
-    from spot.single import Prediction, TemplateSweep
+    from spot.serving.single import Prediction, TemplateSweep
+    from spot.strategies.transfer import Run, TransferReport
+    from spot.study.baselines import Baselines, Row
     from spot.study.run import Study
-    from spot.tasks.definition import TaskDefinition
+    from spot.tasks.task import Task
     from spot.training.evaluate import Evaluation
-    from spot.training.model_tuning import TunedModel
-    from spot.transfer import Run, TransferReport
+    from spot.training.tuning import TunedModel
 
 
 def print_transfer(report: TransferReport, as_json: bool) -> None:
     """Both arms on the test split, the difference, and its spread over seeds."""
-    from spot.transfer import spread
+    from spot.strategies.transfer import spread
 
     if as_json:
         for run in report.runs:
@@ -208,9 +208,9 @@ def print_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
             print(f"{one.answer}{top}")
 
 
-def print_tasks(definitions: Sequence[TaskDefinition], as_json: bool) -> None:
+def print_tasks(definitions: Sequence[Task], as_json: bool) -> None:
     """Every task: rows of each split where the data is there, the reason where it is not."""
-    from spot.tasks.local.templates import template_names
+    from spot.tasks.published.templates import template_names
 
     rows = []
     reasons: dict[str, int] = {}

@@ -17,13 +17,9 @@ from bank.errors import BankError
 from bank.search import SIMILARITIES
 from bank.store import Bank
 from spot.config import Config, dump
-from spot.models.backbone import Backbone
-from spot.retrieval import Answer, search_target, zero_shot_losses
-from spot.study.records import SINGLE, TransferRecord, reportable
-from spot.study.statistics import Interval
-from spot.study.tables import BEST, MethodScores, TransferTable, method_scores, transfer_table
-from spot.training.slots import Reporter
-from spot.transfer import (
+from spot.models.model import Model
+from spot.retrieval.target import Answer, search_target, zero_shot_losses
+from spot.strategies.transfer import (
     Candidate,
     Start,
     check_target,
@@ -35,6 +31,10 @@ from spot.transfer import (
     start_prompts,
     train_starts,
 )
+from spot.study.records import SINGLE, TransferRecord, reportable
+from spot.study.statistics import Interval
+from spot.study.tables import BEST, MethodScores, TransferTable, method_scores, transfer_table
+from spot.training.slots import Reporter
 
 Order = dict[str, dict[str, float]]  # of each target, the scores of its sources by id
 
@@ -69,7 +69,7 @@ def study(
     targets: Sequence[str],
     config: Config,
     bank: Bank,
-    backbone: Backbone,
+    backbone: Model,
     reporter: Reporter | None = None,
     ks: Sequence[int] = (1, 3),
 ) -> Study:
@@ -127,7 +127,7 @@ def ranking(
     k: int,
     config: Config,
     bank: Bank,
-    backbone: Backbone,
+    backbone: Model,
     reporter: Reporter | None = None,
 ) -> Answer:
     """The search for a target by a similarity alone, whatever orders the config's own search."""
@@ -137,7 +137,7 @@ def ranking(
 
 
 def orders(
-    target: str, ids: Sequence[str], k: int, config: Config, bank: Bank, backbone: Backbone
+    target: str, ids: Sequence[str], k: int, config: Config, bank: Bank, backbone: Model
 ) -> dict[str, dict[str, float]]:
     """Scores of the target's sources (the higher, the nearer) by every similarity that this bank
     allows, and with `search.rerank_examples` by the loss of their values on so many rows. k is what
@@ -183,7 +183,7 @@ def best_of(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, M
 
 
 def generic_starts(
-    target: str, targets: Sequence[str], config: Config, bank: Bank, backbone: Backbone
+    target: str, targets: Sequence[str], config: Config, bank: Bank, backbone: Model
 ) -> list[Start]:
     """The bank's mixture entries that hold none of the targets, as starts that no search chooses
     (generic SPoT, section 2.2 of the paper); k is the number of their tasks.
@@ -205,7 +205,7 @@ def scored(
     candidates: Sequence[Candidate],
     ranked: Sequence[Mapping[str, float]],
     config: Config,
-    backbone: Backbone,
+    backbone: Model,
 ) -> list[TransferRecord]:
     """The candidates as the tables read them; only what a table may report is scored on test."""
     plain = [

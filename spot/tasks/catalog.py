@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 
 from spot.errors import SpotError, did_you_mean
-from spot.tasks.definition import Mixture, TaskDefinition, proportional_rates
-from spot.tasks.local.tasks import MIXTURES, TASKS, Places, published_task
-from spot.tasks.local.templates import DEFAULT, read_template
+from spot.tasks.published.catalog import MIXTURES, TASKS, Places, published_task
+from spot.tasks.published.templates import DEFAULT, read_template
 from spot.tasks.sources.store import Source
+from spot.tasks.task import Mixture, Task, proportional_rates
 from spot.tasks.user import read_toml, user_task
 
 
@@ -44,7 +44,7 @@ class DataSettings:
     templates: Mapping[str, str] = field(default_factory=dict)
 
 
-_Maker = Callable[[], TaskDefinition]
+_Maker = Callable[[], Task]
 
 
 def task_names(settings: DataSettings) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ def task_names(settings: DataSettings) -> tuple[str, ...]:
     return tuple(sorted({*_makers(settings), *_registered(settings)[0]}))
 
 
-def task(name: str, settings: DataSettings) -> TaskDefinition:
+def task(name: str, settings: DataSettings) -> Task:
     """The task called `name`; SpotError with the nearest name when there is none."""
     makers = _makers(settings)
     if name in makers:
@@ -165,7 +165,7 @@ def _makers(settings: DataSettings) -> dict[str, _Maker]:
     return makers
 
 
-def _published(name: str, settings: DataSettings) -> TaskDefinition:
+def _published(name: str, settings: DataSettings) -> Task:
     template = read_template(name, settings.templates.get(name, settings.template))
     return published_task(name, settings.source, _places(settings), template)
 
@@ -232,7 +232,7 @@ def _mini_sources() -> tuple[str, ...]:
     return tuple(mini_task_names("source"))
 
 
-def _mini_task(name: str) -> TaskDefinition:
+def _mini_task(name: str) -> Task:
     from spot.tasks.mini.suite import mini_task
 
     return mini_task(name)

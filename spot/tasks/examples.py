@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spot.errors import SpotError
-from spot.tasks.definition import Reference
+from spot.tasks.task import Reference
 
 FORMAT = 1
 _ARRAYS = ("inputs", "input_offsets", "targets", "target_offsets", "labels")

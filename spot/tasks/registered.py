@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from spot.errors import SpotError, did_you_mean
-from spot.metrics import NUMBER_METRICS, to_number
-from spot.tasks.definition import Example, Mixture, TaskDefinition, counted, digest
+from spot.tasks.metrics import NUMBER_METRICS, to_number
 from spot.tasks.seqio_tasks import import_seqio
 from spot.tasks.splits import SPLITS, Part, check_split, plan
+from spot.tasks.task import Example, Mixture, Task, counted, digest
 from spot.tasks.vocabulary import Vocabulary
 
 FEATURES = ("inputs", "targets")
@@ -128,8 +128,8 @@ def registered_task(
     family: str = "",
     description: str = "",
     license: str = "",
-) -> TaskDefinition:
-    """A registered seqio Task as a TaskDefinition called `task_name` (default: its own name).
+) -> Task:
+    """A registered seqio Task as a Task called `task_name` (default: its own name).
 
     Without label words it is scored by exact match; with them a target must be one. Splits that it
     lacks are cut as in `spot.tasks.splits`. The fingerprint hashes every row, once a process.
@@ -143,7 +143,7 @@ def registered_task(
     def fingerprint() -> str:
         return digest("registered", name, labels, metrics, _content(name, parts))
 
-    definition = TaskDefinition(
+    definition = Task(
         name=task_name or name,
         family=family,
         labels=labels,
@@ -172,7 +172,7 @@ def _parts(task: Any) -> tuple[dict[str, Part], str]:
 
 
 def registered_rows(
-    definition: TaskDefinition, split: str, vocabulary: Vocabulary | None
+    definition: Task, split: str, vocabulary: Vocabulary | None
 ) -> Iterator[tuple[Example, np.ndarray, np.ndarray]]:
     """Each example of a split with the ids of its input and target as the Task makes them.
 
@@ -199,7 +199,7 @@ def registered_rows(
         )
 
 
-def _label(definition: TaskDefinition, split: str, number: int, target: str) -> int:
+def _label(definition: Task, split: str, number: int, target: str) -> int:
     if not definition.labels:
         return -1
     if target not in definition.labels:

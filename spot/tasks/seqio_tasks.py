@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spot.errors import SpotError
-from spot.tasks.definition import MIXING_LIMIT, TaskDefinition
+from spot.tasks.task import MIXING_LIMIT, Task
 from spot.tasks.vocabulary import Vocabulary
 
 _CHATTER = re.compile(rb"(WARNING: All log messages before absl|[IWE]\d{4} [\d:.]+ )")
@@ -63,7 +63,7 @@ def _without_chatter() -> Iterator[None]:
                 os.write(2, rest)
 
 
-def seqio_task(definition: TaskDefinition, vocabulary: Vocabulary) -> Any:
+def seqio_task(definition: Task, vocabulary: Vocabulary) -> Any:
     """The task as a `seqio.Task` that is not in the global registry, so names never clash.
 
     Features "inputs" and "targets" (int32 token ids ending in EOS) and their `_pretokenized` text.
@@ -90,7 +90,7 @@ def seqio_task(definition: TaskDefinition, vocabulary: Vocabulary) -> Any:
     )
 
 
-def _dataset_function(definition: TaskDefinition) -> Any:
+def _dataset_function(definition: Task) -> Any:
     def dataset(split: str, shuffle_files: bool = False, seed: int | None = None) -> Any:
         import tensorflow as tf
 
@@ -108,7 +108,7 @@ def _dataset_function(definition: TaskDefinition) -> Any:
 
 def seqio_mixture(
     name: str,
-    definitions: Sequence[TaskDefinition],
+    definitions: Sequence[Task],
     vocabulary: Vocabulary,
     limit: int = MIXING_LIMIT,
 ) -> Any:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from spot.errors import SpotError
-from spot.tasks.definition import Example, TaskDefinition, digest
 from spot.tasks.splits import hashed
+from spot.tasks.task import Example, Task, digest
 
 _log = logging.getLogger(__name__)
 
@@ -20,13 +20,13 @@ GAP = "\n\n"
 
 
 def with_shots(
-    definition: TaskDefinition,
+    definition: Task,
     shots: int,
     seed: int,
     length: Callable[[str], int],
     limit: int,
     text: str = "",
-) -> TaskDefinition:
+) -> Task:
     """The task with `text`, then up to `shots` training examples with answers, before every text.
 
     They are drawn from train by `seed`, whatever its order of rows. A text gets as many as leave it
@@ -55,7 +55,7 @@ def with_shots(
 
 
 def placing(
-    definition: TaskDefinition,
+    definition: Task,
     shots: int,
     seed: int,
     length: Callable[[str], int],
@@ -78,7 +78,7 @@ def placing(
     return place
 
 
-def _check(definition: TaskDefinition, text: str, length: Callable[[str], int], limit: int) -> None:
+def _check(definition: Task, text: str, length: Callable[[str], int], limit: int) -> None:
     if definition.registered:
         raise SpotError(
             f'task "{definition.name}": expected a text to put a prompt in front of, found the '
@@ -103,7 +103,7 @@ def _fitted(
     return front + text, 0
 
 
-def draw(definition: TaskDefinition, shots: int, seed: int) -> list[Example]:
+def draw(definition: Task, shots: int, seed: int) -> list[Example]:
     """The `shots` training examples of the smallest hashes of seed and text; fewer if train is."""
 
     def rank(example: Example) -> int:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spot.errors import SpotError, did_you_mean
-from spot.tasks.definition import Example
 from spot.tasks.files import Row
+from spot.tasks.task import Example
 
 TEST_SALT = "spot-test-v1:"
 VALIDATION_SALT = "spot-validation-v1:"

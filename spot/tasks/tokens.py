@@ -18,9 +18,9 @@ import numpy as np
 from filelock import FileLock
 
 from spot.errors import SpotError
-from spot.tasks.definition import Example, TaskDefinition, digest
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.splits import check_split
+from spot.tasks.task import Example, Task, digest
 from spot.tasks.vocabulary import Vocabulary, ended, target_end
 
 VERSION = 3
@@ -38,7 +38,7 @@ class Lengths:
 
 
 def cache_file(
-    definition: TaskDefinition,
+    definition: Task,
     split: str,
     vocabulary: Vocabulary,
     lengths: Lengths,
@@ -59,7 +59,7 @@ def cache_file(
 
 
 def tokenized(
-    definition: TaskDefinition,
+    definition: Task,
     split: str,
     vocabulary: Vocabulary,
     lengths: Lengths,
@@ -110,7 +110,7 @@ def _loaded(path: Path) -> TokenizedSplit | None:
 
 
 def _built(
-    definition: TaskDefinition, split: str, vocabulary: Vocabulary, lengths: Lengths
+    definition: Task, split: str, vocabulary: Vocabulary, lengths: Lengths
 ) -> TokenizedSplit:
     examples: list[Example] = []
     inputs, targets, truncated = [], [], 0
@@ -148,7 +148,7 @@ def _built(
 
 
 def _rows(
-    definition: TaskDefinition, split: str, vocabulary: Vocabulary
+    definition: Task, split: str, vocabulary: Vocabulary
 ) -> Iterator[tuple[Example, Any, Any]]:
     """Each example with its input and target ids, not yet cut.
 

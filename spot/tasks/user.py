@@ -34,10 +34,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spot.errors import SpotError, did_you_mean
-from spot.metrics import CLASS_METRICS, GROUPED, NUMBER_METRICS, TEXT_METRICS, metric
-from spot.tasks.definition import Example, Reference, TaskDefinition, counted, digest
 from spot.tasks.files import Row, data_rows, file_sha256, shown
+from spot.tasks.metrics import CLASS_METRICS, GROUPED, NUMBER_METRICS, TEXT_METRICS, metric
 from spot.tasks.splits import SPLITS, plan, read_part
+from spot.tasks.task import Example, Reference, Task, counted, digest
 
 VERSION = 1
 """Counts changes in how a TOML task becomes text; part of every fingerprint."""
@@ -159,9 +159,7 @@ def _fields(file: Path, template: str) -> list[str]:
     return names
 
 
-def user_task(
-    file: Path, cache_dir: Path | None = None, modules: tuple[str, ...] = ()
-) -> TaskDefinition:
+def user_task(file: Path, cache_dir: Path | None = None, modules: tuple[str, ...] = ()) -> Task:
     """The task that a TOML file describes; SpotError for a mistake in it. Reads no data yet.
 
     `modules` are the user's modules, imported only when the file names a seqio Task.
@@ -183,7 +181,7 @@ def user_task(
     return _file_task(file, task, cache_dir)
 
 
-def _file_task(toml: Path, task: UserTask, cache_dir: Path | None) -> TaskDefinition:
+def _file_task(toml: Path, task: UserTask, cache_dir: Path | None) -> Task:
     assert task.files is not None
     named = task.files.model_dump(exclude_none=True)
     files = {split: toml.parent / name for split, name in named.items()}
@@ -204,7 +202,7 @@ def _file_task(toml: Path, task: UserTask, cache_dir: Path | None) -> TaskDefini
         absent = [str(path) for path in files.values() if not path.is_file()]
         return f"{absent[0]} is not there; correct [files] in {toml}" if absent else ""
 
-    return TaskDefinition(
+    return Task(
         name=task.name,
         family=task.family,
         labels=task.words,

@@ -17,7 +17,7 @@ from spot.errors import SpotError
 from spot.tasks.files import file_sha256
 
 if TYPE_CHECKING:
-    from spot.tasks.definition import TaskDefinition
+    from spot.tasks.task import Task
 
 SENTENCEPIECE_FILE = "spiece.model"
 TOKENIZER_FILE = "tokenizer_config.json"
@@ -302,7 +302,7 @@ def ended(ids: Sequence[int], eos: int, limit: int | None = None) -> Sequence[in
     return whole if limit is None or len(whole) <= limit else [*whole[: limit - 1], eos]
 
 
-def target_end(definition: TaskDefinition, vocabulary: Vocabulary) -> list[int]:
+def target_end(definition: Task, vocabulary: Vocabulary) -> list[int]:
     """What stands behind the ids of a task's targets: `eos`, or nothing.
 
     A decoder need not say that a label word is over: its words are scored without an end, as GPT-3's
@@ -316,7 +316,7 @@ def target_end(definition: TaskDefinition, vocabulary: Vocabulary) -> list[int]:
     return [vocabulary.eos] if begun else []
 
 
-def label_tokens(definition: TaskDefinition, vocabulary: Vocabulary) -> list[list[int]]:
+def label_tokens(definition: Task, vocabulary: Vocabulary) -> list[list[int]]:
     """Token ids of each label word with its end, in class order; [] without labels.
 
     The same ids as the task's targets. SpotError when a word has no token of its own (nothing, or

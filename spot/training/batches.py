@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spot.tasks.definition import TaskDefinition
 from spot.tasks.examples import Ragged, TokenizedSplit
+from spot.tasks.task import Task
 
 BUCKETS = (1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
 
@@ -24,7 +24,7 @@ class TaskData:
     `labels` are token ids of the label words with their end, in class order; [] for generation.
     """
 
-    definition: TaskDefinition
+    definition: Task
     train: TokenizedSplit
     validation: TokenizedSplit
     labels: list[list[int]]

@@ -22,9 +22,9 @@ from bank.entry import Entry, Prompts, entry_id
 from bank.store import Bank
 from spot.config import Config, dump, key_recipe
 from spot.errors import SpotError
-from spot.models.backbone import Backbone
-from spot.models.prompt import default_rate, init_prompt
-from spot.tasks.definition import digest
+from spot.models.model import Model
+from spot.prompts.inits import default_rate, init_prompt
+from spot.tasks.task import digest
 from spot.training.batches import Source
 from spot.training.data import data_fingerprint, find_task, load_source, members_of, source_names
 from spot.training.estimate import Work, duration, seconds_left
@@ -93,7 +93,7 @@ def jobs(config: Config, identity: Identity) -> list[Job]:
 
 
 def build_bank(
-    config: Config, backbone: Backbone, bank: Bank, reporter: Reporter | None = None
+    config: Config, backbone: Model, bank: Bank, reporter: Reporter | None = None
 ) -> BuildReport:
     """Trains what the bank lacks and adds it; entries that are there are left alone.
 
@@ -147,7 +147,7 @@ def work_of(left: Sequence[Job], config: Config) -> Work:
     return Work(len(left) * train.steps * train.batch_size, checks * validation)
 
 
-def _check_bank(bank: Bank, backbone: Backbone, config: Config) -> None:
+def _check_bank(bank: Bank, backbone: Model, config: Config) -> None:
     manifest = bank.manifest
     shape = (config.prompt.length, backbone.config.d_model)
     fault = manifest.disagreement(backbone.identity, shape) if manifest else ""
@@ -199,7 +199,7 @@ def _in_turns(folders: Sequence[Path], build: Callable[[int], None], reporter: R
 
 def _train_group(
     config: Config,
-    backbone: Backbone,
+    backbone: Model,
     bank: Bank,
     group: Sequence[Job],
     folder: Path,
@@ -220,7 +220,7 @@ def _train_group(
     return bank.add_many(items), failed
 
 
-def _slots(jobs: Sequence[Job], config: Config, backbone: Backbone, bank: Bank) -> list[Slot]:
+def _slots(jobs: Sequence[Job], config: Config, backbone: Model, bank: Bank) -> list[Slot]:
     """The jobs' prompts before training."""
     embedding = embedding_table(backbone)
     slots = []
@@ -235,7 +235,7 @@ def new_slot(
     source: Source,
     seed: int,
     config: Config,
-    backbone: Backbone,
+    backbone: Model,
     embedding: np.ndarray,
     bank: Bank | None = None,
 ) -> Slot:
@@ -249,7 +249,7 @@ def new_slot(
     return Slot(name, source, seed, init, rate)
 
 
-def embedding_table(backbone: Backbone) -> np.ndarray:
+def embedding_table(backbone: Model) -> np.ndarray:
     """The token embeddings [V, H] as float32 on the host."""
     from flax import nnx
 

@@ -8,9 +8,9 @@ from statistics import fmean
 from spot.config import Config, cache_dir
 from spot.errors import SpotError
 from spot.tasks.catalog import DataSettings, mixture, mixture_names, task
-from spot.tasks.definition import TaskDefinition, digest, listing_labels
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.shots import placing, with_shots
+from spot.tasks.task import Task, digest, listing_labels
 from spot.tasks.tokens import Lengths, tokenized
 from spot.tasks.vocabulary import Vocabulary, label_tokens
 from spot.training.batches import Source, TaskData, sample
@@ -25,7 +25,7 @@ def data_settings(config: Config) -> DataSettings:
     )  # fmt: skip
 
 
-def find_task(name: str, config: Config) -> TaskDefinition:
+def find_task(name: str, config: Config) -> Task:
     """The task of this name with its data there; SpotError otherwise."""
     definition = task(name, data_settings(config))
     definition.fetch()
@@ -34,7 +34,7 @@ def find_task(name: str, config: Config) -> TaskDefinition:
     return listing_labels(definition) if config.data.list_labels else definition
 
 
-def designed(definition: TaskDefinition, config: Config, vocabulary: Vocabulary) -> TaskDefinition:
+def designed(definition: Task, config: Config, vocabulary: Vocabulary) -> Task:
     """The task with the config's text prompt and training examples in front of every text."""
     data = config.data
     if not data.text and not data.shots:
@@ -45,9 +45,7 @@ def designed(definition: TaskDefinition, config: Config, vocabulary: Vocabulary)
     )
 
 
-def shots_fitting(
-    definition: TaskDefinition, split: str, config: Config, vocabulary: Vocabulary
-) -> float:
+def shots_fitting(definition: Task, split: str, config: Config, vocabulary: Vocabulary) -> float:
     """How many training examples `designed` puts in front of a text of the split, on average."""
     data, length = config.data, _length(vocabulary)
     if not data.shots:
@@ -61,9 +59,7 @@ def _length(vocabulary: Vocabulary) -> Callable[[str], int]:
     return lambda text: len(vocabulary.encode(text)) + 1
 
 
-def tokens(
-    definition: TaskDefinition, split: str, config: Config, vocabulary: Vocabulary
-) -> TokenizedSplit:
+def tokens(definition: Task, split: str, config: Config, vocabulary: Vocabulary) -> TokenizedSplit:
     """One split as token arrays, from the cache or built into it; SpotError when it is empty."""
     definition = designed(definition, config, vocabulary)
     lengths = Lengths(config.data.input_length, config.data.target_length)
@@ -73,7 +69,7 @@ def tokens(
     return found
 
 
-def task_data(definition: TaskDefinition, config: Config, vocabulary: Vocabulary) -> TaskData:
+def task_data(definition: Task, config: Config, vocabulary: Vocabulary) -> TaskData:
     """Training and validation rows of a task, cut to the config's samples."""
     return TaskData(
         definition,

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from spot.metrics import main_metric, score
-from spot.models.backbone import Backbone
 from spot.models.decode import greedy
-from spot.tasks.definition import TaskDefinition
+from spot.models.model import Model
 from spot.tasks.examples import TokenizedSplit
+from spot.tasks.metrics import main_metric, score
+from spot.tasks.task import Task
 from spot.training.batches import Source, bucket_length, pad_rows
 from spot.training.context import check_context
 
@@ -76,7 +76,7 @@ def _generate(graphdef: Any, parameters: Any, encoded: Any, length: int, eos: in
 
 
 def label_scores(
-    backbone: Backbone,
+    backbone: Model,
     prompt: np.ndarray | None,
     split: TokenizedSplit,
     labels: Sequence[Sequence[int]],
@@ -100,7 +100,7 @@ def label_scores(
 
 
 def generate(
-    backbone: Backbone, prompt: np.ndarray | None, split: TokenizedSplit, length: int
+    backbone: Model, prompt: np.ndarray | None, split: TokenizedSplit, length: int
 ) -> list[str]:
     """The greedy continuation of every row as text, at most `length` tokens. Raises SpotError for
     rows longer than a decoder's context.
@@ -134,9 +134,9 @@ def _batches(split: TokenizedSplit) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def evaluate(
-    backbone: Backbone,
+    backbone: Model,
     prompt: np.ndarray | None,
-    definition: TaskDefinition,
+    definition: Task,
     split: TokenizedSplit,
     labels: Sequence[Sequence[int]],
     normalisation: Normalisation = "sum",
@@ -156,7 +156,7 @@ def evaluate(
 
 
 def with_intervals(
-    found: Evaluation, definition: TaskDefinition, split: TokenizedSplit, seed: int = 0
+    found: Evaluation, definition: Task, split: TokenizedSplit, seed: int = 0
 ) -> Evaluation:
     """The evaluation with a 95 % percentile bootstrap interval of each metric (Efron and Tibshirani
     1993, chapter 13) over the split's rows; rows of one group, as of one question, stay together.
@@ -168,7 +168,7 @@ def with_intervals(
 
 def mean_interval(
     predictions: Sequence[Sequence[str]],
-    definition: TaskDefinition,
+    definition: Task,
     split: TokenizedSplit,
     seed: int = 0,
 ) -> tuple[float, float]:
@@ -181,7 +181,7 @@ def mean_interval(
 def gain_interval(
     predictions: Sequence[Sequence[str]],
     others: Sequence[Sequence[str]],
-    definition: TaskDefinition,
+    definition: Task,
     split: TokenizedSplit,
     seed: int = 0,
 ) -> tuple[float, float]:
@@ -194,7 +194,7 @@ def gain_interval(
 
 def _mean_scores(
     predictions: Sequence[Sequence[str]],
-    definition: TaskDefinition,
+    definition: Task,
     split: TokenizedSplit,
     seed: int,
 ) -> np.ndarray:
@@ -207,7 +207,7 @@ def _mean_scores(
 
 
 def _resampled(
-    predictions: Sequence[str], definition: TaskDefinition, split: TokenizedSplit, seed: int
+    predictions: Sequence[str], definition: Task, split: TokenizedSplit, seed: int
 ) -> list[dict[str, float]]:
     """The metrics of every resample of the split's groups; equal seeds draw equal rows."""
     rng = np.random.default_rng([seed, 31])
@@ -230,7 +230,7 @@ def _middle(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
 
 
 def _metrics(
-    definition: TaskDefinition,
+    definition: Task,
     split: TokenizedSplit,
     predictions: Sequence[str],
     rows: Sequence[tuple[int, int]] | None = None,
@@ -255,7 +255,7 @@ def _metrics(
 
 
 def validate(
-    backbone: Backbone, prompt: np.ndarray | None, source: Source
+    backbone: Model, prompt: np.ndarray | None, source: Source
 ) -> tuple[float, dict[str, float], int]:
     """(score, metrics, rows) of a prompt [P, H] on the validation rows of a source's members.
 
@@ -282,7 +282,7 @@ def majority_score(source: Source) -> float | None:
     return float(np.mean(known)) if len(known) == len(scores) else None
 
 
-def one_answer_score(definition: TaskDefinition, split: TokenizedSplit) -> float | None:
+def one_answer_score(definition: Task, split: TokenizedSplit) -> float | None:
     """The best score that one label for every row gets, which by F1 may be the rarer one; None where
     texts are generated or a row has no label.
     """

@@ -25,7 +25,7 @@ import numpy as np
 
 from spot.config import TrainSettings
 from spot.errors import SpotError
-from spot.models.backbone import Backbone
+from spot.models.model import Model
 from spot.training.checkpoint import Checkpoints
 from spot.training.context import check_source
 from spot.training.evaluate import validate
@@ -80,7 +80,7 @@ class _Progress:
 
 
 def train_prompts(
-    backbone: Backbone,
+    backbone: Model,
     slots: Sequence[Slot],
     settings: TrainSettings,
     folder: Path,
@@ -162,7 +162,7 @@ class _Run:
 
     def __init__(
         self,
-        backbone: Backbone,
+        backbone: Model,
         slots: Sequence[Slot],
         settings: TrainSettings,
         folder: Path,

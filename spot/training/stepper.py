@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from spot.config import TrainSettings
-from spot.models.backbone import Backbone, with_dropout
 from spot.models.config import T5Config
+from spot.models.model import Model, with_dropout
 from spot.training.batches import data_order, step_batch
 from spot.training.context import check_source
 from spot.training.parts import by_length, side_by_side
@@ -34,7 +34,7 @@ TIMED = 3  # runs of a step that are timed for an estimate
 class Stepper:
     """What every step of some slots shares: their rows' order, the random keys, the model."""
 
-    def __init__(self, backbone: Backbone, slots: Sequence[Slot], settings: TrainSettings) -> None:
+    def __init__(self, backbone: Model, slots: Sequence[Slot], settings: TrainSettings) -> None:
         self.settings = settings
         count = settings.steps * settings.batch_size
         self.orders = [
@@ -72,7 +72,7 @@ class Stepper:
 
 
 def time_step(
-    backbone: Backbone, slots: Sequence[Slot], settings: TrainSettings
+    backbone: Model, slots: Sequence[Slot], settings: TrainSettings
 ) -> tuple[float, float]:
     """Seconds of the first step's first run, which compiles it, and the median of TIMED more, for one
     may meet a busy moment of the machine; nothing is kept.
@@ -112,7 +112,7 @@ def _compiled(settings: TrainSettings) -> TrainSettings:
 
 
 def start_losses(
-    backbone: Backbone, prompts: np.ndarray, batch: tuple[np.ndarray, np.ndarray]
+    backbone: Model, prompts: np.ndarray, batch: tuple[np.ndarray, np.ndarray]
 ) -> list[StartLoss]:
     """Each slot's loss on its rows of a batch [S*B, T], before any step, with its prompt [S, P, H]
     and without.

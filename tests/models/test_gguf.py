@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from spot.errors import SpotError
-from spot.models import backbone
-from spot.models.backbone import identity, load, model_path
+from spot.models import model as backbone
+from spot.models.model import identity, load, model_path
 from spot.models.weights.build import to_arrays
 from tests.models.test_hf_decoder import theirs
 from tests.toys import model_settings, random_arrays, tiny_decoder, write_tokenizer

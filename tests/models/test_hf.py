@@ -14,7 +14,7 @@ from flax import nnx
 from safetensors.numpy import load_file, save_file
 
 from spot.errors import SpotError
-from spot.models.backbone import identity, load, vocabulary
+from spot.models.model import identity, load, vocabulary
 from spot.models.weights import hf
 from spot.models.weights.build import to_arrays
 from tests.toys import model_settings, random_arrays, tiny_config, write_vocabulary

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from spot.errors import SpotError
-from spot.models.backbone import identity, load
+from spot.models.model import identity, load
 from spot.models.weights.build import to_arrays
 from spot.models.weights.hf_decoder import our_name, read_config
 from tests.toys import (

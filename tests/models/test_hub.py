@@ -11,7 +11,7 @@ import pytest
 
 from spot.config import ModelSettings
 from spot.errors import SpotError
-from spot.models.backbone import load, model_path
+from spot.models.model import load, model_path
 from spot.models.weights import hub as module
 from spot.models.weights.hub import cached, fetch, is_model_id
 from tests.models.test_hf import write_hf

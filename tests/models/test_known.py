@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spot.models.backbone import PACKAGED
 from spot.models.config import ARCHITECTURES
 from spot.models.counts import Counts, count, decoder_count, prompt_counts, short, t5_count
 from spot.models.known import T5X_VOCABULARY, known_models
+from spot.models.model import PACKAGED
 from spot.models.weights import remote
 from spot.models.weights.hub import cache, is_model_id
 from tests.toys import random_arrays, tiny_config, tiny_decoder

@@ -11,7 +11,7 @@ import pytest
 from bank.files import replace_file
 from spot.config import ModelSettings, cache_dir, dump, load_config
 from spot.errors import SpotError
-from spot.models.backbone import identity, load, model_path
+from spot.models.model import identity, load, model_path
 from spot.models.weights import remote
 from spot.models.weights.remote import copied_checkpoint, is_remote, local_file
 from spot.models.weights.t5x import read_checkpoint

@@ -16,7 +16,7 @@ from jax.sharding import PartitionSpec
 
 from spot.config import ModelSettings
 from spot.errors import SpotError
-from spot.models.backbone import load
+from spot.models.model import load
 from spot.models.sharding import split
 
 SCRIPT = """
@@ -24,7 +24,7 @@ import json, sys
 import jax, jax.numpy as jnp, numpy as np
 from flax import nnx
 from spot.config import ModelSettings, TrainSettings
-from spot.models.backbone import load
+from spot.models.model import load
 from spot.training.step import init_state, train_step
 
 def steps(devices):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from spot.models.backbone import load
+from spot.models.model import load
 from tests.models.test_decoder import padded
 from tests.models.test_hf_decoder import LLAMA3, write_folder
 from tests.toys import model_settings, random_arrays, tiny_decoder

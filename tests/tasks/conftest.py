@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
-from spot.tasks.definition import Example, TaskDefinition, digest
+from spot.tasks.task import Example, Task, digest
 from spot.tasks.vocabulary import VocabularyFile
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -52,7 +52,7 @@ def fake():
     return _fake
 
 
-def _fake(name: str = "toy", rows: list[Example] | None = None, **changes) -> TaskDefinition:
+def _fake(name: str = "toy", rows: list[Example] | None = None, **changes) -> Task:
     rows = rows or [Example("good day", "yes", 1), Example("bad night", "no", 0)]
     fields = {
         "name": name,
@@ -66,4 +66,4 @@ def _fake(name: str = "toy", rows: list[Example] | None = None, **changes) -> Ta
         "description": "",
         "rows": lambda split: len(rows),
     }
-    return TaskDefinition(**{**fields, **changes})
+    return Task(**{**fields, **changes})

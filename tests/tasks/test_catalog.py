@@ -10,7 +10,7 @@ import pytest
 from spot.errors import SpotError
 from spot.tasks import catalog
 from spot.tasks.catalog import DataSettings, mixture, mixture_names, task, task_names
-from spot.tasks.local.tasks import TASKS
+from spot.tasks.published.catalog import TASKS
 
 TOML = 'name = "{name}"\ninputs = "{{a}}"\ntarget = "b"\n[files]\ntrain = "a.csv"\n'
 NOTHING = DataSettings()

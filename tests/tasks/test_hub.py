@@ -12,12 +12,12 @@ import pyarrow.parquet
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.local.tasks import TASKS, Places, local_task, published_task
+from spot.tasks.published.catalog import TASKS, Places, local_task, published_task
 from spot.tasks.sources.hub import CONVERTED, parquet_rows
 from spot.tasks.sources.hub_tasks import HUB
 from spot.tasks.sources.tfds_tasks import TFDS
 from spot.tasks.splits import SPLITS
-from tests.tasks.test_local import CASES
+from tests.tasks.test_published import CASES
 
 # What the hub calls differently, for the rows of CASES; label 1 where the row has none.
 THEIRS = {

@@ -8,9 +8,9 @@ import pytest
 
 from spot.errors import SpotError
 from spot.tasks.catalog import DataSettings, mixture, task, task_names
-from spot.tasks.definition import Example
 from spot.tasks.registered import load_modules, registered_task
 from spot.tasks.seqio_tasks import import_seqio, seqio_task
+from spot.tasks.task import Example
 from spot.tasks.tokens import Lengths, tokenized
 from spot.tasks.user import user_task
 from spot.tasks.vocabulary import VocabularyFile

@@ -9,8 +9,8 @@ import pytest
 
 from spot.errors import SpotError
 from spot.tasks import seqio_tasks
-from spot.tasks.definition import Example
 from spot.tasks.seqio_tasks import import_seqio, seqio_mixture, seqio_task
+from spot.tasks.task import Example
 
 ROW = Example("good day", "yes", 1)
 

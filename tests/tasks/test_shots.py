@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.definition import Example, TaskDefinition, listing_labels
 from spot.tasks.shots import draw, with_shots
+from spot.tasks.task import Example, Task, listing_labels
 
 ROWS = {
     "train": [Example(f"train {i}", "yes" if i % 2 else "no", i % 2) for i in range(20)],
     "validation": [Example(f"validation {i}", "no", 0) for i in range(3)],
     "test": [Example(f"test {i}", "yes", 1) for i in range(3)],
 }
-TASK = TaskDefinition(
+TASK = Task(
     name="toy", family="toy", labels=("no", "yes"), metrics=("accuracy",), scoring="rank",
     splits=tuple(ROWS), read=lambda split: iter(ROWS[split]), fingerprint=lambda: "abc",
     description="", rows=lambda split: len(ROWS[split]),

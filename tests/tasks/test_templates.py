@@ -6,8 +6,8 @@ import pytest
 
 from spot.errors import SpotError
 from spot.tasks.catalog import DataSettings, task
-from spot.tasks.local.tasks import TASKS, Places, local_task, published_task
-from spot.tasks.local.templates import (
+from spot.tasks.published.catalog import TASKS, Places, local_task, published_task
+from spot.tasks.published.templates import (
     CLEANUPS,
     FOLDER,
     T5,
@@ -16,7 +16,7 @@ from spot.tasks.local.templates import (
     template_names,
     templated,
 )
-from tests.tasks.test_local import CASES
+from tests.tasks.test_published import CASES
 
 FILES = sorted(file.stem for file in FOLDER.glob("*.toml"))
 PAIRS = [(file, name) for file in FILES for name in TASKS if file in template_names(name)]

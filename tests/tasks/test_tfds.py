@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.local.tasks import Places, local_task, published_task
+from spot.tasks.published.catalog import Places, local_task, published_task
 from spot.tasks.sources import tfds as source
 from spot.tasks.sources.tfds import Tfds, plain, prepared, tfds_store
 from spot.tasks.sources.tfds_tasks import TFDS
@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
 def toy(monkeypatch):
     """squad, read from that data set."""
     changed = {**TFDS, "squad": Tfds("spot_toy_squad", TFDS["squad"].splits)}
-    monkeypatch.setattr("spot.tasks.local.tasks.TFDS", changed)
+    monkeypatch.setattr("spot.tasks.published.catalog.TFDS", changed)
 
 
 def test_rows_of_tfds_read_like_local_ones(toy, folder, tmp_path, write_rows):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.definition import Example
+from spot.tasks.task import Example
 from spot.tasks.tokenizer import folder_tokenizer
 from spot.tasks.tokens import Lengths, tokenized
 from spot.tasks.vocabulary import label_tokens, target_end

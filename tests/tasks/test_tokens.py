@@ -15,10 +15,10 @@ import pytest
 
 from spot.errors import SpotError
 from spot.tasks import tokens
-from spot.tasks.definition import Example
-from spot.tasks.local.tasks import local_task
 from spot.tasks.mini.suite import mini_task
+from spot.tasks.published.catalog import local_task
 from spot.tasks.seqio_tasks import seqio_task
+from spot.tasks.task import Example
 from spot.tasks.tokens import Lengths, cache_file, tokenized
 from spot.tasks.vocabulary import VocabularyFile, label_tokens
 
@@ -120,7 +120,7 @@ def test_second_call_reads_the_cache_only(words, tmp_path, monkeypatch, fake):
 SCRIPT = """
     import sys
     from pathlib import Path
-    from spot.tasks.local.tasks import local_task
+    from spot.tasks.published.catalog import local_task
     from spot.tasks.tokens import Lengths, tokenized
     from spot.tasks.vocabulary import VocabularyFile
     vocabulary, data, cache = sys.argv[1:]

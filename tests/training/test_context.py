@@ -7,14 +7,14 @@ import pytest
 
 from spot.config import TrainSettings
 from spot.errors import SpotError
-from spot.models.backbone import load
+from spot.models.model import load
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.training.batches import Source, TaskData
 from spot.training.context import check_context, check_source
 from spot.training.evaluate import generate, label_scores
 from spot.training.loop import train_prompts
-from spot.training.model_tuning import tune_model
 from spot.training.slots import Slot
+from spot.training.tuning import tune_model
 from tests.models.test_hf_decoder import write_folder
 from tests.toys import definition, model_settings, random_arrays, tiny_config, tiny_decoder
 

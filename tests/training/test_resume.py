@@ -220,7 +220,7 @@ CHILD = """
 import json, os, signal, sys
 import numpy as np
 from pathlib import Path
-from spot.models.backbone import load
+from spot.models.model import load
 from spot.training.batches import Source
 from spot.training.loop import train_prompts
 from spot.training.slots import Reporter, Slot

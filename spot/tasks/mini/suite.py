@@ -42,9 +42,9 @@ import json
 from collections.abc import Iterator
 
 from spot.errors import SpotError, did_you_mean
-from spot.tasks.definition import Example, TaskDefinition, listing_labels
 from spot.tasks.mini import generate
 from spot.tasks.mini.specs import SOURCE, SPECS, SPLITS, TARGET, VERSION, Spec
+from spot.tasks.task import Example, Task, listing_labels
 
 
 def mini_task_names(role: str | None = None) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def family_of(name: str) -> str:
     return _spec(name).family_name
 
 
-def mini_task(name: str) -> TaskDefinition:
+def mini_task(name: str) -> Task:
     """The definition of a mini task; SpotError when there is no such task."""
     spec = _spec(name)
     sizes = dict(zip(SPLITS, spec.sizes, strict=True))
@@ -90,7 +90,7 @@ def mini_task(name: str) -> TaskDefinition:
         _check_split(spec, split)
         return sizes[split]
 
-    plain = TaskDefinition(
+    plain = Task(
         name=spec.name,
         family=spec.family_name,
         labels=spec.labels,

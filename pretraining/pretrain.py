@@ -1,0 +1,220 @@
+"""Pretrains the embedded backbone: `python -m pretraining.pretrain configs/nano.toml`.
+
+Tokenizer, corpus and model are each made once and found again, so the same command resumes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from pretraining.config import PretrainConfig
+from pretraining.data import encode_corpus, task_batch, text_batch, train_tokenizer
+from pretraining.soft_headers import PromptedBatch, prompted_batch, stacked_batch
+from spot.models.t5 import T5
+from spot.models.weights.build import build, stored, to_arrays
+from spot.models.weights.folder import write_model
+from spot.training.checkpoint import Checkpoints
+from spot.training.runtime import prepare
+
+
+def soft_prompts(model: T5, batch: PromptedBatch) -> jax.Array:
+    """The batch's prompts [B, P, H]."""
+    table = model.token_embedder.embedding[...]
+    size = jax.lax.stop_gradient(jnp.sqrt(jnp.mean(table**2)))
+    sums = jnp.einsum("bpk,bpkh->bph", batch.weights, table[batch.words])
+    return sums + size * batch.noise
+
+
+def soft_batch(config: PretrainConfig, tokenizer: Any, number: int) -> PromptedBatch | None:
+    """The step's texts behind soft prompts of every kind that its stage has, or None."""
+    stage = config.stage(number)
+    kinds = (
+        (stage.prompted_rows, prompted_batch),
+        (stage.stacked_rows, stacked_batch),
+    )
+    batches = [make(config, tokenizer, number) for rows, make in kinds if rows]
+    return joined(batches) if batches else None
+
+
+def joined(batches: Sequence[PromptedBatch]) -> PromptedBatch:
+    """The batches' rows as one batch; slots that hold fewer words get words of no weight."""
+    most = max(batch.words.shape[2] for batch in batches)
+    wide = [
+        batch._replace(words=_widened(batch.words, most), weights=_widened(batch.weights, most))
+        for batch in batches
+    ]
+    return PromptedBatch(*(np.concatenate(arrays) for arrays in zip(*wide, strict=True)))
+
+
+def _widened(array: np.ndarray, most: int) -> np.ndarray:
+    return np.pad(array, ((0, 0), (0, 0), (0, most - array.shape[2])))
+
+
+def token_loss(
+    model: T5, inputs: jax.Array, targets: jax.Array, prompts: jax.Array | None = None
+) -> tuple[jax.Array, jax.Array]:
+    """Mean cross entropy (nats a token, with T5's z-loss of 1e-4) and the share of tokens
+    predicted.
+    """
+    logits = model.decode(model.encode(inputs, prompts), targets)
+    normaliser = jax.nn.logsumexp(logits, axis=-1)
+    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    real = targets > 0
+    count = jnp.maximum(real.sum(), 1)
+    loss = ((normaliser - chosen + 1e-4 * normaliser**2) * real).sum() / count
+    return loss, ((logits.argmax(-1) == targets) & real).sum() / count
+
+
+def optimiser(config: PretrainConfig, begin: int = 0) -> optax.GradientTransformation:
+    """Adam whose steps are in proportion to each array's root mean square, as in Adafactor
+    (Shazeer and Stern 2018, section 8), which T5 was trained with.
+
+    T5's embeddings start fifteen times as large as its matrices; one absolute rate for both leaves
+    the embeddings, and with them what words mean, all but untrained. Warm-up from step `begin` on,
+    then constant but for the `decays`, straight falls to a twentieth: after each the model is fit
+    to be used.
+    """
+    schedules = [optax.linear_schedule(0.0, config.learning_rate, config.warmup_steps)]
+    boundaries = []
+    at = config.warmup_steps
+    for first, last in config.decays:
+        if first < begin:
+            continue
+        fall = optax.linear_schedule(config.learning_rate, config.learning_rate / 20, last - first)
+        schedules += [optax.constant_schedule(config.learning_rate), fall]
+        boundaries += [at, first - begin]
+        at = last - begin
+    schedules.append(optax.constant_schedule(config.learning_rate))
+    rate = optax.join_schedules(schedules, [*boundaries, at])
+    return optax.chain(
+        optax.clip_by_global_norm(1.0),
+        optax.scale_by_adam(b1=0.9, b2=0.98),
+        optax.scale_by_param_block_rms(1e-3),
+        optax.scale_by_learning_rate(rate),
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2), donate_argnums=(3, 4))
+def step(
+    graphdef: Any,
+    tx: optax.GradientTransformation,
+    task_weight: float,
+    parameters: Any,
+    state: Any,
+    text: tuple[jax.Array, jax.Array],
+    task: tuple[jax.Array, jax.Array],
+    prompted: PromptedBatch | None,
+) -> tuple[Any, Any, dict[str, jax.Array]]:
+    """One update of all weights on a text batch and a task batch together."""
+
+    def loss(values: Any) -> tuple[jax.Array, dict[str, jax.Array]]:
+        model = nnx.merge(graphdef, values)
+        text_loss, text_hit = token_loss(model, *text)
+        task_loss, task_hit = token_loss(model, *task)
+        numbers = {"text": text_loss, "task": task_loss, "text_hit": text_hit, "task_hit": task_hit}
+        if prompted is not None:
+            prompts = soft_prompts(model, prompted)
+            numbers["prompted"], numbers["prompted_hit"] = token_loss(
+                model, jnp.asarray(prompted.inputs), jnp.asarray(prompted.targets), prompts
+            )
+            share = len(prompted.inputs) / (len(prompted.inputs) + len(task[0]))
+            task_loss = (1 - share) * task_loss + share * numbers["prompted"]
+        return text_loss + task_weight * task_loss, numbers
+
+    gradient, numbers = jax.grad(loss, has_aux=True)(parameters)
+    updates, state = tx.update(gradient, state, parameters)
+    return optax.apply_updates(parameters, updates), state, numbers
+
+
+def exported(config: PretrainConfig) -> tuple[int, Any] | None:
+    """(step, parameters) of the weights in the output folder, if it is a step to restart from."""
+    from safetensors.flax import load_file
+
+    try:
+        stated = json.loads((config.output / "config.json").read_text())["pretraining"]["steps"]
+    except (OSError, ValueError, KeyError):
+        return None
+    if stated not in config.restarts:
+        return None
+    arrays = load_file(config.output / "weights.safetensors")
+    return stated, build(config.architecture, arrays, "float32", "widen")[1]
+
+
+def _log(
+    config: PretrainConfig, step: int, numbers: Mapping[str, jax.Array], seconds: float
+) -> None:
+    """Prints a line of numbers and appends it to metrics.jsonl."""
+    row = {"step": step, **{name: round(float(value), 4) for name, value in numbers.items()}}
+    line = json.dumps({**row, "seconds_a_step": round(seconds, 3)})
+    print(line, flush=True)
+    with (config.output / "metrics.jsonl").open("a") as out:
+        out.write(line + "\n")
+
+
+def run(config: PretrainConfig) -> None:
+    """Trains to `config.steps`, resuming from the last checkpoint or, without any, from exported
+    weights of a step in `restarts`, and exports the weights.
+    """
+    import sentencepiece
+
+    prepare()
+    config.output.mkdir(parents=True, exist_ok=True)
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(train_tokenizer(config)))
+    corpus, held_out = encode_corpus(config, tokenizer)
+    print(f"corpus {len(corpus):,} tokens, held out {len(held_out):,}", flush=True)
+    graphdef, parameters = nnx.split(T5(config.architecture, "widen", nnx.Rngs(config.seed)))
+    tx = optimiser(config)
+    state = tx.init(parameters)
+    checkpoints = Checkpoints(config.output / "checkpoints")
+    found = checkpoints.restore({"parameters": parameters, "state": state})
+    begin = 0
+    if found is not None:
+        begin, parameters, state = found[0], found[1]["parameters"], found[1]["state"]
+    elif (there := exported(config)) is not None:
+        begin = there[0]
+    if begin:
+        print(f"resumed at step {begin}", flush=True)
+        tx = optimiser(config, max(step for step in (0, *config.restarts) if step <= begin))
+    evaluate = jax.jit(lambda values, *batch: token_loss(nnx.merge(graphdef, values), *batch))
+    held = text_batch(config, held_out, np.random.default_rng(config.seed))
+    last, clock = begin, time.monotonic()
+    for number in range(begin, config.steps):
+        if number in config.restarts and (there := exported(config)) and there[0] == number:
+            # From the weights as they are stored, so that these are all that is needed to go on.
+            parameters, tx = there[1], optimiser(config, number)
+            state = tx.init(parameters)
+        rng = np.random.default_rng([config.seed, number])
+        text = text_batch(config, corpus, rng)
+        task = task_batch(config, tokenizer, number)
+        prompted = soft_batch(config, tokenizer, number)
+        parameters, state, numbers = step(
+            graphdef, tx, config.task_weight, parameters, state, text, task, prompted
+        )
+        done = number + 1
+        if done % config.log_every == 0 or done == config.steps:
+            numbers["held_out"] = evaluate(parameters, *held)[0]
+            _log(config, done, numbers, (time.monotonic() - clock) / (done - last))
+            last, clock = done, time.monotonic()
+        if done % config.checkpoint_every == 0 or done in (*config.restarts, config.steps):
+            seen = {**config.model_dump(mode="json"), "steps": done}
+            arrays = stored(to_arrays(parameters), "bfloat16")
+            write_model(config.output, config.architecture, arrays, {"pretraining": seen})
+            checkpoints.save(done, {"parameters": parameters, "state": state})
+    checkpoints.close()
+
+
+if __name__ == "__main__":
+    run(PretrainConfig(**tomllib.loads(Path(sys.argv[1]).read_text())))

@@ -1,0 +1,1 @@
+"""What a soft prompt is and where it starts from."""

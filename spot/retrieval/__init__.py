@@ -1,0 +1,1 @@
+"""Search for a target: its query prompt and the nearest keys."""

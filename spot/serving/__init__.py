@@ -1,0 +1,1 @@
+"""Using prompts: scores, predictions, export for servers."""

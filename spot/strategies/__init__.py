@@ -1,0 +1,1 @@
+"""Transfer: the strategies, and the comparison with training from scratch."""

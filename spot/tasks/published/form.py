@@ -1,0 +1,102 @@
+"""What the family files share: the text-to-text form and the description of one local task.
+
+The form is T5's (Raffel et al. 2020, appendix D): the task's name, then each field as `name: text`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from spot.tasks.files import Row
+from spot.tasks.task import Example
+
+Labels = tuple[str, ...]
+_Function = Callable[[Row, Labels], list[Example]]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A function from a row (and the label words) to its examples, and the fields that it reads."""
+
+    function: _Function
+    fields: tuple[str, ...]
+
+    def __call__(self, row: Row, labels: Labels) -> list[Example]:
+        return self.function(row, labels)
+
+
+def _any(example: Example) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class LocalTask:
+    """How one task's rows become examples.
+
+    `examples(row, labels)` makes a row's examples. `labels` () with `labels_in_meta` means that
+    the words stand in the folder's meta.json. `shared` names the field that several rows may have
+    in common and that must not fall on both sides of a cut ("": the whole input text). `answer` is
+    the field without which a row is unlabelled. `trains` says which examples may be trained on;
+    all are scored. `only_test` tasks have no rows to train on.
+    """
+
+    family: str
+    labels: Labels
+    metrics: tuple[str, ...]
+    examples: Examples
+    description: str
+    scoring: Literal["rank", "generate"] = "rank"
+    shared: str = ""
+    answer: str = "label"
+    labels_in_meta: bool = False
+    trains: Callable[[Example], bool] = _any
+    only_test: bool = False
+
+
+def form(task: str, fields: Mapping[str, str]) -> str:
+    """The text-to-text form with the fields sorted by name.
+
+    >>> form("rte", {"premise": "It rained.", "hypothesis": "It was dry."})
+    'rte hypothesis: It was dry. premise: It rained.'
+    """
+    return " ".join([task, *(f"{name}: {fields[name]}" for name in sorted(fields))])
+
+
+def classified(task: str, *fields: str) -> Examples:
+    """Rows with text `fields` and a class index in "label" -> one example each."""
+
+    def examples(row: Row, labels: Labels) -> list[Example]:
+        label = row.label(labels)
+        return [Example(form(task, {f: row.text(f) for f in fields}), labels[label], label)]
+
+    return Examples(examples, fields)
+
+
+def rated(task: str) -> Examples:
+    """Sentence pairs with a score from 0 to 5 -> the score to the nearest 0.2 as text.
+
+    As in T5 (round half to even); `reference` keeps the exact score, which metrics compare with.
+    """
+
+    def examples(row: Row, labels: Labels) -> list[Example]:
+        rating = row.number("label", 0.0, 5.0)
+        pair = {f: row.text(f) for f in ("sentence1", "sentence2")}
+        return [Example(form(task, pair), f"{round(rating * 5) / 5:.1f}", reference=rating)]
+
+    return Examples(examples, ("sentence1", "sentence2"))
+
+
+def lettered(task: str, choices: str, *fields: str) -> Examples:
+    """Rows with text `fields`, a list of texts `choices` and a class index in "label"; the choices
+    stand under the letters that are the label words.
+    """
+
+    def examples(row: Row, labels: Labels) -> list[Example]:
+        label = row.label(labels)
+        offered = dict(zip(labels, row.texts(choices, len(labels)), strict=True))
+        texts = {**offered, **{f: row.text(f) for f in fields}}
+        return [Example(form(task, texts), labels[label], label)]
+
+    return Examples(examples, (*fields, choices))

@@ -1,0 +1,189 @@
+"""The table of baselines: every row against the command that does that one thing, kills, mistakes."""
+
+from __future__ import annotations
+
+import statistics
+import string
+
+import numpy as np
+import pytest
+
+from bank.interchange import read_prompt_file
+from spot.errors import SpotError
+from spot.models.model import load
+from spot.serving.single import evaluate_one, train_one, tune_one
+from spot.study import baselines as module
+from spot.study.baselines import baselines
+from spot.training.slots import Reporter
+from tests.lab import lines
+from tests.toys import model_settings, random_arrays, tiny_decoder, write_model, write_tokenizer
+
+pytest_plugins = ("tests.lab",)
+
+DESIGN = ('data.text="a red cat"', "data.shots=2", "data.input_length=160")
+SETS = ("transfer.steps=5", "train.slots=1", "tuning.learning_rates=[0.05]")
+
+
+@pytest.fixture(scope="module")
+def decoder_folder(tmp_path_factory):
+    """A toy decoder that reads the toy tasks letter by letter."""
+    pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
+    config = tiny_decoder(context=256)
+    folder = tmp_path_factory.mktemp("decoder") / "model"
+    write_model(folder, config, random_arrays(config))
+    write_tokenizer(folder, letters=f"{string.ascii_lowercase}Ċ")
+    return folder
+
+
+@pytest.fixture(params=["t5", "decoder"])
+def model(request, tiny_folder):
+    """The folder of a toy model of each kind."""
+    return tiny_folder if request.param == "t5" else request.getfixturevalue("decoder_folder")
+
+
+def same(trial, found):
+    """Whether a run of the JSON table has the scores of an evaluation."""
+    return (trial["test"], trial["metrics"]) == (found.value, found.metrics)
+
+
+def test_every_row_is_what_the_single_commands_give(lab, tmp_path, model):
+    sets = (*SETS, *DESIGN, f"model.name={model}")
+    done = lab.run("baselines", "--target", "house", "--json", sets=sets)
+    assert done.exit_code == 0, done.stderr
+    zero, few, prompt, tuned = lines(done.stdout)
+    backbone = load(model_settings(model))
+
+    def config(*more):
+        return lab.config(*SETS, f"model.name={model}", "train.steps=5", *more, runs=tmp_path / "x")
+
+    alone = evaluate_one("house", "test", None, config(DESIGN[0], DESIGN[2]), backbone)
+    assert same(zero["runs"][0], alone) and zero["interval"] == [*alone.intervals["accuracy"]]
+    assert (zero["shots"], few["shots"], zero["examples"]) == (0, 2, 0)
+    assert zero["gain"] is None
+    for row in (few, prompt, tuned):
+        assert row["gain"][0] <= row["test"] - zero["test"] <= row["gain"][1]
+    assert 1.9 < few["examples"] <= 2  # none stands in front of itself
+    for seed, trial in enumerate(few["runs"]):
+        shown = config(*DESIGN, f"data.shot_seed={seed}")
+        assert same(trial, evaluate_one("house", "test", None, shown, backbone))
+    plain = config(DESIGN[2])
+    for seed, trial in enumerate(prompt["runs"]):
+        file = tmp_path / f"p{seed}.safetensors"
+        best = train_one("house", seed, file, plain, backbone).best
+        assert (trial["step"], trial["validation"]) == (best.step, best.score)
+        assert same(trial, evaluate_one("house", "test", str(file), plain, backbone))
+        (kept,) = (tmp_path / "spot-runs").rglob(f"prompt-s{seed}.safetensors")
+        assert np.array_equal(read_prompt_file(kept), read_prompt_file(file))
+    for seed, trial in enumerate(tuned["runs"]):
+        folder = tmp_path / f"tuned-{seed}"
+        best = tune_one("house", seed, folder, plain, backbone)
+        assert trial["learning_rate"] == best.learning_rate
+        assert (trial["step"], trial["validation"]) == (best.best.step, best.best.score)
+        read = load(model_settings(folder))
+        assert same(trial, evaluate_one("house", "test", None, plain, read))
+    for row in (zero, few, prompt, tuned):
+        scores = [trial["test"] for trial in row["runs"]]
+        assert row["n"] == 16 and row["test"] == pytest.approx(statistics.fmean(scores))
+        assert row["interval"][0] <= row["test"] <= row["interval"][1]
+        assert row["deviation"] == (statistics.stdev(scores) if len(scores) > 1 else None)
+        assert [trial["seed"] for trial in row["runs"]] == ([None] if row is zero else [0, 1])
+
+
+def test_the_table_says_what_was_trained_and_how_sure_it_is(lab):
+    sets = (*SETS, "transfer.seeds=[3]")
+    done = lab.run(
+        "baselines", "--target", "house", "--methods", "model-tuning, few-shot, zero-shot",
+        "--shots", "3", sets=sets,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    title, names, *rows, hint, about = done.stdout.splitlines()
+    assert title == "house: accuracy on the test split"
+    assert names.split() == [
+        "method", "trained", "%", "test", "95", "%", "over", "zero-shot", "runs", "n",
+    ]  # fmt: skip
+    assert rows[0].startswith("prompt design, zero-shot")
+    assert rows[1].startswith("prompt design, few-shot (0.") and "of 3 examples)" in rows[1]
+    assert rows[2].startswith("model tuning") and " 100 " in rows[2] and len(rows) == 3
+    assert all(row.split()[-2:] == ["1", "16"] and " to " in row for row in rows)
+    assert "data.input_length" in hint and "spot-runs/baselines/house" in about
+
+
+class Killed(Exception):
+    pass
+
+
+class Watcher(Reporter):
+    """Keeps the titles of what is trained, and may die at a check of a title."""
+
+    def __init__(self, kill_at=""):
+        super().__init__()
+        self.kill_at, self.begun = kill_at, []
+
+    def begin(self, title, steps, done):
+        self.begun.append((title, done))
+
+    def advance(self, step, loss):
+        if self.kill_at and self.kill_at in self.begun[-1][0] and step == 5:
+            raise Killed
+
+
+def table(result):
+    return [row.to_json() for row in result.rows]
+
+
+@pytest.mark.parametrize(
+    ("method", "kill_at", "done"),
+    [
+        ("prompt-tuning", "transfer to house, 2 of 2", [5, 3]),
+        ("model-tuning", "(seed 1, rate 0.05)", [5, 3]),  # seed 0 is not even read again
+    ],
+)
+def test_a_killed_run_goes_on_and_gives_the_numbers_of_an_unbroken_one(
+    lab, tmp_path, tiny_backbone, method, kill_at, done
+):
+    def run(folder, reporter):
+        rates = "tuning.learning_rates=[0.001, 0.05]"
+        config = lab.config(*SETS, rates, runs=tmp_path / folder)
+        return baselines("house", config, lambda: tiny_backbone, [method], reporter)
+
+    whole = run("whole", Watcher())
+    with pytest.raises(Killed):
+        run("killed", Watcher(kill_at))
+    watcher = Watcher()
+    assert table(run("killed", watcher)) == table(whole)
+    assert [steps for _, steps in watcher.begun] == done
+    assert not list((tmp_path / "killed").rglob("checkpoints"))
+
+
+def test_what_is_finished_is_not_done_again(lab, tmp_path, tiny_backbone, monkeypatch):
+    sets = (*SETS, "transfer.seeds=[4]")
+    config = lab.config(*sets, runs=tmp_path)
+    first = baselines("house", config, lambda: tiny_backbone)
+    total = sum(array.size for array in random_arrays(tiny_backbone.config).values())
+    counts = [tuple(row.counts) for row in first.rows]
+    assert counts == [(0, total), (0, total), (4 * 16, total), (total, 0)]
+    assert [row.shots for row in first.rows] == [0, 4, 0, 0]
+    for name in ("train_starts", "best_tuned", "evaluate"):
+        monkeypatch.setattr(module, name, lambda *_, **__: pytest.fail("done again"))
+    assert table(baselines("house", config, lambda: tiny_backbone)) == table(first)
+    # Without the bare model in the table nothing is compared with it.
+    alone = [{**row, "gain": None} for row in table(first)[2:]]
+    some = baselines("house", config, lambda: tiny_backbone, ["model-tuning", "prompt-tuning"])
+    assert table(some) == alone
+    more = lab.config(*sets, "data.shots=1", 'data.text="a cat"', runs=tmp_path)
+    assert table(baselines("house", more, lambda: tiny_backbone, ["prompt-tuning"])) == alone[:1]
+    with pytest.raises(pytest.fail.Exception, match="done again"):
+        baselines("house", more, lambda: tiny_backbone)
+
+
+def test_mistakes_are_found_before_the_model_is_loaded(lab, tmp_path):
+    def run(target, methods=None, *more):
+        return baselines(target, lab.config(*more, runs=tmp_path), pytest.fail, methods)
+
+    with pytest.raises(SpotError, match='"zero-shoot". Did you mean "zero-shot"'):
+        run("house", ["model-tuning", "zero-shoot"])
+    with pytest.raises(SpotError, match="expected methods to compare, found none"):
+        run("house", [])
+    with pytest.raises(SpotError, match='Did you mean "house"'):
+        run("huose")
+    assert not list(tmp_path.rglob("baselines"))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from spot.training.tuning import best_tuned, tune_model
 
 from bank.keys import SIMILARITIES
 from bank.store import Bank
@@ -47,7 +48,6 @@ from spot.training.evaluate import evaluate, one_answer_score
 from spot.training.loop import discard_checkpoints
 from spot.training.runtime import prepare
 from spot.training.slots import Reporter
-from spot.training.tuning import best_tuned, tune_model
 
 # Of the prompt on the mixture of all sources: slow, for at the sources' rate it learns their label
 # words by heart, and targets with others lose (chosen on the targets' validation rows, one seed).

@@ -203,10 +203,10 @@ def test_bfloat16_uses_a_bfloat16_form(folder, monkeypatch):
     assert nnx.merge(loaded.graphdef, loaded.parameters).form == "upcast"
 
 
-def test_a_t5x_checkpoint_loads_and_its_prompt_is_left_out(shared_data):
+def test_a_t5x_checkpoint_loads_and_its_prompt_is_left_out(shared_data, t5_vocabulary_file):
     settings = ModelSettings(
         name=str(shared_data / "t5x" / "test_t5_1_1_tiny" / "checkpoint_3"),
-        vocabulary=shared_data / "t5x" / "t5_vocab",
+        vocabulary=t5_vocabulary_file,
         precision="float32",
         relative_max_distance=8,
     )

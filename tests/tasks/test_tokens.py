@@ -164,8 +164,8 @@ def test_ids_are_those_of_the_same_task_in_seqio(name, words, tmp_path, fake):
     ] == theirs
 
 
-def test_real_task_with_the_t5_vocabulary(shared_data, tmp_path):
-    t5 = VocabularyFile(shared_data / "t5x" / "t5_vocab", 100)
+def test_real_task_with_the_t5_vocabulary(shared_data, t5_vocabulary_file, tmp_path):
+    t5 = VocabularyFile(t5_vocabulary_file, 100)
     task = local_task("cb", shared_data / "tasks")
     split = tokenized(task, "train", t5, Lengths(512, 8), tmp_path)
     pieces = t5.processor()

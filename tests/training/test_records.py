@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 
 from spot.models.weights.build import to_arrays
-from spot.training import loop
 from spot.training.batches import batch_of
-from spot.training.loop import train_prompts
+from spot.training.prompt_tuning import PromptLearner, start_losses, train_prompts
 from spot.training.slots import StartLoss
-from spot.training.stepper import start_losses
 from tests.models import numpy_t5
 from tests.training.conftest import SETTINGS, Watcher
 
@@ -78,7 +76,7 @@ def test_a_start_far_above_both_references_is_suspicious(start, suspicious):
 
 
 def test_a_suspicious_start_is_said_before_training(train, make_slot, monkeypatch):
-    monkeypatch.setattr(loop, "start_losses", lambda *_: [StartLoss(30.0, 4.0, 5.0)])
+    monkeypatch.setattr(PromptLearner, "start_losses", lambda _: [StartLoss(30.0, 4.0, 5.0)])
     watcher = Watcher()
     train([make_slot()], watcher, validate=False, steps=1, key_step=1)
     assert watcher.said == ["colour (seed 0): start loss 30.00 (no prompt 4.00, log V 5.00)"]

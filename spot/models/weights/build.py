@@ -113,3 +113,11 @@ def to_arrays(state: Any) -> dict[str, np.ndarray]:
         "/".join(map(str, path)): np.asarray(jax.device_get(leaf.get_value()))
         for path, leaf in nnx.to_flat_state(state)
     }
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray], like: Any) -> Any:
+    """The inverse of `to_arrays`: parameters of these arrays, in the dtypes of `like`."""
+    return nnx.from_flat_state(
+        (path, leaf.replace(jnp.asarray(arrays["/".join(map(str, path))], leaf.get_value().dtype)))
+        for path, leaf in nnx.to_flat_state(like)
+    )

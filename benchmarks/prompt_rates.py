@@ -17,11 +17,10 @@ from pathlib import Path
 
 from spot.config import load_config
 from spot.models.model import load
+from spot.models.runtime import prepare
 from spot.prompts.inits import init_prompt
-from spot.training.build import embedding_table
 from spot.training.data import load_source
 from spot.training.loop import train_prompts
-from spot.training.runtime import prepare
 from spot.training.slots import Reporter, Slot
 
 
@@ -56,7 +55,7 @@ def main() -> None:
         ],
     )
     backbone = load(config.model)
-    embedding = embedding_table(backbone)
+    embedding = backbone.embeddings
     print(f"{asked.optimizer}, {asked.steps} steps\n")
     print("| task | " + " | ".join(f"rate {rate:g}" for rate in rates) + " |")
     print("|---|" + "---|" * len(rates))

@@ -16,15 +16,15 @@ from spot.config import Config, dump
 from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
 from spot.models.weights.build import to_arrays
-from spot.models.weights.folder import write_model
+from spot.models.weights.stored import write_model
 from spot.prompts.inits import entry_prompt
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.published.templates import template_names
 from spot.tasks.task import digest
 from spot.tasks.vocabulary import label_tokens
-from spot.training.build import embedding_table, new_slot
+from spot.training.build import new_slot
 from spot.training.data import designed, find_task, load_source, tokens
-from spot.training.evaluate import Evaluation, evaluate, generate, label_scores, with_intervals
+from spot.training.evaluate import Evaluation, evaluate, with_intervals
 from spot.training.loop import discard_checkpoints, train_prompts
 from spot.training.slots import Reporter, Trained
 from spot.training.tuning import TunedModel, best_tuned
@@ -55,7 +55,7 @@ def train_one(
         )
     source = load_source(name, config, backbone.vocabulary)
     bank = Bank.open(config.bank.path) if config.prompt.init.startswith("entry:") else None
-    slot = new_slot(name, source, seed, config, backbone, embedding_table(backbone), bank)
+    slot = new_slot(name, source, seed, config, backbone, backbone.embeddings, bank)
     folder = config.runs / "train" / f"{name}-s{seed}-{digest(dump(config))[:12]}"
     trained = train_prompts(backbone, [slot], config.train, folder, title=name, reporter=reporter)[
         0
@@ -194,9 +194,9 @@ def predict_texts(
     complete = designed(definition, config, backbone.vocabulary).complete
     rows = _as_split([complete(text) for text in texts], config, backbone)
     if definition.scoring == "generate":
-        answers = generate(backbone, array, rows, config.data.target_length)
+        answers = backbone.generate(rows.inputs, config.data.target_length, array)
         return [Prediction(text, answer, {}) for text, answer in zip(texts, answers, strict=True)]
-    scores = label_scores(backbone, array, rows, label_tokens(definition, backbone.vocabulary))
+    scores = backbone.score(rows.inputs, label_tokens(definition, backbone.vocabulary), array)
     shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
     shares = shifted / shifted.sum(axis=1, keepdims=True)
     return [

@@ -232,7 +232,7 @@ def designed(bench: Bench, name: str, shots: int, seeds: Sequence[int | None]) -
         config = with_data(bench.config, shots=shots, shot_seed=seed or 0)
         path = bench.place(name, config) / "trials.json"
         trials += kept(path, partial(score, config, seed))
-    return bench.row(name, shots, Counts(0, count(bench.backbone.parameters)), trials)
+    return bench.row(name, shots, Counts(0, count(bench.backbone.network)), trials)
 
 
 def prompt_tuning(bench: Bench) -> Row:
@@ -256,7 +256,7 @@ def prompt_tuning(bench: Bench) -> Row:
             for run in runs
         ]  # fmt: skip
 
-    frozen, width = count(bench.backbone.parameters), bench.backbone.config.d_model
+    frozen, width = count(bench.backbone.network), bench.backbone.config.d_model
     counts = prompt_counts(config.prompt.length, width, frozen)
     return bench.row("prompt-tuning", 0, counts, kept(folder / "trials.json", train))
 
@@ -281,7 +281,7 @@ def model_tuning(bench: Bench) -> Row:
         trials += kept(folder / f"s{seed}" / "trials.json", partial(tune, seed))
         for rate in (folder / f"s{seed}").glob("rate-*"):
             discard_checkpoints(rate)
-    counts = Counts(count(bench.backbone.parameters), 0)
+    counts = Counts(count(bench.backbone.network), 0)
     return bench.row("model-tuning", 0, counts, trials)
 
 

@@ -115,7 +115,7 @@ def train_prompts(
         check_source(backbone.config, len(slot.init), slot.source)
     folder.mkdir(parents=True, exist_ok=True)
     rates = jnp.asarray([slot.learning_rate for slot in slots], jnp.float32)
-    state = init_state(settings, jnp.asarray(prompts), rates)
+    state = init_state(settings, {"prompt": jnp.asarray(prompts)}, rates)
     progress = _Progress(prompts)
     with (
         _alone(folder, reporter),
@@ -186,7 +186,8 @@ class _Run:
                 step += 1
                 self.account(numbers, state, progress, step)
                 if step == settings.key_step:
-                    progress.key = np.where(state.active[:, None, None], state.prompt, 0.0)
+                    key = state.params["prompt"]
+                    progress.key = np.where(state.active[:, None, None], key, 0.0)
                 if step % settings.check_every == 0 or step == settings.steps:
                     state = self.check(state, progress, history, step)
                     self.save(step, state, progress)
@@ -220,7 +221,7 @@ class _Run:
         self, state: PromptState, progress: _Progress, history: list[list[Check]], step: int
     ) -> PromptState:
         """Validates every active slot, keeps the best prompts, and stops slots without progress."""
-        prompts, active = np.asarray(state.prompt), np.array(state.active)
+        prompts, active = np.asarray(state.params["prompt"]), np.array(state.active)
         for index in np.flatnonzero(active).tolist():
             slot = self.slots[index]
             loss = float(progress.loss_sum[index] / max(progress.loss_count[index], 1))
@@ -310,7 +311,7 @@ def _trained(
         slot=slot,
         key=key if key.any() else None,
         value=progress.value[index],
-        last=np.asarray(state.prompt[index]),
+        last=np.asarray(state.params["prompt"][index]),
         value_step=int(progress.value_step[index]),
         best=best[0] if best else None,
         history=tuple(history[index]),

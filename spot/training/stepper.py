@@ -15,11 +15,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from spot.config import TrainSettings
-from spot.models.config import T5Config
-from spot.models.model import Model, with_dropout
+from spot.models.model import Model
+from spot.prompts.kind import Kind
+from spot.prompts.prefix import PREFIX
 from spot.training.batches import data_order, step_batch
 from spot.training.context import check_source
-from spot.training.parts import by_length, side_by_side
+from spot.training.parts import layout
 from spot.training.slots import Slot, StartLoss
 from spot.training.step import (
     PromptState,
@@ -34,8 +35,14 @@ TIMED = 3  # runs of a step that are timed for an estimate
 class Stepper:
     """What every step of some slots shares: their rows' order, the random keys, the model."""
 
-    def __init__(self, backbone: Model, slots: Sequence[Slot], settings: TrainSettings) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        backbone: Model,
+        slots: Sequence[Slot],
+        settings: TrainSettings,
+        kind: Kind = PREFIX,
+    ) -> None:
+        self.settings, self.kind = settings, kind
         count = settings.steps * settings.batch_size
         self.orders = [
             data_order(
@@ -49,8 +56,8 @@ class Stepper:
         self.sources = [slot.source for slot in slots]
         # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
-        self.backbone = with_dropout(backbone, settings.dropout)
-        self.divide = by_length if isinstance(backbone.config, T5Config) else side_by_side
+        self.backbone = backbone.with_dropout(settings.dropout)
+        self.divide = layout(backbone.config, kind)
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of a step, from 0."""
@@ -60,13 +67,12 @@ class Stepper:
         """The state after a step, and each slot's numbers."""
         return train_step(
             state,
-            self.backbone.parameters,
+            self.backbone.network,
             self.batch(step),
             self.keys,
             jnp.asarray(step),
-            graphdef=self.backbone.graphdef,
             settings=_compiled(self.settings),
-            dropout=self.backbone.config.dropout > 0,
+            kind=self.kind,
             divide=self.divide,
         )
 
@@ -82,7 +88,7 @@ def time_step(
     stepper = Stepper(backbone, slots, settings)
     rates = jnp.asarray([slot.learning_rate for slot in slots], jnp.float32)
     prompts = jnp.asarray(np.stack([slot.init for slot in slots]), jnp.float32)
-    state = init_state(settings, prompts, rates)
+    state = init_state(settings, {"prompt": prompts}, rates)
     times = [time.monotonic()]
     for _ in range(1 + TIMED):
         jax.block_until_ready(stepper(state, 0))
@@ -117,10 +123,12 @@ def start_losses(
     """Each slot's loss on its rows of a batch [S*B, T], before any step, with its prompt [S, P, H]
     and without.
     """
-    model, slots = (backbone.graphdef, backbone.parameters), len(prompts)
-    found, without = (
-        np.asarray(batch_losses(*model, some, batch)).reshape(slots, -1).mean(-1)
-        for some in (prompts, None)
+    prompted, promptless = (
+        np.asarray(batch_losses(backbone.network, given, batch)).reshape(len(prompts), -1).mean(-1)
+        for given in (prompts, None)
     )
     uniform = math.log(backbone.config.vocab_size)
-    return [StartLoss(float(a), float(b), uniform) for a, b in zip(found, without, strict=True)]
+    return [
+        StartLoss(float(with_it), float(without), uniform)
+        for with_it, without in zip(prompted, promptless, strict=True)
+    ]

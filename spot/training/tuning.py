@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
 
 from bank.files import replace_file
 from spot.config import Config, TrainSettings
 from spot.errors import SpotError
-from spot.models.model import Model, with_dropout
+from spot.models.model import Model
+from spot.models.network import Network
 from spot.training.batches import Source, data_order, step_batch
 from spot.training.checkpoint import Checkpoints
 from spot.training.context import check_source
@@ -36,7 +36,7 @@ from spot.training.step import row_losses
 class TunedModel:
     """The weights of the best check, in the backbone's own dtypes, and how they came about.
 
-    `parameters` fit the backbone's `graphdef`; `best` is the check that validation preferred.
+    `parameters` fit the backbone's network; `best` is the check that validation preferred.
     """
 
     parameters: Any
@@ -48,7 +48,7 @@ class TunedModel:
         """The backbone with these weights, for evaluation; prompts must not be trained on it before
         it is exported and loaded, which gives it a fingerprint of its own.
         """
-        return replace(backbone, parameters=self.parameters)
+        return backbone.with_network(backbone.network.with_parameters(self.parameters))
 
 
 def optimiser(learning_rate: float | jax.Array) -> optax.GradientTransformation:
@@ -65,29 +65,27 @@ def optimiser(learning_rate: float | jax.Array) -> optax.GradientTransformation:
     )
 
 
-@partial(jax.jit, static_argnames=("graphdef", "dropout"), donate_argnums=(0, 1))
+@partial(jax.jit, donate_argnums=(0, 1))
 def tune_step(
-    parameters: Any,
+    network: Network,
     state: Any,
     learning_rate: jax.Array,
     batch: tuple[jax.Array, jax.Array],
     key: jax.Array,
     step: jax.Array,
-    *,
-    graphdef: Any,
-    dropout: bool,
-) -> tuple[Any, Any, jax.Array]:
+) -> tuple[Network, Any, jax.Array]:
     """One update of all weights (float32) on a batch [B, T]; also the cross entropy a token, nats."""
-    random = jax.random.fold_in(key, step)[None] if dropout else None
+    parameters = network.parameters
+    random = jax.random.fold_in(key, step)[None] if network.config.dropout > 0 else None
 
     def loss(values: Any) -> tuple[jax.Array, jax.Array]:
-        summed, entropy = row_losses(nnx.merge(graphdef, values), None, batch, random)
+        summed, entropy = row_losses(network.with_parameters(values), None, batch, random)
         tokens = (batch[1] > 0).sum()
         return summed.sum() / tokens, entropy.sum() / tokens
 
     gradient, entropy = jax.grad(loss, has_aux=True)(parameters)
     updates, state = optimiser(learning_rate).update(gradient, state, parameters)
-    return optax.apply_updates(parameters, updates), state, entropy
+    return network.with_parameters(optax.apply_updates(parameters, updates)), state, entropy
 
 
 def tune_model(
@@ -109,7 +107,7 @@ def tune_model(
     reporter = reporter or Reporter()
     check_source(backbone.config, 0, source)
     folder.mkdir(parents=True, exist_ok=True)
-    backbone = with_dropout(backbone, settings.dropout)
+    backbone = backbone.with_dropout(settings.dropout)
     sizes = [len(member.train) for member in source.members]
     order = data_order(sizes, source.rates, seed, settings.steps * settings.batch_size)
     name = f"{source.name}, all weights (seed {seed}, rate {learning_rate:g})"
@@ -120,23 +118,23 @@ def tune_model(
         for step in range(begin, settings.steps):
             if _stale(history, settings.patience):
                 break
-            tree["parameters"], tree["state"], entropy = tune_step(
-                tree["parameters"],
+            network, tree["state"], entropy = tune_step(
+                backbone.network.with_parameters(tree["parameters"]),
                 tree["state"],
                 jnp.asarray(learning_rate, jnp.float32),
                 step_batch([source], [order], step, settings.batch_size),
                 jax.random.key(seed),
                 jnp.asarray(step),
-                graphdef=backbone.graphdef,
-                dropout=backbone.config.dropout > 0,
             )
+            tree["parameters"] = network.parameters
             losses.append(float(entropy))
             reporter.advance(step + 1, losses[-1])
             if not math.isfinite(losses[-1]):
                 reporter.warn(f"{name}: the loss is not finite at step {step + 1}; it stops here")
                 break
             if (step + 1) % settings.check_every == 0 or step + 1 == settings.steps:
-                tuned = replace(backbone, parameters=_like(backbone, tree["parameters"]))
+                parameters = _like(backbone, tree["parameters"])
+                tuned = backbone.with_network(backbone.network.with_parameters(parameters))
                 score, metrics, rows = validate(tuned, None, source)
                 check = Check(step + 1, score, float(np.mean(losses)), metrics, rows)
                 if not history or score > max(past.score for past in history):
@@ -181,7 +179,7 @@ def best_tuned(
 def _like(backbone: Model, parameters: Any) -> Any:
     """The parameters in the dtypes of the backbone's own."""
     return jax.tree.map(
-        lambda new, old: jnp.asarray(new, old.dtype), parameters, backbone.parameters
+        lambda new, old: jnp.asarray(new, old.dtype), parameters, backbone.network.parameters
     )
 
 
@@ -191,7 +189,9 @@ def _start(
     """(steps done, parameters, optimiser state and best parameters, checks) of the last checkpoint
     or of the backbone.
     """
-    parameters = jax.tree.map(lambda array: jnp.array(array, jnp.float32), backbone.parameters)
+    parameters = jax.tree.map(
+        lambda array: jnp.array(array, jnp.float32), backbone.network.parameters
+    )
     tree: dict[str, Any] = {
         "parameters": parameters,
         "state": optimiser(learning_rate).init(parameters),

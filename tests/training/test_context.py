@@ -7,11 +7,11 @@ import pytest
 
 from spot.config import TrainSettings
 from spot.errors import SpotError
+from spot.models.context import check_context
 from spot.models.model import load
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.training.batches import Source, TaskData
-from spot.training.context import check_context, check_source
-from spot.training.evaluate import generate, label_scores
+from spot.training.context import check_source
 from spot.training.loop import train_prompts
 from spot.training.slots import Slot
 from spot.training.tuning import tune_model
@@ -94,10 +94,10 @@ def test_rows_that_just_fit_are_trained_on_and_scored(backbone, tmp_path):
 
 def test_scoring_and_generation_are_refused_as_well(backbone):
     prompt = np.zeros((PROMPT, 16), np.float32)
-    assert np.isfinite(label_scores(backbone, prompt, split(FITTING), LABELS)).all()
+    assert np.isfinite(backbone.score(split(FITTING).inputs, LABELS, prompt)).all()
     with pytest.raises(SpotError, match="found 65: 4 of the prompt, 57 of"):
-        label_scores(backbone, prompt, split(FITTING + 1), LABELS)
+        backbone.score(split(FITTING + 1).inputs, LABELS, prompt)
     with pytest.raises(SpotError, match="found 65: 0 of the prompt, 61 of"):
-        label_scores(backbone, None, split(FITTING + 5), LABELS)
+        backbone.score(split(FITTING + 5).inputs, LABELS)
     with pytest.raises(SpotError, match="and 9 of an answer"):
-        generate(backbone, prompt, split(52), 9)
+        backbone.generate(split(52).inputs, 9, prompt)

@@ -51,13 +51,13 @@ def train_query(
     next search its time: the query is used all the same, with a warning.
     """
     from bank.errors import BankError
-    from spot.training.build import embedding_table, new_slot
+    from spot.training.build import new_slot
     from spot.training.data import load_source
     from spot.training.runs import runs_of
 
     runs = runs_of(config, reporter)
     source = load_source(entry.task, config, backbone.vocabulary)
-    name, embedding = f"query {entry.task}", embedding_table(backbone)
+    name, embedding = f"query {entry.task}", backbone.embeddings
     slot = new_slot(name, source, entry.seed, config, backbone, embedding, bank)
     settings = config.train.model_copy(update={"steps": config.train.key_step})
     trained = runs.train_prompts(backbone, [slot], settings, title=name, validate=False)[0]

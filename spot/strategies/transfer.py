@@ -30,7 +30,7 @@ from spot.retrieval.target import Answer, LoadBackbone, search_target, value_of
 from spot.tasks.task import proportional_rates
 from spot.tasks.vocabulary import Vocabulary, label_tokens
 from spot.training.batches import Source
-from spot.training.build import embedding_table, new_slot
+from spot.training.build import new_slot
 from spot.training.data import find_task, load_source, members_of, tokens
 from spot.training.runs import Runs, array_digest, runs_of
 from spot.training.slots import Check, Reporter, Slot, Trained
@@ -220,7 +220,7 @@ def start_prompts(
             f"transfer.labels=swap needs a target with label words, {target} has none",
             "use transfer.labels=keep for it",
         )
-    rows = label_rows(words, embedding_table(backbone), vocab.eos)
+    rows = label_rows(words, backbone.embeddings, vocab.eos)
     owns = [_own_label_rows(bank.get(id), config, vocab) for id in ids]
     front = 0 if vocab.begin is None else 1
     return [relabelled(value, own, rows, front) for value, own in zip(values, owns, strict=True)]
@@ -254,7 +254,7 @@ def train_mixture(
     sizes = {member.definition.name: len(member.train) for member in members}
     source = Source("+".join(sizes), tuple(members), proportional_rates(sizes))
     seed = config.search.seeds[0]
-    name, embedding = f"mixture for {target}", embedding_table(backbone)
+    name, embedding = f"mixture for {target}", backbone.embeddings
     slot = new_slot(name, source, seed, config, backbone, embedding)
     return runs.train_prompts(backbone, [slot], config.train, title=name, validate=False)[0].last
 
@@ -276,7 +276,7 @@ def train_starts(
     Raises SpotError when every learning rate of a start failed with a loss that is not finite.
     """
     source = load_source(target, config, backbone.vocabulary)
-    embedding = embedding_table(backbone)
+    embedding = backbone.embeddings
     labels = source.labels
     planned: list[tuple[Start, int, int]] = []
     slots: list[Slot] = []

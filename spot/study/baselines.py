@@ -218,7 +218,7 @@ def designed(runner: Runner, name: str, shots: int, seeds: Sequence[int | None])
         config = with_data(runner.config, shots=shots, shot_seed=seed or 0)
         score = runner.runs.evaluate(runner.backbone, None, *runner.test_split(config))
         trials.append(scored(seed, score, examples=runner.examples(config)))
-    return runner.row(name, shots, Counts(0, count(runner.backbone.parameters)), trials)
+    return runner.row(name, shots, Counts(0, count(runner.backbone.network)), trials)
 
 
 def prompt_tuning(runner: Runner) -> Result:
@@ -236,7 +236,7 @@ def prompt_tuning(runner: Runner) -> Result:
         )
         for run in runs
     ]  # fmt: skip
-    frozen, width = count(backbone.parameters), backbone.config.d_model
+    frozen, width = count(backbone.network), backbone.config.d_model
     counts = prompt_counts(config.prompt.length, width, frozen)
     row = runner.row("prompt-tuning", 0, counts, trials)
     return row, {run.seed: run.prompt for run in runs}
@@ -273,7 +273,7 @@ def model_tuning(runner: Runner) -> Result:
         trials.append(Trial(**{**facts, "predictions": tuple(facts["predictions"])}))
         for place in places:
             discard_checkpoints(place)
-    counts = Counts(count(backbone.parameters), 0)
+    counts = Counts(count(backbone.network), 0)
     return runner.row("model-tuning", 0, counts, trials), {}
 
 

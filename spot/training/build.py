@@ -223,7 +223,7 @@ def _train_group(
 
 def _slots(jobs: Sequence[Job], config: Config, backbone: Model, bank: Bank) -> list[Slot]:
     """The jobs' prompts before training."""
-    embedding = embedding_table(backbone)
+    embedding = backbone.embeddings
     slots = []
     for job in jobs:
         source = load_source(job.task, config, backbone.vocabulary)
@@ -248,14 +248,6 @@ def new_slot(
     )
     rate = config.train.learning_rate or default_rate(embedding)
     return Slot(name, source, seed, init, rate)
-
-
-def embedding_table(backbone: Model) -> np.ndarray:
-    """The token embeddings [V, H] as float32 on the host."""
-    from flax import nnx
-
-    model = nnx.merge(backbone.graphdef, backbone.parameters)
-    return np.asarray(model.token_embedder.embedding[...]).astype(np.float32)
 
 
 def prompts_of(trained: Trained, key: np.ndarray) -> Prompts:

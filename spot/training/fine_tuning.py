@@ -7,7 +7,7 @@ on a mixture. It has the budget, batches, checks and choice on validation of pro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from flax import nnx
 
 from spot.config import TrainSettings
 from spot.errors import SpotError
-from spot.models.model import Model, with_dropout
+from spot.models.model import Model
+from spot.models.network import Network
 from spot.models.weights.build import from_arrays, to_arrays
 from spot.training.batches import Source, data_order, step_batch
 from spot.training.context import check_source
@@ -34,7 +34,7 @@ from spot.training.step import row_losses
 class FineTuned:
     """The weights of the best check, in the model's own dtypes, and how they came about.
 
-    `parameters` fit the model's `graphdef`; `best` is the check that validation preferred.
+    `parameters` fit the model's network; `best` is the check that validation preferred.
     """
 
     parameters: Any
@@ -46,7 +46,7 @@ class FineTuned:
         """The model with these weights, for evaluation; prompts must not be trained on it before it is
         written and loaded, which gives it a fingerprint of its own.
         """
-        return replace(model, parameters=self.parameters)
+        return model.with_network(model.network.with_parameters(self.parameters))
 
 
 class WeightState(NamedTuple):
@@ -57,29 +57,27 @@ class WeightState(NamedTuple):
     active: jax.Array
 
 
-@partial(jax.jit, static_argnames=("graphdef", "dropout"), donate_argnums=(0, 1))
+@partial(jax.jit, donate_argnums=(0, 1))
 def weight_step(
-    parameters: Any,
+    network: Network,
     state: Any,
     learning_rate: jax.Array,
     batch: tuple[jax.Array, jax.Array],
     key: jax.Array,
     step: jax.Array,
-    *,
-    graphdef: Any,
-    dropout: bool,
-) -> tuple[Any, Any, jax.Array]:
+) -> tuple[Network, Any, jax.Array]:
     """One update of all weights (float32) on a batch [B, T]; also the cross entropy a token, nats."""
-    random = jax.random.fold_in(key, step)[None] if dropout else None
+    parameters = network.parameters
+    random = jax.random.fold_in(key, step)[None] if network.config.dropout > 0 else None
 
     def loss(values: Any) -> tuple[jax.Array, jax.Array]:
-        summed, entropy = row_losses(nnx.merge(graphdef, values), None, batch, random)
+        summed, entropy = row_losses(network.with_parameters(values), None, batch, random)
         tokens = (batch[1] > 0).sum()
         return summed.sum() / tokens, entropy.sum() / tokens
 
     gradient, entropy = jax.grad(loss, has_aux=True)(parameters)
     updates, state = scaled_adafactor(learning_rate).update(gradient, state, parameters)
-    return optax.apply_updates(parameters, updates), state, entropy
+    return network.with_parameters(optax.apply_updates(parameters, updates)), state, entropy
 
 
 class WeightLearner:
@@ -92,7 +90,7 @@ class WeightLearner:
         Raises SpotError for rows longer than a decoder's context.
         """
         check_source(model.config, 0, source)
-        self.model, self.source, self.recipe = with_dropout(model, recipe.dropout), source, recipe
+        self.model, self.source, self.recipe = model.with_dropout(recipe.dropout), source, recipe
         self.rate, self.seed = learning_rate, seed
         self.rows = [{"seed": seed}]
         self.labels = [f"{source.name}, all weights (seed {seed}, rate {learning_rate:g})"]
@@ -101,23 +99,22 @@ class WeightLearner:
 
     def start(self) -> WeightState:
         """The model's weights in float32, with a fresh optimiser."""
-        wide = jax.tree.map(lambda array: jnp.array(array, jnp.float32), self.model.parameters)
+        own = self.model.network.parameters
+        wide = jax.tree.map(lambda array: jnp.array(array, jnp.float32), own)
         return WeightState(wide, scaled_adafactor(self.rate).init(wide), jnp.ones(1, bool))
 
     def step(self, state: WeightState, step: int) -> tuple[WeightState, dict[str, jax.Array]]:
         """The state after a step; a loss that is not finite ends the run."""
-        parameters, optimizer, entropy = weight_step(
-            state.parameters,
+        network, optimizer, entropy = weight_step(
+            self.model.network.with_parameters(state.parameters),
             state.optimizer,
             jnp.asarray(self.rate, jnp.float32),
             step_batch([self.source], [self.order], step, self.recipe.batch_size),
             jax.random.key(self.seed),
             jnp.asarray(step),
-            graphdef=self.model.graphdef,
-            dropout=self.model.config.dropout > 0,
         )
         finite = jnp.isfinite(entropy)[None]
-        return WeightState(parameters, optimizer, state.active & finite), {
+        return WeightState(network.parameters, optimizer, state.active & finite), {
             "loss": entropy[None], "finite": finite,
         }  # fmt: skip
 
@@ -127,8 +124,11 @@ class WeightLearner:
 
     def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
         """The mean over the source's members of their scores, with weights in the model's dtypes."""
-        tuned = replace(self.model, parameters=from_arrays(arrays, self.model.parameters))
-        return validate(tuned, None, self.source)
+        network = self.model.network
+        weights = from_arrays(arrays, network.parameters)
+        return validate(
+            self.model.with_network(network.with_parameters(weights)), None, self.source
+        )
 
     def start_losses(self) -> list[StartLoss]:
         """None: weights begin as the model's."""
@@ -157,7 +157,7 @@ def tuned(model: Model, learning_rate: float, result: Result) -> FineTuned | Non
     """The weights of a result's best check, in the model's own dtypes; None without a check."""
     if result.best is None:
         return None
-    parameters = from_arrays(result.value, model.parameters)
+    parameters = from_arrays(result.value, model.network.parameters)
     return FineTuned(parameters, learning_rate, result.best, result.history)
 
 

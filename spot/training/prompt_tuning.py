@@ -7,7 +7,6 @@ import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +14,14 @@ import numpy as np
 
 from spot.config import TrainSettings
 from spot.errors import SpotError
-from spot.models.config import T5Config
-from spot.models.model import Model, with_dropout
+from spot.models.model import Model
+from spot.prompts.prompt import SoftPrompt
+from spot.prompts.stacked import stack
 from spot.training.batches import data_order, step_batch
 from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.loop import Arrays, Result, Schedule, train
-from spot.training.parts import by_length, side_by_side
+from spot.training.parts import layout
 from spot.training.slots import Reporter, Slot, StartLoss, Trained
 from spot.training.step import PromptState, batch_losses, init_state, train_step
 
@@ -52,8 +52,9 @@ class PromptLearner:
         ]
         # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
-        self.model = with_dropout(model, recipe.dropout)
-        self.divide = by_length if isinstance(model.config, T5Config) else side_by_side
+        self.model = model.with_dropout(recipe.dropout)
+        self.kind = slots[0].init.kind
+        self.divide = layout(model.config, self.kind)
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of a step, from 0."""
@@ -62,36 +63,34 @@ class PromptLearner:
 
     def start(self) -> PromptState:
         """The prompts before training, with a fresh optimiser."""
-        prompts = jnp.asarray(np.stack([slot.init for slot in self.slots]), jnp.float32)
+        prompts = stack([slot.init for slot in self.slots])
         rates = jnp.asarray([slot.learning_rate for slot in self.slots], jnp.float32)
-        return init_state(self.recipe, prompts, rates)
+        return init_state(self.recipe, prompts.params, rates)
 
     def step(self, state: PromptState, step: int) -> tuple[PromptState, dict[str, jax.Array]]:
         """The state after a step, and each slot's numbers."""
         return train_step(
             state,
-            self.model.parameters,
+            self.model.network,
             self.batch(step),
             self.keys,
             jnp.asarray(step),
-            graphdef=self.model.graphdef,
             settings=_compiled(self.recipe),
-            dropout=self.model.config.dropout > 0,
+            kind=self.kind,
             divide=self.divide,
         )
 
     def arrays(self, state: PromptState, index: int) -> Arrays:
-        """One slot's prompt [P, H]."""
-        return {"prompt": np.asarray(state.prompt[index])}
+        """One slot's prompt."""
+        return {name: np.asarray(array[index]) for name, array in state.params.items()}
 
     def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
         """The mean over the source's members of their scores."""
-        return validate(self.model, arrays["prompt"], self.slots[index].source)
+        return validate(self.model, SoftPrompt(self.kind, arrays), self.slots[index].source)
 
     def start_losses(self) -> list[StartLoss]:
         """Losses on the first batch."""
-        prompts = np.stack([slot.init for slot in self.slots]).astype(np.float32)
-        return start_losses(self.model, prompts, self.batch(0))
+        return start_losses(self.model, [slot.init for slot in self.slots], self.batch(0))
 
 
 def train_prompts(
@@ -123,11 +122,12 @@ def train_prompts(
 
 def trained(slot: Slot, result: Result) -> Trained:
     """A slot with the result of its training."""
+    kind = slot.init.kind
     return Trained(
         slot=slot,
-        key=None if result.key is None else result.key["prompt"],
-        value=result.value["prompt"],
-        last=result.last["prompt"],
+        key=None if result.key is None else SoftPrompt(kind, result.key),
+        value=SoftPrompt(kind, result.value),
+        last=SoftPrompt(kind, result.last),
         best=result.best,
         history=result.history,
         failed_step=result.failed_step,
@@ -135,19 +135,15 @@ def trained(slot: Slot, result: Result) -> Trained:
 
 
 def _check_prompts(model: Model, slots: Sequence[Slot]) -> None:
-    shapes = {slot.init.shape for slot in slots}
-    if len(shapes) > 1:
-        raise SpotError(
-            f"expected prompts of one length and width, found {sorted(shapes)}",
-            "prompts that train together have the same prompt.length",
-        )
     for slot in slots:
-        if slot.init.shape[1] != model.config.d_model or not np.isfinite(slot.init).all():
+        key = slot.init.key
+        if key.shape[1] != model.width or not np.isfinite(key).all():
             raise SpotError(
-                f"expected finite prompts of width {model.config.d_model}, found {slot.init.shape}",
+                f"expected finite prompts of width {model.width}, found {key.shape}",
                 "use prompts that were trained on this model",
             )
-        check_source(model.config, len(slot.init), slot.source)
+        check_source(model.config, slot.init.tokens, slot.source)
+    stack([slot.init for slot in slots])  # raises SpotError for prompts of different shapes
 
 
 def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tuple[float, float]:
@@ -175,15 +171,12 @@ def _compiled(recipe: TrainSettings) -> TrainSettings:
 
 
 def start_losses(
-    model: Model, prompts: np.ndarray, batch: tuple[np.ndarray, np.ndarray]
+    model: Model, prompts: Sequence[SoftPrompt], batch: tuple[np.ndarray, np.ndarray]
 ) -> list[StartLoss]:
-    """Each slot's loss on its rows of a batch [S*B, T], before any step, with its prompt [S, P, H]
-    and without.
-    """
-    network: tuple[Any, Any] = (model.graphdef, model.parameters)
+    """Each slot's loss on its rows of a batch [S*B, T], before any step, with its prompt and without."""
     with_prompt, without = (
-        np.asarray(batch_losses(*network, each, batch)).reshape(len(prompts), -1).mean(-1)
-        for each in (prompts, None)
+        np.asarray(batch_losses(model.network, each, batch)).reshape(len(prompts), -1).mean(-1)
+        for each in (stack(prompts), None)
     )
     uniform = math.log(model.config.vocab_size)
     pairs = zip(with_prompt, without, strict=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bank.files import canonical_json, replace_file, sha256_hex
-from spot.training.loop import Result
+from spot.training.loop import Arrays, Result
 from spot.training.slots import Check, Trained
 
 ARRAYS, FACTS = "trained.safetensors", "trained.json"
@@ -25,10 +25,11 @@ def store(folder: Path, trained: Sequence[Trained]) -> None:
     import safetensors.numpy
 
     arrays = {
-        f"{index}/{name}": np.ascontiguousarray(array)
+        f"{index}/{role}/{name}": np.ascontiguousarray(array)
         for index, one in enumerate(trained)
-        for name, array in (("key", one.key), ("value", one.value), ("last", one.last))
-        if array is not None
+        for role, prompt in (("key", one.key), ("value", one.value), ("last", one.last))
+        if prompt is not None
+        for name, array in prompt.arrays.items()
     }
     content: bytes = safetensors.numpy.save(arrays)
     facts: dict[str, Any] = {
@@ -65,10 +66,14 @@ def load(folder: Path, count: int) -> list[Result] | None:
 
 
 def _result(index: int, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Result:
+    def named(role: str) -> Arrays:
+        start = f"{index}/{role}/"
+        return {name.removeprefix(start): a for name, a in arrays.items() if name.startswith(start)}
+
     return Result(
-        key={"prompt": arrays[f"{index}/key"]} if facts["key"] else None,
-        value={"prompt": arrays[f"{index}/value"]},
-        last={"prompt": arrays[f"{index}/last"]},
+        key=named("key") if facts["key"] else None,
+        value=named("value"),
+        last=named("last"),
         history=tuple(Check.from_json(row) for row in facts["history"]),
         failed_step=facts["failed_step"],
     )

@@ -20,6 +20,7 @@ import numpy as np
 from bank.files import canonical_json, replace_file, sha256_hex
 from spot.config import Config, TrainSettings
 from spot.models.model import Model
+from spot.prompts.prompt import SoftPrompt, as_prompt
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.task import Task
 from spot.training import results
@@ -134,7 +135,7 @@ class Runs:
     def evaluate(
         self,
         model: Model,
-        prompt: np.ndarray | None,
+        prompt: SoftPrompt | np.ndarray | None,
         task: Task,
         split: TokenizedSplit,
         labels: Sequence[Sequence[int]],
@@ -142,7 +143,7 @@ class Runs:
         """The metrics of a prompt (None: the bare model) on a tokenised split, computed or found."""
         read = {
             "model": model_facts(model),
-            "prompt": None if prompt is None else array_digest(prompt),
+            "prompt": None if prompt is None else prompt_digest(as_prompt(prompt)),
             "task": scoring_facts(task, labels),
             "split": split_digest(split),
         }
@@ -190,9 +191,8 @@ def discard_checkpoints(folder: Path) -> None:
 
 
 def model_facts(model: Model) -> list[str]:
-    """What tells a model's numbers from another's: fingerprint, and the dtype of its weights."""
-    embedding = model.parameters["token_embedder"]["embedding"]
-    return [model.identity.fingerprint, str(embedding.get_value().dtype)]
+    """The facts that tell a model's numbers from another's: fingerprint and precision."""
+    return [model.fingerprint, model.precision]
 
 
 def slot_facts(slot: Slot) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def slot_facts(slot: Slot) -> dict[str, Any]:
     return {
         "data": source_digest(slot.source),
         "seed": slot.seed,
-        "init": array_digest(slot.init),
+        "init": prompt_digest(slot.init),
         "rate": slot.learning_rate,
     }
 
@@ -231,6 +231,12 @@ def split_digest(split: TokenizedSplit) -> str:
 
 def _flat(rows: Ragged) -> tuple[np.ndarray, np.ndarray]:
     return rows.flat, rows.offsets
+
+
+def prompt_digest(prompt: SoftPrompt) -> str:
+    """A digest of a prompt's kind and arrays."""
+    arrays = {name: array_digest(array) for name, array in prompt.arrays.items()}
+    return sha256_hex(canonical_json([prompt.kind.name, arrays]))
 
 
 def array_digest(array: np.ndarray) -> str:

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
+from spot.prompts.prompt import SoftPrompt
 from spot.training.batches import Source
 
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """One prompt to train: on what, from where [P, H], with which seed and learning rate.
+    """One prompt to train: on what, from where, with which seed and learning rate.
 
     Seed and source decide the order of rows; `name` labels the slot in metrics and messages.
     """
@@ -22,7 +21,7 @@ class Slot:
     name: str
     source: Source
     seed: int
-    init: np.ndarray
+    init: SoftPrompt
     learning_rate: float
 
     @property
@@ -60,16 +59,16 @@ class Check:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained prompt: `key` [P, H] at the key step, `value` [P, H] at the best check.
+    """A trained prompt: `key` at the key step, `value` at the best check, `last` at the end.
 
     `failed_step` is the step whose loss was not finite, 0 when all were; what was reached before
     is kept.
     """
 
     slot: Slot
-    key: np.ndarray | None
-    value: np.ndarray
-    last: np.ndarray
+    key: SoftPrompt | None
+    value: SoftPrompt
+    last: SoftPrompt
     best: Check | None
     history: tuple[Check, ...]
     failed_step: int = 0

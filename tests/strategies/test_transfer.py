@@ -356,12 +356,11 @@ def labelled(lab, tmp_path, tiny_backbone):
 def test_swapped_starts_hold_the_targets_label_words_and_the_rest_of_the_value(
     lab, labelled, tiny_backbone
 ):
-    from spot.training.build import embedding_table
 
     config = lab.config(*SWAP)
     pieces = tiny_backbone.vocabulary.processor()
     words = [pieces.EncodeAsIds(word) for word in ("no", "yes")]
-    rows = embedding_table(tiny_backbone)[[token for word in words for token in word]]
+    rows = tiny_backbone.embeddings[[token for word in words for token in word]]
     entries = labelled.entries()
     made = transfer_module.start_prompts(
         "house", [entry.id for entry in entries], config, labelled, tiny_backbone

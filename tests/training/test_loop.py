@@ -72,9 +72,11 @@ def test_training_lowers_the_loss(train, make_slot):
 
 
 def test_the_backbone_is_not_changed(tiny_backbone, train, pair):
-    before = {name: array.copy() for name, array in to_arrays(tiny_backbone.parameters).items()}
+    before = {
+        name: array.copy() for name, array in to_arrays(tiny_backbone.network.parameters).items()
+    }
     train(pair, validate=False)
-    for name, array in to_arrays(tiny_backbone.parameters).items():
+    for name, array in to_arrays(tiny_backbone.network.parameters).items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
 
 

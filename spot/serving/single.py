@@ -19,7 +19,7 @@ from spot.models.weights.build import to_arrays
 from spot.models.weights.folder import write_model
 from spot.prompts.inits import entry_prompt
 from spot.tasks.examples import Ragged, TokenizedSplit
-from spot.tasks.published.templates import template_names
+from spot.tasks.published.catalog import template_names
 from spot.tasks.task import digest
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import embedding_table, new_slot

@@ -14,10 +14,11 @@ import pytest
 from spot.errors import SpotError
 from spot.tasks.published.catalog import TASKS, Places, local_task, published_task
 from spot.tasks.sources.hub import CONVERTED, parquet_rows
-from spot.tasks.sources.hub_tasks import HUB
-from spot.tasks.sources.tfds_tasks import TFDS
 from spot.tasks.splits import SPLITS
 from tests.tasks.test_published import CASES
+
+HUB = {name: task.hf for name, task in TASKS.items() if task.hf}
+TFDS = {name: task.tfds for name, task in TASKS.items() if task.tfds}
 
 # What the hub calls differently, for the rows of CASES; label 1 where the row has none.
 THEIRS = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -78,7 +78,6 @@ def load_task(
     if str(name).endswith(".toml"):
         files = (*files, Path(name))
         name = read_toml(Path(name)).name
-    folder = {source_kind(source).folder: Path(data)} if data is not None else {}
     settings = DataSettings(
         tasks=files,
         modules=tuple(modules),
@@ -89,8 +88,9 @@ def load_task(
         text=text,
         shots=shots,
         shot_seed=shot_seed,
-        **folder,
     )
+    if data is not None:
+        settings = replace(settings, **{source_kind(source).folder: Path(data)})
     return find(str(name), settings)
 
 

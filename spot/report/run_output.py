@@ -210,7 +210,7 @@ def print_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
 
 def print_tasks(definitions: Sequence[Task], as_json: bool) -> None:
     """Every task: rows of each split where the data is there, the reason where it is not."""
-    from spot.tasks.published.templates import template_names
+    from spot.tasks.published.catalog import template_names
 
     rows = []
     reasons: dict[str, int] = {}

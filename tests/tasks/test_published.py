@@ -7,9 +7,10 @@ import json
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.published.catalog import HINT, MIXTURES, TASKS, local_task
+from spot.tasks.published.catalog import MIXTURES, TASKS, local_task
+from spot.tasks.sources.local import HINT
 from spot.tasks.splits import SPLITS, in_test
-from spot.tasks.task import Example
+from spot.tasks.text import Example
 from spot.tasks.vocabulary import VocabularyFile, label_tokens
 
 PAIR = {"sentence1": "Ice melts.", "sentence2": "Ice thaws."}

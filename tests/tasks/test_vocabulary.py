@@ -53,10 +53,10 @@ def test_bytes_come_back_as_the_text(text):
 
 
 def test_byte_vocabulary_is_seqios():
-    from spot.tasks.seqio_tasks import import_seqio
+    from spot.tasks.seqio_import import import_seqio
 
     ours = ByteVocabulary()
-    theirs = ours.for_seqio(import_seqio())
+    theirs = import_seqio().ByteVocabulary(extra_ids=ours.extra_ids)
     for text in ("a red cat", "é\n漢 🙂", ""):
         assert ours.encode(text) == list(theirs.encode(text))
     assert (ours.size, ours.eos) == (theirs.vocab_size, theirs.eos_id)

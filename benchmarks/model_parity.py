@@ -24,7 +24,7 @@ import transformers
 from tokenizers import Tokenizer, models
 
 from bank.peft import write_adapter
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.models.config import DecoderConfig
 from spot.models.model import FOLDERS, Model, load, packaged_file
 from spot.models.network import Network

@@ -13,7 +13,7 @@ import platform
 import time
 from pathlib import Path
 
-from spot.config import cache_dir
+from spot.settings import cache_dir
 from spot.models.layers import ProductForm
 
 SHAPE = (1024, 256, 512)  # rows, width in, width out: one feed-forward product of a small model

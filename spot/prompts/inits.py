@@ -15,7 +15,7 @@ import numpy as np
 from bank.entry import Backbone as Identity
 from bank.interchange import read_prompt_file
 from bank.store import Bank
-from spot.config import PromptSettings
+from spot.prompts.settings import PromptSettings
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.vocabulary import Vocabulary
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from spot.config import Config, cache_dir
+from spot.config import Config
+from spot.settings import cache_dir
 from spot.tasks import catalog, shots
 from spot.tasks import tokens as token_arrays
 from spot.tasks.catalog import DataSettings

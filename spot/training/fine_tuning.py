@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network

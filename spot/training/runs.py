@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bank.files import canonical_json, replace_file, sha256_hex
-from spot.config import Config, TrainSettings
+from spot.config import Config
+from spot.training.recipe import TrainSettings
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt, as_prompt
 from spot.tasks.examples import Ragged, TokenizedSplit

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from spot.config import ModelSettings, cache_dir
+from spot.models.settings import ModelSettings
+from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
 from spot.models.fingerprint import Piece, stamp

@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from bank.keys import SIMILARITIES
-from bank.store import Bank
+from bank import SIMILARITIES, Bank
 from spot.config import Config, dump, load_config
 from spot.models.model import Model, load
 from spot.report.bank_heatmap import bank_heatmap

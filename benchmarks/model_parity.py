@@ -24,7 +24,7 @@ import transformers
 from flax import nnx
 from tokenizers import Tokenizer, models
 
-from bank.peft import write_adapter
+from bank import Export, export_prompt
 from spot.config import ModelSettings
 from spot.models.config import DecoderConfig
 from spot.models.decode import greedy
@@ -139,8 +139,8 @@ def our_gradient(backbone: Model, prompt: np.ndarray) -> np.ndarray:
 
 def their_gradient(model: Any, prompt: np.ndarray, folder: Path) -> np.ndarray:
     """As `our_gradient`, of PEFT's own prompt, read from an adapter."""
-    task = "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
-    write_adapter(folder, prompt, "small", task)
+    causal = not model.config.is_encoder_decoder
+    export_prompt(folder, prompt, "peft", Export(model="small", causal=causal))
     adapted = peft.PeftModel.from_pretrained(copy.deepcopy(model), folder).eval()
     rows = adapted.prompt_encoder["default"].embedding.weight
     rows.requires_grad_()  # PEFT freezes an adapter that it reads

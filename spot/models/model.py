@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bank.entry import Backbone as Identity
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.config import EMBEDDED, ModelSettings, cache_dir
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig
@@ -99,13 +102,8 @@ def identity(settings: ModelSettings) -> Identity:
     if remembered.is_file() and len(known := remembered.read_text()) == 64:
         return Identity(settings.name, known)
     found = _fingerprint(reader(path, settings), vocab)
-    try:
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        temporary = remembered.with_suffix(".part")
-        temporary.write_text(found)
-        temporary.replace(remembered)
-    except OSError:
-        pass  # it is only a shortcut: the next call computes the fingerprint again
+    with contextlib.suppress(BankError):  # a shortcut: the next call computes it again
+        replace_file(remembered, found.encode())
     return Identity(settings.name, found)
 
 

@@ -7,12 +7,15 @@ five either way between processors and jaxlib versions, so it is never assumed.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import platform
 import time
 from pathlib import Path
 
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.config import cache_dir
 from spot.models.layers import ProductForm
 
@@ -51,13 +54,8 @@ def choose_form() -> ProductForm:
         times = {form: float(remembered[form]) for form in ("widen", "upcast")}
     except (OSError, ValueError, TypeError, KeyError):
         times = measure()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".part")
-            temporary.write_text(json.dumps(times))
-            temporary.replace(path)
-        except OSError:
-            pass  # measured again next time
+        with contextlib.suppress(BankError):  # measured again next time
+            replace_file(path, json.dumps(times).encode())
     return "widen" if times["widen"] <= times["upcast"] else "upcast"
 
 

@@ -7,12 +7,11 @@ start decides more than most settings, so it is recorded with every prompt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from bank.entry import Backbone as Identity
-from bank.interchange import read_prompt_file
+from bank.formats import read_prefix_file
 from bank.store import Bank
 from spot.config import PromptSettings
 from spot.errors import SpotError, did_you_mean
@@ -68,7 +67,7 @@ def init_prompt(
             raise SpotError(f"init {settings.init} needs a bank", "name one with --bank")
         found = entry_prompt(bank, name, identity)
     elif kind == "file" and name:
-        found = read_prompt_file(Path(name))
+        found = read_prefix_file(name)
     else:
         raise SpotError(
             f'unknown prompt init "{settings.init}".{did_you_mean(settings.init, INITS)}',

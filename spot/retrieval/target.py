@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bank.entry import Entry, Prompts
+from bank.nearest import SearchResult, rerank, search
 from bank.outcomes import Outcome
-from bank.search import SearchResult, rerank, search
 from bank.store import Bank
 from spot.config import Config
 from spot.models.model import identity

@@ -18,8 +18,8 @@ import numpy as np
 
 from bank.combine import weighted_average
 from bank.entry import Entry
+from bank.nearest import Hit, searchable, seeds_of_tasks
 from bank.outcomes import Outcome
-from bank.search import Hit, searchable, seeds_of_tasks
 from bank.store import Bank
 from spot.config import Config, dump
 from spot.errors import SpotError
@@ -375,7 +375,7 @@ def outcomes(report: TransferReport) -> list[Outcome]:
 
 def _write(report: TransferReport, config: Config) -> None:
     """report.json, config.json and the chosen prompts, beside the run's metrics."""
-    from bank.interchange import export_prompt
+    from bank.formats import export_prompt
 
     (report.folder / "config.json").write_text(dump(config))
     content = {

@@ -5,15 +5,16 @@ UTF-8 only (a byte order mark is tolerated); blank lines are skipped; files are 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.errors import SpotError, did_you_mean
 
 SUFFIXES = (".jsonl", ".csv", ".tsv")
@@ -224,11 +225,5 @@ def _noted(note: Path, stamp: list) -> str | None:
 
 
 def _note(note: Path, content: list) -> None:
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=note.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(content, stream)
-        os.replace(temporary, note)
-    except OSError:
-        return  # only a saving of time is lost
+    with contextlib.suppress(BankError):  # without it the file is only hashed again
+        replace_file(note, json.dumps(content).encode())

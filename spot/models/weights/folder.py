@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bank.files import replace_file, replacing
 from spot.models.config import ModelConfig
 
 
@@ -18,8 +19,7 @@ def write_model(
     """
     from safetensors.numpy import save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(dict(arrays), folder / "weights.part")
-    (folder / "weights.part").replace(folder / "weights.safetensors")
+    with replacing(folder / "weights.safetensors") as temporary:
+        save_file(dict(arrays), temporary)
     card = {"architecture": config.to_json(), **about}
-    (folder / "config.json").write_text(json.dumps(card, indent=1, default=str) + "\n")
+    replace_file(folder / "config.json", (json.dumps(card, indent=1, default=str) + "\n").encode())

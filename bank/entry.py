@@ -201,11 +201,11 @@ def checked(entry: Entry, prompts: Prompts) -> Prompts:
     _check_kind(entry, prompts)
     hint = "the training has diverged: lower the learning rate and train this task again"
     views = {
-        name: as_floats(array, f"{entry.id}: the {name}", hint=hint)
+        name: as_floats(array, f"the {name} of {entry.id}", hint=hint)
         for name, array in {**prompts.views(), "key": prompts.key}.items()
     }
     arrays = {
-        name: as_floats(array, f"{entry.id}: the {NAMED}{name}", matrix=False, hint=hint)
+        name: as_floats(array, f"the {NAMED}{name} of {entry.id}", matrix=False, hint=hint)
         for name, array in prompts.arrays.items()
     }
     for name, array in views.items():
@@ -291,7 +291,7 @@ def read_record(folder: Path) -> Record:
     except OSError as error:
         raise _damaged(folder / PROMPT_FILE, "the file is missing") from error
     except (TypeError, KeyError, ValueError) as error:
-        raise _damaged(path, f"a field is missing or unknown ({error})") from error
+        raise _damaged(path, f"a field is missing or not as expected ({error})") from error
     if size != record.size:
         raise _damaged(folder / PROMPT_FILE, f"expected {record.size} bytes, found {size}")
     return record

@@ -132,9 +132,9 @@ def export_prompt(
         path = path / f"{export.name}{chosen.suffix}"
     prompt = replace(
         prompt,
-        prompt=as_floats(prompt.prompt, f"{path}: the prompt"),
+        prompt=as_floats(prompt.prompt, f"the prompt in {path}"),
         arrays={
-            name: as_floats(array, f"{path}: {name}", matrix=False)
+            name: as_floats(array, f"the array {name} in {path}", matrix=False)
             for name, array in prompt.arrays.items()
         },
     )

@@ -30,7 +30,7 @@ def read(path: Path) -> PromptFile:
             array = np.load(file, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise BankError(f"{path} is no complete NumPy file of numbers: {error}") from error
-    return PromptFile(as_floats(array, f"{path}: the prompt"))
+    return PromptFile(as_floats(array, f"the prompt in {path}"))
 
 
 def write(path: Path, prompt: PromptFile, export: Export) -> Path:

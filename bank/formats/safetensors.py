@@ -53,10 +53,10 @@ def read(path: Path) -> PromptFile:
         )
     prompt = _numbers(path, tensors[names[0] if names else next(iter(tensors))])
     arrays = {
-        name: as_floats(_numbers(path, tensor), f"{path}: {name}", matrix=False)
+        name: as_floats(_numbers(path, tensor), f"the array {name} in {path}", matrix=False)
         for name, tensor in named(tensors).items()
     }
-    return PromptFile(as_floats(prompt, f"{path}: the prompt"), kind, arrays)
+    return PromptFile(as_floats(prompt, f"the prompt in {path}"), kind, arrays)
 
 
 def write(path: Path, prompt: PromptFile, export: Export) -> Path:

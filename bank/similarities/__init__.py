@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 from bank.errors import BankError, did_you_mean
 from bank.similarities.cosine import every_change, mean_change, mean_token, mean_unit_token
 from bank.similarities.max_inner_product import max_inner_products, whole_key
 from bank.similarities.record import Similarity
 
-__all__ = ["SIMILARITIES", "Similarity", "find_similarity"]
+__all__ = ["SIMILARITIES", "Similarity", "default_for_clusters", "find_similarity"]
 
 _ALL = (
     Similarity("average", "cosine of mean tokens", mean_token),
@@ -42,3 +46,15 @@ def find_similarity(name: str) -> Similarity:
             f'expected a similarity out of {", ".join(SIMILARITIES)}, found "{name}".'
             + did_you_mean(name, SIMILARITIES)
         ) from None
+
+
+def default_for_clusters(inits: NDArray[Any] | None, count: int) -> str:
+    """The similarity that separates families of tasks best among `count` prompts.
+
+    inits: [N, P, H], None where unknown. Prompts with one common init are compared by what training
+    changed. Fewer than three are not centred: without their mean two prompts are opposites.
+    """
+    if count < 3:
+        return "average"
+    common_init = inits is not None and bool((inits == inits[0]).all())
+    return "task-vector" if common_init else "centered"

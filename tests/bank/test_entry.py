@@ -23,6 +23,7 @@ from bank.entry import (
     write_entry,
 )
 from bank.errors import BankError
+from bank.files import canonical_json, sha256_hex
 
 FACTS = {
     "kind": "source",
@@ -197,7 +198,7 @@ def _with(name, array):
 @pytest.mark.parametrize("name", ["init", "key", "value"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite_are_refused(entry_of, name, bad):
-    with pytest.raises(BankError, match=f"boolq-s0-.*{name} holds NaN or infinity"):
+    with pytest.raises(BankError, match=f"the {name} of boolq-s0-.* holds NaN, infinity"):
         checked(entry_of(), _with(name, [[1, 1, 1], [1, bad, 1]]))
 
 
@@ -222,7 +223,7 @@ def test_shapes_and_types_are_checked(entry_of):
         checked(entry_of(), Prompts(None, np.ones((2, 3), dtype=np.int64), None))
     with pytest.raises(BankError, match="found shape .* of object"):
         checked(entry_of(), Prompts(None, None, None))
-    with pytest.raises(BankError, match="NaN or infinity"):  # beyond float32
+    with pytest.raises(BankError, match="beyond float32"):  # beyond float32
         checked(entry_of(), Prompts(None, np.full((2, 3), 1e300), None))
 
 
@@ -331,9 +332,9 @@ def test_a_kind_whose_value_is_one_matrix_needs_no_named_arrays(tmp_path, entry_
 def test_named_arrays_must_be_finite_floats(entry_of, bad):
     entry, prompts = entry_of(recipe=LAYERED), layered()
     arrays = {"layers": np.full((2, 2, 2), bad, np.float32)}
-    with pytest.raises(BankError, match=r"boolq-s0-.*value\.layers holds NaN or infinity"):
+    with pytest.raises(BankError, match=r"the value\.layers of boolq-s0-.* holds NaN, infinity"):
         checked(entry, prompts._replace(arrays=arrays))
-    with pytest.raises(BankError, match=r"value\.ids as floats, found shape \(2,\) of int64"):
+    with pytest.raises(BankError, match=r"value\.ids of .* as floats, found shape \(2,\) of int64"):
         checked(entry, prompts._replace(arrays={"ids": np.array([1, 2])}))
     with pytest.raises(BankError, match=r"value \[P, H\] beside its named arrays, found none"):
         checked(entry, prompts._replace(value=None))
@@ -350,3 +351,28 @@ def test_the_kind_is_a_name_and_left_out_for_the_plain_one(entry_of, prompts_of,
 def test_a_plain_prompt_has_no_named_arrays(entry_of):
     with pytest.raises(BankError, match="no named arrays .* kind prefix, found layers, scale"):
         checked(entry_of(), layered())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seed", "0"),
+        ("seed", True),
+        ("task", 3),
+        ("recipe", []),
+        ("members", "boolq"),
+        ("key_step", 1.5),
+        ("scores", {"validation": 80.0}),
+        ("scores", {"validation": {"value": "80"}}),
+        ("backbone", "t5"),
+    ],
+)
+def test_a_field_of_another_type_is_refused_even_with_a_right_checksum(folder, field, value):
+    path = folder / "entry.json"
+    content = json.loads(path.read_text())
+    content["entry"][field] = value
+    del content["checksum"]
+    content["checksum"] = sha256_hex(canonical_json(content))
+    path.write_text(json.dumps(content))
+    with pytest.raises(BankError, match=rf"a field is missing or not as expected \({field}"):
+        read_entry(folder)

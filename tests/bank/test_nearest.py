@@ -132,8 +132,8 @@ def test_names_of_similarities_are_checked(filled, prompts_of):
 @pytest.mark.parametrize(
     "key, message",
     [
-        (np.full((4, 6), np.nan), "holds NaN or infinity"),
-        (np.full((4, 6), np.inf), "holds NaN or infinity"),
+        (np.full((4, 6), np.nan), "holds NaN, infinity"),
+        (np.full((4, 6), np.inf), "holds NaN, infinity"),
         (np.zeros((4, 6)), "the query is all zero"),
         (np.ones((5, 6)), "P=4 tokens and width H=6, found P=5 and H=6"),
         (np.ones((4, 5)), "found P=4 and H=5"),

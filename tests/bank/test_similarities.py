@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bank.errors import BankError
-from bank.similarities import SIMILARITIES, find_similarity
+from bank.similarities import SIMILARITIES, default_for_clusters, find_similarity
 from bank.similarities.max_inner_product import max_inner_products
 from tests.bank import slow
 
@@ -149,3 +149,10 @@ def test_mistakes_are_named():
         find_similarity("per-tokn")
     with pytest.raises(BankError, match=r"prompts \[N, P, H\], found shape \(2, 2\)"):
         SIMILARITIES["average"].matrix(A)
+
+
+def test_the_default_for_clusters_depends_on_count_and_inits(prompts):
+    common = np.stack([prompts[0]] * 3)
+    assert default_for_clusters(common[:2], 2) == "average"
+    assert default_for_clusters(common, 3) == "task-vector"
+    assert default_for_clusters(prompts[:3], 3) == default_for_clusters(None, 3) == "centered"

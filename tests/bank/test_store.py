@@ -86,7 +86,7 @@ def test_the_first_items_must_fit_each_other(bank, entry_of, prompts_of):
 
 def test_bad_arrays_and_ids_are_refused_by_name(tree, bank, entry_of, prompts_of):
     bad = prompts_of()._replace(value=np.full((4, 6), np.nan, np.float32))
-    with pytest.raises(BankError, match="boolq-s0-.* value holds NaN"):
+    with pytest.raises(BankError, match="the value of boolq-s0-.* holds NaN"):
         bank.add(entry_of(), bad)
     with pytest.raises(BankError, match='expected the id "boolq-s0-.*found "mine"'):
         bank.add(dataclasses.replace(entry_of(), id="mine"), prompts_of())
@@ -173,7 +173,7 @@ def test_opening_what_is_no_bank(tmp_path):
         Bank.open(tmp_path / "none")
     assert "spot build-bank" in caught.value.hint
     (tmp_path / "file").write_text("")
-    with pytest.raises(BankError, match="found a file"):
+    with pytest.raises(BankError, match="expected a bank at .*file, found: Not a directory"):
         Bank.create_or_open(tmp_path / "file")
     with pytest.raises(BankError, match="found a folder of other things"):
         Bank.open(tmp_path)

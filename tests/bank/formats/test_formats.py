@@ -48,7 +48,9 @@ def test_other_programs_read_what_is_exported(tmp_path, prompt):
 def test_export_refuses_other_kinds_and_shapes(tmp_path, prompt):
     with pytest.raises(BankError, match='.npy or .safetensors, found "a.np". Did you mean ".npy"'):
         export_prompt(tmp_path / "a.np", prompt)
-    with pytest.raises(BankError, match=r"prompt of floats \[P, H\], found shape \(6,\)"):
+    with pytest.raises(
+        BankError, match=r"the prompt in .*a\.npy as floats \[P, H\], found shape \(6,\)"
+    ):
         export_prompt(tmp_path / "a.npy", prompt[0])
     with pytest.raises(BankError, match="NaN, infinity"):
         export_prompt(tmp_path / "a.npy", prompt * np.nan)
@@ -105,12 +107,12 @@ def test_files_that_are_no_prompts_are_refused_by_name(tmp_path, prompt):
     with pytest.raises(BankError, match=r"cannot read the prompt .*none\.npy"):
         read_prefix_file(tmp_path / "none.npy")
     with pytest.raises(
-        BankError, match=r"prompt-tuning run or the folder of a PEFT adapter, found another"
+        BankError, match=r"prompt-tuning run or the folder of a PEFT adapter, found something else"
     ):
         read_prefix_file(tmp_path)
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(
-        BankError, match=r"a NumPy file or a safetensors file, found another kind: .*a\.txt"
+        BankError, match=r"a NumPy file or a safetensors file, found something else: .*a\.txt"
     ):
         read_prefix_file(tmp_path / "a.txt")
     (tmp_path / "a.safetensors").write_bytes(b"123")
@@ -123,7 +125,7 @@ def test_files_that_are_no_prompts_are_refused_by_name(tmp_path, prompt):
     with pytest.raises(BankError, match="expected a tensor of floats, found I32"):
         read_prefix_file(tmp_path / "c.safetensors")
     np.save(tmp_path / "d.npy", np.ones((2, 2, 2)))
-    with pytest.raises(BankError, match=r"d\.npy: expected a prompt of floats \[P, H\]"):
+    with pytest.raises(BankError, match=r"expected the prompt in .*d\.npy as floats \[P, H\]"):
         read_prefix_file(tmp_path / "d.npy")
     np.save(tmp_path / "e.npy", np.full((2, 2), 1e300))
     with pytest.raises(BankError, match="beyond float32"):
@@ -221,7 +223,9 @@ def test_arrays_that_are_not_finite_are_refused(tmp_path):
     with pytest.raises(BankError, match="NaN, infinity"):
         export_prompt(tmp_path / "a.safetensors", bad)
     whole = PromptFile(prompt.prompt, "layered", {"layers": np.array([1, 2])})
-    with pytest.raises(BankError, match="expected floats as layers, found shape .* of int64"):
+    with pytest.raises(
+        BankError, match="expected the array layers in .* as floats, found shape .* of int64"
+    ):
         export_prompt(tmp_path / "a.safetensors", whole)
     assert not list(tmp_path.iterdir())
 

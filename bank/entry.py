@@ -244,23 +244,10 @@ def _check_kind(entry: Entry, prompts: Prompts) -> None:
         )
 
 
-def write_entry(folder: Path, entry: Entry, prompts: Prompts) -> None:
-    """Write an entry's two files into an existing folder, `entry.json` last.
-
-    Raises BankError as `checked` does, OSError when the system refuses.
-    """
-    write_files(folder, encode(entry, prompts))
-
-
 def write_files(folder: Path, encoded: Encoded) -> None:
-    """Write an encoded entry's two files into an existing folder. Raises OSError."""
+    """Write an entry's two files into an existing folder, `entry.json` last. Raises OSError."""
     write_synced(folder / PROMPT_FILE, encoded.arrays)
     write_synced(folder / ENTRY_FILE, encoded.metadata)
-
-
-def read_entry(folder: Path) -> Entry:
-    """The metadata in an entry's folder. Raises BankError as `read_record` does."""
-    return read_record(folder).entry
 
 
 def read_record(folder: Path) -> Record:

@@ -16,11 +16,11 @@ from bank.entry import (
     Entry,
     Prompts,
     checked,
+    encode,
     entry_id,
-    read_entry,
     read_prompts,
     read_record,
-    write_entry,
+    write_files,
 )
 from bank.errors import BankError
 from bank.files import canonical_json, sha256_hex
@@ -34,6 +34,14 @@ FACTS = {
     "recipe": {"init": "vocab", "learning_rate": 0.3},
     "data": "d",
 }
+
+
+def write_entry(folder, entry, prompts):
+    write_files(folder, encode(entry, prompts))
+
+
+def read_entry(folder):
+    return read_record(folder).entry
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ class _Case:
 
 
 def evaluate(bank: Bank, similarities: Iterable[str] | None = None) -> list[Evaluation]:
-    """How well each similarity ranks sources, by the bank's outcomes (protocol: see above).
+    """Score each similarity's ranking of sources by the bank's outcomes (protocol: see above).
 
     similarities: names; default: all, without those that need inits where an entry has none. Raises
     BankError: an unknown similarity, no target with a key and two sources with outcomes, damaged
@@ -103,7 +103,7 @@ def evaluate(bank: Bank, similarities: Iterable[str] | None = None) -> list[Eval
     prompts = [bank.prompts(entry) for entry in [*entries, *queries]]
     if chosen is None:
         inits_known = all(arrays.init is not None for arrays in prompts)
-        chosen = [one for one in SIMILARITIES.values() if inits_known or not one.needs_inits]
+        chosen = [each for each in SIMILARITIES.values() if inits_known or not each.needs_inits]
     return [_evaluation(similarity, cases, prompts, len(entries)) for similarity in chosen]
 
 
@@ -162,8 +162,8 @@ def _evaluation(
 ) -> Evaluation:
     """All cases under one similarity; the first `bank_size` prompts are the bank's entries."""
     keys = np.stack([arrays.key for arrays in prompts])
-    known = [arrays.init for arrays in prompts if arrays.init is not None]
-    inits = np.stack(known) if len(known) == len(prompts) else None
+    present = [arrays.init for arrays in prompts if arrays.init is not None]
+    inits = np.stack(present) if len(present) == len(prompts) else None
     similar = similarity.matrix(keys, inits, bank_size=bank_size)
     rows = tuple(_row(case, similar) for case in cases)
     correlations = [row.spearman for row in rows if row.spearman is not None]

@@ -57,7 +57,7 @@ def some(ids: Sequence[str]) -> str:
 
 
 def _facts(entry: Entry) -> dict[str, str]:
-    """What makes the entry's key comparable with others: each part by name, as JSON text."""
+    """The parts of the recipe that must agree for keys to be comparable, as JSON text by name."""
     recipe: Mapping[str, Any] = {"key_step": entry.key_step} | {
         name: value for name, value in entry.recipe.items() if name not in (BUDGET, "key_step")
     }

@@ -1,4 +1,4 @@
-"""A prompt apart from any bank, as files of the formats hold it."""
+"""A prompt outside any bank, as read from or written to a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PromptFile:
 
 @dataclass(frozen=True)
 class Export:
-    """What a format may need beside the arrays.
+    """Facts that a format may need beside the arrays.
 
     name: of the file, where only a folder is given; model: the model's name for the other program;
     step: training steps of the prompt; causal: the model is a decoder.

@@ -19,13 +19,13 @@ _ALL = (
     Similarity(
         "centered", "average after removing the mean of the bank's keys", mean_token, centred=True
     ),
-    Similarity("delta", "average of what training changed", mean_change, needs_inits=True),
+    Similarity("delta", "average of the change by training (key - init)", mean_change, needs_inits=True),
     Similarity(
         "centered-delta", "delta after removing the bank's mean change", mean_change,
         centred=True, needs_inits=True,
     ),
     Similarity(
-        "task-vector", "what training changed, token by token, mean-centred", every_change,
+        "task-vector", "cosine of the changes of all tokens, mean-centred", every_change,
         centred=True, needs_inits=True,
     ),
     Similarity(
@@ -51,8 +51,8 @@ def find_similarity(name: str) -> Similarity:
 def default_for_clusters(inits: NDArray[Any] | None, count: int) -> str:
     """The similarity that separates families of tasks best among `count` prompts.
 
-    inits: [N, P, H], None where unknown. Prompts with one common init are compared by what training
-    changed. Fewer than three are not centred: without their mean two prompts are opposites.
+    inits: [N, P, H], None where unknown. Prompts with one common init are compared by their change
+    from it. Fewer than three are not centred: without their mean two prompts are opposites.
     """
     if count < 3:
         return "average"

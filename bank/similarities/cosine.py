@@ -25,12 +25,12 @@ def mean_unit_token(keys: NDArray[Any], inits: NDArray[Any] | None) -> NDArray[n
 
 
 def mean_change(keys: NDArray[Any], inits: NDArray[Any] | None) -> NDArray[np.float64]:
-    """Mean tokens of what training changed (key - init), [N, P, H] -> [N, H]."""
+    """Mean tokens of the change by training (key - init), [N, P, H] -> [N, H]."""
     return np.asarray(_change(keys, inits).mean(axis=1))
 
 
 def every_change(keys: NDArray[Any], inits: NDArray[Any] | None) -> NDArray[np.float64]:
-    """What training changed (key - init) in all tokens as one vector, [N, P, H] -> [N, P*H].
+    """The change by training (key - init) of all tokens as one vector, [N, P, H] -> [N, P*H].
 
     Belanec et al. 2024 (arXiv 2408.01119), section 3: prompts with the same init keep a role for
     each token.

@@ -1,4 +1,4 @@
-"""What a similarity is: how each prompt is represented, and how two representations are compared."""
+"""The record of a similarity: a representation of each prompt, and the comparison of two."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from spot.errors import SpotError, did_you_mean
+from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 
 
 class Stage(BaseModel):
@@ -32,9 +33,6 @@ class Stage(BaseModel):
             if isinstance(value, bool) and field is not None and field.annotation is not bool:
                 raise ValueError(f"{name}: expected {field.annotation}, found {str(value).lower()}")
         return values
-
-
-EMBEDDED = "spot-nano"  # the model in the package, of which pretraining is this project's own
 
 
 class ModelSettings(Stage):
@@ -81,23 +79,15 @@ class DataConfig(Stage):
 class PromptSettings(Stage):
     """The soft prompt: P tokens and where they start from.
 
-    `init` is "vocab" if it is not given, but for the embedded model, see EMBEDDED_TEXT.
+    Without `init` and `text` a known model may have its own (`spot.models.defaults`).
     """
+
+    kind: str = "prefix"  # one of spot.prompts.kinds.KINDS
 
     length: int = Field(20, ge=1)
     init: str = "vocab"  # vocab, labels, random, text, words, entry:<id> or file:<path>
     text: str = ""  # for init = "text" and "words"
     filler: Literal["vocab", "random"] = "vocab"  # of the tokens behind those of labels or text
-
-
-# Words by which the embedded model's pretraining named kinds of task, each kind twice or more. A
-# prompt that begins as all of them begins where the model reads what kind is asked for: its sources
-# are learned, and keys show kinship, that with a start from the vocabulary do not, most of all token
-# by token, by "task-vector" (RESULTS.md).
-EMBEDDED_TEXT = (
-    "opinion conclusion message query subject grammar term choice search "
-    "mood evidence version reading field form meaning decision spot truth detail"
-)
 
 
 class TrainSettings(Stage):
@@ -108,6 +98,7 @@ class TrainSettings(Stage):
     """
 
     optimizer: Literal["adafactor", "adamw"] = "adafactor"
+    loss: str = "cross-entropy"  # one of spot.training.losses.LOSSES
     # None: the paper's 0.3, or less where a model's embeddings are small (see default_rate).
     learning_rate: float | None = Field(None, gt=0)
     weight_decay: float = Field(1e-5, ge=0)
@@ -141,7 +132,7 @@ class BankSettings(Stage):
 class SearchSettings(Stage):
     """How keys are compared with the query.
 
-    `similarity` is "average" if it is not given, but for the embedded model, see EMBEDDED_TEXT.
+    Without `similarity` a known model may have its own (`spot.models.defaults`).
     """
 
     similarity: str = "average"
@@ -179,18 +170,20 @@ class Config(Stage):
 
     @model_validator(mode="before")
     @classmethod
-    def _start_of_the_embedded(cls, values: Any) -> Any:
-        """Without a start for the prompt, the embedded model gets its own; and, if none is named, the
-        similarity that finds most among prompts that began as it.
+    def _defaults_of_the_model(cls, values: Any) -> Any:
+        """Without a start for the prompt, a known model gets its own; and, if none is named, the
+        similarity that suits prompts with that start.
         """
         values = dict(values)
         model, prompt = values.get("model", EMBEDDED), values.get("prompt", {})
         name = model.get("name", EMBEDDED) if isinstance(model, dict) else model
-        if name == EMBEDDED and isinstance(prompt, dict) and not {"init", "text"} & set(prompt):
-            values["prompt"] = {**prompt, "init": "words", "text": EMBEDDED_TEXT}
-            search = values.get("search", {})
-            if isinstance(search, dict):
-                values["search"] = {"similarity": "task-vector", **search}
+        own = defaults_of(name) if isinstance(name, str) else ModelDefaults()
+        if own == ModelDefaults() or not isinstance(prompt, dict) or {"init", "text"} & set(prompt):
+            return values
+        values["prompt"] = {**prompt, "init": own.init, "text": own.text}
+        search = values.get("search", {})
+        if isinstance(search, dict):
+            values["search"] = {"similarity": own.similarity, **search}
         return values
 
 
@@ -344,5 +337,6 @@ def key_recipe(config: Config) -> dict[str, Any]:
         "precision": config.model.precision,
         "input_length": config.data.input_length,
         "target_length": config.data.target_length,
+        **({} if prompt.kind == "prefix" else {"prompt_kind": prompt.kind}),
         **wording,
     }

@@ -82,7 +82,7 @@ def _model(config: Config) -> Finding:
     except UserError as error:
         return Finding("model", False, error.message, error.hint)
     length, width = config.prompt.length, backbone.config.d_model
-    counts = prompt_counts(length, width, count(backbone.parameters))
+    counts = prompt_counts(length, width, count(backbone.network))
     name, known = backbone.identity.name, backbone.identity.fingerprint[:16]
     return Finding(
         "model", True, f"{name}, fingerprint {known}; a prompt of {length} x {width}: {counts}"

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spot.config import (
-    EMBEDDED_TEXT,
     Config,
     PromptSettings,
     cache_dir,
@@ -19,6 +18,7 @@ from spot.config import (
     load_config,
 )
 from spot.errors import SpotError
+from spot.models.defaults import DEFAULTS
 from spot.models.model import vocabulary
 from spot.options import setting
 from spot.tasks.mini.headers import MARKS
@@ -30,8 +30,11 @@ PRETRAINING = {"nano.toml"}  # read by pretraining.pretrain
 
 def test_only_the_embedded_model_has_a_start_of_its_own():
     own = load_config(None).prompt
-    assert (own.init, own.text) == ("words", EMBEDDED_TEXT)
-    assert load_config(None, ["model=spot-nano", "prompt.length=7"]).prompt.text == EMBEDDED_TEXT
+    assert (own.init, own.text) == ("words", DEFAULTS["spot-nano"].text)
+    assert (
+        load_config(None, ["model=spot-nano", "prompt.length=7"]).prompt.text
+        == DEFAULTS["spot-nano"].text
+    )
     assert load_config(None, ["model=somewhere/else"]).prompt == PromptSettings()
     assert load_config(None, ["model.precision=float32"]).prompt.init == "words"
     for named in ("prompt.init=vocab", "prompt.init=labels"):

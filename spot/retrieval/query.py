@@ -51,29 +51,24 @@ def train_query(
     next search its time: the query is used all the same, with a warning.
     """
     from bank.errors import BankError
-    from spot.training.build import embedding_table, new_slot
+    from spot.training.build import new_slot
     from spot.training.data import load_source
-    from spot.training.loop import discard_checkpoints, train_prompts
-    from spot.training.slots import Reporter
+    from spot.training.runs import runs_of
 
-    reporter = reporter or Reporter()
+    runs = runs_of(config, reporter)
     source = load_source(entry.task, config, backbone.vocabulary)
-    name, embedding = f"query {entry.task}", embedding_table(backbone)
+    name, embedding = f"query {entry.task}", backbone.embeddings
     slot = new_slot(name, source, entry.seed, config, backbone, embedding, bank)
     settings = config.train.model_copy(update={"steps": config.train.key_step})
-    folder = config.runs / "queries" / entry.id
-    trained = train_prompts(
-        backbone, [slot], settings, folder, title=slot.name, validate=False, reporter=reporter
-    )[0]
+    trained = runs.train_prompts(backbone, [slot], settings, title=name, validate=False)[0]
     if trained.key is None:
         raise SpotError(
             f"the query of {entry.task} failed at step {trained.failed_step}: its loss is not finite",
             "lower train.learning_rate, in the bank's build as well",
         )
-    discard_checkpoints(folder)
     prompts = Prompts(slot.init, trained.key, None)
     try:
         bank.add(entry, prompts)
     except BankError as error:
-        reporter.warn(f"the query could not be kept: {error.message}")
+        runs.reporter.warn(f"the query could not be kept: {error.message}")
     return prompts

@@ -111,6 +111,7 @@ def zero_shot_losses(
     """Mean loss (nats a target token) of each entry's value on a few target training rows, in one
     mixed batch.
     """
+    from spot.prompts.stacked import stack
     from spot.training.batches import batch_of, sample
     from spot.training.data import find_task, task_data
     from spot.training.step import batch_losses
@@ -121,9 +122,7 @@ def zero_shot_losses(
     values = [value_of(bank, id) for id in ids]
     inputs = [rows.inputs[row] for row in range(count)] * len(ids)
     targets = [rows.targets[row] for row in range(count)] * len(ids)
-    losses = batch_losses(
-        backbone.graphdef, backbone.parameters, np.stack(values), batch_of(inputs, targets)
-    )
+    losses = batch_losses(backbone.network, stack(values), batch_of(inputs, targets))
     means = np.asarray(losses).reshape(len(ids), count).mean(axis=1)
     return {id: float(mean) for id, mean in zip(ids, means, strict=True)}
 

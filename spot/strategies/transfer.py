@@ -18,6 +18,7 @@ import numpy as np
 
 from bank.combine import weighted_average
 from bank.entry import Entry
+from bank.files import replace_file
 from bank.nearest import Hit, searchable, seeds_of_tasks
 from bank.outcomes import Outcome
 from bank.store import Bank
@@ -26,14 +27,13 @@ from spot.errors import SpotError
 from spot.models.model import Model, vocabulary
 from spot.prompts.inits import default_rate, init_prompt, label_rows, relabelled
 from spot.retrieval.target import Answer, LoadBackbone, search_target, value_of
-from spot.tasks.task import digest, proportional_rates
+from spot.tasks.task import proportional_rates
 from spot.tasks.vocabulary import Vocabulary, label_tokens
 from spot.training.batches import Source
-from spot.training.build import embedding_table, new_slot
+from spot.training.build import new_slot
 from spot.training.data import find_task, load_source, members_of, tokens
-from spot.training.evaluate import evaluate
-from spot.training.loop import discard_checkpoints, train_prompts
-from spot.training.slots import Reporter, Slot, Trained
+from spot.training.runs import Runs, array_digest, runs_of
+from spot.training.slots import Check, Reporter, Slot, Trained
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +65,7 @@ class Candidate:
     step: int
     validation: float
     prompt: np.ndarray
+    history: tuple[Check, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,28 +124,30 @@ def transfer(
 
     Raises SpotError or BankError before any training when target, bank or settings are unusable.
     """
-    reporter = reporter or Reporter()
+    runs = runs_of(config, reporter)
     settings = config.transfer
     check_target(target, config)
     k = count_for(target, config, bank) if settings.strategy == "oracle" else settings.k
-    answer = search_target(target, config, bank, load_backbone, reporter, k=k)
+    answer = search_target(target, config, bank, load_backbone, runs.reporter, k=k)
     for warning in answer.result.warnings:
-        reporter.warn(warning)
+        runs.reporter.warn(warning)
     backbone = load_backbone()
-    begin = [Start("none"), *starts(answer, config, bank, backbone, reporter)]
-    folder = run_folder(target, config, begin)
-    candidates = train_starts(target, begin, config, backbone, folder, reporter)
-    runs = [score_on_test(one, target, config, backbone) for one in candidates]
-    discard_groups(folder)
-    baseline = tuple(run for run in runs if run.start.strategy == "none")
+    begin = [Start("none"), *starts(answer, config, bank, backbone, runs)]
+    candidates = train_starts(target, begin, config, backbone, runs)
+    scored = [score_on_test(one, target, config, backbone, runs) for one in candidates]
+    baseline = tuple(run for run in scored if run.start.strategy == "none")
     chosen = tuple(
-        max((run for run in runs if run.start.strategy != "none" and run.seed == seed), key=_choice)
+        max(
+            (run for run in scored if run.start.strategy != "none" and run.seed == seed),
+            key=_choice,
+        )
         for seed in settings.seeds
     )
     metric = "+".join(find_task(target, config).metrics)
     report = TransferReport(
-        target, metric, settings.strategy, baseline, chosen, tuple(runs), folder
-    )
+        target, metric, settings.strategy, baseline, chosen, tuple(scored),
+        runs.place("transfer", target, report_facts(scored)),
+    )  # fmt: skip
     bank.add_outcomes(outcomes(report))
     _write(report, config)
     return report
@@ -168,9 +171,7 @@ def _choice(run: Run) -> tuple[float, str]:
     return run.validation, run.start.source or ""
 
 
-def starts(
-    answer: Answer, config: Config, bank: Bank, backbone: Model, reporter: Reporter
-) -> list[Start]:
+def starts(answer: Answer, config: Config, bank: Bank, backbone: Model, runs: Runs) -> list[Start]:
     """The prompts that the strategy starts from: one a hit, or one made of the hits."""
     hits = answer.result.hits
     strategy = config.transfer.strategy
@@ -180,7 +181,7 @@ def starts(
         values = start_prompts(answer.target, [hit.id for hit in hits], config, bank, backbone)
         mean = weighted_average(np.stack(values), np.asarray([hit.score for hit in hits]))
         return [Start("average", None, _names(hits), None, mean, len(hits))]
-    mixed = train_mixture(answer.target, hits, config, backbone, reporter)
+    mixed = train_mixture(answer.target, hits, config, backbone, runs)
     return [Start("mixture", None, _names(hits), None, mixed, len(hits))]
 
 
@@ -219,7 +220,7 @@ def start_prompts(
             f"transfer.labels=swap needs a target with label words, {target} has none",
             "use transfer.labels=keep for it",
         )
-    rows = label_rows(words, embedding_table(backbone), vocab.eos)
+    rows = label_rows(words, backbone.embeddings, vocab.eos)
     owns = [_own_label_rows(bank.get(id), config, vocab) for id in ids]
     front = 0 if vocab.begin is None else 1
     return [relabelled(value, own, rows, front) for value, own in zip(values, owns, strict=True)]
@@ -239,7 +240,7 @@ def _names(hits: Sequence[Hit]) -> str:
 
 
 def train_mixture(
-    target: str, hits: Sequence[Hit], config: Config, backbone: Model, reporter: Reporter
+    target: str, hits: Sequence[Hit], config: Config, backbone: Model, runs: Runs
 ) -> np.ndarray:
     """The last prompt [P, H] of training on the hits' tasks and the target together (SPoT, section
     4).
@@ -253,21 +254,14 @@ def train_mixture(
     sizes = {member.definition.name: len(member.train) for member in members}
     source = Source("+".join(sizes), tuple(members), proportional_rates(sizes))
     seed = config.search.seeds[0]
-    name, embedding = f"mixture for {target}", embedding_table(backbone)
+    name, embedding = f"mixture for {target}", backbone.embeddings
     slot = new_slot(name, source, seed, config, backbone, embedding)
-    folder = config.runs / "mixtures" / digest(source.name, dump(config))[:16]
-    return train_prompts(
-        backbone, [slot], config.train, folder, title=slot.name, validate=False, reporter=reporter
-    )[0].last
+    return runs.train_prompts(backbone, [slot], config.train, title=name, validate=False)[0].last
 
 
-def run_folder(target: str, config: Config, begin: Sequence[Start]) -> Path:
-    """Where the runs of these starts live: the same starts and settings find their own work again."""
-    content = [
-        [one.strategy, one.source, None if one.init is None else one.init.tobytes().hex()]
-        for one in begin
-    ]
-    return config.runs / "transfer" / f"{target}-{digest(content, dump(config))[:12]}"
+def report_facts(scored: Sequence[Run]) -> dict[str, Any]:
+    """What a report tells, by which its folder is named."""
+    return {"runs": [[run.to_json(), array_digest(run.prompt)] for run in scored]}
 
 
 def train_starts(
@@ -275,16 +269,14 @@ def train_starts(
     begin: Sequence[Start],
     config: Config,
     backbone: Model,
-    folder: Path,
-    reporter: Reporter,
+    runs: Runs,
 ) -> list[Candidate]:
     """One candidate a start and seed, in that order; the learning rate is chosen on validation.
 
-    What is trained stays in the folder until `discard_groups`, to be found again. Raises SpotError
-    when every learning rate of a start failed with a loss that is not finite.
+    Raises SpotError when every learning rate of a start failed with a loss that is not finite.
     """
     source = load_source(target, config, backbone.vocabulary)
-    embedding = embedding_table(backbone)
+    embedding = backbone.embeddings
     labels = source.labels
     planned: list[tuple[Start, int, int]] = []
     slots: list[Slot] = []
@@ -306,22 +298,9 @@ def train_starts(
             "key_step": min(config.train.key_step, config.transfer.steps),
         }
     )
-    trained: list[Trained] = []
-    size = settings.slots
-    for number, first in enumerate(range(0, len(slots), size)):
-        title = f"transfer to {target}, {number + 1} of {-(-len(slots) // size)}"
-        trained += train_prompts(
-            backbone, slots[first : first + size], settings, folder / f"group-{number:03d}",
-            title=title, reporter=reporter,
-        )  # fmt: skip
+    trained = runs.train_prompts(backbone, slots, settings, title=f"transfer to {target}")
     rest = iter(trained)
     return [_best(start, seed, list(islice(rest, tried))) for start, seed, tried in planned]
-
-
-def discard_groups(folder: Path) -> None:
-    """Removes the prompts of finished training in a folder; call when their scores are kept."""
-    for group in folder.glob("group-*"):
-        discard_checkpoints(group)
 
 
 def learning_rates(start: Start, config: Config, embedding: np.ndarray) -> tuple[float, ...]:
@@ -343,19 +322,23 @@ def _best(start: Start, seed: int, trained: Sequence[Trained]) -> Candidate:
             "lower train.learning_rate or transfer.learning_rates",
         )
     validation, best = max(usable, key=lambda pair: pair[0])
-    return Candidate(start, seed, best.slot.learning_rate, best.value_step, validation, best.value)
+    return Candidate(
+        start, seed, best.slot.learning_rate, best.value_step, validation, best.value, best.history
+    )
 
 
-def score_on_test(candidate: Candidate, target: str, config: Config, backbone: Model) -> Run:
+def score_on_test(
+    candidate: Candidate, target: str, config: Config, backbone: Model, runs: Runs
+) -> Run:
     """The candidate with the scores of its prompt on the target's test split."""
     definition = find_task(target, config)
     test = tokens(definition, "test", config, backbone.vocabulary)
     labels = label_tokens(definition, backbone.vocabulary)
-    found = evaluate(backbone, candidate.prompt, definition, test, labels)
+    score = runs.evaluate(backbone, candidate.prompt, definition, test, labels)
     return Run(
         candidate.start, candidate.seed, candidate.learning_rate, candidate.step,
-        candidate.validation, candidate.prompt,
-        found.value, found.metrics, found.n, found.predictions,
+        candidate.validation, candidate.prompt, candidate.history,
+        score.value, score.metrics, score.n, score.predictions,
     )  # fmt: skip
 
 
@@ -377,12 +360,13 @@ def _write(report: TransferReport, config: Config) -> None:
     """report.json, config.json and the chosen prompts, beside the run's metrics."""
     from bank.formats import export_prompt
 
-    (report.folder / "config.json").write_text(dump(config))
+    replace_file(report.folder / "config.json", dump(config).encode())
     content = {
         "target": report.target, "metric": report.metric, "strategy": report.strategy,
         "runs": [run.to_json() for run in report.runs], "gains": report.gains,
     }  # fmt: skip
-    (report.folder / "report.json").write_text(json.dumps(content, indent=1) + "\n")
+    text = json.dumps(content, indent=1) + "\n"
+    replace_file(report.folder / "report.json", text.encode())
     for run in report.transfer:
         export_prompt(report.folder / f"prompt-s{run.seed}.safetensors", run.prompt)
 

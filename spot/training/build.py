@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 import spot
 from bank.entry import Backbone as Identity
 from bank.entry import Entry, Prompts, entry_id
+from bank.files import replace_file
 from bank.store import Bank
 from spot.config import Config, dump, key_recipe
 from spot.errors import SpotError
@@ -29,9 +30,9 @@ from spot.training.batches import Source
 from spot.training.data import data_fingerprint, find_task, load_source, members_of, source_names
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
-from spot.training.loop import discard_checkpoints, train_prompts
+from spot.training.prompt_tuning import time_step
+from spot.training.runs import Runs, runs_of
 from spot.training.slots import Reporter, Slot, Trained
-from spot.training.stepper import time_step
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,11 @@ def build_bank(
             return
         wanted = [by_id[id] for id in groups[number]]
         folder, title = _folder(work, number), f"group {number + 1} of {len(groups)}"
-        done = _train_group(config, backbone, bank, wanted, folder, title, reporter)
+        done = _train_group(
+            config, backbone, bank, wanted, folder, title, runs_of(config, reporter)
+        )
         added.extend(done[0])
         failed.extend(done[1])
-        discard_checkpoints(folder)
 
     _in_turns([_folder(work, number) for number in range(len(groups))], build, reporter)
     return BuildReport(tuple(added), present, tuple(failed))
@@ -169,9 +171,7 @@ def _plan(work: Path, missing: Sequence[str], size: int) -> list[list[str]]:
         planned = {id for group in groups for id in group}
         new = [id for id in missing if id not in planned]
         groups += [list(new[start : start + size]) for start in range(0, len(new), size)]
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(groups))
-        temporary.replace(path)
+        replace_file(path, json.dumps(groups).encode())
     return groups
 
 
@@ -204,11 +204,12 @@ def _train_group(
     group: Sequence[Job],
     folder: Path,
     title: str,
-    reporter: Reporter,
+    runs: Runs,
 ) -> tuple[list[str], list[str]]:
-    (folder / "config.json").write_text(dump(config))
+    replace_file(folder / "config.json", dump(config).encode())
     slots = _slots(group, config, backbone, bank)
-    trained = train_prompts(backbone, slots, config.train, folder, title=title, reporter=reporter)
+    runs = replace(runs, root=folder, slots=len(slots))  # the plan has made the groups
+    trained = runs.train_prompts(backbone, slots, config.train, title=title)
     items, failed = [], []
     for job, result in zip(group, trained, strict=True):
         if result.failed_step or result.key is None or result.best is None:
@@ -222,7 +223,7 @@ def _train_group(
 
 def _slots(jobs: Sequence[Job], config: Config, backbone: Model, bank: Bank) -> list[Slot]:
     """The jobs' prompts before training."""
-    embedding = embedding_table(backbone)
+    embedding = backbone.embeddings
     slots = []
     for job in jobs:
         source = load_source(job.task, config, backbone.vocabulary)
@@ -247,14 +248,6 @@ def new_slot(
     )
     rate = config.train.learning_rate or default_rate(embedding)
     return Slot(name, source, seed, init, rate)
-
-
-def embedding_table(backbone: Model) -> np.ndarray:
-    """The token embeddings [V, H] as float32 on the host."""
-    from flax import nnx
-
-    model = nnx.merge(backbone.graphdef, backbone.parameters)
-    return np.asarray(model.token_embedder.embedding[...]).astype(np.float32)
 
 
 def prompts_of(trained: Trained, key: np.ndarray) -> Prompts:

@@ -10,6 +10,23 @@ import click
 from spot.options import Suggesting, bank_to_fill, configured, loader, open_bank, read_config
 
 
+class FormatName(click.ParamType):
+    """A name out of the table of formats, which is loaded only where it is needed."""
+
+    name = "format"
+
+    def _choice(self) -> click.Choice[str]:
+        from bank.formats import FORMATS
+
+        return click.Choice(list(FORMATS))
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        return self._choice().get_metavar(param, ctx)
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(self._choice().convert(value, param, ctx))
+
+
 @click.group("bank", cls=Suggesting, short_help="Look at, check, fill and share banks.")
 def bank_group() -> None:
     """Look at, check, merge, import and export banks.
@@ -64,10 +81,11 @@ def verify_command(config_file: Any, assignments: Any, bank_path: Any, as_json: 
     \b
     Example: spot bank verify
     """
+    from bank.integrity import verify
     from spot.report.bank_output import print_problems
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
-    problems = bank.verify()
+    problems = verify(bank)
     print_problems(bank, problems, as_json)
     if problems:
         raise SystemExit(1)
@@ -139,7 +157,7 @@ def import_command(
     \b
     Example: spot bank import prompts/thunlp_t5_small --bank thunlp-bank
     """
-    from bank.interchange import import_folder, named_backbone
+    from bank.importing import import_folder, named_backbone
     from spot.report.bank_output import print_import
 
     bank = bank_to_fill(read_config(config_file, assignments, bank_path))
@@ -155,8 +173,8 @@ def import_command(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["npy", "safetensors", "t5x", "peft", "prompt-embeds"]),
-    help="Default: what the suffix of --out says, .npy or .safetensors.",
+    type=FormatName(),
+    help="Default: by the suffix of --out.",
 )
 @click.option(
     "--what", type=click.Choice(["value", "key", "init"]), default="value", show_default=True
@@ -185,23 +203,14 @@ def export_command(
     Example: spot bank export mini_news --out news.npy
              spot bank export mini_news --out news --format peft --base-model google/t5-v1_1-small
     """
-    from bank.errors import BankError
-    from bank.interchange import export_entry
+    from bank.formats import export_entry
     from spot.report.console import print_json, say
-    from spot.serving.embeds import export_prompt_embeds
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
     found = bank.get(entry)
-    array = getattr(bank.prompts(found), what)
-    if array is None:
-        raise BankError(f"{found.id} holds no {what}", "choose another with --what")
-    model = base_model or found.backbone.name
-    if form == "prompt-embeds":
-        export_prompt_embeds(out, array, model)
-        path = out
-    else:
-        task_type: Any = "CAUSAL_LM" if causal else "SEQ_2_SEQ_LM"
-        path = export_entry(out, array, found, form, model, task_type)
+    path = export_entry(
+        out, found, bank.prompts(found), form, what=what, model=base_model or "", causal=causal
+    )
     print_json({"path": str(path), "id": found.id}) if as_json else say(
         f"{what} of {found.id} written to {path}"
     )
@@ -220,11 +229,8 @@ def evaluate_command(
     \b
     Example: spot bank evaluate --bank thunlp-bank
     """
-    from bank.evaluate import evaluate
-    from bank.keys import OF_CHANGES, SIMILARITIES
+    from bank.evaluation import evaluate
     from spot.report.bank_output import print_retrieval
 
     bank = open_bank(read_config(config_file, assignments, bank_path))
-    known = all(bank.prompts(entry).init is not None for entry in bank.entries())
-    default = tuple(name for name in SIMILARITIES if known or name not in OF_CHANGES)
-    print_retrieval(evaluate(bank, names or default), as_json)
+    print_retrieval(evaluate(bank, names or None), as_json)

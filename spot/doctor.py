@@ -105,13 +105,14 @@ def _cache() -> Finding:
 
 
 def _bank(config: Config) -> Finding:
+    from bank.integrity import verify
     from bank.store import Bank
 
     if not config.bank.path.exists():
         return Finding("bank", True, f"none at {config.bank.path} yet; spot build-bank makes one")
     try:
         bank = Bank.open(config.bank.path)
-        problems = bank.verify()
+        problems = verify(bank)
     except UserError as error:
         return Finding("bank", False, error.message, error.hint)
     if problems:

@@ -171,7 +171,7 @@ def test_warnings_of_the_library_are_said_once_and_as_such(lab, tmp_path):
     done = invoke("bank", "show", "place", "--bank", copy)
     assert done.exit_code == 0
     said = [line for line in done.stderr.splitlines() if "outcomes.jsonl" in line]
-    assert len(said) == 1 and said[0].startswith("warning: passing over ")
+    assert len(said) == 1 and said[0].startswith("warning: skipping ")
 
 
 def test_a_damaged_entry_is_named_passed_over_and_verified(lab, tmp_path):
@@ -185,7 +185,7 @@ def test_a_damaged_entry_is_named_passed_over_and_verified(lab, tmp_path):
     assert found.exit_code == 0
     assert {hit["task"] for hit in lines(found.stdout)} == {"colour", "colour+bird"}
     for task in ("place", "bird"):
-        assert f"warning: {damaged[task].name} is damaged and was passed over" in found.stderr
+        assert f"warning: {damaged[task].name} is damaged and was skipped" in found.stderr
     listed = invoke("bank", "list", "--bank", copy)
     assert f"damaged: {damaged['place'].name}" in listed.stdout
     verified = invoke("bank", "verify", "--bank", copy, "--json")

@@ -27,7 +27,7 @@ QUICK = (
     "spot.models.model",
     "spot.retrieval.query",
     "spot.retrieval.target",
-    "bank.search",
+    "bank.nearest",
 )
 
 

@@ -9,7 +9,7 @@ import json
 import numpy as np
 import pytest
 
-from bank.peft import write_adapter
+from bank.formats import Export, export_prompt
 from tests.lab import invoke, write_task
 from tests.models.test_hf_decoder import write_folder
 from tests.toys import random_arrays, tiny_config, tiny_decoder, write_model
@@ -46,7 +46,9 @@ def test_an_entry_of_another_backbone_of_the_same_width(lab, tmp_path, no_traini
 
 @pytest.mark.parametrize("use", ["eval", "predict", "train"])
 def test_an_adapter_of_a_wider_model(lab, tmp_path, no_training, use):
-    write_adapter(tmp_path / "wide", np.ones((4, 24), np.float32), "someone/wider", "SEQ_2_SEQ_LM")
+    export_prompt(
+        tmp_path / "wide", np.ones((4, 24), np.float32), "peft", Export(model="someone/wider")
+    )
     command, sets = uses_of_a_prompt("wide", "file:wide")[use]
     found = "found 4 x 24" if use == "train" else "the prompt wide is 24 wide, the model 16"
     refused(lab.run(*command, sets=sets), found)

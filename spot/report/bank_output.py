@@ -14,9 +14,9 @@ from bank.outcomes import Outcome
 from spot.report.console import print_json, say, table
 
 if TYPE_CHECKING:
-    from bank.evaluate import Evaluation as RetrievalEvaluation
-    from bank.interchange import ImportReport
-    from bank.search import Hit
+    from bank.evaluation import Evaluation as RetrievalEvaluation
+    from bank.importing import ImportReport
+    from bank.nearest import Hit
     from bank.store import Bank
     from spot.retrieval.target import Answer
     from spot.training.build import BuildReport
@@ -65,11 +65,7 @@ def print_entry(entry: Entry, prompts: Prompts, outcomes: Sequence[Outcome], as_
     """One entry in full, with its prompts' norms and recorded transfers."""
     from bank.combine import norms
 
-    sizes = {
-        name: round(float(norms(array).mean()), 4)
-        for name, array in prompts._asdict().items()
-        if array is not None
-    }
+    sizes = {name: round(float(norms(array).mean()), 4) for name, array in prompts.views().items()}
     if as_json:
         print_json(
             {**asdict(entry), "mean_norms": sizes, "outcomes": [asdict(one) for one in outcomes]}

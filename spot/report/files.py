@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import os
-import uuid
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bank.files import replace_file
 from spot.errors import SpotError, did_you_mean
 from spot.report.layout import quiet_glyphs
 
@@ -31,26 +29,9 @@ def checked_suffix(path: str | Path, suffixes: Sequence[str]) -> str:
 
 
 def write_atomic(path: str | Path, data: bytes) -> Path:
-    """Write `data` beside `path` and move it there in one step; missing folders are made.
-
-    A reader never sees half a file, and a failure leaves the old file. Raises SpotError when the
-    folder cannot be written.
-    """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-        os.replace(temporary, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
-            temporary.unlink()
-        reason = error.strerror or str(error)
-        raise SpotError(
-            f"cannot write {target}: {reason}", "choose a folder that you may write to"
-        ) from error
-    return target
+    """Write `data` to `path` atomically, creating its folder if needed. Raises BankError."""
+    replace_file(Path(path), data)
+    return Path(path)
 
 
 def figure_bytes(figure: Figure, suffix: str, *, dpi: float = 150.0) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from bank.entry import Entry, Prompts, id_of
-from bank.interchange import export_prompt, read_prompt_file
+from bank.formats import export_prompt, read_prefix_file
 from bank.store import Bank
 from spot.config import Config
 from spot.errors import SpotError, did_you_mean
@@ -106,7 +106,7 @@ def find_prompt(name: str | None, config: Config, backbone: Model) -> np.ndarray
     if name is None:
         return None
     if Path(name).exists() or Path(name).suffix in PROMPT_SUFFIXES:
-        found = read_prompt_file(Path(name))
+        found = read_prefix_file(name)
     else:
         found = entry_prompt(Bank.open(config.bank.path), name, backbone.identity)
     _check_width(found, name, backbone)
@@ -232,7 +232,7 @@ def prompt_file_entry(file: Path, task: str, backbone: Model) -> tuple[Entry, Pr
     """
     import hashlib
 
-    array = read_prompt_file(file)
+    array = read_prefix_file(file)
     _check_width(array, str(file), backbone)
     content = hashlib.sha256(np.ascontiguousarray(array, np.float32).tobytes()).hexdigest()
     recipe = {"init": "unknown", "prompt_length": int(array.shape[0]), "sha256": content}

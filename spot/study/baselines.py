@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bank.files import replace_file
-from bank.interchange import export_prompt
+from bank.formats import export_prompt
 from spot.config import Config, dump
 from spot.errors import SpotError, did_you_mean
 from spot.models.counts import Counts, count, prompt_counts

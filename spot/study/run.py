@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bank.errors import BankError
-from bank.search import SIMILARITIES
+from bank.similarities import SIMILARITIES
 from bank.store import Bank
 from spot.config import Config
 from spot.models.model import Model

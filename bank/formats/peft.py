@@ -1,7 +1,7 @@
 """Prompt-tuning adapters of PEFT: a folder of adapter_config.json and adapter_model.safetensors.
 
-Written and read without PEFT or torch. The file's layout is PEFT's own: one tensor
-`prompt_embeddings` of num_virtual_tokens x num_transformer_submodules rows.
+Read and written without PEFT or torch. The layout is PEFT's own: one tensor `prompt_embeddings` of
+num_virtual_tokens x num_transformer_submodules rows.
 """
 
 from __future__ import annotations
@@ -10,44 +10,52 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from bank.arrays import Array
 from bank.errors import BankError
 from bank.files import replace_file
-from bank.prompt_file import as_prompt, read_prompt_array, safetensors_bytes
+from bank.formats import safetensors
+from bank.formats.prompt import Export, PromptFile
 
 log = logging.getLogger("bank")
 
 CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 PROMPT_TUNING = "PROMPT_TUNING"
-TaskType = Literal["SEQ_2_SEQ_LM", "CAUSAL_LM"]
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """A prompt [P, H] as PEFT keeps it; `base_model` is the name that its config records, None for
-    a model that had none when the adapter was trained.
-    """
+    """A prompt [P, H] and facts of its config; `base_model` is None for a model without a name."""
 
-    prompt: NDArray[np.float32]
+    prompt: Array
     base_model: str | None
     task_type: str
 
 
 def is_adapter(folder: Path) -> bool:
-    """Whether a folder is one that PEFT saved, of whatever method."""
+    """True for a folder that PEFT saved, of any method."""
     return (folder / CONFIG).is_file()
+
+
+def recognises(path: Path) -> bool:
+    """True for an adapter's folder, and for one that lacks its config but holds the weights."""
+    return is_adapter(path) or (path / WEIGHTS).is_file()
+
+
+def read(path: Path) -> PromptFile:
+    """The prompt of an adapter's folder. Raises BankError as `read_adapter` does."""
+    if not is_adapter(path):
+        return safetensors.read(path / WEIGHTS)
+    return PromptFile(read_adapter(path).prompt)
 
 
 def read_adapter(folder: Path) -> Adapter:
     """The prompt-tuning adapter in a folder.
 
     PEFT's default for encoder-decoders allocates the rows twice and uses the first half: of such a
-    file that half is kept, with a warning. Raises BankError: another method, a
-    pickle, an array that does not fit the config, and as `read_prompt_array` does.
+    file that half is read, with a warning. Raises BankError: another method, a pickle, an array
+    that does not fit the config, and as `safetensors.read` does.
     """
     config = _config(folder / CONFIG)
     if not (folder / WEIGHTS).is_file():
@@ -58,38 +66,37 @@ def read_adapter(folder: Path) -> Adapter:
             if pickled
             else "copy the whole folder",
         )
-    array = read_prompt_array(folder / WEIGHTS)
-    prompt = _used_rows(folder, config, array)
+    prompt = _used_rows(folder, config, safetensors.read(folder / WEIGHTS).prompt)
     return Adapter(
         prompt, config.get("base_model_name_or_path") or None, str(config.get("task_type"))
     )
 
 
-def write_adapter(folder: Path, array: NDArray[Any], base_model: str, task_type: TaskType) -> None:
-    """Writes a prompt [P, H] as an adapter folder that `PeftModel.from_pretrained` loads.
+def write(path: Path, prompt: PromptFile, export: Export) -> Path:
+    """Write the folder of an adapter that `PeftModel.from_pretrained` loads.
 
-    base_model: the name or folder that `AutoModel…from_pretrained` takes. Files that exist are
-    replaced. Raises BankError: not [P, H] floats, a place that cannot be written.
+    export.model: the name or folder that `AutoModel…from_pretrained` takes. Files that exist are
+    replaced. Raises BankError when they cannot be written.
     """
-    prompt = as_prompt(folder / WEIGHTS, np.asarray(array))
-    length, width = prompt.shape
+    length, width = prompt.prompt.shape
     config = {
-        "base_model_name_or_path": base_model,
+        "base_model_name_or_path": export.model,
         "inference_mode": True,
         "num_attention_heads": None,  # PEFT fills these two in from the model
         "num_layers": None,
         "num_transformer_submodules": 1,
         "num_virtual_tokens": length,
         "peft_type": PROMPT_TUNING,
-        "prompt_tuning_init": "RANDOM",  # of a new prompt; this one is loaded over it
+        "prompt_tuning_init": "RANDOM",  # overwritten when the weights are loaded
         "prompt_tuning_init_text": None,
         "revision": None,
-        "task_type": task_type,
+        "task_type": "CAUSAL_LM" if export.causal else "SEQ_2_SEQ_LM",
         "token_dim": width,
         "tokenizer_name_or_path": None,
     }
-    replace_file(folder / WEIGHTS, safetensors_bytes(prompt))
-    replace_file(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+    safetensors.write(path / WEIGHTS, prompt, export)
+    replace_file(path / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+    return path
 
 
 def _config(path: Path) -> dict[str, Any]:
@@ -107,10 +114,8 @@ def _config(path: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def _used_rows(
-    folder: Path, config: dict[str, Any], array: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The rows that PEFT puts in front of an encoder's or a decoder's input."""
+def _used_rows(folder: Path, config: dict[str, Any], array: Array) -> Array:
+    """The rows that PEFT puts in front of an encoder's or a decoder's input. Raises BankError."""
     length, copies = config.get("num_virtual_tokens"), config.get("num_transformer_submodules") or 1
     width = config.get("token_dim") or array.shape[1]
     if (
@@ -132,7 +137,9 @@ def _used_rows(
             "PEFT itself cannot use this adapter",
         )
     log.warning(
-        "%s holds %d rows, of which PEFT uses the first %d; only these are kept",
-        folder, len(array), length,
-    )  # fmt: skip
+        "%s holds %d rows, of which PEFT uses the first %d; only these are read",
+        folder,
+        len(array),
+        length,
+    )
     return array[:length]

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from bank.entry import Prompts
 from bank.errors import BankError
-from bank.evaluate import evaluate, spearman
-from bank.interchange import import_folder
+from bank.evaluation import evaluate, spearman
+from bank.importing import import_folder
+from bank.nearest import search
 from bank.outcomes import Outcome
-from bank.search import search
 
 
 def outcome(source, target, score, **more):

@@ -1,18 +1,18 @@
-"""Does similarity find the good sources *here*? Leave one out, against the recorded transfers.
+"""Leave-one-out evaluation of similarities against the recorded transfers.
 
 Protocol, for each target task that has outcomes and a key of its own (a query, else an entry):
 1. Its outcomes are those of one (strategy, split, metric): the one with most sources. Several
    outcomes of one source are averaged. A source is an entry's id or a task's name, which stands
    for all the task's entries.
-2. Sources left out: the target's own task, mixtures that hold it, and what is not in the bank
-   (a "random" prompt, say).
+2. Sources left out: the target's own task, mixtures that hold it, and sources that are not in the
+   bank (a "random" prompt, say).
 3. Sources are ranked by the similarity of their keys to the target's own key, the mean over pairs
-   where there are several; equal similarities by name. "centered" removes the mean of all the
-   bank's keys.
+   where there are several; equal similarities by name. A centred similarity removes the mean of
+   all the bank's keys.
 4. top1: the most similar source is (one of) the best by score; top3: one of the best is among
    the three most similar; regret: score points between the best source and the most similar one;
    spearman: rank correlation of similarity with score.
-A pick at random is given beside them, in expectation. Figures are plain means over targets.
+The expectation of a random pick is given beside them. Figures are plain means over targets.
 """
 
 from __future__ import annotations
@@ -25,18 +25,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bank import keys as key_vectors
 from bank.entry import Entry, Prompts
 from bank.errors import BankError
-from bank.keys import SIMILARITIES
 from bank.outcomes import Outcome
-from bank.similarity import check_name, max_inner_products
+from bank.similarities import SIMILARITIES, Similarity, find_similarity
 from bank.store import Bank
 
 
 @dataclass(frozen=True)
 class TargetRow:
-    """One target: its n sources, the most similar (`picked`) and the best by score, and figures.
+    """One target: its n sources, the most similar (`picked`), the best by score, and the figures.
 
     Scores and regrets are on the metric's scale of 0 to 100; spearman is None where all scores or
     all similarities are equal. `random_*` are the expectations of a uniformly random pick.
@@ -78,7 +76,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Case:
-    """One target's outcomes, reduced: score of each source, and rows of the keys behind it."""
+    """One target: the score of each source, and the places of its keys and of the target's own."""
 
     target: str
     group: tuple[str, str, str]
@@ -87,15 +85,14 @@ class _Case:
     own: list[int]
 
 
-def evaluate(bank: Bank, similarities: Iterable[str] = SIMILARITIES) -> list[Evaluation]:
-    """How well each similarity ranks sources, by the bank's outcomes (protocol: see above).
+def evaluate(bank: Bank, similarities: Iterable[str] | None = None) -> list[Evaluation]:
+    """Score each similarity's ranking of sources by the bank's outcomes (protocol: see above).
 
-    Raises BankError: an unknown similarity, no target with a key and two sources with outcomes,
-    damaged arrays, "delta" without init prompts.
+    similarities: names; default: all, without those that need inits where an entry has none. Raises
+    BankError: an unknown similarity, no target with a key and two sources with outcomes, damaged
+    arrays, a similarity that needs inits where one is not known.
     """
-    names = list(similarities)
-    for name in names:
-        check_name(name)
+    chosen = None if similarities is None else [find_similarity(name) for name in similarities]
     entries, queries = bank.entries(), bank.queries()
     cases = _cases(bank.outcomes(), entries, queries)
     if not cases:
@@ -104,11 +101,14 @@ def evaluate(bank: Bank, similarities: Iterable[str] = SIMILARITIES) -> list[Eva
             "record some with `spot transfer` or `spot study`, or import them",
         )
     prompts = [bank.prompts(entry) for entry in [*entries, *queries]]
-    return [_evaluation(name, cases, prompts, len(entries)) for name in names]
+    if chosen is None:
+        inits_known = all(arrays.init is not None for arrays in prompts)
+        chosen = [each for each in SIMILARITIES.values() if inits_known or not each.needs_inits]
+    return [_evaluation(similarity, cases, prompts, len(entries)) for similarity in chosen]
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float | None:
-    """The rank correlation of two equally long lists, ties averaged; None when one is constant."""
+    """Spearman's rank correlation of two equally long lists, ties averaged; None when one is constant."""
     a, b = _ranks(x), _ranks(y)
     a, b = a - a.mean(), b - b.mean()
     length = math.sqrt(float(a @ a) * float(b @ b))
@@ -125,22 +125,22 @@ def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
 def _cases(
     outcomes: Sequence[Outcome], entries: Sequence[Entry], queries: Sequence[Entry]
 ) -> list[_Case]:
-    """The targets that can be evaluated, by name; steps 1 and 2 of the protocol."""
+    """The targets that can be evaluated, sorted by name; steps 1 and 2 of the protocol."""
     by_target: dict[str, list[Outcome]] = defaultdict(list)
-    for one in outcomes:
-        by_target[one.target].append(one)
+    for outcome in outcomes:
+        by_target[outcome.target].append(outcome)
     cases = []
     for target, recorded in sorted(by_target.items()):
-        own = [len(entries) + row for row, one in enumerate(queries) if one.task == target]
-        own = own or [row for row, one in enumerate(entries) if one.task == target]
+        own = [len(entries) + row for row, query in enumerate(queries) if query.task == target]
+        own = own or [row for row, entry in enumerate(entries) if entry.task == target]
         groups: dict[tuple[str, str, str], dict[str, list[float]]] = {}
         places: dict[str, list[int]] = {}
-        for one in recorded:
-            rows = _rows_of(one.source, target, entries)
+        for outcome in recorded:
+            rows = _rows_of(outcome.source, target, entries)
             if rows:
-                places[one.source] = rows
-                group = groups.setdefault((one.strategy, one.split, one.metric), {})
-                group.setdefault(one.source, []).append(one.score)
+                places[outcome.source] = rows
+                group = groups.setdefault((outcome.strategy, outcome.split, outcome.metric), {})
+                group.setdefault(outcome.source, []).append(outcome.score)
         if not own or not groups:
             continue
         best = min(groups, key=lambda name: (-len(groups[name]), name))
@@ -151,20 +151,24 @@ def _cases(
 
 
 def _rows_of(source: str, target: str, entries: Sequence[Entry]) -> list[int]:
-    """The entries that an outcome's source stands for, none that has seen the target's data."""
-    exact = [row for row, one in enumerate(entries) if one.id == source]
-    rows = exact or [row for row, one in enumerate(entries) if one.task == source]
+    """The entries that an outcome's source stands for, without those trained on the target's data."""
+    exact = [row for row, entry in enumerate(entries) if entry.id == source]
+    rows = exact or [row for row, entry in enumerate(entries) if entry.task == source]
     return [row for row in rows if target not in (entries[row].task, *entries[row].members)]
 
 
 def _evaluation(
-    name: str, cases: Sequence[_Case], prompts: Sequence[Prompts], in_bank: int
+    similarity: Similarity, cases: Sequence[_Case], prompts: Sequence[Prompts], bank_size: int
 ) -> Evaluation:
-    similar = _similarities(name, prompts, in_bank)
+    """All cases under one similarity; the first `bank_size` prompts are the bank's entries."""
+    keys = np.stack([arrays.key for arrays in prompts])
+    present = [arrays.init for arrays in prompts if arrays.init is not None]
+    inits = np.stack(present) if len(present) == len(prompts) else None
+    similar = similarity.matrix(keys, inits, bank_size=bank_size)
     rows = tuple(_row(case, similar) for case in cases)
     correlations = [row.spearman for row in rows if row.spearman is not None]
     return Evaluation(
-        similarity=name,
+        similarity=similarity.name,
         targets=len(rows),
         top1=float(np.mean([row.top1 for row in rows])),
         top3=float(np.mean([row.top3 for row in rows])),
@@ -175,20 +179,6 @@ def _evaluation(
         random_regret=float(np.mean([row.random_regret for row in rows])),
         rows=rows,
     )
-
-
-def _similarities(name: str, prompts: Sequence[Prompts], in_bank: int) -> NDArray[np.float64]:
-    """All against all [M, M], row = query; the first `in_bank` of M prompts are the bank's keys."""
-    stacked = np.stack([one.key for one in prompts])
-    if name == "max-inner-product":
-        return np.stack([max_inner_products(query, stacked) for query in stacked])
-    inits = [one.init for one in prompts if one.init is not None]
-    known = np.stack(inits) if len(inits) == len(prompts) else None
-    mean = None
-    if name in key_vectors.CENTERED:
-        mean = key_vectors.bank_mean(key_vectors.compared(name, stacked, known)[:in_bank])
-    rows = key_vectors.vectors(name, stacked, known, mean).astype(np.float64)
-    return np.asarray(rows @ rows.T)
 
 
 def _row(case: _Case, similar: NDArray[np.float64]) -> TargetRow:

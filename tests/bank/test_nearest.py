@@ -1,4 +1,4 @@
-"""Search against the slow formulas, its order, its errors and its doubts."""
+"""Search against the slow formulas, its order, its errors and its warnings."""
 
 from __future__ import annotations
 
@@ -8,34 +8,18 @@ import time
 import numpy as np
 import pytest
 
-from bank import similarity as slow
 from bank.entry import Prompts
 from bank.errors import BankError
-from bank.search import SIMILARITIES, Hit, recipe_warnings, rerank, search, searchable
+from bank.nearest import Hit, rerank, search, searchable
+from bank.similarities import SIMILARITIES
 from bank.store import Bank
+from tests.bank import slow
 
 
 def slow_scores(bank, query, name):
-    """{id: score} by the formulas of `bank.similarity`."""
-    entries = bank.entries()
-    prompts = {entry.id: bank.prompts(entry) for entry in entries}
-    mean = np.mean([one.key.mean(0, dtype=np.float64) for one in prompts.values()], axis=0)
-    moved = np.mean([one.key.mean(0) - one.init.mean(0) for one in prompts.values()], axis=0)
-    every = np.mean([one.key - one.init for one in prompts.values()], axis=0)
-    formula = {
-        "average": lambda one: slow.average(query.key, one.key),
-        "per-token": lambda one: slow.per_token(query.key, one.key),
-        "centered": lambda one: slow.centered(query.key, one.key, mean),
-        "delta": lambda one: slow.delta(query.key, one.key, query.init, one.init),
-        "centered-delta": lambda one: slow.centered_delta(
-            query.key, one.key, query.init, one.init, moved
-        ),
-        "task-vector": lambda one: slow.task_vector(
-            query.key, one.key, query.init, one.init, every
-        ),
-        "max-inner-product": lambda one: slow.max_inner_product(query.key, one.key),
-    }[name]
-    return {id: formula(one) for id, one in prompts.items()}
+    """{id: score} by the slow formulas."""
+    prompts = {entry.id: bank.prompts(entry) for entry in bank.entries()}
+    return dict(zip(prompts, slow.scores(name, query, list(prompts.values())), strict=True))
 
 
 @pytest.mark.parametrize("name", SIMILARITIES)
@@ -148,8 +132,8 @@ def test_names_of_similarities_are_checked(filled, prompts_of):
 @pytest.mark.parametrize(
     "key, message",
     [
-        (np.full((4, 6), np.nan), "holds NaN or infinity"),
-        (np.full((4, 6), np.inf), "holds NaN or infinity"),
+        (np.full((4, 6), np.nan), "holds NaN, infinity"),
+        (np.full((4, 6), np.inf), "holds NaN, infinity"),
         (np.zeros((4, 6)), "the query is all zero"),
         (np.ones((5, 6)), "P=4 tokens and width H=6, found P=5 and H=6"),
         (np.ones((4, 5)), "found P=4 and H=5"),
@@ -228,15 +212,7 @@ def test_differences_of_recipe_are_warnings_that_name_them(filled, entry_of, pro
     ]  # fmt: skip
     assert "query 200, 100 in 7 of 7 keys (t0-s0-" in warnings[0]
     assert "and 4 more" in warnings[0]
-    assert "query 8, unknown in 7 of 7 keys" in warnings[2]
-
-
-def test_recipe_fields_are_compared_by_value(entry_of):
-    query = entry_of("q", kind="query", recipe={"optimizer": {"name": "adafactor", "decay": 0.8}})
-    equal = entry_of("a", recipe={"optimizer": {"decay": 0.8, "name": "adafactor"}})
-    other = entry_of("b", recipe={"optimizer": {"decay": 0.9, "name": "adafactor"}})
-    [warning] = recipe_warnings(query, [equal, other])
-    assert warning.startswith("optimizer differs") and "1 of 2 keys (b-s0-" in warning
+    assert "query 8, not set in 7 of 7 keys" in warnings[2]
 
 
 def test_damaged_entries_are_named_and_passed_over(filled, prompts_of):
@@ -300,7 +276,7 @@ def test_entries_that_learned_nothing_are_passed_over(bank, entry_of, prompts_of
     found = search(bank, query, k=3)
     assert {hit.id for hit in found.hits} == {entry.id for entry in good} and found.n == 3
     (warning,) = found.warnings
-    assert warning.startswith("passed over, since no better than one answer for every row: ")
+    assert warning.startswith("skipped, since no better than the majority label: ")
     assert all(entry.id in warning for entry in weak) and "search.unlearned=true" in warning
     everything = search(bank, query, k=5, unlearned=True)
     assert everything.hits[0].id == weak[1].id and everything.n == 5

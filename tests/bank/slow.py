@@ -1,19 +1,15 @@
-"""Similarity of two prompts by its formula: slow, obvious, the reference for everything faster.
+"""Similarity of two prompts by its formula: slow, obvious, the reference of the tests.
 
-Here a and b are prompts [P, H] with token rows a_i and b_j. `matrix` is the quick version for a
-handful of prompts, used by studies and heatmaps; `search.py` is the one for a bank.
+Here a and b are prompts [P, H] with token rows a_i and b_j.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from bank import keys as key_vectors
-from bank.errors import BankError, did_you_mean
-from bank.keys import SIMILARITIES
 
 
 def cosine(a: NDArray[Any], b: NDArray[Any]) -> float:
@@ -78,53 +74,28 @@ def max_inner_product(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.mean([max(float(np.dot(_wide(r), _wide(o))) for o in b) for r in a]))
 
 
-def matrix(
-    keys: NDArray[Any], similarity: str, inits: NDArray[Any] | None = None
-) -> NDArray[np.float64]:
-    """All similarities among N prompts, [N, P, H] -> [N, N]; row = query, column = key.
-
-    `centered` removes the mean of these N prompts; `delta` needs `inits` [N, P, H], and
-    `centered-delta` and `task-vector` do both. Raises BankError for an unknown name or shape, and
-    without inits.
-    """
-    check_name(similarity)
-    keys = np.asarray(keys)
-    if keys.ndim != 3:
-        raise BankError(f"expected prompts [N, P, H], found shape {keys.shape}")
-    if similarity == "max-inner-product":
-        return np.array([max_inner_products(query, keys) for query in keys], dtype=np.float64)
-    rows = key_vectors.vectors(similarity, keys, inits).astype(np.float64)
-    return np.asarray(rows @ rows.T)
-
-
-def max_inner_products(query: NDArray[Any], keys: NDArray[Any]) -> NDArray[np.float64]:
-    """`max_inner_product` of one query [P, H] with each of N keys, [N, P, H] -> [N].
-
-    One product a key and not one for all: equal keys then get equal numbers, wherever they stand.
-    """
-    turned = np.ascontiguousarray(np.asarray(query, dtype=np.float32).T)
-    scores = np.empty(len(keys), dtype=np.float64)
-    for row, key in enumerate(keys):
-        with np.errstate(over="ignore", invalid="ignore"):
-            products = np.asarray(key, dtype=np.float32) @ turned  # [P of key, P of query]
-        if not np.isfinite(products).all():  # beyond float32: slower, but right
-            products = _wide(key) @ _wide(turned)
-        scores[row] = products.max(axis=0).mean(dtype=np.float64)
-    return scores
-
-
-def check_name(similarity: str) -> None:
-    """Raises BankError when there is no similarity of this name."""
-    if similarity not in SIMILARITIES:
-        raise BankError(
-            f'expected a similarity out of {", ".join(SIMILARITIES)}, found "{similarity}".'
-            + did_you_mean(similarity, SIMILARITIES),
-        )
-
-
 def _mean(prompt: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(_wide(prompt).mean(axis=0))
 
 
 def _wide(array: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(array, dtype=np.float64)
+
+
+def scores(name: str, query: Any, prompts: list[Any]) -> list[float]:
+    """The similarity of a query with each prompt; each has `key` and `init` [P, H]."""
+    mean = np.mean([_mean(one.key) for one in prompts], axis=0)
+    moved = np.mean([_mean(one.key) - _mean(one.init) for one in prompts], axis=0)
+    every = np.mean([_wide(one.key) - _wide(one.init) for one in prompts], axis=0)
+    formula: dict[str, Callable[[Any], float]] = {
+        "average": lambda one: average(query.key, one.key),
+        "per-token": lambda one: per_token(query.key, one.key),
+        "centered": lambda one: centered(query.key, one.key, mean),
+        "delta": lambda one: delta(query.key, one.key, query.init, one.init),
+        "centered-delta": lambda one: centered_delta(
+            query.key, one.key, query.init, one.init, moved
+        ),
+        "task-vector": lambda one: task_vector(query.key, one.key, query.init, one.init, every),
+        "max-inner-product": lambda one: max_inner_product(query.key, one.key),
+    }
+    return [formula[name](one) for one in prompts]

@@ -11,8 +11,9 @@ import safetensors.numpy
 
 from bank.entry import Backbone
 from bank.errors import BankError
-from bank.interchange import export_entry, import_folder, read_prompt_file
-from bank.peft import read_adapter, write_adapter
+from bank.formats import Export, export_prompt, read_prefix_file
+from bank.formats.peft import read_adapter
+from bank.importing import import_folder
 
 MODEL = "google/t5-v1_1-small"
 # What PEFT 0.21 wrote for PromptTuningConfig(task_type="SEQ_2_SEQ_LM", num_virtual_tokens=4) on a
@@ -44,7 +45,7 @@ def saved(folder, array, **changes):
 
 def test_what_is_written_has_pefts_names_and_its_one_tensor(tmp_path):
     prompt = rows(4)
-    write_adapter(tmp_path / "a", prompt, MODEL, "SEQ_2_SEQ_LM")
+    export_prompt(tmp_path / "a", prompt, "peft", Export(model=MODEL))
     config = json.loads((tmp_path / "a/adapter_config.json").read_text())
     assert set(config) <= set(SAVED)
     kept = {name: config[name] for name in config if not name.startswith(("num_l", "num_att"))}
@@ -60,11 +61,12 @@ def test_what_is_written_has_pefts_names_and_its_one_tensor(tmp_path):
 
 @pytest.mark.parametrize("task_type", ["SEQ_2_SEQ_LM", "CAUSAL_LM"])
 def test_what_is_written_is_read_bit_for_bit(tmp_path, task_type):
-    write_adapter(tmp_path, rows(5), MODEL, task_type)
+    causal = task_type == "CAUSAL_LM"
+    export_prompt(tmp_path, rows(5), "peft", Export(model=MODEL, causal=causal))
     adapter = read_adapter(tmp_path)
     assert adapter.prompt.tobytes() == rows(5).tobytes()
     assert (adapter.base_model, adapter.task_type) == (MODEL, task_type)
-    assert np.array_equal(read_prompt_file(tmp_path), rows(5))
+    assert np.array_equal(read_prefix_file(tmp_path), rows(5))
 
 
 def test_of_two_sets_of_rows_the_first_is_kept_with_a_warning(tmp_path, caplog):
@@ -142,22 +144,3 @@ def test_an_adapter_of_a_nameless_model_needs_the_name_from_the_user(bank, tmp_p
     ):
         import_folder(bank, folder)
     assert len(import_folder(bank, folder, Backbone("tiny", "fp")).added) == 1
-
-
-def test_an_entry_leaves_in_every_form(bank, entry_of, prompts_of, tmp_path):
-    entry, value = entry_of("boolq", value_step=30), prompts_of().value
-
-    def export(name, form):
-        return export_entry(tmp_path / name, value, entry, form, MODEL, "CAUSAL_LM")
-
-    found = [export("x.npy", None), export("y.npy", "npy"), export("f", "npy")]
-    found += [export("f", "safetensors"), export("p", "peft"), export("t", "t5x")]
-    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
-        "x.npy", "y.npy", "f/boolq.npy", "f/boolq.safetensors", "p", "t",
-    ]  # fmt: skip
-    for path in found:
-        assert read_prompt_file(path).tobytes() == value.tobytes()
-    assert read_adapter(found[4]).task_type == "CAUSAL_LM"
-    run = tmp_path / "t/numpy_checkpoints/checkpoint_30/encoder.prompt.prompt.prompt"
-    assert np.array_equal(np.load(run), value)
-    assert [one.task for one in map(bank.get, import_folder(bank, tmp_path / "p").added)] == ["p"]

@@ -1,7 +1,7 @@
-"""A decoder's prompt for servers that take `prompt_embeds` in a request, as vLLM does.
+"""Requests for servers that take a decoder's prompt as `prompt_embeds`, as vLLM does.
 
-The server reads base64 of a tensor that torch.save wrote; without torch the numbers and the way to
-use them are written all the same.
+Such a server reads base64 of a tensor that torch.save wrote; without torch the array and the way to
+use it are written all the same.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from bank.arrays import Array
 from bank.files import replace_file
-from bank.prompt_file import as_prompt
+from bank.formats.prompt import Export, PromptFile
 
 ARRAY, ABOUT, CHAT = "prompt_embeds.safetensors", "prompt_embeds.json", "chat.json"
 USAGE = {
@@ -30,30 +31,34 @@ USAGE = {
 }
 
 
-def export_prompt_embeds(folder: Path, array: np.ndarray, model: str) -> list[Path]:
-    """Writes the prompt [P, H], a JSON that says how to use it and, where torch is installed, the
-    body of a chat request; returns the files.
+def write(path: Path, prompt: PromptFile, export: Export) -> Path:
+    """Write a folder of the prompt [P, H], a JSON file on its use and, where torch is installed, the
+    body of a chat request.
 
-    model: its name on the server. Raises BankError: not [P, H] floats, a place that cannot be
-    written.
+    export.model: the model's name on the server. Raises BankError when they cannot be written.
     """
     import safetensors.numpy
 
-    prompt = as_prompt(folder / ARRAY, np.asarray(array))
-    about = {"model": model, "prompt_length": len(prompt), "width": prompt.shape[1], "use": USAGE}
+    array = prompt.prompt
+    about = {
+        "model": export.model,
+        "prompt_length": len(array),
+        "width": array.shape[1],
+        "use": USAGE,
+    }
     files = {
-        ARRAY: safetensors.numpy.save({"prompt_embeds": prompt}),
+        ARRAY: safetensors.numpy.save({"prompt_embeds": array}),
         ABOUT: (json.dumps(about, indent=1) + "\n").encode(),
     }
-    data = payload(prompt)
+    data = payload(array)
     if data is not None:
-        files[CHAT] = (json.dumps(chat_request(model, data), indent=1) + "\n").encode()
+        files[CHAT] = (json.dumps(chat_request(export.model, data), indent=1) + "\n").encode()
     for name, content in files.items():
-        replace_file(folder / name, content)
-    return [folder / name for name in files]
+        replace_file(path / name, content)
+    return path
 
 
-def payload(prompt: np.ndarray) -> str | None:
+def payload(prompt: Array) -> str | None:
     """Base64 of the tensor [P, H] as torch.save writes it; None without torch."""
     try:
         import torch
@@ -65,6 +70,6 @@ def payload(prompt: np.ndarray) -> str | None:
 
 
 def chat_request(model: str, data: str) -> dict[str, Any]:
-    """The body of a chat request whose user message is the prompt and a text to be filled in."""
+    """The body of a chat request whose user message is the prompt and a placeholder for the text."""
     parts = [{"type": "prompt_embeds", "data": data}, {"type": "text", "text": "TEXT"}]
     return {"model": model, "messages": [{"role": "user", "content": parts}], "temperature": 0}

@@ -12,15 +12,17 @@ import pytest
 import safetensors.numpy
 
 from bank.errors import BankError
-from spot.serving.embeds import export_prompt_embeds
+from bank.formats import Export, export_prompt
 
+FILES = ["prompt_embeds.safetensors", "prompt_embeds.json", "chat.json"]
 PROMPT = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
 
 
 def test_without_torch_the_numbers_and_their_use_are_written(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    files = export_prompt_embeds(tmp_path / "out", PROMPT, "me/decoder")
-    assert [file.name for file in files] == ["prompt_embeds.safetensors", "prompt_embeds.json"]
+    out = export_prompt(tmp_path / "out", PROMPT, "prompt-embeds", Export(model="me/decoder"))
+    files = [out / name for name in FILES[:2]]
+    assert sorted(out.iterdir()) == sorted(files)
     tensors = safetensors.numpy.load_file(files[0])
     assert list(tensors) == ["prompt_embeds"]
     assert tensors["prompt_embeds"].tobytes() == PROMPT.tobytes()
@@ -31,8 +33,8 @@ def test_without_torch_the_numbers_and_their_use_are_written(tmp_path, monkeypat
 
 def test_with_torch_the_request_is_written_as_the_server_reads_it(tmp_path):
     torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
-    files = export_prompt_embeds(tmp_path, PROMPT, "me/decoder")
-    body = json.loads(files[2].read_text())
+    export_prompt(tmp_path, PROMPT, "prompt-embeds", Export(model="me/decoder"))
+    body = json.loads((tmp_path / FILES[2]).read_text())
     embeds, text = body["messages"][0]["content"]
     assert (body["model"], embeds["type"], text["type"]) == ("me/decoder", "prompt_embeds", "text")
     content = io.BytesIO(base64.b64decode(embeds["data"], validate=True))
@@ -41,6 +43,6 @@ def test_with_torch_the_request_is_written_as_the_server_reads_it(tmp_path):
 
 
 def test_what_is_no_prompt_is_refused_and_nothing_written(tmp_path):
-    with pytest.raises(BankError, match=r"a prompt of floats \[P, H\], found shape \(4,\)"):
-        export_prompt_embeds(tmp_path, PROMPT[0], "m")
+    with pytest.raises(BankError, match=r"the prompt in .* as floats \[P, H\], found shape \(4,\)"):
+        export_prompt(tmp_path, PROMPT[0], "prompt-embeds", Export(model="m"))
     assert not list(tmp_path.iterdir())

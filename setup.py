@@ -22,9 +22,8 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
-    py_modules=["cli"],
     package_data={"spot.models": ["nano/*"], "spot.tasks.published": ["templates/*.toml"]},
-    entry_points={"console_scripts": ["spot=cli:main"]},
+    entry_points={"console_scripts": ["spot=spot.commands:main"]},
     # Lower bounds are what the tests ran with; constraints.txt holds the exact releases.
     install_requires=[
         "click>=8.1",

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 class UserError(Exception):
     """An error whose text is written for the user: `message` says what is wrong, `hint` what to do.
 
-    `cli.py` prints both on stderr and exits with 1; library callers catch this one class.
+    The command line prints both on stderr and exits with 1; library callers catch this one class.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from bank.store import Bank
-from cli import main
+from spot.commands import main
 from spot.tasks.published.catalog import TASKS
 from tests.lab import ROOT, invoke, learned, lines, tree, write_task
 from tests.toys import random_arrays, tiny_config, write_model
@@ -26,10 +26,11 @@ pytest_plugins = ("tests.lab",)
 
 def commands(group=main, path=()):
     """Every command and group as the words that call it."""
-    for name, one in group.commands.items():
+    for name in group.modules:
         yield (*path, name)
-        if isinstance(one, click.Group):
-            yield from commands(one, (*path, name))
+        command = group.get_command(None, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
 
 
 COMMANDS = sorted(commands())
@@ -444,7 +445,7 @@ import runpy, sys
 forbidden = set(sys.argv.pop(1).split(","))
 sys.argv[0] = "spot"
 try:
-    runpy.run_module("cli", run_name="__main__")
+    runpy.run_module("spot", run_name="__main__")
 except SystemExit as stop:
     found = sorted({name.split(".")[0] for name in sys.modules} & forbidden)
     print(stop.code, ",".join(found), file=sys.stderr)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spot.commands.options import assignment
 from spot.config import (
     EMBEDDED_TEXT,
     Config,
@@ -20,7 +21,6 @@ from spot.config import (
 )
 from spot.errors import SpotError
 from spot.models.model import vocabulary
-from spot.options import setting
 from spot.tasks.mini.headers import MARKS
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
@@ -85,7 +85,7 @@ def test_assignments_come_after_the_file_and_are_typed(tmp_path):
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_any_path_or_name_comes_through_an_option(text):
-    assert load_config(None, [setting("model.name", text)]).model.name == text
+    assert load_config(None, [assignment("model.name", text)]).model.name == text
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def heavy_after(code: str, *arguments: str) -> list[str]:
 
 HELP = """
 import sys
-from cli import main
+from spot.commands import main
 for command in sys.argv[1:]:
     try:
         main([*command.split(), "--help"], prog_name="spot")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from spot.training.build import embedding_table, new_slot
 from spot.training.data import find_task, load_source, members_of, tokens
 from spot.training.evaluate import evaluate
 from spot.training.loop import discard_checkpoints, train_prompts
-from spot.training.slots import Reporter, Slot, Trained
+from spot.training.slots import Check, Reporter, Slot, Trained
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,9 @@ class Start:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A start trained with one seed: the learning rate, step and prompt that validation chose."""
+    """A start trained with one seed: the learning rate, step and prompt that validation chose, and
+    all checks of that run.
+    """
 
     start: Start
     seed: int
@@ -65,6 +67,7 @@ class Candidate:
     step: int
     validation: float
     prompt: np.ndarray
+    history: tuple[Check, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -343,7 +346,10 @@ def _best(start: Start, seed: int, trained: Sequence[Trained]) -> Candidate:
             "lower train.learning_rate or transfer.learning_rates",
         )
     validation, best = max(usable, key=lambda pair: pair[0])
-    return Candidate(start, seed, best.slot.learning_rate, best.value_step, validation, best.value)
+    return Candidate(
+        start, seed, best.slot.learning_rate, best.value_step, validation, best.value,
+        history=best.history,
+    )  # fmt: skip
 
 
 def score_on_test(candidate: Candidate, target: str, config: Config, backbone: Model) -> Run:
@@ -355,7 +361,7 @@ def score_on_test(candidate: Candidate, target: str, config: Config, backbone: M
     return Run(
         candidate.start, candidate.seed, candidate.learning_rate, candidate.step,
         candidate.validation, candidate.prompt,
-        found.value, found.metrics, found.n, found.predictions,
+        found.value, found.metrics, found.n, found.predictions, history=candidate.history,
     )  # fmt: skip
 
 

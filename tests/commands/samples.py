@@ -12,6 +12,7 @@ from bank.evaluate import Evaluation as RetrievalEvaluation
 from bank.interchange import ImportReport
 from bank.outcomes import Outcome
 from bank.search import Hit, SearchResult
+from spot.commands.doctor import Finding
 from spot.models.counts import Counts
 from spot.models.known import KnownModel
 from spot.retrieval.target import Answer
@@ -172,4 +173,8 @@ IMPORT = ImportReport(BACKBONE, ("news-s0-1111",), (), (("odd.npy", "holds no pr
 RETRIEVAL = (
     RetrievalEvaluation("average", 17, 0.647, 0.8, 3.28, 0.4, 0.06, 0.18, 7.5, ()),
     RetrievalEvaluation("centered", 17, 0.706, 0.9, 2.98, None, 0.06, 0.18, 7.5, ()),
+)
+FINDINGS = (
+    Finding("device", True, "1 x cpu (cpu)"),
+    Finding("model", False, "no such folder", "check model.name"),
 )

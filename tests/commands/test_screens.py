@@ -2,56 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from spot.report import bank_output, run_output
+from spot.commands import (
+    baselines,
+    build_bank,
+    doctor,
+    evaluate,
+    heatmap,
+    models,
+    predict,
+    search,
+    study,
+    tasks,
+    train,
+    transfer,
+    tune,
+)
+from spot.commands.bank import evaluate as bank_evaluate
+from spot.commands.bank import import_ as bank_import
+from spot.commands.bank import list as bank_list
+from spot.commands.bank import show as bank_show
+from spot.commands.bank import verify as bank_verify
+from spot.models.counts import Counts
+from spot.report.bank_heatmap import Drawn
+from spot.report.output import JsonLines, Output, People
 from tests.commands import samples
 
 SCREENS = Path(__file__).parent / "screens"
+OUTPUTS = {"txt": People(), "jsonl": JsonLines()}
+
+VIEWS: dict[str, Callable[[Output], None]] = {
+    "build": lambda out: build_bank.show(samples.BUILD, samples.bank(), out),
+    "build-nothing": lambda out: build_bank.show(samples.NOTHING_BUILT, samples.bank(), out),
+    "search": lambda out: search.show(samples.ANSWER, out),
+    "search-single": lambda out: search.show(samples.SINGLE_ANSWER, out),
+    "transfer": lambda out: transfer.show(samples.transfer(2.0, 5.5), out),
+    "transfer-worse": lambda out: transfer.show(samples.transfer(-1.0), out),
+    "heatmap": lambda out: heatmap.show(Drawn(Path("tasks.png"), "centered"), out),
+    "study": lambda out: study.show(samples.study(), out),
+    "baselines": lambda out: baselines.show(samples.BASELINES, out),
+    "train": lambda out: train.show(samples.TRAINED, Path("news.npy"), samples.PROMPT_COUNTS, out),
+    "tune": lambda out: tune.show("news", samples.TUNED, Path("tuned"), Counts(6_000_000, 0), out),
+    "eval": lambda out: evaluate.show("boolq", "test", samples.EVALUATION, out),
+    "eval-templates": lambda out: evaluate.show_sweep("boolq", "test", samples.SWEEP, out),
+    "predict": lambda out: predict.show(samples.PREDICTIONS, out),
+    "tasks": lambda out: tasks.show(samples.TASKS, out),
+    "models": lambda out: models.show(samples.MODELS, out),
+    "bank-list": lambda out: bank_list.show(samples.ENTRIES, samples.DAMAGED, out),
+    "bank-show": lambda out: bank_show.show(
+        samples.ENTRIES[0], samples.PROMPTS, samples.OUTCOMES, out
+    ),
+    "bank-verify": lambda out: bank_verify.show(samples.bank(), ["entries/x: damaged"], out),
+    "bank-import": lambda out: bank_import.show(samples.IMPORT, samples.bank(), out),
+    "bank-evaluate": lambda out: bank_evaluate.show(samples.RETRIEVAL, out),
+    "doctor": lambda out: doctor.show(samples.FINDINGS, out),
+}
 
 
-def shown(name: str, as_json: bool) -> None:
-    draw = {
-        "build": lambda j: bank_output.print_build(samples.BUILD, samples.bank(), j),
-        "build-nothing": lambda j: bank_output.print_build(samples.NOTHING_BUILT, samples.bank(), j),
-        "search": lambda j: bank_output.print_search(samples.ANSWER, j),
-        "search-single": lambda j: bank_output.print_search(samples.SINGLE_ANSWER, j),
-        "transfer": lambda j: run_output.print_transfer(samples.transfer(2.0, 5.5), j),
-        "transfer-worse": lambda j: run_output.print_transfer(samples.transfer(-1.0), j),
-        "study": lambda j: run_output.print_study(samples.study(), j),
-        "baselines": lambda j: run_output.print_baselines(samples.BASELINES, j),
-        "train": lambda j: run_output.print_training(samples.TRAINED, Path("news.npy"), samples.PROMPT_COUNTS, j),
-        "tune": lambda j: run_output.print_tuning("news", samples.TUNED, Path("tuned"), samples.Counts(6_000_000, 0), j),
-        "eval": lambda j: run_output.print_evaluation("boolq", "test", samples.EVALUATION, j),
-        "eval-templates": lambda j: run_output.print_sweep("boolq", "test", samples.SWEEP, j),
-        "predict": lambda j: run_output.print_predictions(samples.PREDICTIONS, j),
-        "tasks": lambda j: run_output.print_tasks(samples.TASKS, j),
-        "models": lambda j: run_output.print_models(samples.MODELS, j),
-        "bank-list": lambda j: bank_output.print_entries(samples.ENTRIES, samples.DAMAGED, j),
-        "bank-show": lambda j: bank_output.print_entry(samples.ENTRIES[0], samples.PROMPTS, samples.OUTCOMES, j),
-        "bank-verify": lambda j: bank_output.print_problems(samples.bank(), ["entries/x: damaged"], j),
-        "bank-import": lambda j: bank_output.print_import(samples.IMPORT, samples.bank(), j),
-        "bank-evaluate": lambda j: bank_output.print_retrieval(samples.RETRIEVAL, j),
-        "doctor": lambda j: run_output.print_doctor(FINDINGS, j),
-    }
-    if name is None:
-        return list(draw)
-    draw[name](as_json)
-
-
-from spot.doctor import Finding
-FINDINGS = [Finding("device", True, "1 x cpu (cpu)"), Finding("model", False, "no such folder", "check model.name")]
-
-
-@pytest.mark.parametrize("suffix", ["txt", "jsonl"])
-@pytest.mark.parametrize("name", shown(None, False))
-def test_a_screen_is_as_it_was(name, suffix, capsys):
-    shown(name, suffix == "jsonl")
+@pytest.mark.parametrize("suffix", OUTPUTS)
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_screen_is_the_stored_text(name, suffix, capsys):
+    VIEWS[name](OUTPUTS[suffix])
     printed = capsys.readouterr()
-    path = SCREENS / f"{name}.{suffix}"
-    import os
-    if os.environ.get("WRITE"):
-        path.write_text(printed.out)
-    assert printed.out == path.read_text(encoding="utf-8")
+    assert printed.out == (SCREENS / f"{name}.{suffix}").read_text(encoding="utf-8")
+    warnings = f"warning: {samples.DOUBT}\n" if name == "search" else ""
+    assert printed.err == warnings
+
+
+def test_every_stored_text_has_its_view():
+    stored = {path.name for path in SCREENS.iterdir()}
+    assert stored == {f"{name}.{suffix}" for name in VIEWS for suffix in OUTPUTS}

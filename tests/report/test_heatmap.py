@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.cluster.hierarchy import leaves_list
 
 from spot.errors import SpotError
-from spot.report.heatmap import SUFFIXES, heatmap
+from spot.report.heatmap import WRITERS, heatmap
 from spot.report.heatmap_figure import (
     NO_FAMILY,
     OFF_SCALE,
@@ -140,7 +140,7 @@ def test_pdf_and_upper_case_suffix(tmp_path):
     assert data.startswith(b"%PDF-") and b"%%EOF" in data[-20:]
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", WRITERS)
 def test_equal_input_gives_equal_bytes(tmp_path, suffix):
     similarity, families = structured(5)
     first = heatmap(similarity, families, tmp_path / f"a{suffix}").read_bytes()

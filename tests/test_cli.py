@@ -26,7 +26,7 @@ pytest_plugins = ("tests.lab",)
 
 def commands(group=main, path=()):
     """Every command and group as the words that call it."""
-    for name in group.modules:
+    for name in group.table:
         yield (*path, name)
         command = group.get_command(None, name)
         if isinstance(command, click.Group):
@@ -476,7 +476,9 @@ def test_help_imports_next_to_nothing(lab):
         "rich",
     )
     assert heavy(lab, forbidden, "--help") == ("0", "")
-    assert heavy(lab, forbidden, "search", "--help") == ("0", "")
+    assert heavy(lab, forbidden, "train", "--help") == ("0", "")
+    # This one lists the similarities, which are functions of arrays.
+    assert heavy(lab, forbidden, "search", "--help") == ("0", "numpy")
 
 
 def test_a_search_with_a_kept_query_imports_no_framework(lab, tmp_path):

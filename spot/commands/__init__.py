@@ -1,4 +1,4 @@
-"""The `spot` command: each subcommand is a file of this folder, imported when it is called or listed.
+"""The `spot` command: each subcommand is a file of this folder, imported when it is called.
 
 A command's file holds its options, its call of the library, and how its result is shown.
 """
@@ -7,33 +7,33 @@ from __future__ import annotations
 
 import click
 
-from spot.commands.group import Spot
+from spot.commands.group import Lazy, Spot
 
 __all__ = ["COMMANDS", "main"]
 
-# The name of a command -> the file that holds it. A new command is a new file and a line here.
+# A new command is a new file and a line here.
 COMMANDS = {
-    "bank": "bank",
-    "baselines": "baselines",
-    "build-bank": "build_bank",
-    "doctor": "doctor",
-    "eval": "evaluate",
-    "heatmap": "heatmap",
-    "models": "models",
-    "predict": "predict",
-    "search": "search",
-    "study": "study",
-    "tasks": "tasks",
-    "train": "train",
-    "transfer": "transfer",
-    "tune": "tune",
+    "bank": Lazy("bank", "Look at, check, fill and share banks."),
+    "baselines": Lazy("baselines", "Prompt design, prompt and model tuning."),
+    "build-bank": Lazy("build_bank", "Train source prompts into a bank."),
+    "doctor": Lazy("doctor", "Check this machine."),
+    "eval": Lazy("evaluate", "Score a prompt on a task."),
+    "heatmap": Lazy("heatmap", "Draw how the tasks relate."),
+    "models": Lazy("models", "List models."),
+    "predict": Lazy("predict", "Use a prompt on texts."),
+    "search": Lazy("search", "Rank a bank's entries for a target."),
+    "study": Lazy("study", "Is retrieval any good here? Tables."),
+    "tasks": Lazy("tasks", "List tasks, and whether data is there."),
+    "train": Lazy("train", "Train one prompt on one task."),
+    "transfer": Lazy("transfer", "Start from the nearest prompt; compare."),
+    "tune": Lazy("tune", "Train all weights, as a baseline."),
 }
 
 
 @click.group(
     cls=Spot,
     package=__name__,
-    modules=COMMANDS,
+    table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="spot-transfer", prog_name="spot")

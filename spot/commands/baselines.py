@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spot.study.baselines import Baselines, Row
 
 
-@click.command("baselines", short_help="Prompt design, prompt and model tuning.")
+@click.command("baselines")
 @click.option("--target", required=True, help="The task to compare them on.")
 @click.option(
     "--methods",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spot.training.build import BuildReport
 
 
-@click.command("build-bank", short_help="Train source prompts into a bank.")
+@click.command("build-bank")
 @configured
 def command(config: Config, out: Output) -> None:
     """Train prompts on all sources and mixtures of a config; resumes by itself.

@@ -29,7 +29,7 @@ PACKAGES = (
 )
 
 
-@click.command("doctor", short_help="Check this machine.")
+@click.command("doctor")
 @configured
 def command(config: Config, out: Output) -> None:
     """Check this machine: versions, device, product forms with their speed, model, bank.

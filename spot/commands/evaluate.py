@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spot.training.evaluate import Evaluation
 
 
-@click.command("eval", short_help="Score a prompt on a task.")
+@click.command("eval")
 @click.option("--task", required=True, help="The task to score on.")
 @click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")
 @click.option("--split", default="test", show_default=True)

@@ -8,31 +8,44 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 
-class Commands(click.Group):
-    """A group whose commands are modules of a package, imported when they are needed.
-
-    `modules` maps a command's name to its module in `package`, which holds it as `command`. An
-    unknown name is a usage error that suggests the nearest one; without arguments help is shown.
+class Lazy(NamedTuple):
+    """A command that is not imported yet: the module that holds it as `command`, and a sentence
+    for the list of commands.
     """
 
-    def __init__(self, *args: Any, package: str, modules: Mapping[str, str], **extra: Any) -> None:
+    module: str
+    help: str
+
+
+class Commands(click.Group):
+    """A group whose commands are modules of a package, imported when they are called.
+
+    `table` has every command by its name. An unknown name is a usage error that suggests the
+    nearest one; without arguments help is shown.
+    """
+
+    def __init__(self, *args: Any, package: str, table: Mapping[str, Lazy], **extra: Any) -> None:
         super().__init__(*args, **extra)
-        self.package, self.modules = package, modules
+        self.package, self.table = package, table
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self.modules)
+        return sorted(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.modules:
+        if cmd_name not in self.table:
             return None
-        module = import_module(f"{self.package}.{self.modules[cmd_name]}")
+        module = import_module(f"{self.package}.{self.table[cmd_name].module}")
         command: click.Command = module.command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.table[name].help) for name in self.list_commands(ctx)])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args or ["--help"])
@@ -40,8 +53,8 @@ class Commands(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         from bank.errors import did_you_mean
 
-        if args and args[0] not in self.modules:
-            ctx.fail(f'no command "{args[0]}".{did_you_mean(args[0], self.modules)}')
+        if args and args[0] not in self.table:
+            ctx.fail(f'no command "{args[0]}".{did_you_mean(args[0], self.table)}')
         return super().resolve_command(ctx, args)
 
 

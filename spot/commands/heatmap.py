@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("heatmap", short_help="Draw how the tasks relate.")
+@click.command("heatmap")
 @click.option("--out", "path", type=PATH, required=True, help=f"A file: {' '.join(WRITERS)}")
 @click.option(
     "--similarity",

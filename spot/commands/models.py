@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("models", short_help="List models.")
+@click.command("models")
 @printed
 def command(out: Output) -> None:
     """List the models that model.name takes by name: size, format, and whether it is here.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spot.serving.single import Prediction
 
 
-@click.command("predict", short_help="Use a prompt on texts.")
+@click.command("predict")
 @click.option(
     "--task", required=True, help="The task whose label words are ranked, or that is generated."
 )

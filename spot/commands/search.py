@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spot.retrieval.target import Answer
 
 
-@click.command("search", short_help="Rank a bank's entries for a target.")
+@click.command("search")
 @click.option("--target", required=True, help="The task to find a prompt for.")
 @click.option(
     "--k", cls=Shorthand, key="search.k", type=int, help="How many entries to list (default 3)."

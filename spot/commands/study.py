@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spot.study.run import Study
 
 
-@click.command("study", short_help="Is retrieval any good here? Tables.")
+@click.command("study")
 @click.option(
     "--target",
     "targets",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SPLITS = ("train", "validation", "test")
 
 
-@click.command("tasks", short_help="List tasks, and whether data is there.")
+@click.command("tasks")
 @configured
 def command(config: Config, out: Output) -> None:
     """List all tasks: family, rows, metric, and whether the data is there.

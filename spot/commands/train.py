@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spot.training.slots import Trained
 
 
-@click.command("train", short_help="Train one prompt on one task.")
+@click.command("train")
 @click.option("--task", required=True, help="A task, or tasks joined by +.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", "path", type=PATH, required=True, help="The prompt: .npy or .safetensors")

@@ -28,7 +28,7 @@ def strategies() -> Iterable[str]:
     return names
 
 
-@click.command("transfer", short_help="Start from the nearest prompt; compare.")
+@click.command("transfer")
 @click.option("--target", required=True, help="The task to train a prompt for.")
 @click.option(
     "--strategy",

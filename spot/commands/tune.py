@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spot.training.tuning import TunedModel
 
 
-@click.command("tune", short_help="Train all weights, as a baseline.")
+@click.command("tune")
 @click.option("--task", required=True, help="A task, or tasks joined by +.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", "path", type=PATH, required=True, help="A new folder for the model.")

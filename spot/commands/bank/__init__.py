@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import click
 
-from spot.commands.group import Commands
+from spot.commands.group import Commands, Lazy
 
-# The name of a command -> the file that holds it.
 COMMANDS = {
-    "add": "add",
-    "evaluate": "evaluate",
-    "export": "export",
-    "import": "import_",
-    "list": "list",
-    "merge": "merge",
-    "show": "show",
-    "verify": "verify",
+    "add": Lazy("add", "Add one prompt file."),
+    "evaluate": Lazy("evaluate", "Judge similarities by past outcomes."),
+    "export": Lazy("export", "Write one prompt for other programs."),
+    "import": Lazy("import_", "Import .npy prompts or PEFT adapters."),
+    "list": Lazy("list", "List the entries."),
+    "merge": Lazy("merge", "Add another bank to this one."),
+    "show": Lazy("show", "Show one entry in full."),
+    "verify": Lazy("verify", "Read every file; report damage."),
 }
 
 
@@ -23,8 +22,7 @@ COMMANDS = {
     "bank",
     cls=Commands,
     package=__name__,
-    modules=COMMANDS,
-    short_help="Look at, check, fill and share banks.",
+    table=COMMANDS,
 )
 def command() -> None:
     """Look at, check, merge, import and export banks.

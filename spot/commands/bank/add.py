@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("add", short_help="Add one prompt file.")
+@click.command("add")
 @click.argument("file", type=PATH)
 @click.option("--task", required=True, help="The task that the prompt was trained on.")
 @configured

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("evaluate", short_help="Judge similarities by past outcomes.")
+@click.command("evaluate")
 @click.option(
     "--similarity",
     "names",

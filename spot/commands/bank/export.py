@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("export", short_help="Write one prompt for other programs.")
+@click.command("export")
 @click.argument("entry")
 @click.option("--out", "path", type=PATH, required=True, help="A file, or a folder for --format")
 @click.option(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("import", short_help="Import .npy prompts or PEFT adapters.")
+@click.command("import")
 @click.argument("folder", type=PATH)
 @click.option("--backbone", help="The model's name, when no file tells it, or another.")
 @configured

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("list", short_help="List the entries.")
+@click.command("list")
 @configured
 def command(config: Config, out: Output) -> None:
     """List the entries: task, seed, steps and validation score.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("merge", short_help="Add another bank to this one.")
+@click.command("merge")
 @click.argument("other", type=PATH)
 @configured
 def command(config: Config, out: Output, other: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("show", short_help="Show one entry in full.")
+@click.command("show")
 @click.argument("entry")
 @configured
 def command(config: Config, out: Output, entry: str) -> None:

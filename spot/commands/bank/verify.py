@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 
-@click.command("verify", short_help="Read every file; report damage.")
+@click.command("verify")
 @configured
 def command(config: Config, out: Output) -> None:
     """Read every file in full and report what is damaged; exit 1 if anything is.

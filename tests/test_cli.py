@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import os
@@ -88,6 +89,7 @@ def test_a_group_lists_its_commands_in_whole_sentences(words):
         ("heatmap --bank {bank} --out x.pngg", 1, 'Did you mean ".png"?'),
         ("heatmap --bank {bank} --out x.png --similarity avrage", 1, 'Did you mean "average"?'),
         ("heatmap --bank none --out x.png", 1, "expected a bank at none"),
+        ("transfer --target house --bank {bank} --plot x.pngg", 1, 'Did you mean ".png"?'),
         ("bank show plaec --bank {bank}", 1, 'Did you mean "place"?'),
         ("bank export place --bank {bank} --out p.nppy", 1, 'Did you mean ".npy"?'),
         ("bank evaluate --bank {bank} --similarity avrage", 1, 'Did you mean "average"?'),
@@ -102,7 +104,9 @@ def test_mistakes_give_an_exit_code_an_error_and_a_hint_on_stderr(
     lab, arguments, code, message, no_training
 ):
     words = [word.format(bank=lab.bank) for word in arguments.split()]
-    extra = ["--config", lab.file] if words[0] in ("baselines", "eval", "search") else []
+    extra = (
+        ["--config", lab.file] if words[0] in ("baselines", "eval", "search", "transfer") else []
+    )
     before = tree(lab.bank)
     done = invoke(*words, *extra)
     assert done.exit_code == code, done.stderr
@@ -363,6 +367,26 @@ def test_a_heatmap_of_values_differs(lab):
         assert invoke("heatmap", "--bank", lab.bank, "--out", name, *more).exit_code == 0
     with open("k.csv") as keys, open("v.csv") as values:
         assert keys.read() != values.read()
+
+
+def test_a_transfer_draws_the_learning_curves_of_both_arms(lab, tmp_path):
+    lab.copy(tmp_path / "bank")
+    sets = ("train.check_every=1", "transfer.learning_rates=[0.1, 0.5]")
+    words = ("--bank", "bank", "--plot", "curves.csv", "--json")
+    done = lab.run("transfer", "--target", "house", *words, sets=sets)
+    assert done.exit_code == 0, done.stderr
+    curves: dict[tuple[str, int], dict[int, float]] = {}
+    for row in csv.DictReader(Path("curves.csv").read_text().splitlines()):
+        seed = int(row["run"].rpartition(" ")[2])
+        curves.setdefault((row["group"], seed), {})[int(row["step"])] = float(row["score"])
+    chosen = {
+        ("scratch" if run["strategy"] == "none" else "transfer", run["seed"]): run
+        for run in lines(done.stdout)
+    }
+    assert set(curves) == set(chosen) and len(chosen) == 4
+    for key, run in chosen.items():
+        assert sorted(curves[key]) == [1, 2, 3, 4]
+        assert curves[key][run["step"]] == run["validation"] == max(curves[key].values())
 
 
 def test_all_mini_tasks_are_listed_and_local_ones_with_their_reason(monkeypatch):

@@ -70,6 +70,7 @@ class Spot(Commands):
         try:
             with shown_warnings():
                 code = super().main(*args, **{**extra, "standalone_mode": False})
+            sys.stdout.flush()
         except UserError as error:
             code = fail(error.message, error.hint, 1)
         except click.UsageError as error:
@@ -78,7 +79,8 @@ class Spot(Commands):
         except click.ClickException as error:
             code = fail(error.format_message(), "", error.exit_code)
         except BrokenPipeError:
-            # Whoever read stdout is gone, as in `spot tasks | head`. Python flushes stdout at exit.
+            # The reader of stdout is gone, as in `spot tasks | head`. Python flushes once more at
+            # exit, so stdout has to be something that can be flushed.
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
             code = 1
         except OSError as error:

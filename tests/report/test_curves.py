@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 
 from spot.errors import SpotError
-from spot.report.curves import Curve, Plot, draw_curves, learning_curves
+from spot.report.curves import Curve, Plot, draw_curves, learning_curves, transfer_plot
+from spot.training.slots import Check
+from tests.commands import samples
 
 CURVES = (
     Curve("boolq-s0", (0, 100, 200), (50.0, 60.1, 60.1), "no transfer"),
@@ -59,6 +62,28 @@ def test_csv_round_trip(tmp_path):
     assert head == ["group", "run", "step", "score"]
     assert [(g, n, int(s), float(v)) for g, n, s, v in rows] == [
         (c.group, c.name, s, v) for c in CURVES for s, v in zip(c.steps, c.scores, strict=True)
+    ]
+
+
+def test_a_transfer_has_a_curve_an_arm_and_seed():
+    def with_history(run):
+        checks = [Check(step, run.test + step, 0.1, {}, 5) for step in (20, 40)]
+        return replace(run, history=tuple(checks))
+
+    report = samples.transfer(2.0, 5.0)
+    report = replace(
+        report,
+        baseline=tuple(map(with_history, report.baseline)),
+        transfer=tuple(map(with_history, report.transfer)),
+    )
+    plot = transfer_plot(report)
+    assert plot.title == "boolq: transfer from news, and scratch"
+    assert plot.metric == "validation accuracy"
+    assert [(curve.group, curve.name, curve.steps, curve.scores) for curve in plot.curves] == [
+        ("scratch", "scratch, seed 0", (20, 40), (80.0, 100.0)),
+        ("scratch", "scratch, seed 1", (20, 40), (80.0, 100.0)),
+        ("transfer", "transfer from news, seed 0", (20, 40), (82.0, 102.0)),
+        ("transfer", "transfer from news, seed 1", (20, 40), (85.0, 105.0)),
     ]
 
 

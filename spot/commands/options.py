@@ -87,8 +87,13 @@ def configured(command: Command) -> Command:
     @click.option(
         "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="e.g. train.steps=100"
     )
-    @click.option("--bank", cls=Shorthand, key="bank.path", type=PATH,
-                  help="The bank's folder (default: spot-bank).")  # fmt: skip
+    @click.option(
+        "--bank",
+        cls=Shorthand,
+        key="bank.path",
+        type=PATH,
+        help="The bank's folder (default: spot-bank).",
+    )
     @printed
     @functools.wraps(command)
     def with_config(

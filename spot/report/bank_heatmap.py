@@ -23,7 +23,7 @@ class Drawn(NamedTuple):
 def bank_heatmap(
     bank: Bank, out: Path, similarity: str | None = None, *, values: bool = False
 ) -> Drawn:
-    """Draws the similarity of all tasks of a bank to `out`; the suffix decides the format.
+    """Draw the similarity of all tasks of a bank to `out`; the suffix decides the format.
 
     similarity: by default what shows families best, "task-vector" of prompts that all began alike, else
     "centered"; or "average" of fewer than three prompts, which without their mean are opposites (or
@@ -36,8 +36,8 @@ def bank_heatmap(
             f"the bank {bank.path} has no entries to draw", "build some: spot build-bank"
         )
     prompts = [bank.prompts(entry) for entry in entries]
-    arrays = [one.start if values else one.key for one in prompts]
-    inits = [one.init for one in prompts]
+    arrays = [prompt.start if values else prompt.key for prompt in prompts]
+    inits = [prompt.init for prompt in prompts]
     known = (
         None
         if any(init is None for init in inits)
@@ -45,13 +45,13 @@ def bank_heatmap(
     )
     similarity = similarity or _default(known, len(entries))
     tasks = [entry.task for entry in entries]
-    found = task_similarity(tasks, np.stack(arrays), similarity, inits=known)
+    similarities = task_similarity(tasks, np.stack(arrays), similarity, inits=known)
     families = {entry.task: entry.family for entry in entries}
     seeds = len({entry.seed for entry in entries})
     what = "values" if values else "keys"
     count = f"{len(entries)} prompts, {seeds} seed{'s' if seeds > 1 else ''}"
     subtitle = f"{similarity} similarity of {what}, {count}"
-    path = heatmap(found, families, out, title="Task similarity", subtitle=subtitle)
+    path = heatmap(similarities, families, out, title="Task similarity", subtitle=subtitle)
     return Drawn(path, similarity)
 
 

@@ -159,9 +159,14 @@ def draw_curves(plot: Plot) -> Figure:
         (t, 9.5, MUTED, 0.18) for t in below
     ]:
         figure.text(
-            0.2 / width, 1 - middle / height, line, fontsize=points, color=ink, va="center",
+            0.2 / width,
+            1 - middle / height,
+            line,
+            fontsize=points,
+            color=ink,
+            va="center",
             parse_math=False,
-        )  # fmt: skip
+        )
         middle += drop
     return figure
 
@@ -173,7 +178,7 @@ def _lines(axes: Axes, curves: Sequence[Curve], labels: list[str]) -> None:
         (drawn,) = axes.plot(curve.steps, curve.scores, line, color=colour, lw=1.4)
         axes.plot(*curve.best, "o", ms=5, mfc="white", mec=colour, mew=1.3)
         handles.setdefault(curve.label, drawn)
-    # handles are given outright: Matplotlib drops a label that begins with "_" otherwise
+    # handles are passed explicitly: Matplotlib drops a label that begins with "_" otherwise
     legend = axes.legend(
         list(handles.values()),
         [shorten(label) for label in handles],

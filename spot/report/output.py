@@ -21,7 +21,7 @@ PIPED_WIDTH = 10_000  # columns: a table that is piped has one line a row, whate
 
 
 class Output(Protocol):
-    """Where a command puts its results."""
+    """The printer of a command's results."""
 
     def say(self, text: str) -> None:
         """A line for people."""

@@ -38,27 +38,43 @@ OUTCOMES = (
 def entry(id: str, **changes: object) -> Entry:
     """An entry of one prompt of the task "news"."""
     values: dict[str, object] = {
-        "id": id, "kind": "task", "task": "news", "members": (), "family": "topic", "seed": 0,
-        "backbone": BACKBONE, "recipe": {"init": "vocab", "prompt_length": 2}, "key_step": 60,
-        "value_step": 80, "scores": {"validation": {"metric": "accuracy", "value": 87.5, "n": 128}},
-        "data": "feed", "code": "0.1.0", **changes,
-    }  # fmt: skip
+        "id": id,
+        "kind": "task",
+        "task": "news",
+        "members": (),
+        "family": "topic",
+        "seed": 0,
+        "backbone": BACKBONE,
+        "recipe": {"init": "vocab", "prompt_length": 2},
+        "key_step": 60,
+        "value_step": 80,
+        "scores": {"validation": {"metric": "accuracy", "value": 87.5, "n": 128}},
+        "data": "feed",
+        "code": "0.1.0",
+        **changes,
+    }
     return Entry(**values)  # type: ignore[arg-type]
 
 
 ENTRIES = (
     entry("news-s0-1111"),
     entry(
-        "news+rte-s0-3333", kind="mixture", task="news+rte", members=("news", "rte"),
-        family="", key_step=None, value_step=None, scores={},
+        "news+rte-s0-3333",
+        kind="mixture",
+        task="news+rte",
+        members=("news", "rte"),
+        family="",
+        key_step=None,
+        value_step=None,
+        scores={},
     ),
-)  # fmt: skip
+)
 PROMPTS = Prompts(PROMPT, PROMPT + 1, None)
 DAMAGED = (("rte-s0-2222", "entry.json is not JSON"),)
 
 
 def bank(path: str = "spot-bank") -> SimpleNamespace:
-    """What screens read of a bank: its path and its entries."""
+    """The part of a bank that screens read: its path and its entries."""
     return SimpleNamespace(path=Path(path), entries=lambda: list(ENTRIES))
 
 
@@ -76,9 +92,16 @@ SINGLE_ANSWER = Answer("boolq", (), (), SearchResult(HITS[1:], (), "task-vector"
 def run(start: Start, seed: int, validation: float, test: float) -> Run:
     """A run of 5 test rows."""
     return Run(
-        start=start, seed=seed, learning_rate=0.3, step=40, validation=validation, prompt=PROMPT,
-        test=test, test_metrics={"accuracy": test}, n_test=5,
-    )  # fmt: skip
+        start=start,
+        seed=seed,
+        learning_rate=0.3,
+        step=40,
+        validation=validation,
+        prompt=PROMPT,
+        test=test,
+        test_metrics={"accuracy": test},
+        n_test=5,
+    )
 
 
 SCRATCH, BEST = Start("none"), Start("best", "news-s0-1111", "news", 0.5, PROMPT)
@@ -89,16 +112,29 @@ def transfer(*gains: float) -> TransferReport:
     baseline = tuple(run(SCRATCH, seed, 62.0, 60.0) for seed in range(len(gains)))
     transferred = tuple(run(BEST, seed, 70.0, 60.0 + gain) for seed, gain in enumerate(gains))
     return TransferReport(
-        "boolq", "accuracy", "best", baseline, transferred, (*baseline, *transferred),
+        "boolq",
+        "accuracy",
+        "best",
+        baseline,
+        transferred,
+        (*baseline, *transferred),
         Path("spot-runs/transfer/boolq-0123"),
-    )  # fmt: skip
+    )
 
 
 def records() -> list[TransferRecord]:
     """Two targets, two seeds, two sources."""
     return [
-        TransferRecord(target, seed, source, source and source[:3], similarity, test - 1, test,
-                       "oracle" if source else "none")
+        TransferRecord(
+            target,
+            seed,
+            source,
+            source and source[:3],
+            similarity,
+            test - 1,
+            test,
+            "oracle" if source else "none",
+        )
         for target, base in (("boolq", 50.0), ("rte", 100.0))
         for seed in (0, 1)
         for source, similarity, test in (
@@ -106,7 +142,7 @@ def records() -> list[TransferRecord]:
             ("news-s0-1111", 0.9, base - 2 + seed),
             ("qqp-s0-4444", 0.1, base - 4 * seed),
         )
-    ]  # fmt: skip
+    ]
 
 
 def study() -> Study:
@@ -129,22 +165,44 @@ BASELINES = Baselines(
     "accuracy",
     (
         Row("zero-shot", 0, FROZEN, (trial(None, 50.0),), (40.0, 60.0)),
-        Row("few-shot", 4, FROZEN, (trial(0, 52.0, examples=2.5), trial(1, 54.0, examples=2.5)),
-            (43.0, 63.0), (-1.0, 7.0)),
-        Row("prompt-tuning", 0, PROMPT_COUNTS, (trial(0, 60.0), trial(1, 64.0)), (50.0, 72.0), (2.0, 22.0)),
+        Row(
+            "few-shot",
+            4,
+            FROZEN,
+            (trial(0, 52.0, examples=2.5), trial(1, 54.0, examples=2.5)),
+            (43.0, 63.0),
+            (-1.0, 7.0),
+        ),
+        Row(
+            "prompt-tuning",
+            0,
+            PROMPT_COUNTS,
+            (trial(0, 60.0), trial(1, 64.0)),
+            (50.0, 72.0),
+            (2.0, 22.0),
+        ),
         Row("model-tuning", 0, Counts(6_000_000, 0), (trial(0, 70.0),), (58.0, 82.0), (8.0, 32.0)),
     ),
     Path("spot-runs/baselines/boolq"),
-)  # fmt: skip
+)
 CHECK = Check(40, 87.5, 0.25, {"accuracy": 87.5}, 128)
 TRAINED = Trained(
-    Slot("news", None, 0, PROMPT, 0.3), PROMPT, PROMPT, PROMPT, 40, CHECK, (CHECK,)  # type: ignore[arg-type]
-)  # fmt: skip
+    Slot("news", None, 0, PROMPT, 0.3),
+    PROMPT,
+    PROMPT,
+    PROMPT,
+    40,
+    CHECK,
+    (CHECK,),  # type: ignore[arg-type]
+)
 TUNED = TunedModel({}, 0.003, CHECK, (CHECK,))
 EVALUATION = Evaluation(
-    65.0, {"accuracy": 70.0, "f1": 60.0}, 10, ("yes",),
+    65.0,
+    {"accuracy": 70.0, "f1": 60.0},
+    10,
+    ("yes",),
     {"accuracy": (40.0, 90.0), "f1": (30.0, 85.0)},
-)  # fmt: skip
+)
 SWEEP = TemplateSweep({"t5": EVALUATION, "flan": EVALUATION}, "t5", EVALUATION)
 PREDICTIONS = (
     Prediction("a text", "yes", {"no": 0.25, "yes": 0.75}),
@@ -153,13 +211,20 @@ PREDICTIONS = (
 
 
 def task(name: str, missing: str | None = None) -> SimpleNamespace:
-    """What screens read of a task."""
+    """The part of a task that screens read."""
     return SimpleNamespace(
-        name=name, family="topic", labels=("bad", "good"), metrics=("accuracy", "f1"),
-        scoring="rank", splits=("train", "validation", "test"), split_rule="test cut from train",
-        license="CC0", source="local" if missing else "", available=lambda: missing,
+        name=name,
+        family="topic",
+        labels=("bad", "good"),
+        metrics=("accuracy", "f1"),
+        scoring="rank",
+        splits=("train", "validation", "test"),
+        split_rule="test cut from train",
+        license="CC0",
+        source="local" if missing else "",
+        available=lambda: missing,
         rows=lambda split: {"train": 80, "validation": 10, "test": 12}[split],
-    )  # fmt: skip
+    )
 
 
 ABSENT = "no folder of local data is named"

@@ -1,4 +1,4 @@
-"""What commands print, to people and as JSON lines, is the text stored beside this file."""
+"""The screens of commands, for people and as JSON lines, equal the texts stored beside this file."""
 
 from __future__ import annotations
 

@@ -200,8 +200,9 @@ def test_tooltips_lie_on_their_cells(tmp_path):
     text = heatmap(similarity, families, tmp_path / "a.html", title="T", subtitle="S").read_text()
     boxes = re.findall(r'class="cell" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', text)
     view = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
-    np.testing.assert_allclose([float(v) for v in view.groups()], figure.get_size_inches() * 72,
-                               rtol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(
+        [float(v) for v in view.groups()], figure.get_size_inches() * 72, rtol=1e-5
+    )
     for row, column in ((0, 0), (2, 5), (6, 6)):
         x, y, side = map(float, boxes[row * 7 + column])
         corner = figure.axes[0].transData.transform((column, row)) / figure.dpi * 72

@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from bank.store import Bank
 from spot.commands import COMMANDS
 from spot.commands import bank as bank_commands
 from spot.commands.options import NamesOption, Shorthand, configured, printed
@@ -137,10 +138,18 @@ def test_a_checkout_runs_the_command(start):
     assert done.stdout.startswith("Usage: spot [OPTIONS] COMMAND")
 
 
-def test_a_reader_that_leaves_is_no_error():
-    command = [sys.executable, "-m", "spot", "models"]
+@pytest.mark.parametrize(
+    "words", ["models", "models --json", "--help", "bank verify --bank {bank} --json"]
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_is_no_error(words, unbuffered, tmp_path):
+    Bank.create_or_open(tmp_path)
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        [sys.executable, "-m", "spot", *words.format(bank=tmp_path).split()],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**environment(), "PYTHONUNBUFFERED": unbuffered},
     )
     process.stdout.close()
     assert process.stderr.read() == b"" and process.wait(timeout=60) == 1

@@ -20,7 +20,7 @@ from scipy.stats import binomtest
 from pretraining.data import pad
 from spot.config import load_config
 from spot.models.model import load
-from spot.tasks.mini.pretrain import PretrainingTask, pretraining_examples, pretraining_tasks
+from pretraining.examples import PretrainingTask, pretraining_examples, pretraining_tasks
 from spot.training.runtime import prepare
 
 ROWS, BATCH, LENGTH, TARGET_LENGTH = 512, 64, 112, 6

@@ -14,14 +14,14 @@ import numpy as np
 
 from pretraining.config import PretrainConfig, Stage
 from pretraining.corruption import corrupt_spans, split_prefix
-from spot.errors import SpotError
-from spot.tasks.mini.pretrain import (
+from pretraining.examples import (
     fixed_examples,
     keyword_examples,
     plain_text,
     pretraining_examples,
     pretraining_tasks,
 )
+from spot.errors import SpotError
 from spot.training.batches import pad_rows
 
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from pretraining.config import PretrainConfig
 from pretraining.data import fitting, padded_pairs, task_shares
-from spot.tasks.mini.headers import MARKS, Header, headed_examples
-from spot.tasks.mini.pretrain import pretraining_tasks, prompted_examples
-from spot.tasks.mini.specs import SOURCE, SPECS, TARGET
+from pretraining.examples import pretraining_tasks, prompted_examples
+from pretraining.headers import MARKS, Header, headed_examples
+from spot.tasks.mini.suite import SOURCE, SPECS, TARGET
 
 PROMPT_LENGTH = 20  # the slots of a soft prompt, the default of `prompt.length`
 LAYERS = 8  # tokens that one slot of a stacked header may hold, the first two of them noise

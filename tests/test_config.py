@@ -21,7 +21,7 @@ from spot.config import (
 from spot.errors import SpotError
 from spot.models.model import vocabulary
 from spot.options import setting
-from spot.tasks.mini.headers import MARKS
+from pretraining.headers import MARKS
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps

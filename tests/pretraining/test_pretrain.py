@@ -16,11 +16,11 @@ import pytest
 from pretraining import data as pretrain_data
 from pretraining import pretrain, soft_headers
 from pretraining.config import PretrainConfig
+from pretraining.examples import TOPICS, pretraining_tasks
+from pretraining.mini import headers
+from pretraining.mini.lexicon import instructions
 from spot.errors import SpotError
 from spot.models.model import FOLDERS
-from spot.tasks.mini import headers
-from spot.tasks.mini.lexicon import instructions
-from spot.tasks.mini.pretrain import TOPICS, pretraining_tasks
 
 NANO = FOLDERS["spot-nano"]
 STEPS = 4
@@ -234,7 +234,7 @@ def test_a_soft_prompt_is_the_weighted_sum_of_its_words_and_its_noise():
 
 
 def test_free_words_are_many_and_none_is_of_the_suite(tokenizer):
-    from spot.tasks.mini.specs import SPECS
+    from spot.tasks.mini.suite import SPECS
 
     words = soft_headers.free_words(tokenizer)
     assert len(words) == len(set(words)) > 3000 and words == soft_headers.free_words(tokenizer)
@@ -294,7 +294,7 @@ def test_a_header_longer_than_a_prompt_is_passed_over(tokenizer):
 
 
 def test_every_token_of_a_targets_label_word_is_in_words_that_may_be_answers(tokenizer):
-    from spot.tasks.mini.specs import SPECS
+    from spot.tasks.mini.suite import SPECS
 
     words = soft_headers.answerable_words(tokenizer)
     held = Counter(token for word in words for token in set(tokenizer.encode(word)))

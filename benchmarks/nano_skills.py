@@ -18,9 +18,9 @@ from flax import nnx
 from scipy.stats import binomtest
 
 from pretraining.data import pad
+from pretraining.examples import PretrainingTask, pretraining_examples, pretraining_tasks
 from spot.config import load_config
 from spot.models.model import load
-from pretraining.examples import PretrainingTask, pretraining_examples, pretraining_tasks
 from spot.training.runtime import prepare
 
 ROWS, BATCH, LENGTH, TARGET_LENGTH = 512, 64, 112, 6

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pretraining.headers import MARKS
 from spot.config import (
     EMBEDDED_TEXT,
     Config,
@@ -21,7 +22,6 @@ from spot.config import (
 from spot.errors import SpotError
 from spot.models.model import vocabulary
 from spot.options import setting
-from pretraining.headers import MARKS
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps

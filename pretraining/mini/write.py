@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+from collections.abc import Sequence
 from pathlib import Path
 
 from pretraining.mini.generate import items
-from spot.tasks.mini.rows import data_file
+from spot.tasks.mini.rows import checksums_file, rows_file
 from spot.tasks.mini.suite import SPECS, SPLITS, Spec
 
 
@@ -26,14 +27,14 @@ def compressed(content: bytes) -> bytes:
     return lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
 
 
-def write_suite(folder: Path) -> None:
-    """Write every split below `folder`, and the SHA-256 of every content beside them."""
+def write_suite(folder: Path, specs: Sequence[Spec] = SPECS) -> None:
+    """Write every split below `folder`, and the SHA-256 sums of their contents beside them."""
     checksums: dict[str, dict[str, str]] = {}
-    for spec in SPECS:
+    for spec in specs:
         (folder / spec.name).mkdir(parents=True, exist_ok=True)
         checksums[spec.name] = {}
         for split in SPLITS:
             content = content_of(spec, split)
-            data_file(spec.name, split, folder).write_bytes(compressed(content))
+            rows_file(spec.name, split, folder).write_bytes(compressed(content))
             checksums[spec.name][split] = hashlib.sha256(content).hexdigest()
-    (folder / "sha256.json").write_text(json.dumps(checksums, indent=1) + "\n")
+    checksums_file(folder).write_text(json.dumps(checksums, indent=1) + "\n")

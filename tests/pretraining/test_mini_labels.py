@@ -6,12 +6,12 @@ import re
 from random import Random
 
 from pretraining.mini import acceptability, boolean, inference, paraphrase, sentiment
-from pretraining.mini.alternatives import ALL_SCHEMAS
 from pretraining.mini.generate import items
+from pretraining.mini.lexicon.causes import SCHEMAS
 from pretraining.mini.lexicon.reviews import REVIEWS
+from pretraining.mini.lexicon.senses import SENSES
 from pretraining.mini.lexicon.things import KINDS, NUMBERS
 from pretraining.mini.lexicon.topics import TOPICS
-from pretraining.mini.sense import ALL_SENSES
 from pretraining.mini.words import PRETRAIN, plural
 from pretraining.mini.world import world
 from spot.tasks.mini.suite import SPECS
@@ -197,7 +197,7 @@ def test_paraphrases_of_two_different_meanings_never_read_the_same():
 def _sense_of(word: str, text: str) -> set[int]:
     low = text.lower()
     found = set()
-    for index, phrases in enumerate(ALL_SENSES[word]):
+    for index, phrases in enumerate(SENSES[word]):
         for phrase in phrases.split(";"):
             pattern = re.escape(phrase.lower()).replace(r"\{n\}", r"\w+")
             if re.search(rf"\b{pattern}", low):
@@ -216,7 +216,7 @@ def test_word_senses_are_those_of_the_phrases():
 
 def _schemas_of(text: str, side: int) -> set[str]:
     found = set()
-    for name, sides in ALL_SCHEMAS.items():
+    for name, sides in SCHEMAS.items():
         for phrase in sides[side].split(";"):
             pattern = re.escape(phrase).replace(r"\{a\}", r"\w+").replace(r"\{x\}", r"[\w-]+")
             if re.match(pattern, text, re.I):
@@ -305,7 +305,7 @@ def test_simple_reviews_have_the_polarity_of_their_adjective():
     for name in REVIEWS:
         d = sentiment.domain(name)
         for _ in range(200):
-            for item in sentiment.engine(rng, name, w):
+            for item in sentiment.engine(rng, w, name):
                 text = item.fields[0][1]
                 simple = re.fullmatch(r"The ([\w -]+) (?:was|were) ([\w' -]+)\.", text)
                 if not simple or simple[1] == d.thing:

@@ -8,14 +8,14 @@ import pytest
 
 from pretraining.mini import sentiment
 from pretraining.mini.lexicon.reviews import REVIEWS
+from pretraining.mini.lexicon.senses import SENSES
 from pretraining.mini.lexicon.things import OPPOSITES
-from pretraining.mini.sense import ALL_SENSES
 from pretraining.mini.words import PRETRAIN, Verb, article, plural
 from pretraining.mini.world import world
 
 
 def test_every_sense_has_four_phrases_with_its_word():
-    for word, senses in ALL_SENSES.items():
+    for word, senses in SENSES.items():
         for phrases in senses:
             texts = phrases.split(";")
             assert len(texts) >= 4 and len(set(texts)) == len(texts)

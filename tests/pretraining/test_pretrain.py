@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 
 from pretraining import data as pretrain_data
-from pretraining import pretrain, soft_headers
+from pretraining import headers, pretrain, soft_headers, wording
 from pretraining.config import PretrainConfig
 from pretraining.examples import TOPICS, pretraining_tasks
-from pretraining.mini import headers
-from pretraining.mini.lexicon import instructions
 from spot.errors import SpotError
 from spot.models.model import FOLDERS
+from spot.tasks.mini.suite import SPECS
 
 NANO = FOLDERS["spot-nano"]
 STEPS = 4
@@ -188,7 +187,7 @@ def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path, tokenizer):
     assert not set(texts(4, 1)) <= set(TOPICS)
     fixed = [text.startswith("Answer ") for text in texts(9, 0)]
     assert all(fixed) and not all(text.startswith("Answer ") for text in texts(8, 0))
-    named = {word for words in instructions.KEYWORDS.values() for word in words}
+    named = {word for words in wording.KEYWORDS.values() for word in words}
     told = [len(named & set(text.split(". ")[0].split(" "))) >= 2 for text in texts(12, 0)]
     assert all(told) and not any(text.startswith("Answer ") for text in texts(12, 0))
 
@@ -200,7 +199,7 @@ def test_a_soft_header_holds_its_words_in_order_among_noise(prose, tmp_path, tok
     assert batch.inputs.shape == (16, 64) and batch.targets.shape == (16, 6)
     assert len(pretrain_data.task_batch(made, tokenizer, 3)[0]) == 8
     assert len(pretrain_data.task_batch(made, tokenizer, 2)[0]) == 24
-    named = {word for words in instructions.KEYWORDS.values() for word in words}
+    named = {word for words in wording.KEYWORDS.values() for word in words}
     found = 0
     for words, weights, target in zip(batch.words, batch.weights, batch.targets, strict=True):
         label = [int(i) for i in target if i > 1]
@@ -234,8 +233,6 @@ def test_a_soft_prompt_is_the_weighted_sum_of_its_words_and_its_noise():
 
 
 def test_free_words_are_many_and_none_is_of_the_suite(tokenizer):
-    from spot.tasks.mini.suite import SPECS
-
     words = soft_headers.free_words(tokenizer)
     assert len(words) == len(set(words)) > 3000 and words == soft_headers.free_words(tokenizer)
     assert not set(words) & {word for spec in SPECS for word in (*spec.labels, *spec.keys)}
@@ -294,8 +291,6 @@ def test_a_header_longer_than_a_prompt_is_passed_over(tokenizer):
 
 
 def test_every_token_of_a_targets_label_word_is_in_words_that_may_be_answers(tokenizer):
-    from spot.tasks.mini.suite import SPECS
-
     words = soft_headers.answerable_words(tokenizer)
     held = Counter(token for word in words for token in set(tokenizer.encode(word)))
     targets = [spec for spec in SPECS if spec.role == "target"]

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from pretraining import examples, headers, wording
 from pretraining.examples import (
     fixed_examples,
     keyword_examples,
@@ -16,19 +17,19 @@ from pretraining.examples import (
     prompted_examples,
 )
 from pretraining.headers import headed_examples
-from pretraining.mini import generate, headers, pretrain
-from pretraining.mini.lexicon import instructions, people, things
+from pretraining.mini import generate
+from pretraining.mini.lexicon import people, things
 from pretraining.mini.lexicon.reviews import PRETRAINING_REVIEWS
 from pretraining.mini.lexicon.topics import TOPICS
 from pretraining.mini.words import PRETRAIN, part
 from spot.tasks.mini.suite import SPECS, mini_task, mini_task_names
 
 DRAWS = 400
-KEYED = re.compile(rf" (?:{'|'.join(key for (key,) in instructions.KEYS['pick'])}): ")
+KEYED = re.compile(rf" (?:{'|'.join(key for (key,) in wording.KEYS['pick'])}): ")
 
 
 @pytest.fixture(scope="module")
-def examples() -> list[tuple[str, str, str]]:
+def drawn() -> list[tuple[str, str, str]]:
     return [
         (task.family, *example)
         for task in pretraining_tasks()
@@ -64,8 +65,8 @@ def test_the_same_generator_gives_the_same_example():
     assert plain_text(Random("x")) == plain_text(Random("x"))
 
 
-def test_the_instruction_names_the_target(examples):
-    for _, inputs, targets in examples:
+def test_the_instruction_names_the_target(drawn):
+    for _, inputs, targets in drawn:
         assert f" {targets}" in inputs
 
 
@@ -79,21 +80,21 @@ def test_two_texts_of_one_instruction_have_different_answers():
 
 def test_fixed_label_words_are_the_familys_first_in_their_order():
     for task in pretraining_tasks():
-        family = pretrain.words_of_task(task)
+        family = examples.words_of_task(task)
         for i in range(30):
             for inputs, answer in fixed_examples(task, Random(f"{task.name} {i}")):
                 listed = inputs.removeprefix("Answer ").split(". ", 1)[0]
                 named = re.split(", | or ", listed)
                 assert answer in named, inputs
-                if family in instructions.LABELS:
-                    assert tuple(named) == instructions.LABELS[family][0]
+                if family in wording.LABELS:
+                    assert tuple(named) == wording.LABELS[family][0]
 
 
 def test_keywords_name_the_family_and_label_words_are_among_them():
     for task in pretraining_tasks():
-        named = pretrain.wording_of(task)
-        keywords = set(instructions.KEYWORDS[named])
-        others = {w for f, ws in instructions.KEYWORDS.items() if f != named for w in ws}
+        named = examples.wording_of(task)
+        keywords = set(wording.KEYWORDS[named])
+        others = {w for f, ws in wording.KEYWORDS.items() if f != named for w in ws}
         for i in range(60):
             (one, first), (other, second) = keyword_examples(task, Random(f"{task.name} {i}"))
             header = one.split(". ", 1)[0]
@@ -110,11 +111,11 @@ def test_the_place_of_a_keyword_label_is_its_class():
         # The same draws as the example's own: the label of its first text.
         rng = Random(f"place {i}")
         made = keyword_examples(task, Random(f"place {i}"))
-        items, _ = pretrain.draw_items(task, rng)
+        items, _ = examples.draw_items(task, rng)
         by_text = {item.fields[0][1] + item.fields[1][1]: item.label for item in items}
         for inputs, answer in made:
             header, text = inputs.split(". ", 1)
-            labels = [w for w in header.split(" ") if w not in instructions.KEYWORDS["inference"]]
+            labels = [w for w in header.split(" ") if w not in wording.KEYWORDS["inference"]]
             shown = [label for whole, label in by_text.items() if _same(whole, text)]
             assert shown and labels[shown[0]] == answer
 
@@ -123,7 +124,7 @@ def _same(whole: str, text: str) -> bool:
     """Whether the text is those fields under some keys."""
     return any(
         whole == "".join(re.split(rf"(?:^| ){one}: | {two}: ", text))
-        for one, two in instructions.KEYS["inference"]
+        for one, two in wording.KEYS["inference"]
     )
 
 
@@ -133,7 +134,7 @@ FREE = tuple(f"free{i}" for i in range(50))
 def test_the_better_a_header_names_the_family_the_more_of_its_answers_are_right():
     """Of a pair of texts with two right answers, as many come out equal as were drawn."""
     task = next(t for t in pretraining_tasks() if t.kind == "two-way")
-    mine = set(instructions.KEYWORDS["inference"])
+    mine = set(wording.KEYWORDS["inference"])
     differ: dict[int, list[bool]] = {}
     for i in range(12_000):
         header, ((one, first), (other, second)) = prompted_examples(task, Random(f"h {i}"), FREE)
@@ -150,7 +151,7 @@ def test_the_better_a_header_names_the_family_the_more_of_its_answers_are_right(
 
 def test_headers_that_name_only_another_family_have_drawn_answers():
     task = next(t for t in pretraining_tasks() if t.kind == "two-way")
-    mine = set(instructions.KEYWORDS["inference"])
+    mine = set(wording.KEYWORDS["inference"])
     drawn = [prompted_examples(task, Random(f"o {i}"), FREE) for i in range(3000)]
     differ = [
         first != second
@@ -166,7 +167,7 @@ def _others(header: tuple[str, ...]) -> bool:
     """Whether a header names a family other than inference."""
     return any(
         word in words
-        for family, words in instructions.KEYWORDS.items()
+        for family, words in wording.KEYWORDS.items()
         if family != "inference"
         for word in header
     )
@@ -187,12 +188,12 @@ def test_a_header_tells_what_a_topics_label_word_stands_for():
     task = next(t for t in pretraining_tasks() if t.kind == "statements" and t.family == "topic")
     for i in range(60):
         header, pairs = prompted_examples(task, Random(f"topic {i}"), FREE)
-        words = [word for word in header if word not in instructions.KEYWORDS["topic"]]
+        words = [word for word in header if word not in wording.KEYWORDS["topic"]]
         told = dict(zip(words, words[1:], strict=False))
         assert all(answer in FREE and told[answer] not in FREE for _, answer in pairs)
 
 
-@pytest.mark.parametrize("naming", [instructions.KEYWORDS, headers.MARKS])
+@pytest.mark.parametrize("naming", [wording.KEYWORDS, headers.MARKS])
 def test_no_word_names_two_families_or_is_of_the_suite(naming):
     words = [word for group in naming.values() for word in group]
     suite = {label for name in mini_task_names() for label in mini_task(name).labels}
@@ -222,7 +223,7 @@ def test_label_words_are_in_the_header_or_listed_in_class_order_in_the_text():
     in_front = set()
     ordered = 0
     for i in range(400):
-        items = pretrain.draw_items(task, Random(f"l {i}"))[0]
+        items = examples.draw_items(task, Random(f"l {i}"))[0]
         header, pairs = headed_examples(task, Random(f"l {i}"), FREE)
         answers: dict[int, str] = {}
         for text, answer in pairs:
@@ -248,20 +249,20 @@ def test_a_topic_is_told_by_words_of_its_texts_or_by_its_name():
     told, named = 0, 0
     for i in range(300):
         header, pairs = headed_examples(task, Random(f"t {i}"), FREE)
-        named += all(answer in pretrain.TOPICS for _, answer in pairs)
+        named += all(answer in examples.TOPICS for _, answer in pairs)
         for words in header.telling:
             told += 1
             assert 1 <= len(words) <= 4
             assert any(all(word in " ".join(parts) for word in words) for parts in TOPICS.values())
         if not header.telling:
-            assert all(answer in pretrain.TOPICS for _, answer in pairs)
+            assert all(answer in examples.TOPICS for _, answer in pairs)
     assert told > 300 and 100 < named < 200
 
 
 def test_what_could_stand_for_a_premise_is_of_the_same_events():
     task = next(t for t in pretraining_tasks() if t.family == "likeness")
     for i in range(300):
-        for item in pretrain.draw_items(task, Random(f"a {i}"))[0]:
+        for item in examples.draw_items(task, Random(f"a {i}"))[0]:
             fields = dict(item.fields)
             schema, side, *options = item.facts[0]
             assert options[item.label] == (schema, side) and options[1 - item.label][0] != schema
@@ -287,49 +288,49 @@ def test_a_rule_says_what_to_answer():
             assert len(cases) == 2 and held == [answer], inputs
 
 
-def test_every_label_is_drawn_about_equally_often(examples):
-    for family, pairs in instructions.LABELS.items():
+def test_every_label_is_drawn_about_equally_often(drawn):
+    for family, pairs in wording.LABELS.items():
         if family == "inference3":
             continue
         hits = [0, 0]
         named = {"plausible": {"alternatives"}, "alternatives": {"alternatives", "likeness"}}
-        for drawn, inputs, targets in examples:
-            for pair in pairs if drawn in named.get(family, {family}) else ():
+        for drawn_family, inputs, targets in drawn:
+            for pair in pairs if drawn_family in named.get(family, {family}) else ():
                 if targets in pair and all(word in inputs for word in pair):
                     hits[pair.index(targets)] += 1
         assert abs(hits[0] - hits[1]) < 0.25 * sum(hits), family
 
 
 def test_enough_questions_label_words_and_no_family_without():
-    assert all(len(questions) >= 8 for questions in instructions.QUESTIONS.values())
-    assert all(len(pairs) >= 10 for pairs in instructions.LABELS.values())
+    assert all(len(questions) >= 8 for questions in wording.QUESTIONS.values())
+    assert all(len(pairs) >= 10 for pairs in wording.LABELS.values())
 
 
 def test_no_label_words_of_the_suite_are_answers_in_pretraining():
     suite = {word for name in mini_task_names() for word in mini_task(name).labels}
-    used = {word for pairs in instructions.LABELS.values() for pair in pairs for word in pair}
-    assert suite.isdisjoint(used | set(pretrain.TOPICS) | set(pretrain.answer_words()))
+    used = {word for pairs in wording.LABELS.values() for pair in pairs for word in pair}
+    assert suite.isdisjoint(used | set(examples.TOPICS) | set(examples.answer_words()))
 
 
-def test_explained_label_words_are_drawn_from_hundreds(examples):
-    assert len(pretrain.answer_words()) > 800
-    explained = [(text, answer) for _, text, answer in examples if f"{answer} if " in text]
+def test_explained_label_words_are_drawn_from_hundreds(drawn):
+    assert len(examples.answer_words()) > 800
+    explained = [(text, answer) for _, text, answer in drawn if f"{answer} if " in text]
     assert len({answer for _, answer in explained}) > 600
 
 
 def test_no_keys_of_the_suite_are_keys_in_pretraining():
     suite = {key for spec in SPECS for key in spec.keys}
-    used = {key for formats in instructions.KEYS.values() for keys in formats for key in keys}
+    used = {key for formats in wording.KEYS.values() for keys in formats for key in keys}
     assert suite.isdisjoint(used)
 
 
 def test_keys_and_meanings_fit_the_families():
-    for family, formats in instructions.KEYS.items():
+    for family, formats in wording.KEYS.items():
         assert len({len(keys) for keys in formats}) == 1, family
-    for family, meanings in instructions.MEANINGS.items():
+    for family, meanings in wording.MEANINGS.items():
         classes = 3 if family == "inference3" else 2
         assert all(len(meaning) == classes for meaning in meanings)
-        assert all(len(pair) == classes for pair in instructions.LABELS[family])
+        assert all(len(pair) == classes for pair in wording.LABELS[family])
 
 
 def test_word_slices_of_pretraining_and_tasks_are_disjoint():
@@ -344,20 +345,20 @@ def test_domains_and_topics_of_pretraining_are_in_no_task():
     kinds = {spec.kind for spec in SPECS}
     labels = {label for spec in SPECS for label in spec.labels}
     assert kinds.isdisjoint(PRETRAINING_REVIEWS)
-    assert labels.isdisjoint(pretrain.TOPICS)
+    assert labels.isdisjoint(examples.TOPICS)
 
 
 def test_pretraining_never_draws_a_text_of_the_suite(suite_texts):
     owned = set(suite_texts)
     for task in pretraining_tasks():
         for i in range(DRAWS):
-            items, _ = pretrain.draw_items(task, Random(f"draw {task.name} {i}"))
+            items, _ = examples.draw_items(task, Random(f"draw {task.name} {i}"))
             for item in items:
                 for text in generate.owned_texts(item):
                     assert (task.family, text) not in owned, text
 
 
-def test_written_pretraining_text_holds_no_text_of_the_targets(examples, suite_texts):
+def test_written_pretraining_text_holds_no_text_of_the_targets(drawn, suite_texts):
     targets = {
         text
         for spec in SPECS
@@ -365,7 +366,7 @@ def test_written_pretraining_text_holds_no_text_of_the_targets(examples, suite_t
         for item in generate.items(spec, "test")
         for text in generate.owned_texts(item)[1:]
     }
-    written = [generate.normalised(inputs) for _, inputs, _ in examples]
+    written = [generate.normalised(inputs) for _, inputs, _ in drawn]
     written += [generate.normalised(plain_text(Random(i))) for i in range(1500)]
     everything = " # ".join(f" {text} " for text in written)
     assert len(targets) > 1000

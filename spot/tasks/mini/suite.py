@@ -14,7 +14,7 @@ mini_hotel      sentiment      target     64   56  upset/pleased
 mini_imdb       sentiment      source   3000   79  bad/good
 mini_yelp       sentiment      source   4000   83  complaint/praise
 mini_rte        inference      target    250   48  holds/fails
-mini_cb         inference      target     60   37  certain/possible/impossible
+mini_cb         inference      target     60   38  certain/possible/impossible
 mini_mnli       inference      source   4000   40  follows/open/conflicts
 mini_snli       inference      source   3000   50  proven/unproven
 mini_mrpc       paraphrase     target    200   50  unlike/alike
@@ -28,13 +28,13 @@ mini_news       topic          source   2000   92  world/sport/business/science
 mini_forum      topic          source   2000   90  cooking/travel/health/music
 mini_cola       acceptability  target    250   47  unacceptable/acceptable
 mini_grammar    acceptability  source   4000   46  broken/clean
-mini_essay      acceptability  source   3000   50  error/ok
+mini_essay      acceptability  source   3000   51  error/ok
 mini_wic        sense          target    250   49  distinct/identical
 mini_dictionary sense          source   3000   54  apart/together
 mini_crossword  sense          source   2000   53  double/single
 mini_copa       alternatives   target    250   50  first/second
 mini_why        alternatives   source   3000   50  former/latter
-mini_next       alternatives   source   3000   56  one/two
+mini_next       alternatives   source   3000   57  one/two
 """
 
 from __future__ import annotations

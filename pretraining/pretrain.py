@@ -10,7 +10,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -78,26 +78,33 @@ def token_loss(
     return loss, ((logits.argmax(-1) == targets) & real).sum() / count
 
 
-def optimiser(config: PretrainConfig, begin: int = 0) -> optax.GradientTransformation:
+@cache
+def optimiser(
+    peak: float, warmup_steps: int, decays: tuple[tuple[int, int], ...], begin: int = 0
+) -> optax.GradientTransformation:
     """Adam whose steps are in proportion to each array's root mean square, as in Adafactor
     (Shazeer and Stern 2018, section 8), which T5 was trained with.
 
     T5's embeddings start fifteen times as large as its matrices; one absolute rate for both leaves
-    the embeddings, and with them what words mean, all but untrained. Warm-up from step `begin` on,
-    then constant but for the `decays`, straight falls to a twentieth: after each the model is fit
-    to be used.
+    the embeddings all but untrained. The rate rises to `peak` over `warmup_steps` from step `begin`
+    on, then is constant but for the `decays` [from, to), linear decays to a twentieth, after each
+    of which the model is fit for use.
+
+    Cached, so that runs with the same rates share the compiled step.
     """
-    schedules = [optax.linear_schedule(0.0, config.learning_rate, config.warmup_steps)]
+    schedules = [optax.linear_schedule(0.0, peak, warmup_steps)]
     boundaries = []
-    at = config.warmup_steps
-    for first, last in config.decays:
+    at = warmup_steps
+    for first, last in decays:
         if first < begin:
             continue
-        fall = optax.linear_schedule(config.learning_rate, config.learning_rate / 20, last - first)
-        schedules += [optax.constant_schedule(config.learning_rate), fall]
+        schedules += [
+            optax.constant_schedule(peak),
+            optax.linear_schedule(peak, peak / 20, last - first),
+        ]
         boundaries += [at, first - begin]
         at = last - begin
-    schedules.append(optax.constant_schedule(config.learning_rate))
+    schedules.append(optax.constant_schedule(peak))
     rate = optax.join_schedules(schedules, [*boundaries, at])
     return optax.chain(
         optax.clip_by_global_norm(1.0),
@@ -139,6 +146,12 @@ def step(
     return optax.apply_updates(parameters, updates), state, numbers
 
 
+@partial(jax.jit, static_argnums=0)
+def evaluate(graphdef: Any, parameters: Any, inputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """The loss of a batch (nats a token)."""
+    return token_loss(nnx.merge(graphdef, parameters), inputs, targets)[0]
+
+
 def exported(config: PretrainConfig) -> tuple[int, Any] | None:
     """(step, parameters) of the weights in the output folder, if it is a step to restart from."""
     from safetensors.flax import load_file
@@ -176,7 +189,8 @@ def run(config: PretrainConfig) -> None:
     corpus, held_out = encode_corpus(config, tokenizer)
     print(f"corpus {len(corpus):,} tokens, held out {len(held_out):,}", flush=True)
     graphdef, parameters = nnx.split(T5(config.architecture, "widen", nnx.Rngs(config.seed)))
-    tx = optimiser(config)
+    rates = config.learning_rate, config.warmup_steps, config.decays
+    tx = optimiser(*rates)
     state = tx.init(parameters)
     checkpoints = Checkpoints(config.output / "checkpoints")
     found = checkpoints.restore({"parameters": parameters, "state": state})
@@ -187,14 +201,13 @@ def run(config: PretrainConfig) -> None:
         begin = there[0]
     if begin:
         print(f"resumed at step {begin}", flush=True)
-        tx = optimiser(config, max(step for step in (0, *config.restarts) if step <= begin))
-    evaluate = jax.jit(lambda values, *batch: token_loss(nnx.merge(graphdef, values), *batch))
+        tx = optimiser(*rates, max(step for step in (0, *config.restarts) if step <= begin))
     held = text_batch(config, held_out, np.random.default_rng(config.seed))
     last, clock = begin, time.monotonic()
     for number in range(begin, config.steps):
         if number in config.restarts and (there := exported(config)) and there[0] == number:
             # From the weights as they are stored, so that these are all that is needed to go on.
-            parameters, tx = there[1], optimiser(config, number)
+            parameters, tx = there[1], optimiser(*rates, number)
             state = tx.init(parameters)
         rng = np.random.default_rng([config.seed, number])
         text = text_batch(config, corpus, rng)
@@ -205,7 +218,7 @@ def run(config: PretrainConfig) -> None:
         )
         done = number + 1
         if done % config.log_every == 0 or done == config.steps:
-            numbers["held_out"] = evaluate(parameters, *held)[0]
+            numbers["held_out"] = evaluate(graphdef, parameters, *held)
             _log(config, done, numbers, (time.monotonic() - clock) / (done - last))
             last, clock = done, time.monotonic()
         if done % config.checkpoint_every == 0 or done in (*config.restarts, config.steps):

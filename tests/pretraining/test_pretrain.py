@@ -35,6 +35,17 @@ STAGES = (
 
 
 @pytest.fixture(scope="module")
+def programs(tmp_path_factory) -> Path:
+    """The folder of compiled programs, shared by the tests here."""
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(autouse=True)
+def share_programs(programs, monkeypatch):
+    monkeypatch.setenv("SPOT_CACHE_DIR", str(programs))
+
+
+@pytest.fixture(scope="module")
 def prose(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("prose")
     lines = [f"The {i}th ship of the fleet reached the harbour before noon." for i in range(900)]
@@ -49,7 +60,7 @@ def config(prose: Path, output: Path, **changes: object) -> PretrainConfig:
     settings: dict[str, object] = {
         "seed": 3, "text": prose, "output": output, "pieces": 6044, "d_model": 64, "d_ff": 64,
         "encoder_layers": 1, "decoder_layers": 1, "steps": STEPS, "warmup_steps": 1,
-        "decays": ((2, 4),), "learning_rate": 0.01, "text_rows": 4, "text_length": 32,
+        "decays": ((3, 4),), "learning_rate": 0.01, "text_rows": 4, "text_length": 32,
         "text_target_length": 8, "prefix_share": 0.5, "task_rows": 4, "task_length": 64,
         "task_target_length": 6, "task_weight": 1.0, "curriculum": STAGES,
         "checkpoint_every": 2, "log_every": 2,
@@ -58,9 +69,11 @@ def config(prose: Path, output: Path, **changes: object) -> PretrainConfig:
 
 
 @pytest.fixture(scope="module")
-def finished(prose, tmp_path_factory) -> PretrainConfig:
+def finished(prose, programs, tmp_path_factory) -> PretrainConfig:
     made = config(prose, tmp_path_factory.mktemp("whole"))
-    pretrain.run(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPOT_CACHE_DIR", str(programs))
+        pretrain.run(made)
     return made
 
 
@@ -104,8 +117,9 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(prose, fini
 def test_weights_of_a_restart_are_all_that_is_needed_to_go_on(prose, finished, tmp_path):
     """A run through a restart, and one that begins there with the weights alone."""
     stages = ({"from_step": 0}, {"from_step": 2, "stacked_rows": 2})
-    whole = config(prose, tmp_path / "whole", restarts=(2,), decays=((3, 4),), curriculum=stages)
-    short = config(prose, tmp_path / "short", restarts=(2,), decays=(), curriculum=stages, steps=2)
+    whole = config(prose, tmp_path / "whole", restarts=(2,), curriculum=stages)
+    other = config(prose, tmp_path / "short", restarts=(2,), curriculum=stages)
+    short = other.model_copy(update={"steps": 2})  # with the rates of the whole run
     pretrain.run(whole)
     pretrain.run(short)
     shutil.rmtree(short.output / "checkpoints")
@@ -336,10 +350,7 @@ def test_soft_prompts_of_several_kinds_are_one_batch(prose, tmp_path, tokenizer)
 
 
 def test_steps_are_in_proportion_to_the_size_of_an_array():
-    class Settings:
-        learning_rate, warmup_steps, decays = 0.01, 1, ((8, 10),)
-
-    tx = pretrain.optimiser(Settings)  # type: ignore[arg-type]
+    tx = pretrain.optimiser(0.01, 1, ((8, 10),))
     parameters = {"large": jnp.full((4,), 16.0), "small": jnp.full((4,), 0.5)}
     gradient = {"large": jnp.ones((4,)), "small": jnp.ones((4,))}
     state = tx.init(parameters)
@@ -350,10 +361,7 @@ def test_steps_are_in_proportion_to_the_size_of_an_array():
 
 
 def test_the_rate_falls_in_each_decay_and_is_constant_elsewhere():
-    class Settings:
-        learning_rate, warmup_steps, decays = 0.01, 2, ((4, 8), (10, 12))
-
-    tx = pretrain.optimiser(Settings)  # type: ignore[arg-type]
+    tx = pretrain.optimiser(0.01, 2, ((4, 8), (10, 12)))
     parameters = {"array": jnp.full((4,), 1.0)}
     state, rates = tx.init(parameters), []
     for _ in range(14):

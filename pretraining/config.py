@@ -1,4 +1,4 @@
-"""What a pretraining run is: sizes, budget, rates and the curriculum."""
+"""Settings of a pretraining run: sizes, budget, learning rate and curriculum."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ SENTINELS = 100
 
 
 class Stage(BaseModel):
-    """What instructions are drawn from a step on; a curriculum is a list of these, by step."""
+    """The mixture of instructions from a step on; a curriculum is a list of stages by step."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     from_step: int
-    fixed_share: float = 0.0  # of the instructions that have their family's fixed label words
-    keyword_share: float = 0.0  # of the others that are told in keywords
-    prompted_rows: int = 0  # of the task rows that a noisy soft prompt stands before
-    stacked_rows: int = 0  # of the task rows that one stands before whose slots hold several words
+    fixed_share: float = 0.0  # of the instructions, with the family's fixed label words
+    keyword_share: float = 0.0  # of the others, in keywords instead of sentences
+    prompted_rows: int = 0  # of the task rows, behind a noisy soft prompt
+    stacked_rows: int = 0  # of the task rows, behind one with several words a slot
     family_weights: dict[str, float] = {}  # factors on families' shares; 1 where not named
 
     @property
     def soft_rows(self) -> int:
-        """Of the task rows, those that a soft prompt stands before."""
+        """The task rows behind a soft prompt."""
         return self.prompted_rows + self.stacked_rows
 
 
@@ -55,7 +55,7 @@ class PretrainConfig(BaseModel):
     task_length: int
     task_target_length: int
     task_weight: float
-    curriculum: tuple[Stage, ...]  # in any order; one of them from step 0
+    curriculum: tuple[Stage, ...]  # in any order; the first from step 0
     checkpoint_every: int
     log_every: int
 
@@ -93,9 +93,8 @@ class PretrainConfig(BaseModel):
 
     @property
     def architecture(self) -> T5Config:
-        """T5 1.1 with these sizes, except that the head is tied to the embeddings as in T5 1.0: a
-        label word that is never an answer here can then still be read from the text and said.
-        Dropout is off, as in T5 1.1's own pretraining.
+        """T5 1.1 with these sizes, but the head tied to the embeddings as in T5 1.0: the model can then
+        answer with label words that were never targets. No dropout, as in T5 1.1's pretraining.
         """
         return T5Config(
             vocab_size=-(-(self.pieces + SENTINELS) // 64) * 64,

@@ -1,7 +1,7 @@
-"""Text for pretraining a backbone: the families' skills, none of the suite's tasks.
+"""Instructions for pretraining: the skills of the mini suite's families, but none of its tasks.
 
-The engines run on domains, word slices, label words and keys that no source or target uses, with
-an instruction in front that names the label words. `plain_text` gives running sentences.
+The engines run with domains, word slices, label words and keys that no source or target uses, behind
+an instruction that names the label words. `plain_text` gives running sentences.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TOPICS = (
 
 @dataclass(frozen=True)
 class PretrainingTask:
-    """One skill of the mixture: family, kind within it, and its share of the mixture."""
+    """One task of the pretraining mixture: its family, the kind within it, and its share."""
 
     name: str
     family: str
@@ -61,7 +61,7 @@ def _world() -> World:
 
 
 def draw_items(task: PretrainingTask, rng: Random) -> tuple[tuple[Item, ...], tuple[str, ...]]:
-    """A group of items and, where the texts themselves give them, its label words."""
+    """A group of items, and its label words where they depend on the texts, else ()."""
     if task.family == "pick":
         return _pick(rng)
     topics: tuple[str, ...] = ()
@@ -71,32 +71,32 @@ def draw_items(task: PretrainingTask, rng: Random) -> tuple[tuple[Item, ...], tu
 
 
 def _pick(rng: Random) -> tuple[tuple[Item, ...], tuple[str, ...]]:
-    """Texts of two other groups, and one word of each that the other does not hold."""
+    """Texts of two other groups, and a word of each that the other does not contain."""
     while True:
-        told = [task for task in pretraining_tasks() if task.family not in ("pick", "likeness")]
-        tasks = rng.sample(told, 2)
-        one, other = (rng.choice(draw_items(task, rng)[0]).fields[-1][1] for task in tasks)
-        words = pick.only_in(rng, one, other), pick.only_in(rng, other, one)
+        others = [task for task in pretraining_tasks() if task.family not in ("pick", "likeness")]
+        tasks = rng.sample(others, 2)
+        first, second = (rng.choice(draw_items(task, rng)[0]).texts[-1] for task in tasks)
+        words = pick.only_in(rng, first, second), pick.only_in(rng, second, first)
         if words[0] and words[1]:
-            return pick.pair((one, other)), (words[0], words[1])
+            return pick.pair((first, second)), (words[0], words[1])
 
 
 def wording_of(task: PretrainingTask) -> str:
-    """Under which name the wording has a task's questions and keys."""
+    """The name of a task's questions and keys in the wording."""
     if task.family == "likeness":
         return "alternatives"
     return "plausible" if task.kind == "pair" else task.family
 
 
 def words_of_task(task: PretrainingTask) -> str:
-    """Under which name the wording has a task's label words and meanings."""
+    """The name of a task's label words and meanings in the wording."""
     return "inference3" if task.kind == "three-way" else wording_of(task)
 
 
 @cache
 def answer_words() -> tuple[str, ...]:
-    """Words that may stand for any class once an instruction explains them: the families' own
-    label words and the lexicons' nouns and adjectives, without label words of the suite.
+    """Words that can name any class in an instruction that explains them: the families' own label
+    words and the lexicons' nouns and adjectives, without label words of the suite.
     """
     words = {*wording.ALL_LABELS, *things.COLOURS, *things.SIZES, *people.JOBS}
     words |= {noun for nouns in things.KINDS.values() for noun in nouns}
@@ -121,7 +121,7 @@ def _listed(rng: Random, words: Sequence[str]) -> str:
 
 
 def _instruction(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask: str) -> str:
-    """A question, and how to answer it; one time in three the label words must say it all."""
+    """A question and the list of answers; one time in three the list alone."""
     answers = rng.choice(wording.ANSWERS).format(list=_listed(rng, labels))
     if rng.random() < 0.33:
         return answers
@@ -129,7 +129,7 @@ def _instruction(rng: Random, task: PretrainingTask, labels: tuple[str, ...], as
 
 
 def _explained(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask: str) -> str:
-    """A question, and what each label word stands for."""
+    """A question and the meaning of each label word."""
     meaning = rng.choice(wording.MEANINGS[words_of_task(task)])
     pairs = [f"{word} if {what}" for word, what in zip(labels, meaning, strict=True)]
     explained = rng.choice(wording.EXPLAINED).format(pairs=_listed(rng, pairs))
@@ -137,7 +137,7 @@ def _explained(rng: Random, task: PretrainingTask, labels: tuple[str, ...], ask:
 
 
 def _drawn_labels(task: PretrainingTask, rng: Random) -> tuple[str, ...]:
-    """Label words of the family or, seven times in ten, any words in their place."""
+    """Label words of the family or, seven times in ten, any words instead."""
     labels = rng.choice(wording.LABELS[words_of_task(task)])
     return tuple(rng.sample(answer_words(), len(labels))) if rng.random() < 0.7 else labels
 
@@ -150,7 +150,7 @@ def _question(rng: Random, task: PretrainingTask, ask: str) -> str:
 
 
 def _rule(rng: Random, words: tuple[str, ...], labels: tuple[str, ...]) -> str:
-    """What to say if a text holds one word, and what if it holds the other."""
+    """A rule that assigns a label word to each of the words a text may contain."""
     pairs = [
         f"{label} if it has the word {word}" for label, word in zip(labels, words, strict=True)
     ]
@@ -158,11 +158,10 @@ def _rule(rng: Random, words: tuple[str, ...], labels: tuple[str, ...]) -> str:
 
 
 def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str], ...]:
-    """Two (inputs, targets) pairs: one instruction with its label words, in front of two texts
-    that share most words but not the answer.
+    """Two (inputs, targets) pairs: one instruction in front of two texts that share most words but
+    not the answer.
 
-    Side by side in a batch such pairs cancel what the texts have in common, so that the gradient
-    is of what decides.
+    In one batch, what such texts have in common cancels out of the gradient; what decides remains.
     """
     items, words = draw_items(task, rng)
     chosen = rng.sample(items, 2)
@@ -186,8 +185,8 @@ def pretraining_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str,
 def fixed_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str], ...]:
     """Like `pretraining_examples`, but always with the family's first label words and keys.
 
-    What a text says is learned from these: with label words that change, neither the words'
-    meaning nor the text's has a gradient before the other is known.
+    The model learns from these to read the texts: while label words change, neither their meaning
+    nor that of the text has a gradient before the other is learned.
     """
     items, words = draw_items(task, rng)
     labels = words or wording.LABELS[words_of_task(task)][0]
@@ -196,10 +195,10 @@ def fixed_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str],
 
 
 def keyword_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str], ...]:
-    """Like `pretraining_examples`, but told in keywords: the label words in class order, between
-    them words that name the family, in any number and order.
+    """Like `pretraining_examples`, but with keywords for an instruction: the label words in class
+    order, and between them words that name the family, in any number and order.
 
-    No sentence has to be right: what a prompt learns one token at a time already means something.
+    A prompt that is learned one token at a time then means something before it is complete.
     """
     items, words = draw_items(task, rng)
     if task.kind == "rule":
@@ -217,13 +216,13 @@ def keyword_examples(task: PretrainingTask, rng: Random) -> tuple[tuple[str, str
 def prompted_examples(
     task: PretrainingTask, rng: Random, words: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """The words of a header that a soft prompt shall stand for, and two (inputs, targets) pairs
-    without it; label words are mostly drawn from `words`, half of the keys as well.
+    """The words of a header for a soft prompt, and two (inputs, targets) pairs without it.
 
-    The header has the label words in class order and any number of words that name the family: the
-    more of these, the more of the answers are right, the others being drawn. So it pays to ask for
-    the family, little by little, and that is what prompts of kin tasks share. Another family may be
-    named too, with label words of its own.
+    Most label words and half of the keys are drawn from `words`. The header has the label words in
+    class order and up to four words that name the family: the more of these, the more answers are
+    right, the others being random. So the loss falls with every word that names the family, and
+    prompts of related tasks share these words. Another family may be named too, with label words of
+    its own.
     """
     items, telling = draw_items(task, rng)
     mine = wording_of(task)
@@ -261,19 +260,19 @@ def prompted_examples(
 
 
 def draw_keys(task: PretrainingTask, rng: Random, words: Sequence[str]) -> tuple[str, ...]:
-    """Keys of the family or, half of the time, any of the words in their place."""
+    """Keys of the family or, half of the time, any of the words instead."""
     keys = rng.choice(wording.KEYS[wording_of(task)])
     return tuple(rng.sample(words, len(keys))) if rng.random() < 0.5 else keys
 
 
 def _of_topic(rng: Random, name: str) -> str:
-    """The topic's name or a word that its texts use."""
+    """The topic's name or a word of its texts."""
     _, _, objects = topic.phrases(name)
     return name if rng.random() < 0.5 else rng.choice(objects).split()[-1]
 
 
 def _scattered(header: list[str], keywords: list[str], rng: Random) -> list[str]:
-    """The header with every keyword put in at a random place."""
+    """The header with each keyword inserted at a random place."""
     told = list(header)
     for keyword in keywords:
         told.insert(rng.randint(0, len(told)), keyword)
@@ -283,12 +282,12 @@ def _scattered(header: list[str], keywords: list[str], rng: Random) -> list[str]
 def _written(
     keys: tuple[str, ...], instruction: str, labels: tuple[str, ...], items: list[Item]
 ) -> tuple[tuple[str, str], ...]:
-    """(inputs, targets) of each item: the instruction, then its texts under their keys."""
+    """(inputs, targets) of each item: the instruction, then the texts under their keys."""
     return tuple(
         (f"{instruction} {written(keys, item.texts)}", labels[item.label]) for item in items
     )
 
 
 def plain_text(rng: Random) -> str:
-    """A paragraph of running sentences over all word lists, with no label and no instruction."""
+    """A paragraph of running sentences over all word lists, without label or instruction."""
     return plain.paragraph(rng, _world(), DOMAINS, TOPICS)

@@ -1,7 +1,7 @@
-"""What a soft prompt may say in pretraining: label words, what tells their texts, the family.
+"""Headers for soft prompts: label words, words that explain them, and marks of the family.
 
-Unlike the keyword headers of `pretraining.examples` a header is not a line of words: how its
-parts share the places of a prompt is decided where prompts are made.
+Unlike the keyword headers of `pretraining.examples`, a header has no order: `soft_headers.place`
+distributes its parts over the slots of a prompt.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pretraining.examples import (
 from pretraining.mini.topic import phrases
 from spot.tasks.mini.suite import written
 
-# Four words of one token that name a family each: few, so that prompts of kin tasks share them.
+# Four one-token words that name each family: few, so that prompts of related tasks share them.
 MARKS: dict[str, tuple[str, str, str, str]] = {
     "sentiment": ("opinion", "mood", "feeling", "verdict"),
     "inference": ("conclusion", "evidence", "consequence", "truth"),
@@ -33,19 +33,21 @@ MARKS: dict[str, tuple[str, str, str, str]] = {
     "alternatives": ("choice", "decision", "option", "story"),
     "pick": ("search", "spot", "detect", "hunt"),
 }
-# How a text may list its label words, in class order: front or end, what joins them.
+# Forms of a list of label words in the text, and the separator of the words.
 LISTS = (
     ("Answer {}. ", " or "), ("{}. ", " "), ("Options: {}. ", ", "), ("({}) ", "/"),
     ("{} -> ", "; "), ("Pick from {}: ", " and "), ("{}? ", ", "),
 )  # fmt: skip
-# How many answers are right when so many marks name the family; the others are drawn.
+# The share of right answers by the number of marks of the family; the other answers are drawn.
 RIGHT = (0.25, 0.6, 0.8, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Header:
-    """Label words in class order, or nothing if the text lists them; for each class words of its
-    texts, or nothing; the family's marks and those of other families.
+    """Parts of a header.
+
+    `labels` are the label words in class order, empty if the text lists them; `telling` has for each
+    class words of its texts, or is empty; `marks` name the family, `others` other families.
     """
 
     labels: tuple[str, ...]
@@ -57,22 +59,22 @@ class Header:
 def headed_examples(
     task: PretrainingTask, rng: Random, words: Sequence[str]
 ) -> tuple[Header, tuple[tuple[str, str], ...]]:
-    """A header, and two (inputs, targets) pairs that it stands before; label words are mostly drawn
-    from `words`, half of the keys as well; half of the texts list their label words.
+    """A header, and two (inputs, targets) pairs for it.
 
-    As in `prompted_examples`, the more marks name the family the more of the answers are right.
-    A topic is told by words of its texts or, half of the time, by its name as the label word.
+    Most label words and half of the keys are drawn from `words`; half of the texts list their label
+    words. As in `prompted_examples`, the more marks name the family, the more answers are right. A
+    topic is explained by words of its texts or, half of the time, has its name as the label word.
     """
-    items, found = draw_items(task, rng)
+    items, named_labels = draw_items(task, rng)
     family = "alternatives" if wording_of(task) == "plausible" else wording_of(task)
-    telling: tuple[tuple[str, ...], ...] = tuple((word,) for word in found)
+    telling: tuple[tuple[str, ...], ...] = tuple((word,) for word in named_labels)
     if task.family == "topic":
-        telling = tuple(_of_topic(rng, topic) for topic in found)
+        telling = tuple(_of_topic(rng, topic) for topic in named_labels)
     if task.family == "topic" and rng.random() < 0.5:
-        labels = found
+        labels = named_labels
         telling = telling if rng.random() < 0.5 else ()
-    elif found or rng.random() < 0.75:
-        count = len(found) or len(wording.LABELS[words_of_task(task)][0])
+    elif named_labels or rng.random() < 0.75:
+        count = len(named_labels) or len(wording.LABELS[words_of_task(task)][0])
         labels = tuple(rng.sample(words, count))
     else:
         labels = rng.choice(wording.LABELS[words_of_task(task)])
@@ -80,7 +82,7 @@ def headed_examples(
     right = RIGHT[named]
     others: tuple[str, ...] = ()
     if rng.random() < 0.3:
-        # Mostly one other family, at times all: a prompt may serve many tasks.
+        # Mostly one other family, sometimes all: one prompt can serve many tasks.
         count = rng.choice((1, 1, 1, 2, 4, 8))
         named_too = rng.sample([name for name in MARKS if name != family], count)
         others = tuple(m for name in named_too for m in rng.sample(MARKS[name], rng.randint(1, 3)))
@@ -102,7 +104,7 @@ def headed_examples(
 
 
 def _of_topic(rng: Random, topic: str) -> tuple[str, ...]:
-    """One to four words that the topic's texts use."""
+    """One to four words of the topic's texts."""
     agents, _, objects = phrases(topic)
     chosen = rng.sample([*agents, *objects], rng.randint(1, 4))
     return tuple(phrase.split()[-1] for phrase in chosen)

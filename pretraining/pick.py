@@ -1,7 +1,7 @@
-"""Finding words: which listed word a text holds, and what to say when it holds one.
+"""The pick family: find the listed word that a text contains.
 
-Only pretraining uses it. Nothing has to be understood, so it is learned first, and with it the
-habit that all other instructions need: the answer is one of the words that the instruction names.
+Only pretraining uses it. It needs no understanding, so it is learned first, and with it what all
+other instructions need: the answer is one of the words that the instruction names.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pretraining.mini.item import Item
 
 
 def words_of(text: str) -> list[str]:
-    """The words of four letters and more that are written in small letters, in order."""
+    """The lower-case words of at least four letters, in order."""
     return [word for word in re.findall(r"[A-Za-z']+", text) if len(word) > 3 and word.islower()]
 
 
-def only_in(rng: Random, one: str, other: str) -> str | None:
-    """A word that the first text holds and the second does not."""
-    apart = sorted(set(words_of(one)) - set(words_of(other)))
+def only_in(rng: Random, text: str, other: str) -> str | None:
+    """A random word that the text contains and the other does not; None if there is none."""
+    apart = sorted(set(words_of(text)) - set(words_of(other)))
     return rng.choice(apart) if apart else None
 
 

@@ -1,7 +1,7 @@
-"""Running text: stories on pretraining's slices and general statements over every word list.
+"""Running text: stories from pretraining's slices and general statements over every word list.
 
-The general statements have forms that no task uses, so a word of a task's slice may appear in
-them without any of the task's sentences appearing.
+No task has sentences of the form of the general statements, so these can use the words of a task's
+slice without containing any of its sentences.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Acceptability engine: minimal pairs whose fault is an agreement between distant words.
+"""Acceptability engine: minimal pairs that differ in an agreement between distant words.
 
 Every phenomenon crosses two choices (a far word and the word that must agree with it), so that
 each word occurs as often in good as in bad sentences.
@@ -15,7 +15,7 @@ from pretraining.mini.world import World, when
 
 # (sentence, first choice, second choice): good exactly when the two choices are equal.
 Case = tuple[str, int, int]
-# Verbs that never stand without an object.
+# Verbs that always take an object.
 _TRANSITIVE = (
     "buy", "repair", "find", "throw away", "describe", "carry", "get", "need", "own", "mention",
     "examine", "want", "decorate",
@@ -62,7 +62,7 @@ def reflexive(rng: Random, w: World, i: int, j: int) -> Case:
 
 
 def correlative(rng: Random, w: World, i: int, j: int) -> Case:
-    """Either ... or, neither ... nor, both ... and."""
+    """Correlative conjunctions: either … or, neither … nor, both … and."""
     pairs = (("either", "or"), ("neither", "nor"), ("both", "and"))
     p, q = pick_two(rng, pairs)
     x, y = w.two_things(rng)
@@ -72,7 +72,7 @@ def correlative(rng: Random, w: World, i: int, j: int) -> Case:
 
 
 def comparison(rng: Random, w: World, i: int, j: int) -> Case:
-    """As ... as, more ... than."""
+    """Comparisons: as … as, more … than."""
     quality = rng.choice(("careful", "patient", "generous", "skilful", "honest", "nervous",
                           "cheerful", "curious", "polite", "stubborn"))  # fmt: skip
     a, b = w.people(rng)
@@ -84,7 +84,7 @@ def comparison(rng: Random, w: World, i: int, j: int) -> Case:
 
 
 def degree(rng: Random, w: World, i: int, j: int) -> Case:
-    """So ... that, too ... to."""
+    """Degree clauses: so … that, too … to."""
     quality = rng.choice(("tired", "weak", "busy", "angry", "sad", "ill", "slow"))
     who, noun = w.person(rng), w.thing(rng)
     first = ("so", "too")[i]
@@ -134,7 +134,7 @@ def gap(rng: Random, w: World, i: int, j: int) -> Case:
 
 
 def amount(rng: Random, w: World, i: int, j: int) -> Case:
-    """Much of a mass, many of a number."""
+    """Quantifiers: much of a mass, many of a number."""
     first = ("much", "many")[i]
     quality = rng.choice(("old", "wet", "clean", "black", "cheap", "new", "heavy", "soft"))
     mass = rng.choice(("sand", "flour", "rice", "wool", "paper", "milk", "coal", "snow", "soap",
@@ -146,7 +146,7 @@ def amount(rng: Random, w: World, i: int, j: int) -> Case:
 
 
 def relative(rng: Random, w: World, i: int, j: int) -> Case:
-    """Who for people, which for things."""
+    """Relative pronouns: who for people, which for things."""
     head = (rng.choice(w.jobs), w.thing(rng))[i]
     word = ("who", "which")[j]
     end = rng.choice(("had been missing for days was found", "everyone in {} knew was famous",

@@ -1,7 +1,7 @@
-"""Alternatives engine: which of two sentences is the likelier cause or effect?
+"""Alternatives engine: the likelier of two causes or effects.
 
 Facts: (schema of the premise, asked for "cause" or "effect", schema and side of each option).
-The label is the index of the option whose schema is the premise's and whose side was asked.
+The label is the index of the option with the premise's schema and the side of the question.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ _CLOSE = tuple(
 
 @cache
 def schemas(owner: str) -> tuple[str, ...]:
-    """The schemas that the owner uses: all in pretraining, three quarters in a task."""
+    """The owner's schemas: all in pretraining, three quarters in a task."""
     return share(tuple(SCHEMAS), owner)
 
 
 @cache
 def meetings(schema: str, owner: str) -> tuple[tuple[int, int], ...]:
-    """Numbers of the causes and effects that may stand in one item.
+    """Numbers of the causes and effects that may meet in one item of the owner.
 
-    Pretraining knows every cause and every effect but not which ones the tasks put side by side:
-    a cause with an effect of a smaller number. The other pairs still join all of a schema.
+    Pretraining uses every cause and every effect, but not the pairs of the tasks: a cause with an
+    effect of a smaller number. The other pairs still connect all of a schema.
     """
     causes, effects = (len(side.split(";")) for side in SCHEMAS[schema])
     pairs = [(i, j) for i in range(causes) for j in range(effects)]
@@ -61,7 +61,7 @@ def label_of(facts: tuple[Fact, ...]) -> int:
 
 
 def _apart(rng: Random, pool: tuple[str, ...]) -> tuple[str, str]:
-    """Two schemas that nobody could confuse."""
+    """Two schemas that cannot be confused."""
     p, q = pick_two(rng, pool)
     while any(p in group and q in group for group in _CLOSE):
         p, q = pick_two(rng, pool)
@@ -69,21 +69,24 @@ def _apart(rng: Random, pool: tuple[str, ...]) -> tuple[str, str]:
 
 
 def engine(rng: Random, w: World, ask: str = "") -> tuple[Item, ...]:
-    """Two items over the same two options with two premises; the options' order is random."""
+    """Two items with the same options, in random order, and two premises.
+
+    The question is for the cause or the effect, drawn at random if `ask` is empty.
+    """
     p, q = _apart(rng, schemas(w.owner))
     who, thing = w.name(rng), w.thing(rng, w.portable)
     ask = ask or rng.choice((CAUSE, EFFECT))
-    given = EFFECT if ask == CAUSE else CAUSE
+    shown = EFFECT if ask == CAUSE else CAUSE
     numbers = {schema: rng.choice(meetings(schema, w.owner)) for schema in (p, q)}
     options = [(p, ask), (q, ask)]
     rng.shuffle(options)
     texts = [_text(s, side, numbers[s], who, thing) for s, side in options]
-    tail = f" {when(rng)}" if given == EFFECT and rng.random() < 0.5 else ""
+    tail = f" {when(rng)}" if shown == EFFECT and rng.random() < 0.5 else ""
     premises = [p, q]
     rng.shuffle(premises)
     items = []
     for schema in premises:
-        premise = _text(schema, given, numbers[schema], who, thing, tail)
+        premise = _text(schema, shown, numbers[schema], who, thing, tail)
         fact: Fact = (schema, ask, *options)
         fields = (("premise", premise), ("ask", ask), ("one", texts[0]), ("two", texts[1]))
         items.append(Item(fields, label_of((fact,)), (fact,)))
@@ -91,13 +94,13 @@ def engine(rng: Random, w: World, ask: str = "") -> tuple[Item, ...]:
 
 
 def pairs(rng: Random, w: World) -> tuple[Item, ...]:
-    """A plausible and an implausible pair of cause and effect: 1 and 0. Only pretraining asks so."""
+    """A plausible (1) and an implausible (0) pair of cause and effect; only for pretraining."""
     p, q = _apart(rng, schemas(w.owner))
     who, thing = w.name(rng), w.thing(rng, w.portable)
     ask = rng.choice((CAUSE, EFFECT))
-    given = EFFECT if ask == CAUSE else CAUSE
+    shown = EFFECT if ask == CAUSE else CAUSE
     numbers = {schema: rng.choice(meetings(schema, w.owner)) for schema in (p, q)}
-    premise = _text(p, given, numbers[p], who, thing)
+    premise = _text(p, shown, numbers[p], who, thing)
     schemas_shown = [p, q]
     rng.shuffle(schemas_shown)
     items = []
@@ -109,10 +112,10 @@ def pairs(rng: Random, w: World) -> tuple[Item, ...]:
 
 
 def likes(rng: Random, w: World) -> tuple[Item, ...]:
-    """Two items over the same two options: which could stand in the premise's place, being a cause,
-    or an effect, of the same events? Only pretraining asks so.
+    """Two items with the same options: the one that could replace the premise as a cause, or an
+    effect, of the same events; only for pretraining.
 
-    It joins causes that share no effect in pretraining's own meetings.
+    It connects causes without a common effect in pretraining's own pairs.
     """
     sides = {s: [side.split(";") for side in SCHEMAS[s]] for s in schemas(w.owner)}
     place = rng.randrange(2)

@@ -15,8 +15,8 @@ from pretraining.mini.lexicon import things
 from pretraining.mini.words import article, pick_two, plural, sentence
 from pretraining.mini.world import World, described, side_sentences, when
 
-# Sentences, their facts, and two questions with their facts; each question is answered yes
-# by exactly one of the two passages.
+# Two passages (sentences and their facts), and a question with its fact that exactly one of them
+# answers with yes.
 Story = tuple[tuple[list[str], list[Fact]], tuple[list[str], list[Fact]], tuple[str, Fact]]
 
 
@@ -27,7 +27,7 @@ def _story(
 
 
 def attributes(rng: Random, w: World) -> Story:
-    """Two things, two colours."""
+    """Two things of two colours."""
     verb, _, pool = w.deed(rng)
     x, y = w.two_things(rng, pool)
     p, q = pick_two(rng, things.COLOURS)
@@ -39,23 +39,30 @@ def attributes(rng: Random, w: World) -> Story:
         return [f"The {x} {where} was {a}.", f"{who[1]} saw that the {y} was {b}."]
 
     state = rng.getstate()
-    one = tell(p, q)
+    first = tell(p, q)
     rng.setstate(state)
-    two = tell(q, p)
-    one, two = ([t.replace("a " + c, article(c)) if c[0] in "aeiou" else t for t in s]
-                for s, c in ((one, p), (two, q)))  # fmt: skip
+    second = tell(q, p)
+    first, second = (
+        [t.replace("a " + c, article(c)) if c[0] in "aeiou" else t for t in s]
+        for s, c in ((first, p), (second, q))
+    )
     facts: tuple[list[Fact], list[Fact]] = (
         [(x, "colour", p), (y, "colour", q)],
         [(x, "colour", q), (y, "colour", p)],
     )
-    asked = rng.choice((f"was the {x} {p}?", f"is it true that the {x} was {p}?",
-                        f"did the passage say the {x} was {p}?"))  # fmt: skip
-    return _story((one, two), facts, (asked, ("is", x, "colour", p)))
+    question = rng.choice(
+        (
+            f"was the {x} {p}?",
+            f"is it true that the {x} was {p}?",
+            f"did the passage say the {x} was {p}?",
+        )
+    )
+    return _story((first, second), facts, (question, ("is", x, "colour", p)))
 
 
 def moves(rng: Random, w: World) -> Story:
-    """A person goes from place to place; where is she at the end?"""
-    one, two = w.two_places(rng)
+    """A person moves from one place to another: which at the start, which at the end?"""
+    here, there = w.two_places(rng)
     who, other = w.names(rng)
     go = rng.choice(("went to a seat", "walked to a table", "sat down", "waited"))
     then = rng.choice(("After that", "An hour later", "Then", "Later in the day"))
@@ -65,16 +72,19 @@ def moves(rng: Random, w: World) -> Story:
         return [f"First {who} {go} {p}.", f"{then} {who} {go} {q}.", last]
 
     facts: tuple[list[Fact], list[Fact]] = (
-        [(who, "start", one), (who, "end", two)], [(who, "start", two), (who, "end", one)],
-    )  # fmt: skip
+        [(who, "start", here), (who, "end", there)],
+        [(who, "start", there), (who, "end", here)],
+    )
     end = rng.random() < 0.5
-    asked = f"was {who} {two} at the {'end' if end else 'start'}?"
+    question = f"was {who} {there} at the {'end' if end else 'start'}?"
     relation = "end" if end else "start"
-    return _story((tell(one, two), tell(two, one)), facts, (asked, ("is", who, relation, two)))
+    return _story(
+        (tell(here, there), tell(there, here)), facts, (question, ("is", who, relation, there))
+    )
 
 
 def ages(rng: Random, w: World) -> Story:
-    """Two founding years, ages or prices: which is more?"""
+    """Two founding years: which building is older?"""
     old, new = sorted(rng.sample(range(1650, 1990), 2))
     kind = rng.choice(("bridge", "church", "school", "station", "theatre", "mill", "library"))
     x, y = pick_two(rng, w.towns)
@@ -85,17 +95,18 @@ def ages(rng: Random, w: World) -> Story:
         return [sentence(f"{a} {built} {p}"), sentence(f"{b} {built} {q}")]
 
     facts: tuple[list[Fact], list[Fact]] = (
-        [(a, "year", old), (b, "year", new)], [(a, "year", new), (b, "year", old)],
-    )  # fmt: skip
+        [(a, "year", old), (b, "year", new)],
+        [(a, "year", new), (b, "year", old)],
+    )
     if rng.random() < 0.5:
-        asked, fact = f"is {a} older than {b}?", ("more", "year", b, a)
+        question, fact = f"is {a} older than {b}?", ("more", "year", b, a)
     else:
-        asked, fact = f"is {a} newer than {b}?", ("more", "year", a, b)
-    return _story((tell(old, new), tell(new, old)), facts, (asked, fact))
+        question, fact = f"is {a} newer than {b}?", ("more", "year", a, b)
+    return _story((tell(old, new), tell(new, old)), facts, (question, fact))
 
 
 def quantities(rng: Random, w: World) -> Story:
-    """Who has more?"""
+    """Two people's numbers of things: who has more?"""
     few, many = sorted(rng.sample(range(len(things.NUMBERS)), 2))
     a, b = w.names(rng)
     x = plural(w.thing(rng, w.kinds))
@@ -105,43 +116,50 @@ def quantities(rng: Random, w: World) -> Story:
         return [f"{a} {had} {things.NUMBERS[p]} {x}.", f"{b} {had} {things.NUMBERS[q]} {x}."]
 
     facts: tuple[list[Fact], list[Fact]] = (
-        [(a, "count", few), (b, "count", many)], [(a, "count", many), (b, "count", few)],
-    )  # fmt: skip
+        [(a, "count", few), (b, "count", many)],
+        [(a, "count", many), (b, "count", few)],
+    )
     fact: Fact
     if rng.random() < 0.4:
-        asked, fact = f"does {a} have more {x} than {b}?", ("more", "count", a, b)
+        question, fact = f"does {a} have more {x} than {b}?", ("more", "count", a, b)
     elif rng.random() < 0.5:
-        asked, fact = f"does {a} have fewer {x} than {b}?", ("more", "count", b, a)
+        question, fact = f"does {a} have fewer {x} than {b}?", ("more", "count", b, a)
     else:
-        asked = f"does {b} have {things.NUMBERS[many]} {x}?"
+        question = f"does {b} have {things.NUMBERS[many]} {x}?"
         fact = ("is", b, "count", many)
-    return _story((tell(few, many), tell(many, few)), facts, (asked, fact))
+    return _story((tell(few, many), tell(many, few)), facts, (question, fact))
 
 
 def deeds(rng: Random, w: World) -> Story:
-    """Who did it to whom; or who did it and who did not."""
+    """Subject and object of a deed, or its doer and a person who refrained."""
     a, b = w.people(rng)
     verb, synonym = rng.choice(w.person_verbs)
     tail = when(rng)
     if rng.random() < 0.6:
-        texts = ([sentence(f"{a} {verb.past} {b} {tail}")],
-                 [sentence(f"{b} {verb.past} {a} {tail}")])  # fmt: skip
+        texts = (
+            [sentence(f"{a} {verb.past} {b} {tail}")],
+            [sentence(f"{b} {verb.past} {a} {tail}")],
+        )
         facts: tuple[list[Fact], list[Fact]] = ([(a, verb.base, b)], [(b, verb.base, a)])
-        asked = f"did {a} {rng.choice((verb, synonym)).base} {b}?"
-        return _story(texts, facts, (asked, ("is", a, verb.base, b)))
+        question = f"did {a} {rng.choice((verb, synonym)).base} {b}?"
+        return _story(texts, facts, (question, ("is", a, verb.base, b)))
     act, also, pool = w.deed(rng)
     noun = w.thing(rng, pool)
     yes, no = f"{act.past} the {described(rng, noun)}", f"did not {act.base} the {noun}"
-    texts = ([sentence(f"{a} {yes} {tail}, but {b} {no}")],
-             [sentence(f"{a} {no} {tail}, but {b} {yes}")])  # fmt: skip
-    facts = ([(a, act.base, noun), (b, "not " + act.base, noun)],
-             [(b, act.base, noun), (a, "not " + act.base, noun)])  # fmt: skip
-    asked = f"did {a} {rng.choice((act, also)).base} the {noun}?"
-    return _story(texts, facts, (asked, ("is", a, act.base, noun)))
+    texts = (
+        [sentence(f"{a} {yes} {tail}, but {b} {no}")],
+        [sentence(f"{a} {no} {tail}, but {b} {yes}")],
+    )
+    facts = (
+        [(a, act.base, noun), (b, "not " + act.base, noun)],
+        [(b, act.base, noun), (a, "not " + act.base, noun)],
+    )
+    question = f"did {a} {rng.choice((act, also)).base} the {noun}?"
+    return _story(texts, facts, (question, ("is", a, act.base, noun)))
 
 
 def gifts(rng: Random, w: World) -> Story:
-    """A thing changes hands; who has it now?"""
+    """A thing changes hands: giver and holder."""
     a, b = w.names(rng)
     x = w.thing(rng)
     gave = rng.choice(("gave", "handed", "lent", "sold"))
@@ -152,57 +170,68 @@ def gifts(rng: Random, w: World) -> Story:
 
     tail = when(rng)
     facts: tuple[list[Fact], list[Fact]] = (
-        [(x, "giver", a), (x, "holder", b)], [(x, "giver", b), (x, "holder", a)],
-    )  # fmt: skip
+        [(x, "giver", a), (x, "holder", b)],
+        [(x, "giver", b), (x, "holder", a)],
+    )
     if rng.random() < 0.5:
-        return _story((tell(a, b), tell(b, a)), facts,
-                      (f"does {b} have the {x} now?", ("is", x, "holder", b)))  # fmt: skip
-    return _story((tell(a, b), tell(b, a)), facts,
-                  (f"did {b} get the {x} from {a}?", ("is", x, "giver", a)))  # fmt: skip
+        return _story(
+            (tell(a, b), tell(b, a)), facts, (f"does {b} have the {x} now?", ("is", x, "holder", b))
+        )
+    return _story(
+        (tell(a, b), tell(b, a)), facts, (f"did {b} get the {x} from {a}?", ("is", x, "giver", a))
+    )
 
 
 def tastes(rng: Random, w: World) -> Story:
-    """Who likes which of two things."""
+    """A person likes one of two things and minds the other."""
     a = w.person(rng)
     x, y = (plural(noun) for noun in w.two_things(rng, w.kinds))
-    likes = rng.choice((("likes", "cannot stand"), ("collects", "never touches"),
-                        ("draws", "refuses to draw"), ("dreams of", "is afraid of")))  # fmt: skip
-    joint = rng.choice((" but ", ", yet ", " and "))
+    likes = rng.choice(
+        (
+            ("likes", "cannot stand"),
+            ("collects", "never touches"),
+            ("draws", "refuses to draw"),
+            ("dreams of", "is afraid of"),
+        )
+    )
+    conjunction = rng.choice((" but ", ", yet ", " and "))
 
     def tell(p: str, q: str) -> list[str]:
-        return [sentence(f"{a} {likes[0]} {p}{joint}{likes[1]} {q}")]
+        return [sentence(f"{a} {likes[0]} {p}{conjunction}{likes[1]} {q}")]
 
     facts: tuple[list[Fact], list[Fact]] = (
-        [(a, "likes", x), (a, "minds", y)], [(a, "likes", y), (a, "minds", x)],
-    )  # fmt: skip
+        [(a, "likes", x), (a, "minds", y)],
+        [(a, "likes", y), (a, "minds", x)],
+    )
     base = {"likes": "like", "collects": "collect", "draws": "draw", "dreams of": "dream of"}
-    asked = f"does {a} {base[likes[0]]} {x}?"
-    return _story((tell(x, y), tell(y, x)), facts, (asked, ("is", a, "likes", x)))
+    question = f"does {a} {base[likes[0]]} {x}?"
+    return _story((tell(x, y), tell(y, x)), facts, (question, ("is", a, "likes", x)))
 
 
 def sequence(rng: Random, w: World) -> Story:
-    """Two deeds in an order that the passage tells."""
+    """The order of two deeds."""
     a, b = w.people(rng)
     (v, _), (u, _) = pick_two(rng, w.object_verbs)
     x, y = w.two_things(rng, w.made)
     p, q = f"{a} {v.past} the {x}", f"{b} {u.past} the {y}"
     later = rng.choice(("Some time later", "After that", "Then, at last,", "The next day"))
 
-    def tell(one: str, two: str) -> list[str]:
-        return [sentence(one), f"{later} {two}."]
+    def tell(before: str, after: str) -> list[str]:
+        return [sentence(before), f"{later} {after}."]
 
     facts: tuple[list[Fact], list[Fact]] = (
-        [(p, "order", 1), (q, "order", 2)], [(p, "order", 2), (q, "order", 1)],
-    )  # fmt: skip
+        [(p, "order", 1), (q, "order", 2)],
+        [(p, "order", 2), (q, "order", 1)],
+    )
     first = rng.random() < 0.5
-    asked = f"was it {'before' if first else 'after'} {q} that {p}?"
+    question = f"was it {'before' if first else 'after'} {q} that {p}?"
     fact: Fact = ("more", "order", q, p) if first else ("more", "order", p, q)
-    return _story((tell(p, q), tell(q, p)), facts, (asked, fact))
+    return _story((tell(p, q), tell(q, p)), facts, (question, fact))
 
 
 def stays(rng: Random, w: World) -> Story:
     """Two people in two places."""
-    one, two = w.two_places(rng)
+    here, there = w.two_places(rng)
     a, b = w.people(rng)
     was = rng.choice(("was", "waited", "slept", "worked"))
     time = when(rng)
@@ -211,15 +240,19 @@ def stays(rng: Random, w: World) -> Story:
         return [sentence(f"{time} {a} {was} {p}"), sentence(f"{b} {was} {q}")]
 
     facts: tuple[list[Fact], list[Fact]] = (
-        [(a, "place", one), (b, "place", two)], [(a, "place", two), (b, "place", one)],
-    )  # fmt: skip
-    asked = rng.choice((f"was {a} {one}?", f"was it {one} that {a} {was}?",
-                        f"could you find {a} {one} {time}?"))  # fmt: skip
-    return _story((tell(one, two), tell(two, one)), facts, (asked, ("is", a, "place", one)))
+        [(a, "place", here), (b, "place", there)],
+        [(a, "place", there), (b, "place", here)],
+    )
+    question = rng.choice(
+        (f"was {a} {here}?", f"was it {here} that {a} {was}?", f"could you find {a} {here} {time}?")
+    )
+    return _story(
+        (tell(here, there), tell(there, here)), facts, (question, ("is", a, "place", here))
+    )
 
 
 def visits(rng: Random, w: World) -> Story:
-    """Which town in which year or on which day."""
+    """Two visits to two towns in two years or on two days."""
     who = w.person(rng)
     x, y = pick_two(rng, w.towns)
     if rng.random() < 0.5:
@@ -232,15 +265,21 @@ def visits(rng: Random, w: World) -> Story:
         return [sentence(f"{m} {who} {went} {p}"), sentence(f"{n} {who} {went} {q}")]
 
     facts: tuple[list[Fact], list[Fact]] = (
-        [(who, m, x), (who, n, y)], [(who, m, y), (who, n, x)],
-    )  # fmt: skip
-    asked = rng.choice((f"was {who} in {x} {m}?", f"did {who} spend time in {x} {m}?",
-                        f"is it right that {m} {who} was in {x}?"))  # fmt: skip
-    return _story((tell(x, y), tell(y, x)), facts, (asked, ("is", who, m, x)))
+        [(who, m, x), (who, n, y)],
+        [(who, m, y), (who, n, x)],
+    )
+    question = rng.choice(
+        (
+            f"was {who} in {x} {m}?",
+            f"did {who} spend time in {x} {m}?",
+            f"is it right that {m} {who} was in {x}?",
+        )
+    )
+    return _story((tell(x, y), tell(y, x)), facts, (question, ("is", who, m, x)))
 
 
 def holdings(rng: Random, w: World) -> Story:
-    """How many things each of two people has."""
+    """Two people's numbers of things."""
     m, n = pick_two(rng, things.NUMBERS)
     a, b = w.names(rng)
     x = plural(w.thing(rng, w.kinds))
@@ -249,43 +288,77 @@ def holdings(rng: Random, w: World) -> Story:
         return [f"{a} keeps {p} {x}.", f"{b} keeps {q} {x}."]
 
     facts: tuple[list[Fact], list[Fact]] = (
-        [(a, "count", m), (b, "count", n)], [(a, "count", n), (b, "count", m)],
-    )  # fmt: skip
-    asked = rng.choice((f"does {a} keep {m} {x}?", f"are there {m} {x} that belong to {a}?",
-                        f"is {m} the number of {x} that {a} keeps?"))  # fmt: skip
-    return _story((tell(m, n), tell(n, m)), facts, (asked, ("is", a, "count", m)))
+        [(a, "count", m), (b, "count", n)],
+        [(a, "count", n), (b, "count", m)],
+    )
+    question = rng.choice(
+        (
+            f"does {a} keep {m} {x}?",
+            f"are there {m} {x} that belong to {a}?",
+            f"is {m} the number of {x} that {a} keeps?",
+        )
+    )
+    return _story((tell(m, n), tell(n, m)), facts, (question, ("is", a, "count", m)))
 
 
 def denials(rng: Random, w: World) -> Story:
-    """Whether someone did it at all."""
+    """A deed or its denial."""
     who = w.person(rng)
     verb, synonym, pool = w.deed(rng)
     noun, time = w.thing(rng, pool), when(rng)
     rich = described(rng, noun)
     no = rng.choice((f"did not {verb.base}", f"never {verb.past}", f"refused to {verb.base}"))
-    texts = ([sentence(f"{who} {verb.past} the {rich} {time}")],
-             [sentence(f"{who} {no} the {rich} {time}")])  # fmt: skip
+    texts = (
+        [sentence(f"{who} {verb.past} the {rich} {time}")],
+        [sentence(f"{who} {no} the {rich} {time}")],
+    )
     facts: tuple[list[Fact], list[Fact]] = (
-        [(who, verb.base, noun)], [(who, "not " + verb.base, noun)],
-    )  # fmt: skip
-    asked = f"did {who} {rng.choice((verb, synonym)).base} the {noun}?"
-    return _story(texts, facts, (asked, ("is", who, verb.base, noun)))
+        [(who, verb.base, noun)],
+        [(who, "not " + verb.base, noun)],
+    )
+    question = f"did {who} {rng.choice((verb, synonym)).base} the {noun}?"
+    return _story(texts, facts, (question, ("is", who, verb.base, noun)))
 
 
 Maker = Callable[[Random, World], Story]
-# A maker that is named twice comes up twice as often; comparing and ordering are the hardest.
+# A maker that is listed twice is drawn twice as often; comparing and ordering are the hardest.
 ROOMS: tuple[Maker, ...] = (attributes, attributes, stays, stays, denials, deeds, moves, gifts)
 HISTORY: tuple[Maker, ...] = (
-    visits, visits, visits, holdings, holdings, holdings, denials, denials, deeds, ages,
-)  # fmt: skip
+    visits,
+    visits,
+    visits,
+    holdings,
+    holdings,
+    holdings,
+    denials,
+    denials,
+    deeds,
+    ages,
+)
 ALL: tuple[Maker, ...] = (
-    attributes, attributes, stays, stays, visits, visits, holdings, holdings, tastes, tastes,
-    denials, denials, deeds, moves, gifts, quantities, ages, sequence,
-)  # fmt: skip
+    attributes,
+    attributes,
+    stays,
+    stays,
+    visits,
+    visits,
+    holdings,
+    holdings,
+    tastes,
+    tastes,
+    denials,
+    denials,
+    deeds,
+    moves,
+    gifts,
+    quantities,
+    ages,
+    sequence,
+)
 
 
 def answer(facts: tuple[Fact, ...]) -> bool:
-    """The answer to the last fact (the question) given the others."""
+    """The answer to the question, the last fact, by the others."""
     *passage, question = facts
     if question[0] == "is":
         return tuple(question[1:]) in passage
@@ -295,8 +368,8 @@ def answer(facts: tuple[Fact, ...]) -> bool:
 
 def engine(rng: Random, w: World, makers: tuple[Maker, ...] = ALL) -> tuple[Item, ...]:
     """The same question on two passages: label 1 yes, 0 no."""
-    *passages, (asked, fact) = rng.choice(makers)(rng, w)
-    about = asked + " ".join(text for texts, _ in passages for text in texts)
+    *passages, (question, fact) = rng.choice(makers)(rng, w)
+    about = question + " ".join(text for texts, _ in passages for text in texts)
     count = rng.choice((0, 0, 1, 1, 2, 3, 5, 8))
     extra = side_sentences(rng, w, count, about)
     slots = [rng.random() < 0.5 for _ in extra]
@@ -304,11 +377,11 @@ def engine(rng: Random, w: World, makers: tuple[Maker, ...] = ALL) -> tuple[Item
     after = [e for e, first in zip(extra, slots, strict=True) if not first]
     rng.shuffle(passages)
     items = []
-    for texts, known in passages:
-        facts = (*known, fact)
+    for texts, passage_facts in passages:
+        facts = (*passage_facts, fact)
         fields = (
             ("passage", " ".join([*before, *texts, *after])),
-            ("question", sentence(asked, "")),
+            ("question", sentence(question, "")),
         )
         items.append(Item(fields, int(answer(facts)), facts))
     return tuple(items)

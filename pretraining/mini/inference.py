@@ -36,7 +36,7 @@ class Frame:
 
 
 def label_of(premise: tuple[Fact, ...], hypothesis: Fact) -> int:
-    """Follows, open or conflicts, by the rule at the top of this file."""
+    """FOLLOWS, OPEN or CONFLICTS, by the rule at the top of this file."""
     if hypothesis in premise:
         return FOLLOWS
     same = any(fact[:2] == hypothesis[:2] for fact in premise)
@@ -48,7 +48,7 @@ def _two(texts: tuple[str, str], facts: tuple[tuple[Fact, ...], ...]) -> tuple[S
 
 
 def roles(rng: Random, w: World) -> Frame:
-    """Who did it to whom; a passive hypothesis at times."""
+    """Subject and object of a deed; at times with a passive hypothesis."""
     a, b = w.people(rng)
     verb, synonym = rng.choice(w.person_verbs)
     tail = " " + rng.choice((when(rng), w.place(rng)))
@@ -58,12 +58,12 @@ def roles(rng: Random, w: World) -> Frame:
     else:
         past = rng.choice((verb, synonym)).past
         hyp = (f"{a} {past} {b}", f"{b} {past} {a}")
-    one, two = ((a, b), verb.base, True), ((b, a), verb.base, True)
-    return Frame(_two(texts, ((one,), (two,))), _two(hyp, ((one,), (two,))))
+    fact, swapped = ((a, b), verb.base, True), ((b, a), verb.base, True)
+    return Frame(_two(texts, ((fact,), (swapped,))), _two(hyp, ((fact,), (swapped,))))
 
 
 def possessions(rng: Random, w: World) -> Frame:
-    """Who did it to which thing; the hypothesis may name only the kind of thing."""
+    """Two people's deeds to two things; the hypothesis may name only the kind of thing."""
     a, b = w.people(rng)
     verb, synonym, pool = w.deed(rng)
     (x, kind_x), (y, kind_y) = w.two_kinds(rng, pool)
@@ -80,33 +80,38 @@ def possessions(rng: Random, w: World) -> Frame:
     hyp = (f"{a} {past} {named[0]}", f"{a} {past} {named[1]}")
     value = (kind_x, kind_y) if kinds else (x, y)
     facts = tuple(
-        tuple((who, f"{verb.base} {word}", True) for who, pair in zip(order, of, strict=True)
-              for word in pair)
-        for order, of in (((a, b), ((x, kind_x), (y, kind_y))),
-                          ((a, b), ((y, kind_y), (x, kind_x))))
-    )  # fmt: skip
+        tuple(
+            (who, f"{verb.base} {word}", True)
+            for who, pair in zip(order, of, strict=True)
+            for word in pair
+        )
+        for order, of in (
+            ((a, b), ((x, kind_x), (y, kind_y))),
+            ((a, b), ((y, kind_y), (x, kind_x))),
+        )
+    )
     goals = tuple(((a, f"{verb.base} {word}", True),) for word in value)
     return Frame(_two(texts, facts), _two(hyp, goals))
 
 
 def places(rng: Random, w: World) -> Frame:
-    """Where things or people are."""
-    one, two = w.two_places(rng)
+    """The places of two things or people."""
+    here, there = w.two_places(rng)
     if rng.random() < 0.5:
         x, y = (f"the {noun}" for noun in w.two_things(rng, w.kinds))
     else:
         x, y = w.people(rng)
     was = rng.choice(("was", "stayed", "remained"))
     join = rng.choice((" and ", " while ", ", whereas "))
-    texts = (f"{x} {was} {one}{join}{y} {was} {two}", f"{x} {was} {two}{join}{y} {was} {one}")
-    hyp = (f"{x} was {one}", f"{x} was {two}")
-    facts = (((x, "place", one), (y, "place", two)), ((x, "place", two), (y, "place", one)))
-    goals = (((x, "place", one),), ((x, "place", two),))
+    texts = (f"{x} {was} {here}{join}{y} {was} {there}", f"{x} {was} {there}{join}{y} {was} {here}")
+    hyp = (f"{x} was {here}", f"{x} was {there}")
+    facts = (((x, "place", here), (y, "place", there)), ((x, "place", there), (y, "place", here)))
+    goals = (((x, "place", here),), ((x, "place", there),))
     return Frame(_two(texts, facts), _two(hyp, goals))
 
 
 def negated(rng: Random, w: World) -> Frame:
-    """Did it happen or not."""
+    """A deed or its denial."""
     who = w.person(rng)
     verb, synonym, pool = w.deed(rng)
     noun = w.thing(rng, pool)
@@ -128,26 +133,26 @@ def opposites(rng: Random, w: World) -> Frame:
         who, noun = w.person(rng), w.thing(rng)
         p, q = rng.choice(actions.ANTONYM_VERBS)
         tail = " " + when(rng)
-        one: Fact = (who, f"act {noun}", p)
-        two: Fact = (who, f"act {noun}", q)
+        fact: Fact = (who, f"act {noun}", p)
+        opposite: Fact = (who, f"act {noun}", q)
         texts = (f"{who} {p} the {noun}{tail}", f"{who} {q} the {noun}{tail}")
         say = rng.choice(("the {n} was what {w} {v}", "it was {w} who {v} the {n}"))
         hyp = (say.format(n=noun, w=who, v=p), say.format(n=noun, w=who, v=q))
-        return Frame(_two(texts, ((one,), (two,))), _two(hyp, ((one,), (two,))))
+        return Frame(_two(texts, ((fact,), (opposite,))), _two(hyp, ((fact,), (opposite,))))
     p, q = rng.choice(things.OPPOSITES)
     noun, where = w.thing(rng), w.place(rng)
     x = f"the {noun}"
     texts = (f"the {p} {noun} {where} belonged to {w.name(rng)}",) * 2
     texts = (texts[0], texts[0].replace(f" {p} ", f" {q} ", 1))
-    one, two = (x, p + q, p), (x, p + q, q)
+    fact, opposite = (x, p + q, p), (x, p + q, q)
     hyp = (f"{x} was {p}", f"{x} was {q}")
     if rng.random() < 0.5:
         hyp = (f"{x} was not {q}", f"{x} was not {p}")
-    return Frame(_two(texts, ((one,), (two,))), _two(hyp, ((one,), (two,))))
+    return Frame(_two(texts, ((fact,), (opposite,))), _two(hyp, ((fact,), (opposite,))))
 
 
 def counts(rng: Random, w: World) -> Frame:
-    """How many things each of two people has."""
+    """Two people's numbers of things."""
     a, b = w.people(rng)
     m, n = pick_two(rng, things.NUMBERS)
     x = plural(w.thing(rng, w.kinds))
@@ -200,8 +205,15 @@ def schedules(rng: Random, w: World) -> Frame:
 
 
 FRAMES: tuple[Callable[[Random, World], Frame], ...] = (
-    roles, possessions, places, negated, opposites, counts, shares, schedules,
-)  # fmt: skip
+    roles,
+    possessions,
+    places,
+    negated,
+    opposites,
+    counts,
+    shares,
+    schedules,
+)
 _DEFINITE = (places, negated, opposites, counts, shares)
 
 
@@ -214,7 +226,7 @@ def _item(rng: Random, premise: Side, hypothesis: Side, label: int, extra: str) 
 
 
 def _extra(rng: Random, w: World, frame: Frame) -> str:
-    """No, one or a few distracting sentences about other people and things."""
+    """Zero to four distracting sentences about other people and things."""
     about = " ".join(side.text for side in frame.premises + frame.hypotheses)
     count = rng.choice((0, 0, 0, 1, 1, 2, 4))
     return " ".join(side_sentences(rng, w, count, about))

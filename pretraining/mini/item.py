@@ -1,4 +1,4 @@
-"""The one record every family engine of the mini suite yields."""
+"""The record that every engine of the mini suite makes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Fact = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Item:
-    """One example before keys and label words are chosen.
+    """One example without keys and label words.
 
-    fields: (role, text) in reading order; label: class index of the family; facts: what the
-    text says, as tuples from which the label can be derived again without reading the text.
+    `fields` are (role, text) in reading order, `label` is the class index, `facts` is the content of
+    the texts as tuples, from which the label can be derived without reading them.
     """
 
     fields: tuple[tuple[str, str], ...]

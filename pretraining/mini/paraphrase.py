@@ -32,15 +32,15 @@ def _reword(rng: Random, a: str, verb: Verb, synonym: Verb, b: str, tail: str) -
 
 
 def deeds(rng: Random, w: World) -> Pair:
-    """Who did it, to which thing or when: one of them is another in the second meaning."""
+    """Doer, thing and time of a deed; one of them differs in the second meaning."""
     who, other = w.people(rng)
     verb, synonym, pool = w.deed(rng)
     x, y = w.two_things(rng, pool)
     x, y = "the " + described(rng, x), "the " + described(rng, y)
     tail, later = when(rng), when(rng)
     place = rng.choice(("", "", " " + w.place(rng)))
-    one = (who, x, tail)
-    two = {"who": (other, x, tail), "what": (who, y, tail), "when": (who, x, later)}[
+    meaning = (who, x, tail)
+    changed = {"who": (other, x, tail), "what": (who, y, tail), "when": (who, x, later)}[
         rng.choice(("who", "what", "what") if later == tail else ("who", "what", "when"))
     ]
 
@@ -48,11 +48,11 @@ def deeds(rng: Random, w: World) -> Pair:
         second = _reword(rng, a, verb, synonym, b, t + place)
         return ((a, verb.base, b, t), f"{a} {verb.past} {b} {t}{place}", second)
 
-    return say(*one), say(*two)
+    return say(*meaning), say(*changed)
 
 
 def acts(rng: Random, w: World) -> Pair:
-    """Which of two things someone did."""
+    """Two deeds to one thing."""
     who = w.person(rng)
     (v, v_too), (u, u_too) = pick_two(rng, w.object_verbs)
     while any(v.base in group and u.base in group for group in actions.CLOSE_VERBS):
@@ -67,7 +67,7 @@ def acts(rng: Random, w: World) -> Pair:
 
 
 def denials(rng: Random, w: World) -> Pair:
-    """Whether it happened at all."""
+    """A deed or its denial."""
     who = w.person(rng)
     verb, synonym, pool = w.deed(rng)
     noun, tail = "the " + described(rng, w.thing(rng, pool)), when(rng)
@@ -77,8 +77,10 @@ def denials(rng: Random, w: World) -> Pair:
             one, two = f"{who} {verb.past} {noun} {tail}", f"{tail} {who} {synonym.past} {noun}"
         else:
             one = f"{who} did not {verb.base} {noun} {tail}"
-            never = (f"{who} never {synonym.past} {noun} {tail}",
-                     f"it is false that {who} {synonym.past} {noun} {tail}")  # fmt: skip
+            never = (
+                f"{who} never {synonym.past} {noun} {tail}",
+                f"it is false that {who} {synonym.past} {noun} {tail}",
+            )
             two = rng.choice(never)
         return ((who, verb.base, noun, tail, true), one, two)
 
@@ -86,45 +88,56 @@ def denials(rng: Random, w: World) -> Pair:
 
 
 def amounts(rng: Random, w: World) -> Pair:
-    """How many."""
+    """Two numbers of things."""
     who, tail = w.person(rng), when(rng)
     x = plural(w.thing(rng, w.kinds))
     m, n = pick_two(rng, things.NUMBERS)
-    (had, too) = rng.choice((("bought", "purchased"), ("counted", "had a count of"),
-                             ("owned", "was the owner of"), ("found", "discovered")))  # fmt: skip
+    (had, too) = rng.choice(
+        (
+            ("bought", "purchased"),
+            ("counted", "had a count of"),
+            ("owned", "was the owner of"),
+            ("found", "discovered"),
+        )
+    )
 
     def say(number: str) -> Meaning:
         second = rng.choice(
-            (f"{tail} {who} {too} {number} {x}", f"the number of {x} that {who} {had} {tail} was "
-             f"{number}", f"it was {number} {x} that {who} {too} {tail}")
-        )  # fmt: skip
+            (
+                f"{tail} {who} {too} {number} {x}",
+                f"the number of {x} that {who} {had} {tail} was {number}",
+                f"it was {number} {x} that {who} {too} {tail}",
+            )
+        )
         return ((who, had, x, tail, number), f"{who} {had} {number} {x} {tail}", second)
 
     return say(m), say(n)
 
 
 def whereabouts(rng: Random, w: World) -> Pair:
-    """Where someone was, or with whom."""
+    """A meeting; place or company differs."""
     who, other = w.people(rng)
     third = w.person(rng)
     while third in (who, other):
         third = w.person(rng)
-    one, two = w.two_places(rng)
+    here, there = w.two_places(rng)
     tail = when(rng)
 
     def say(place: str, friend: str) -> Meaning:
         second = rng.choice(
-            (f"{tail} {who} and {friend} were together {place}",
-             f"{place} {who} ran into {friend} {tail}",
-             f"{who} came across {friend} {tail} {place}")
-        )  # fmt: skip
+            (
+                f"{tail} {who} and {friend} were together {place}",
+                f"{place} {who} ran into {friend} {tail}",
+                f"{who} came across {friend} {tail} {place}",
+            )
+        )
         return ((who, friend, place, tail), f"{who} met {friend} {place} {tail}", second)
 
-    return say(one, other), (say(two, other) if rng.random() < 0.5 else say(one, third))
+    return say(here, other), (say(there, other) if rng.random() < 0.5 else say(here, third))
 
 
 def people(rng: Random, w: World) -> Pair:
-    """Who did it to whom."""
+    """Subject and object of a deed."""
     a, b = w.people(rng)
     verb, synonym = rng.choice(w.person_verbs)
     tail = when(rng)
@@ -137,7 +150,7 @@ def people(rng: Random, w: World) -> Pair:
 
 
 def objects(rng: Random, w: World) -> Pair:
-    """Two people, two things: which belongs to whom."""
+    """Two people's deeds to two things."""
     a, b = w.people(rng)
     verb, synonym, pool = w.deed(rng)
     x, y = w.two_things(rng, pool)
@@ -157,8 +170,8 @@ def objects(rng: Random, w: World) -> Pair:
 
 
 def travel(rng: Random, w: World) -> Pair:
-    """From where to where."""
-    one, two = pick_two(rng, w.towns)
+    """Start and end of a journey."""
+    start, end = pick_two(rng, w.towns)
     who, tail = w.person(rng), when(rng)
     how = rng.choice(("by train", "by car", "on foot", "by bus", "with two friends"))
 
@@ -172,20 +185,23 @@ def travel(rng: Random, w: World) -> Pair:
         )
         return ((who, x, y, tail, how), f"{who} travelled {how} from {x} to {y} {tail}", second)
 
-    return say(one, two), say(two, one)
+    return say(start, end), say(end, start)
 
 
 def order(rng: Random, w: World) -> Pair:
-    """What came first."""
+    """The order of two deeds."""
     who = w.person(rng)
     x, y = w.two_things(rng)
     v, u = pick_two(rng, w.object_verbs)
 
     def say(p: str, q: str) -> Meaning:
         second = rng.choice(
-            (f"after {who} {p}, {who} {q}", f"{who} {q} after {p_ing(p)}",
-             f"{who} first {p} and then {q}")
-        )  # fmt: skip
+            (
+                f"after {who} {p}, {who} {q}",
+                f"{who} {q} after {p_ing(p)}",
+                f"{who} first {p} and then {q}",
+            )
+        )
         return ((who, p, q), f"{who} {p} before {p_ing(q)}", second)
 
     def p_ing(clause: str) -> str:
@@ -241,7 +257,7 @@ _PERSON = (
 )  # fmt: skip
 
 
-def _asked(rng: Random, w: World) -> tuple[list[str], list[tuple[str, str]]]:
+def _subjects(rng: Random, w: World) -> tuple[list[str], list[tuple[str, str]]]:
     """Three things, towns or people, and the questions that fit two of them."""
     roll = rng.random()
     if roll < 0.5:
@@ -255,13 +271,18 @@ def _asked(rng: Random, w: World) -> tuple[list[str], list[tuple[str, str]]]:
     return rng.sample(w.female + w.male, 3), list(_PERSON)
 
 
-def _both(rng: Random, w: World, one: Meaning, two: Meaning) -> Pair:
-    """The two with one lead or one tail around their first wordings."""
+def _framed(rng: Random, w: World, first: Meaning, second: Meaning) -> Pair:
+    """The meanings with a common lead or tail around their first wordings."""
     owner = w.name(rng)
     lead = rng.choice(("", "", f"{owner} asks: ", f"here is a question from {owner}: "))
     tail = rng.choice(("", "", f" I have been thinking about it since {rng.choice(things.DAYS)}."))
     tail = "" if lead else tail
-    return (one[0], lead + one[1] + tail, one[2]), (two[0], lead + two[1] + tail, two[2])
+
+    def frame(meaning: Meaning) -> Meaning:
+        fact, wording, other_wording = meaning
+        return fact, lead + wording + tail, other_wording
+
+    return frame(first), frame(second)
 
 
 def _question(ask: tuple[str, str], a: str, b: str) -> Meaning:
@@ -270,25 +291,25 @@ def _question(ask: tuple[str, str], a: str, b: str) -> Meaning:
 
 
 def other_questions(rng: Random, w: World) -> Pair:
-    """Another thing, town or person in one of the two roles."""
-    (x, y, z), asks = _asked(rng, w)
+    """The same question with another thing, town or person in one of the roles."""
+    (x, y, z), asks = _subjects(rng, w)
     ask = rng.choice(asks)
     changed = (z, y) if rng.random() < 0.5 else (x, z)
-    return _both(rng, w, _question(ask, x, y), _question(ask, *changed))
+    return _framed(rng, w, _question(ask, x, y), _question(ask, *changed))
 
 
 def other_points(rng: Random, w: World) -> Pair:
     """Another question about the same two."""
-    (x, y, _), asks = _asked(rng, w)
-    one, two = pick_two(rng, asks)
-    return _both(rng, w, _question(one, x, y), _question(two, x, y))
+    (x, y, _), asks = _subjects(rng, w)
+    ask, other = pick_two(rng, asks)
+    return _framed(rng, w, _question(ask, x, y), _question(other, x, y))
 
 
 def swapped_questions(rng: Random, w: World) -> Pair:
     """The same question with the roles exchanged."""
-    (x, y, _), asks = _asked(rng, w)
+    (x, y, _), asks = _subjects(rng, w)
     ask = rng.choice(asks)
-    return _both(rng, w, _question(ask, x, y), _question(ask, y, x))
+    return _framed(rng, w, _question(ask, x, y), _question(ask, y, x))
 
 
 Maker = Callable[[Random, World], Pair]
@@ -309,12 +330,12 @@ def _group(rng: Random, pair: Pair, extra: str) -> tuple[Item, ...]:
     rng.shuffle(pairs)
     flip = rng.random() < 0.5
     items = []
-    for one, two in pairs:
-        texts = [_finish(one[1]) + extra, _finish(two[2]) + extra]
+    for left, right in pairs:
+        texts = [_finish(left[1]) + extra, _finish(right[2]) + extra]
         if flip:
             texts.reverse()
         fields = (("first", texts[0]), ("second", texts[1]))
-        items.append(Item(fields, int(one[0] == two[0]), (one[0], two[0])))
+        items.append(Item(fields, int(left[0] == right[0]), (left[0], right[0])))
     return tuple(items)
 
 

@@ -20,17 +20,17 @@ def words(owner: str) -> tuple[str, ...]:
     return share(tuple(SENSES), owner)
 
 
-def meets(one: int, two: int, owner: str) -> bool:
-    """Whether the phrases of these numbers may stand in one item.
+def meets(first: int, second: int, owner: str) -> bool:
+    """True if the phrases of these numbers may meet in one item of the owner.
 
-    Pretraining knows every phrase but not which ones the tasks put side by side: those whose
-    numbers add up to three. Within a sense the others still join all four phrases.
+    Pretraining uses every phrase, but not the pairs of the tasks: those whose numbers add up to
+    three. Within a sense the other pairs still connect all four phrases.
     """
-    return (one + two == 3) != (owner == PRETRAIN)
+    return (first + second == 3) != (owner == PRETRAIN)
 
 
 def _wrap(rng: Random, pattern: str, w: World) -> str:
-    """The phrase in a sentence that always names someone of the owner's."""
+    """The phrase in a sentence that always has a name of the owner's slice."""
     text = pattern.replace("{n}", w.name(rng))
     who = w.name(rng)
     if "{n}" in pattern and rng.random() < 0.5:
@@ -67,11 +67,11 @@ def engine(rng: Random, w: World) -> tuple[Item, ...]:
     rng.shuffle(pairs)
     flip = rng.random() < 0.5
     items = []
-    for found, text in pairs:
-        texts, senses = [shared, text], [sense, found]
+    for other_sense, text in pairs:
+        texts, senses = [shared, text], [sense, other_sense]
         if flip:
             texts.reverse()
             senses.reverse()
         fields = (("word", word), ("first", texts[0]), ("second", texts[1]))
-        items.append(Item(fields, int(found == sense), ((word, senses[0], senses[1]),)))
+        items.append(Item(fields, int(other_sense == sense), ((word, senses[0], senses[1]),)))
     return tuple(items)

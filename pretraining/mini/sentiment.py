@@ -1,4 +1,4 @@
-"""Sentiment engine: reviews whose verdict is in the main clause, behind negation and contrast."""
+"""Sentiment engine: reviews with the verdict in the main clause, under negation and contrast."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def domain(name: str) -> Domain:
 
 
 def _vocabulary(d: Domain) -> set[str]:
-    """Every word that only the domain brings to a review."""
+    """The words of a review that come from the domain."""
     words = set(f"{d.thing} {' '.join(d.acts[0] + d.acts[1])}".split())
     for cluster in d.clusters:
         words.update(cluster.words[0] + cluster.words[1])
@@ -69,7 +69,7 @@ def _vocabulary(d: Domain) -> set[str]:
 
 @cache
 def own_words(name: str) -> frozenset[str]:
-    """The domain's words that no review of the pretraining mixture holds."""
+    """The domain's words that no review of the pretraining mixture contains."""
     taken = set(_GENERAL[0] + _GENERAL[1])
     for other in PRETRAINING_REVIEWS:
         taken |= _vocabulary(domain(other))
@@ -146,7 +146,7 @@ _PADDING = (
 
 
 def _padding(rng: Random, d: Domain, place: World, count: int) -> list[str]:
-    """Different sentences that judge nothing."""
+    """Different sentences without a judgement."""
     done = []
     for pattern in rng.sample(_PADDING, count):
         who, other = place.names(rng)
@@ -181,7 +181,7 @@ def review(rng: Random, d: Domain, label: int, place: World) -> str:
 def engine(rng: Random, place: World, name: str) -> tuple[Item, ...]:
     """One favourable and one unfavourable review of the same domain.
 
-    Outside the pretraining domains every review holds a word of its own domain.
+    Outside the pretraining domains every review contains a word of its own domain.
     """
     d = domain(name)
     labels = [0, 1]

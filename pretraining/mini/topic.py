@@ -1,4 +1,4 @@
-"""Topic engine: what is the main clause about? Another topic may appear on the side."""
+"""Topic engine: the topic of the main clause; another topic may appear in a subordinate one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pretraining.mini.world import World, when
 
 
 def phrases(topic: str) -> tuple[list[str], list[str], list[str]]:
-    """Who acts, what they do (with {o} for an object), and the objects, in texts on that topic."""
+    """Agents, acts (with {o} for an object) and objects of texts on that topic."""
     agents, acts, objects = TOPICS[topic]
     return agents.split(";"), acts.split(";"), objects.split(";")
 
@@ -45,9 +45,13 @@ def statement(rng: Random, topic: str, others: tuple[str, ...], w: World) -> str
         text = sentence(f"{main} {place}") + " " + sentence(clause(rng, topic))
     if rng.random() < 0.4:
         text += " " + rng.choice(
-            (f"{who} wrote about it {when(rng)}.", f"{who} from {rng.choice(w.towns)} was there.",
-             f"It happened {place}.", f"People in {rng.choice(w.towns)} talked about it for days.")
-        )  # fmt: skip
+            (
+                f"{who} wrote about it {when(rng)}.",
+                f"{who} from {rng.choice(w.towns)} was there.",
+                f"It happened {place}.",
+                f"People in {rng.choice(w.towns)} talked about it for days.",
+            )
+        )
     return text
 
 
@@ -80,7 +84,7 @@ def engine(
     topics: tuple[str, ...],
     make: Callable[[Random, str, tuple[str, ...], World], str],
 ) -> tuple[Item, ...]:
-    """One item a topic, in random order; the label is the topic's index."""
+    """One item a topic, in random order; the label is the index of the topic in `topics`."""
     labels = list(range(len(topics)))
     rng.shuffle(labels)
     return tuple(

@@ -21,7 +21,7 @@ _VOWEL_SOUND_EXCEPTIONS = ("uni", "use", "uku", "one", "eur", "yuc")
 
 
 def article(phrase: str) -> str:
-    """The phrase with "a" or "an" in front."""
+    """The phrase with its indefinite article."""
     low = phrase.lower()
     vowel = low[0] in "aeiou" and not low.startswith(_VOWEL_SOUND_EXCEPTIONS)
     if low.startswith(("hour", "honest", "heir")):
@@ -47,26 +47,25 @@ def sentence(text: str, end: str = ".") -> str:
 
 def pick_two(rng: random.Random, pool: Sequence[T]) -> tuple[T, T]:
     """Two different members of the pool."""
-    one, two = rng.sample(range(len(pool)), 2)
-    return pool[one], pool[two]
+    first, second = rng.sample(range(len(pool)), 2)
+    return pool[first], pool[second]
 
 
 def part(pool: Sequence[T], owner: str) -> tuple[T, ...]:
-    """The owner's slice of a word list: two thirds for pretraining, the rest for the tasks.
+    """The owner's slice of a word list: two thirds for pretraining, most of the rest for a task.
 
-    The two never share a word, so a task's sentence that holds a sliced word cannot occur in
-    the pretraining mixture.
+    The two share no word, so a sentence of a task with a sliced word is never in pretraining.
     """
     if owner == PRETRAIN:
         return tuple(word for i, word in enumerate(pool) if i % 3 != 2)
-    kept = [word for i, word in enumerate(pool) if i % 3 == 2]
+    rest = [word for i, word in enumerate(pool) if i % 3 == 2]
     rng = random.Random(f"slice {owner} {len(pool)}")
-    count = len(kept) if len(kept) < 8 else max(8, round(len(kept) * 0.75))
-    return tuple(kept[i] for i in sorted(rng.sample(range(len(kept)), count)))
+    count = len(rest) if len(rest) < 8 else max(8, round(len(rest) * 0.75))
+    return tuple(rest[i] for i in sorted(rng.sample(range(len(rest)), count)))
 
 
 def share(pool: Sequence[T], owner: str) -> tuple[T, ...]:
-    """What the owner uses of a list that pretraining has the whole of: a task three quarters."""
+    """The owner's share of a list: all for pretraining, three quarters for a task."""
     if owner == PRETRAIN:
         return tuple(pool)
     rng = random.Random(f"share {owner} {len(pool)}")
@@ -75,7 +74,7 @@ def share(pool: Sequence[T], owner: str) -> tuple[T, ...]:
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb's base, past and participle ("-" when it has no passive)."""
+    """Base, past and participle of a verb; the participle is "-" if there is no passive."""
 
     base: str
     past: str
@@ -83,6 +82,6 @@ class Verb:
 
 
 def verb_pair(line: str) -> tuple[Verb, Verb]:
-    """A lexicon line "base/past/participle = ..." as (verb, synonym); "-" is no participle."""
-    one, two = (Verb(*side.split("/")) for side in line.split(" = "))
-    return one, two
+    """(verb, synonym) of a lexicon line "base/past/participle = …"; "-" stands for no participle."""
+    verb, synonym = (Verb(*side.split("/")) for side in line.split(" = "))
+    return verb, synonym

@@ -1,4 +1,4 @@
-"""A slice of the lexicons that one task (or pretraining) draws its sentences from."""
+"""The slice of the lexicons for the sentences of one task, or of pretraining."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Kinds = tuple[tuple[str, tuple[str, ...]], ...]
 
 @dataclass(frozen=True)
 class World:
-    """Names, things, places and verbs that belong to one owner; draws are by a passed rng."""
+    """Names, things, places and verbs of one owner, with functions that draw from them."""
 
     owner: str
     female: tuple[str, ...]
@@ -43,29 +43,29 @@ class World:
     def people(self, rng: Random) -> tuple[str, str]:
         """Two different people."""
         if rng.random() < 0.3:
-            one, two = pick_two(rng, self.jobs)
-            return "the " + one, "the " + two
-        one, two = self.names(rng)
-        return (one, two) if rng.random() < 0.7 else (one, "the " + rng.choice(self.jobs))
+            job, other_job = pick_two(rng, self.jobs)
+            return "the " + job, "the " + other_job
+        name, other = self.names(rng)
+        return (name, other) if rng.random() < 0.7 else (name, "the " + rng.choice(self.jobs))
 
     def deed(self, rng: Random) -> tuple[Verb, Verb, Kinds]:
-        """A verb, its synonym, and the kinds of thing that one can do it to."""
+        """A verb, its synonym, and the kinds of thing that fit as its object."""
         verb, synonym = rng.choice(self.object_verbs)
         return verb, synonym, self.kinds if verb.base in actions.FIT_ANYTHING else self.made
 
     def thing(self, rng: Random, kinds: Kinds = ()) -> str:
-        """A concrete noun; a made thing when no kinds are given."""
+        """A concrete noun of one of the kinds, by default a made thing."""
         return rng.choice(rng.choice(kinds or self.made)[1])
 
     def two_kinds(self, rng: Random, kinds: Kinds = ()) -> tuple[tuple[str, str], tuple[str, str]]:
         """(noun, kind) twice, of two different kinds."""
-        one, two = pick_two(rng, kinds or self.made)
-        return (rng.choice(one[1]), one[0]), (rng.choice(two[1]), two[0])
+        (kind, nouns), (other, other_nouns) = pick_two(rng, kinds or self.made)
+        return (rng.choice(nouns), kind), (rng.choice(other_nouns), other)
 
     def two_things(self, rng: Random, kinds: Kinds = ()) -> tuple[str, str]:
         """Two different concrete nouns."""
-        one, two = self.two_kinds(rng, kinds)
-        return one[0], two[0]
+        (noun, _), (other, _) = self.two_kinds(rng, kinds)
+        return noun, other
 
     def place(self, rng: Random) -> str:
         """A room, a public place or a town with its preposition."""
@@ -79,8 +79,8 @@ class World:
 
     def two_places(self, rng: Random) -> tuple[str, str]:
         """Two different places."""
-        one, two = self.place(rng), self.place(rng)
-        return (one, two) if one != two else self.two_places(rng)
+        here, there = self.place(rng), self.place(rng)
+        return (here, there) if here != there else self.two_places(rng)
 
 
 def world(owner: str) -> World:
@@ -116,7 +116,7 @@ def when(rng: Random) -> str:
 
 
 def described(rng: Random, noun: str) -> str:
-    """The noun, at times with a colour or size in front."""
+    """The noun, at times behind a colour or a size."""
     roll = rng.random()
     if roll < 0.35:
         return noun
@@ -143,7 +143,7 @@ _SIDE = (
 
 
 def _free(rng: Random, pool: tuple[str, ...], taken: str) -> str:
-    """A member of the pool that the text does not name."""
+    """A member of the pool that the text does not contain."""
     word = rng.choice(pool)
     while word.lower() in taken:
         word = rng.choice(pool)
@@ -151,7 +151,7 @@ def _free(rng: Random, pool: tuple[str, ...], taken: str) -> str:
 
 
 def side_sentences(rng: Random, w: World, count: int, about: str = "") -> list[str]:
-    """Different sentences that settle nothing and name nobody and nothing in `about`."""
+    """Different neutral sentences that share no name and no thing with the text `about`."""
     taken = about.lower()
     made = tuple(noun for _, nouns in w.made for noun in nouns)
     done = []

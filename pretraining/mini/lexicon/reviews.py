@@ -1,4 +1,4 @@
-"""What people review, which parts they judge, and the words they judge them with."""
+"""Domains of reviews: their parts, and the words that judge them."""
 
 from __future__ import annotations
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from spot.errors import SpotError
 from spot.models.config import T5Config
 
 SENTINELS = 100
@@ -107,3 +109,21 @@ class PretrainConfig(BaseModel):
             tied_head=True,
             dropout=0.0,
         )
+
+
+def read_config(file: Path) -> PretrainConfig:
+    """Read the settings of a run from a TOML file; SpotError if they are not usable."""
+    try:
+        return PretrainConfig(**tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SpotError(
+            f"expected a config at {file}, found: {error.strerror}", "correct the path"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpotError(f"{file}: expected TOML ({error})", "correct that line") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise SpotError(
+            f"{file}: {key + ': ' if key else ''}{problem['msg']}", "correct the value"
+        ) from None

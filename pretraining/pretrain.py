@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -20,9 +19,10 @@ import numpy as np
 import optax
 from flax import nnx
 
-from pretraining.config import PretrainConfig
+from pretraining.config import PretrainConfig, read_config
 from pretraining.data import encode_corpus, task_batch, text_batch, train_tokenizer
 from pretraining.soft_headers import PromptedBatch, prompted_batch, stacked_batch
+from spot.errors import SpotError
 from spot.models.t5 import T5
 from spot.models.weights.build import build, stored, to_arrays
 from spot.models.weights.folder import write_model
@@ -229,5 +229,18 @@ def run(config: PretrainConfig) -> None:
     checkpoints.close()
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Run the config named on the command line; the exit status."""
+    if len(arguments) != 1:
+        print("usage: python -m pretraining.pretrain CONFIG.toml", file=sys.stderr)
+        return 2
+    try:
+        run(read_config(Path(arguments[0])))
+    except SpotError as error:
+        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    run(PretrainConfig(**tomllib.loads(Path(sys.argv[1]).read_text())))
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Labels of the mini suite derived a second time, mostly from the written text."""
+"""Labels of the mini suite, derived a second time, mostly from the written text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _all(family: str, split: str = "test"):
 
 
 def _triple_label(premise, hypothesis) -> str:
-    """follows, open or conflicts by a dictionary of what the premise says."""
+    """Follows, open or conflicts, by a dictionary of the premise's facts."""
     said: dict[tuple, set] = {}
     for subject, relation, value in premise:
         said.setdefault((subject, relation), set()).add(value)
@@ -40,11 +40,11 @@ def _triple_label(premise, hypothesis) -> str:
 def test_inference_labels_follow_from_the_facts():
     for spec, item in _all("inference"):
         premise, hypothesis = item.facts
-        found = _triple_label(premise, hypothesis)
+        relation = _triple_label(premise, hypothesis)
         if spec.kind == "three-way":
-            assert ("follows", "open", "conflicts")[item.label] == found
+            assert ("follows", "open", "conflicts")[item.label] == relation
         else:
-            assert (item.label == 0) == (found == "follows")
+            assert (item.label == 0) == (relation == "follows")
 
 
 def test_inference_facts_are_those_of_the_text():
@@ -196,13 +196,13 @@ def test_paraphrases_of_two_different_meanings_never_read_the_same():
 
 def _sense_of(word: str, text: str) -> set[int]:
     low = text.lower()
-    found = set()
+    senses = set()
     for index, phrases in enumerate(SENSES[word]):
         for phrase in phrases.split(";"):
             pattern = re.escape(phrase.lower()).replace(r"\{n\}", r"\w+")
             if re.search(rf"\b{pattern}", low):
-                found.add(index)
-    return found
+                senses.add(index)
+    return senses
 
 
 def test_word_senses_are_those_of_the_phrases():
@@ -215,13 +215,13 @@ def test_word_senses_are_those_of_the_phrases():
 
 
 def _schemas_of(text: str, side: int) -> set[str]:
-    found = set()
+    schemas = set()
     for name, sides in SCHEMAS.items():
         for phrase in sides[side].split(";"):
             pattern = re.escape(phrase).replace(r"\{a\}", r"\w+").replace(r"\{x\}", r"[\w-]+")
             if re.match(pattern, text, re.I):
-                found.add(name)
-    return found
+                schemas.add(name)
+    return schemas
 
 
 def test_the_plausible_alternative_shares_the_premise_schema():

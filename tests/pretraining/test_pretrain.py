@@ -1,9 +1,10 @@
-"""Pretraining the embedded model: what it reads, what it writes, and that a killed run goes on."""
+"""Pretraining the embedded model: batches, exported weights, and resumption after a kill."""
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from pretraining import data as pretrain_data
 from pretraining import headers, pretrain, soft_headers, wording
-from pretraining.config import PretrainConfig
+from pretraining.config import PretrainConfig, read_config
 from pretraining.examples import TOPICS, pretraining_tasks
 from spot.errors import SpotError
 from spot.models.model import FOLDERS
@@ -114,7 +115,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(prose, fini
         np.testing.assert_array_equal(np.asarray(whole[name]), np.asarray(resumed[name]), name)
 
 
-def test_weights_of_a_restart_are_all_that_is_needed_to_go_on(prose, finished, tmp_path):
+def test_a_restart_needs_only_the_exported_weights(prose, finished, tmp_path):
     """A run through a restart, and one that begins there with the weights alone."""
     stages = ({"from_step": 0}, {"from_step": 2, "stacked_rows": 2})
     whole = config(prose, tmp_path / "whole", restarts=(2,), curriculum=stages)
@@ -131,13 +132,13 @@ def test_weights_of_a_restart_are_all_that_is_needed_to_go_on(prose, finished, t
     assert steps == [2, 4]
 
 
-def test_weights_of_another_step_are_not_gone_on_with(prose, tmp_path):
+def test_weights_of_another_step_are_not_resumed_from(prose, tmp_path):
     made = config(prose, tmp_path / "run", restarts=(3,))
     (made.output / "config.json").write_text('{"pretraining": {"steps": 2}}')
     assert pretrain.exported(made) is None
 
 
-def test_what_it_writes_is_a_backbone(finished):
+def test_the_exported_weights_are_a_backbone(finished):
     from spot.models.weights.build import build
 
     card = json.loads((finished.output / "config.json").read_text())
@@ -151,7 +152,7 @@ def test_what_it_writes_is_a_backbone(finished):
     assert np.isfinite(model.decode(model.encode(tokens), tokens)).all()
 
 
-def test_the_log_has_a_line_every_so_often_with_every_loss(finished):
+def test_the_log_has_every_loss_at_every_interval(finished):
     rows = [json.loads(line) for line in (finished.output / "metrics.jsonl").open()]
     assert [row["step"] for row in rows] == [2, 4]
     for row in rows:
@@ -183,7 +184,7 @@ def test_task_rows_come_in_pairs_that_share_an_instruction(finished, tokenizer):
     np.testing.assert_array_equal(inputs, again[0])
 
 
-def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path, tokenizer):
+def test_the_stage_of_a_step_decides_the_instructions(prose, tmp_path, tokenizer):
     families = {task.family for task in pretraining_tasks()}
     stages = (
         {"from_step": 0},
@@ -214,13 +215,13 @@ def test_a_soft_header_holds_its_words_in_order_among_noise(prose, tmp_path, tok
     assert len(pretrain_data.task_batch(made, tokenizer, 3)[0]) == 8
     assert len(pretrain_data.task_batch(made, tokenizer, 2)[0]) == 24
     named = {word for words in wording.KEYWORDS.values() for word in words}
-    found = 0
+    keywords = 0
     for words, weights, target in zip(batch.words, batch.weights, batch.targets, strict=True):
         label = [int(i) for i in target if i > 1]
         places = [i for i in range(len(words)) if list(words[i : i + 1, 0]) == label[:1]]
         assert any(weights[i, 0] > 0 for i in places)
-        found += len(named & set(tokenizer.decode([int(i) for i in words[:, 0]]).split()))
-    assert found >= 16
+        keywords += len(named & set(tokenizer.decode([int(i) for i in words[:, 0]]).split()))
+    assert keywords >= 16
     for one, other in zip(batch, soft_headers.prompted_batch(made, tokenizer, 3), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -242,8 +243,8 @@ def test_a_soft_prompt_is_the_weighted_sum_of_its_words_and_its_noise():
         for slot in range(3):
             (a, b), (v, w) = words[row, slot], weights[row, slot]
             expected = v * table[a] + w * table[b] + size * noise[row, slot]
-            found = pretrain.soft_prompts(Model(), batch)[row, slot]  # type: ignore[arg-type]
-            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+            prompt = pretrain.soft_prompts(Model(), batch)[row, slot]  # type: ignore[arg-type]
+            np.testing.assert_allclose(prompt, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_free_words_are_many_and_none_is_of_the_suite(tokenizer):
@@ -264,7 +265,7 @@ def test_a_stacked_header_has_all_its_words_and_listed_label_words_are_in_the_te
     assert len(pretrain_data.task_batch(made, tokenizer, 3)[0]) == 8
     assert pretrain.soft_batch(made, tokenizer, 2) is None
     marks = {word for words in headers.MARKS.values() for word in words}
-    found = in_header = 0
+    marks_seen = in_header = 0
     for words, weights, inputs, target in zip(
         batch.words, batch.weights, batch.inputs, batch.targets, strict=True
     ):
@@ -273,13 +274,13 @@ def test_a_stacked_header_has_all_its_words_and_listed_label_words_are_in_the_te
         in_header += set(label) <= held
         text = tokenizer.decode([int(i) for i in inputs if i > 1])
         assert set(label) <= held or tokenizer.decode(label) in text
-        found += len(marks & set(tokenizer.decode([int(i) for i in held]).split()))
-    assert found >= 40 and 8 < in_header < 36
+        marks_seen += len(marks & set(tokenizer.decode([int(i) for i in held]).split()))
+    assert marks_seen >= 40 and 8 < in_header < 36
     for one, other in zip(batch, pretrain.soft_batch(made, tokenizer, 3), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_label_words_stand_first_or_in_order_and_what_tells_them_beside(tokenizer):
+def test_label_words_are_in_order_with_their_explanations_in_the_same_slots_or_behind(tokenizer):
     header = headers.Header(("fine", "odd"), (("wheat",), ("goal", "team")), ("mood",), ("query",))
     ids = {
         word: tokenizer.encode(word)[0]
@@ -299,12 +300,12 @@ def test_label_words_stand_first_or_in_order_and_what_tells_them_beside(tokenize
     assert len(shapes) == 8
 
 
-def test_a_header_longer_than_a_prompt_is_passed_over(tokenizer):
+def test_a_header_longer_than_a_prompt_is_refused(tokenizer):
     header = headers.Header(tuple("abcdefghijklmnopqrs"), (), (), ())
     assert soft_headers.place(header, tokenizer, random.Random(0)) is None
 
 
-def test_every_token_of_a_targets_label_word_is_in_words_that_may_be_answers(tokenizer):
+def test_every_token_of_a_targets_label_words_is_in_words_that_can_be_answers(tokenizer):
     words = soft_headers.answerable_words(tokenizer)
     held = Counter(token for word in words for token in set(tokenizer.encode(word)))
     targets = [spec for spec in SPECS if spec.role == "target"]
@@ -344,8 +345,8 @@ def test_soft_prompts_of_several_kinds_are_one_batch(prose, tmp_path, tokenizer)
     for one in alone:
         rows = slice(first, first := first + len(one.inputs))
         expected = np.einsum("bpk,bpkh->bph", one.weights, table[one.words])
-        found = np.einsum("bpk,bpkh->bph", batch.weights[rows], table[batch.words[rows]])
-        assert np.allclose(found, expected, atol=1e-6)
+        prompts = np.einsum("bpk,bpkh->bph", batch.weights[rows], table[batch.words[rows]])
+        assert np.allclose(prompts, expected, atol=1e-6)
         assert (batch.inputs[rows] == one.inputs).all()
 
 
@@ -376,6 +377,29 @@ def test_the_rate_falls_in_each_decay_and_is_constant_elsewhere():
 def test_decays_that_overlap_or_leave_the_run_are_refused(prose, tmp_path, decays):
     with pytest.raises(ValueError, match="decays"):
         config(prose, tmp_path / "refused", decays=decays)
+
+
+def test_the_config_of_the_embedded_model_is_read():
+    made = read_config(Path(__file__).resolve().parents[2] / "configs" / "nano.toml")
+    assert made.steps == 19_600 and len(made.curriculum) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "expected a config at .*nano.toml, found: No such file"),
+     ("seed = ", "nano.toml: expected TOML"),
+     ("seed = 0\nstep = 3", "nano.toml: .*: Field required"),
+     ("seed = 'x'", "nano.toml: seed: Input should be a valid integer")],
+)  # fmt: skip
+def test_a_bad_config_is_an_error_without_a_traceback(tmp_path, capsys, text, message):
+    file = tmp_path / "nano.toml"
+    if text is not None:
+        file.write_text(text)
+    assert pretrain.main([str(file)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert re.match(f"error: .*{message}", lines[0]) and lines[1].startswith("hint: ")
+    assert pretrain.main([]) == 2
+    assert capsys.readouterr().err.startswith("usage: ")
 
 
 def test_no_text_is_an_error_that_names_the_folder(tmp_path):

@@ -121,7 +121,7 @@ def test_the_place_of_a_keyword_label_is_its_class():
 
 
 def _same(whole: str, text: str) -> bool:
-    """Whether the text is those fields under some keys."""
+    """True if the text is those fields under some keys."""
     return any(
         whole == "".join(re.split(rf"(?:^| ){one}: | {two}: ", text))
         for one, two in wording.KEYS["inference"]
@@ -132,7 +132,7 @@ FREE = tuple(f"free{i}" for i in range(50))
 
 
 def test_the_better_a_header_names_the_family_the_more_of_its_answers_are_right():
-    """Of a pair of texts with two right answers, as many come out equal as were drawn."""
+    """Answers of a pair differ if both are right, or by chance."""
     task = next(t for t in pretraining_tasks() if t.kind == "two-way")
     mine = set(wording.KEYWORDS["inference"])
     differ: dict[int, list[bool]] = {}
@@ -142,7 +142,7 @@ def test_the_better_a_header_names_the_family_the_more_of_its_answers_are_right(
         named = sum(word in mine for word in header)
         if named or not _others(header):
             differ.setdefault(named, []).append(first != second)
-    share = {named: sum(found) / len(found) for named, found in differ.items()}
+    share = {named: sum(pairs) / len(pairs) for named, pairs in differ.items()}
     # Right with probability r, else drawn from two: both right, or by chance two different ones.
     for named, r in ((0, 0.25), (1, 0.6), (2, 0.8)):
         assert share[named] == pytest.approx(0.5 + r * r / 2, abs=0.05)
@@ -164,7 +164,7 @@ def test_headers_that_name_only_another_family_have_drawn_answers():
 
 
 def _others(header: tuple[str, ...]) -> bool:
-    """Whether a header names a family other than inference."""
+    """True if a header names a family other than inference."""
     return any(
         word in words
         for family, words in wording.KEYWORDS.items()
@@ -184,7 +184,7 @@ def test_free_words_stand_for_classes_and_keys():
     assert answers - set(FREE) and keys - set(FREE)
 
 
-def test_a_header_tells_what_a_topics_label_word_stands_for():
+def test_a_header_explains_the_label_word_of_a_topic():
     task = next(t for t in pretraining_tasks() if t.kind == "statements" and t.family == "topic")
     for i in range(60):
         header, pairs = prompted_examples(task, Random(f"topic {i}"), FREE)
@@ -212,7 +212,7 @@ def test_the_more_marks_a_header_has_the_more_of_its_answers_are_right():
             differ.setdefault(len(header.marks), []).append(first != second)
         else:
             alone.append(first != second)
-    share = {marks: sum(found) / len(found) for marks, found in differ.items()}
+    share = {marks: sum(pairs) / len(pairs) for marks, pairs in differ.items()}
     for marks, r in enumerate(headers.RIGHT):
         assert share[marks] == pytest.approx(0.5 + r * r / 2, abs=0.05)
     assert sum(alone) / len(alone) == pytest.approx(0.5, abs=0.1)  # only others are named
@@ -244,7 +244,7 @@ def test_label_words_are_in_the_header_or_listed_in_class_order_in_the_text():
     assert in_front == {True, False} and ordered > 20
 
 
-def test_a_topic_is_told_by_words_of_its_texts_or_by_its_name():
+def test_a_topic_is_explained_by_words_of_its_texts_or_has_its_name():
     task = next(t for t in pretraining_tasks() if t.kind == "statements" and t.family == "topic")
     told, named = 0, 0
     for i in range(300):
@@ -259,7 +259,7 @@ def test_a_topic_is_told_by_words_of_its_texts_or_by_its_name():
     assert told > 300 and 100 < named < 200
 
 
-def test_what_could_stand_for_a_premise_is_of_the_same_events():
+def test_the_replacement_of_a_premise_has_its_schema():
     task = next(t for t in pretraining_tasks() if t.family == "likeness")
     for i in range(300):
         for item in examples.draw_items(task, Random(f"a {i}"))[0]:
@@ -278,7 +278,7 @@ def test_the_picked_word_is_in_the_text_and_the_other_is_not():
             assert right in words and wrong not in words, inputs
 
 
-def test_a_rule_says_what_to_answer():
+def test_a_rule_decides_the_answer():
     rule = next(task for task in pretraining_tasks() if task.kind == "rule")
     for i in range(200):
         for inputs, answer in pretraining_examples(rule, Random(i)):
@@ -301,7 +301,7 @@ def test_every_label_is_drawn_about_equally_often(drawn):
         assert abs(hits[0] - hits[1]) < 0.25 * sum(hits), family
 
 
-def test_enough_questions_label_words_and_no_family_without():
+def test_every_family_has_enough_questions_and_label_words():
     assert all(len(questions) >= 8 for questions in wording.QUESTIONS.values())
     assert all(len(pairs) >= 10 for pairs in wording.LABELS.values())
 

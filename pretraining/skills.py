@@ -1,6 +1,6 @@
-"""What the embedded model has learned: whole answers right on fresh instructions, by pretraining task.
+"""Skills of the embedded model: whole answers right on fresh instructions, by pretraining task.
 
-    python benchmarks/nano_skills.py
+    python -m pretraining.skills
 
 Prints a table in Markdown: accuracy and its 95 % Wilson interval. Instructions name two label words,
 three-way ones three, topics two to five. Under teacher forcing every token of the answer must be the
@@ -26,41 +26,41 @@ from spot.training.runtime import prepare
 ROWS, BATCH, LENGTH, TARGET_LENGTH = 512, 64, 112, 6
 
 
-def kind(task: PretrainingTask) -> str:
-    """The row of the table a task belongs to; the domains of sentiment are one."""
+def row_of(task: PretrainingTask) -> str:
+    """The row of the table for a task; the domains of sentiment share one."""
     return task.family if task.family == "sentiment" else f"{task.family}, {task.kind}"
 
 
 def main() -> None:
-    """Draws, answers, counts, prints."""
+    """Print the table for the default model."""
     prepare()
-    backbone = load(load_config(None, []).model)
-    processor = backbone.vocabulary.processor()
+    backbone = load(load_config(None).model)
+    encode = backbone.vocabulary.encode
     rng = random.Random("skills")
     groups = defaultdict(list)
     for task in pretraining_tasks():
-        groups[kind(task)].append(task)
+        groups[row_of(task)].append(task)
 
     @jax.jit
-    def answer(parameters, inputs, targets):  # type: ignore[no-untyped-def]
+    def predict(parameters, inputs, targets):  # type: ignore[no-untyped-def]
         model = nnx.merge(backbone.graphdef, parameters)
         return model.decode(model.encode(inputs), targets).argmax(-1)
 
     print("| task | right % | 95 % interval |\n|---|---:|---:|")
     for name, tasks in groups.items():
-        rows = []
+        rows: list[tuple[list[int], list[int]]] = []
         while len(rows) < ROWS:
-            for asked, right in pretraining_examples(rng.choice(tasks), rng):
-                ids = [*processor.encode(asked), 1]
+            for text, answer in pretraining_examples(rng.choice(tasks), rng):
+                ids = [*encode(text), 1]
                 if len(ids) <= LENGTH:
-                    rows.append((ids, [*processor.encode(right), 1]))
+                    rows.append((ids, [*encode(answer), 1]))
         hits = []
         for start in range(0, ROWS, BATCH):
-            part = rows[start : start + BATCH]
-            inputs = pad([np.asarray(ids) for ids, _ in part], LENGTH)
-            targets = pad([np.asarray(ids) for _, ids in part], TARGET_LENGTH)
-            said = np.asarray(answer(backbone.parameters, inputs, targets))
-            hits += list(((said == targets) | (targets == 0)).all(axis=1))
+            batch = rows[start : start + BATCH]
+            inputs = pad([np.asarray(ids) for ids, _ in batch], LENGTH)
+            targets = pad([np.asarray(ids) for _, ids in batch], TARGET_LENGTH)
+            tokens = np.asarray(predict(backbone.parameters, inputs, targets))
+            hits += list(((tokens == targets) | (targets == 0)).all(axis=1))
         interval = binomtest(int(sum(hits)), ROWS).proportion_ci(method="wilson")
         print(
             f"| {name} | {100 * np.mean(hits):.0f} | "

@@ -22,7 +22,12 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
-    package_data={"bank": ["py.typed"], "spot": ["py.typed", "*.pyi"], "spot.models": ["nano/*"]},
+    package_data={
+        "bank": ["py.typed"],
+        "spot": ["py.typed", "*.pyi"],
+        "spot.models": ["nano/*"],
+        "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
+    },
     entry_points={"console_scripts": ["spot=spot.commands:main"]},
     # Lower bounds are what the tests ran with; constraints.txt holds the exact releases.
     install_requires=[

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pretraining.headers import MARKS
 from spot.commands.options import assignment
 from spot.config import Config, dump, load_config
 from spot.prompts.settings import PromptSettings
@@ -16,7 +17,6 @@ from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models.defaults import DEFAULTS
 from spot.models.model import vocabulary
-from spot.tasks.mini.headers import MARKS
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps

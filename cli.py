@@ -333,7 +333,7 @@ def train_command(
     with progress() as reporter:
         result = train_one(task, seed, out, config, backbone, reporter)
     length, width = result.value.shape
-    counts = prompt_counts(length, width, count(backbone.parameters))
+    counts = prompt_counts(length, width, count(backbone.network))
     print_training(result, out, counts, as_json)
 
 

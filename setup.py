@@ -23,11 +23,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
     py_modules=["cli"],
-    package_data={
-        "spot.models": ["nano/*"],
-        "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
-        "spot.tasks.published": ["templates/*.toml"],
-    },
+    package_data={"spot.models": ["nano/*"], "spot.tasks.mini": ["data/*.json", "data/*/*.xz"]},
     entry_points={"console_scripts": ["spot=cli:main"]},
     # Lower bounds are what the tests ran with; constraints.txt holds the exact releases.
     install_requires=[

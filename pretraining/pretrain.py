@@ -23,11 +23,11 @@ from pretraining.config import PretrainConfig, read_config
 from pretraining.data import encode_corpus, task_batch, text_batch, train_tokenizer
 from pretraining.soft_headers import PromptedBatch, prompted_batch, stacked_batch
 from spot.errors import SpotError
+from spot.models.runtime import prepare
 from spot.models.t5 import T5
 from spot.models.weights.build import build, stored, to_arrays
-from spot.models.weights.folder import write_model
+from spot.models.weights.stored import write_model
 from spot.training.checkpoint import Checkpoints
-from spot.training.runtime import prepare
 
 
 def soft_prompts(model: T5, batch: PromptedBatch) -> jax.Array:
@@ -161,7 +161,7 @@ def exported(config: PretrainConfig) -> tuple[int, Any] | None:
     if stated not in config.restarts:
         return None
     arrays = load_file(config.output / "weights.safetensors")
-    return stated, build(config.architecture, arrays, "float32", "widen")[1]
+    return stated, build(config.architecture, arrays, "float32", "widen").parameters
 
 
 def _log(

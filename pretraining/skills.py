@@ -14,14 +14,13 @@ from collections import defaultdict
 
 import jax
 import numpy as np
-from flax import nnx
 from scipy.stats import binomtest
 
 from pretraining.data import pad
 from pretraining.examples import PretrainingTask, pretraining_examples, pretraining_tasks
 from spot.config import load_config
 from spot.models.model import load
-from spot.training.runtime import prepare
+from spot.models.runtime import prepare
 
 ROWS, BATCH, LENGTH, TARGET_LENGTH = 512, 64, 112, 6
 
@@ -42,9 +41,8 @@ def main() -> None:
         groups[row_of(task)].append(task)
 
     @jax.jit
-    def predict(parameters, inputs, targets):  # type: ignore[no-untyped-def]
-        model = nnx.merge(backbone.graphdef, parameters)
-        return model.decode(model.encode(inputs), targets).argmax(-1)
+    def predict(network, inputs, targets):  # type: ignore[no-untyped-def]
+        return network.decode(network.encode(inputs), targets).argmax(-1)
 
     print("| task | right % | 95 % interval |\n|---|---:|---:|")
     for name, tasks in groups.items():
@@ -59,7 +57,7 @@ def main() -> None:
             batch = rows[start : start + BATCH]
             inputs = pad([np.asarray(ids) for ids, _ in batch], LENGTH)
             targets = pad([np.asarray(ids) for _, ids in batch], TARGET_LENGTH)
-            tokens = np.asarray(predict(backbone.parameters, inputs, targets))
+            tokens = np.asarray(predict(backbone.network, inputs, targets))
             hits += list(((tokens == targets) | (targets == 0)).all(axis=1))
         interval = binomtest(int(sum(hits)), ROWS).proportion_ci(method="wilson")
         print(

@@ -9,7 +9,8 @@ import platform
 from dataclasses import dataclass
 
 from bank.errors import UserError
-from spot.config import Config, cache_dir
+from spot.config import Config
+from spot.settings import cache_dir
 
 PACKAGES = (
     "jax",
@@ -82,7 +83,7 @@ def _model(config: Config) -> Finding:
     except UserError as error:
         return Finding("model", False, error.message, error.hint)
     length, width = config.prompt.length, backbone.config.d_model
-    counts = prompt_counts(length, width, count(backbone.parameters))
+    counts = prompt_counts(length, width, count(backbone.network))
     name, known = backbone.identity.name, backbone.identity.fingerprint[:16]
     return Finding(
         "model", True, f"{name}, fingerprint {known}; a prompt of {length} x {width}: {counts}"

@@ -83,7 +83,7 @@ def loader(config: Config) -> Callable[[], Any]:
     @functools.cache
     def load() -> Any:
         from spot.models.model import load as load_backbone
-        from spot.training.runtime import prepare
+        from spot.models.runtime import prepare
 
         prepare()
         return load_backbone(config.model)

@@ -7,7 +7,6 @@ the bank is built once and copied.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
@@ -206,15 +205,10 @@ def lab(lab_once, monkeypatch, tmp_path) -> Lab:
 def no_training(monkeypatch):
     """Whoever trains fails: for what must be refused before, or found without."""
 
+    from spot.training import runs
+
     def fail(*_: Any, **__: Any) -> None:
         pytest.fail("something was trained")
 
-    names = (
-        "spot.training.loop",
-        "spot.training.build",
-        "spot.strategies.transfer",
-        "spot.serving.single",
-    )
-    modules = [importlib.import_module(name) for name in names]  # all, before the first is patched
-    for module in modules:
-        monkeypatch.setattr(module, "train_prompts", fail)
+    for name in ("train_prompts", "fine_tune"):  # whoever trains does it through `Runs`
+        monkeypatch.setattr(runs, name, fail)

@@ -210,7 +210,7 @@ def test_an_interrupted_training_goes_on_where_it_was(lab, tmp_path):
     assert (running.returncode, out) == (130, "")
     assert "stopped; run the same command again to go on from the last checkpoint" in err
     assert "Traceback" not in err
-    assert list((tmp_path / "runs").glob("train/*/checkpoints/*"))
+    assert list((tmp_path / "runs").glob("prompts/*/checkpoints/*"))
     assert not (tmp_path / "p.npy").exists()
     second = lab.run(*command, sets=sets)
     assert second.exit_code == 0, second.stderr

@@ -175,7 +175,7 @@ def test_the_check_can_fail(name, source, fault):
             "spot.training.step",
             "from .optim import optimiser\nfrom ..models import t5\nimport spot",
         ),
-        ("spot.tasks.seqio_tasks", "def f():\n  import_module('tensorflow')"),
+        ("spot.tasks.seqio_import", "def f():\n  import_module('tensorflow')"),
         ("spot.tasks.metrics", "def f():\n  from scipy import stats"),
         ("cli", "from spot import __version__\nimport bank.store"),
     ],

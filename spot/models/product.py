@@ -1,4 +1,4 @@
-"""Which form of the bfloat16 product is fast here: measured once for a processor and jaxlib, then
+"""Choose the faster form of the bfloat16 product: measured once for a processor and jaxlib, then
 remembered.
 
 Both forms round operands to bfloat16 and add in float32; only their speed differs, by a factor of
@@ -13,7 +13,7 @@ import platform
 import time
 from pathlib import Path
 
-from spot.config import cache_dir
+from spot.settings import cache_dir
 from spot.models.layers import ProductForm
 
 SHAPE = (1024, 256, 512)  # rows, width in, width out: one feed-forward product of a small model
@@ -44,7 +44,7 @@ def measure() -> dict[str, float]:
 
 
 def choose_form() -> ProductForm:
-    """ "widen" or "upcast", whichever was faster when it was first asked on this machine."""
+    """The faster of "widen" and "upcast", as first measured on this machine."""
     path = _remembered()
     try:
         remembered = json.loads(path.read_text())
@@ -71,7 +71,7 @@ def _remembered() -> Path:
 
 
 def _processor() -> str:
-    """The processor's name with its model number, where the system tells it."""
+    """The processor's name and model number, where the system states them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spot.study.run import Study
     from spot.tasks.task import Task
     from spot.training.evaluate import Evaluation
-    from spot.training.tuning import TunedModel
+    from spot.training.fine_tuning import FineTuned
 
 
 def print_transfer(report: TransferReport, as_json: bool) -> None:
@@ -158,7 +158,7 @@ def print_training(trained: Trained, out: Path, counts: Counts, as_json: bool) -
         say(str(counts))
 
 
-def print_tuning(task: str, tuned: TunedModel, out: Path, counts: Counts, as_json: bool) -> None:
+def print_tuning(task: str, tuned: FineTuned, out: Path, counts: Counts, as_json: bool) -> None:
     """Where a tuned model is, with which rate, and how good it was on validation."""
     best = tuned.best
     if as_json:
@@ -210,7 +210,7 @@ def print_predictions(predictions: Sequence[Prediction], as_json: bool) -> None:
 
 def print_tasks(definitions: Sequence[Task], as_json: bool) -> None:
     """Every task: rows of each split where the data is there, the reason where it is not."""
-    from spot.tasks.published.templates import template_names
+    from spot.tasks.published.catalog import template_names
 
     rows = []
     reasons: dict[str, int] = {}

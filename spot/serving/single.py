@@ -12,7 +12,7 @@ import numpy as np
 from bank.entry import Entry, Prompts, id_of
 from bank.interchange import export_prompt, read_prompt_file
 from bank.store import Bank
-from spot.config import Config, dump
+from spot.config import Config
 from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
 from spot.models.weights.build import to_arrays
@@ -20,14 +20,13 @@ from spot.models.weights.folder import write_model
 from spot.prompts.inits import entry_prompt
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.published.templates import template_names
-from spot.tasks.task import digest
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import embedding_table, new_slot
 from spot.training.data import designed, find_task, load_source, tokens
 from spot.training.evaluate import Evaluation, evaluate, generate, label_scores, with_intervals
-from spot.training.loop import discard_checkpoints, train_prompts
+from spot.training.fine_tuning import FineTuned, best_rate
+from spot.training.runs import discard_checkpoints, runs_of
 from spot.training.slots import Reporter, Trained
-from spot.training.tuning import TunedModel, best_tuned
 
 PROMPT_SUFFIXES = (".npy", ".safetensors")
 
@@ -56,18 +55,14 @@ def train_one(
     source = load_source(name, config, backbone.vocabulary)
     bank = Bank.open(config.bank.path) if config.prompt.init.startswith("entry:") else None
     slot = new_slot(name, source, seed, config, backbone, embedding_table(backbone), bank)
-    folder = config.runs / "train" / f"{name}-s{seed}-{digest(dump(config))[:12]}"
-    trained = train_prompts(backbone, [slot], config.train, folder, title=name, reporter=reporter)[
-        0
-    ]
+    runs = runs_of(config, reporter)
+    trained = runs.train_prompts(backbone, [slot], config.train, title=name)[0]
     if trained.best is None:
         raise SpotError(
             f"{name}: the loss was not finite at step {trained.failed_step}, before any check",
             "lower train.learning_rate",
         )
-    (folder / "config.json").write_text(dump(config))
     export_prompt(out, trained.value)
-    discard_checkpoints(folder)
     return trained
 
 
@@ -78,7 +73,7 @@ def tune_one(
     config: Config,
     backbone: Model,
     reporter: Reporter | None = None,
-) -> TunedModel:
+) -> FineTuned:
     """Trains all weights on a task or mixture at each of `tuning.learning_rates` and writes the
     model that validation prefers to the folder `out`, to be used as `model.name`.
 
@@ -88,15 +83,18 @@ def tune_one(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SpotError(f"{out} is there and is not an empty folder", "choose another folder")
     source = load_source(name, config, backbone.vocabulary)
-    folder = config.runs / "tune" / f"{name}-s{seed}-{digest(dump(config))[:12]}"
-    tuned = best_tuned(source, seed, config, backbone, folder, reporter)
+    runs, rates = runs_of(config, reporter), config.tuning.learning_rates
+
+    def tune(rate: float) -> FineTuned | None:
+        return runs.fine_tune(backbone, source, seed, rate, config.train)
+
+    tuned = best_rate(rates, tune, name)
     about = {"tuned": {"task": name, "seed": seed, "learning_rate": tuned.learning_rate,
                        "step": tuned.best.step, "from": backbone.identity.fingerprint}}  # fmt: skip
     backbone.vocabulary.save(out)
     write_model(out, backbone.config, to_arrays(tuned.parameters), about)
-    (folder / "config.json").write_text(dump(config))
-    for rate in folder.glob("rate-*"):
-        discard_checkpoints(rate)
+    for rate in rates:
+        discard_checkpoints(runs.fine_tuning_place(backbone, source, seed, rate, config.train))
     return tuned
 
 

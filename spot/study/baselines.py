@@ -12,7 +12,6 @@ import json
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,22 +24,23 @@ from spot.errors import SpotError, did_you_mean
 from spot.models.counts import Counts, count, prompt_counts
 from spot.models.model import Model
 from spot.retrieval.target import LoadBackbone
-from spot.strategies.transfer import (
-    Start,
-    check_target,
-    discard_groups,
-    score_on_test,
-    spread,
-    train_starts,
-)
+from spot.strategies.transfer import Start, check_target, score_on_test, spread, train_starts
 from spot.tasks.examples import TokenizedSplit
-from spot.tasks.task import Task, digest
+from spot.tasks.task import Task
 from spot.tasks.vocabulary import label_tokens
 from spot.training.data import find_task, load_source, shots_fitting, tokens
 from spot.training.evaluate import Evaluation, evaluate, gain_interval, mean_interval
-from spot.training.loop import discard_checkpoints
+from spot.training.fine_tuning import FineTuned, best_rate
+from spot.training.runs import (
+    Runs,
+    discard_checkpoints,
+    model_facts,
+    runs_of,
+    scoring_facts,
+    source_digest,
+    split_digest,
+)
 from spot.training.slots import Reporter
-from spot.training.tuning import best_tuned
 
 SHOTS = 4  # training examples in front of every text, where `data.shots` names no number
 
@@ -122,56 +122,35 @@ class Baselines:
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class Runner:
     """What every method works with."""
 
     target: str
     config: Config
     backbone: Model
-    reporter: Reporter
+    runs: Runs
 
-    @property
-    def folder(self) -> Path:
-        """Where all results of the target are."""
-        return self.config.runs / "baselines" / self.target
-
-    def place(self, name: str, config: Config) -> Path:
-        """The folder of a method's work with its config: equal settings find it again."""
-        key = digest(self.backbone.identity.fingerprint, dump(config))[:12]
-        folder = self.folder / f"{name}-{key}"
-        replace_file(folder / "config.json", dump(config).encode())
-        return folder
-
-    def asked(self, config: Config) -> tuple[Task, TokenizedSplit]:
-        """The target and its test split; a tuned model has the vocabulary of the one it was."""
-        definition = find_task(self.target, config)
-        return definition, tokens(definition, "test", config, self.backbone.vocabulary)
-
-    def tested(
-        self, config: Config, prompt: np.ndarray | None = None, model: Model | None = None
-    ) -> Evaluation:
-        """The scores of a prompt [P, H] (None: no soft prompt) on the test split."""
-        backbone = model or self.backbone
-        definition, test = self.asked(config)
-        labels = label_tokens(definition, backbone.vocabulary)
-        return evaluate(backbone, prompt, definition, test, labels)
+    def test_split(self, config: Config) -> tuple[Task, TokenizedSplit, list[list[int]]]:
+        """The target, its test split and the tokens of its label words."""
+        task, vocabulary = find_task(self.target, config), self.backbone.vocabulary
+        return task, tokens(task, "test", config, vocabulary), label_tokens(task, vocabulary)
 
     def examples(self, config: Config) -> float:
         """How many training examples fit in front of a test row, on average."""
-        definition = find_task(self.target, config)
-        return shots_fitting(definition, "test", config, self.backbone.vocabulary)
+        task = find_task(self.target, config)
+        return shots_fitting(task, "test", config, self.backbone.vocabulary)
 
     def row(self, method: str, shots: int, counts: Counts, trials: Sequence[Trial]) -> Row:
         """The trials as a line of the table."""
-        definition, test = self.asked(undesigned(self.config))
-        interval = mean_interval([trial.predictions for trial in trials], definition, test)
+        task, test, _ = self.test_split(undesigned(self.config))
+        interval = mean_interval([trial.predictions for trial in trials], task, test)
         return Row(method, shots, counts, tuple(trials), interval)
 
     def compared(self, row: Row, bare: Row) -> Row:
         """The row with its gain over the bare model's."""
-        definition, test = self.asked(undesigned(self.config))
-        ours, theirs = ([trial.predictions for trial in one.trials] for one in (row, bare))
-        return replace(row, gain=gain_interval(ours, theirs, definition, test))
+        task, test, _ = self.test_split(undesigned(self.config))
+        ours, theirs = ([trial.predictions for trial in line.trials] for line in (row, bare))
+        return replace(row, gain=gain_interval(ours, theirs, task, test))
 
 
 def baselines(
@@ -181,22 +160,29 @@ def baselines(
     methods: Sequence[str] | None = None,
     reporter: Reporter | None = None,
 ) -> Baselines:
-    """The table of a target, of all METHODS or of some; what has been finished is not done again.
+    """The table of a target, of all METHODS or of some; finished work is found again.
 
     Seeds, steps and the rates of prompt tuning are those of `transfer` from scratch, the rates of
-    model tuning `tuning.learning_rates`. Raises SpotError for an unknown method, or an unusable
+    fine-tuning `tuning.learning_rates`. Raises SpotError for an unknown method, or an unusable
     target, before any training.
     """
     chosen = check_methods(tuple(METHODS) if methods is None else methods)
     plain = undesigned(config)
     check_target(target, plain)
-    bench = Bench(target, config, load_backbone(), reporter or Reporter())
-    rows = [METHODS[method](bench) for method in chosen]
+    runs = runs_of(config, reporter)
+    runner = Runner(target, config, load_backbone(), runs)
+    results = [METHODS[method](runner) for method in chosen]
+    rows = [row for row, _ in results]
     if chosen[0] == "zero-shot":
         bare, *others = rows
-        rows = [bare, *(bench.compared(row, bare) for row in others)]
+        rows = [bare, *(runner.compared(row, bare) for row in others)]
     metric = "+".join(find_task(target, plain).metrics)
-    return Baselines(target, metric, tuple(rows), bench.folder)
+    folder = runs.place("baselines", target, {"rows": [row.to_json() for row in rows]})
+    table = Baselines(target, metric, tuple(rows), folder)
+    _write(
+        table, config, {seed: prompt for _, prompts in results for seed, prompt in prompts.items()}
+    )
+    return table
 
 
 def check_methods(names: Sequence[str]) -> list[str]:
@@ -210,82 +196,88 @@ def check_methods(names: Sequence[str]) -> list[str]:
     return [name for name in METHODS if name in names]
 
 
-def zero_shot(bench: Bench) -> Row:
+Result = tuple[Row, dict[int, np.ndarray]]
+"""A method's line, and the prompts [P, H] that it trained, by seed."""
+
+
+def zero_shot(runner: Runner) -> Result:
     """Prompt design without examples: the bare model behind the config's text prompt."""
-    return designed(bench, "zero-shot", 0, (None,))
+    return designed(runner, "zero-shot", 0, (None,)), {}
 
 
-def few_shot(bench: Bench) -> Row:
+def few_shot(runner: Runner) -> Result:
     """Prompt design with examples, which the seed draws."""
-    shots = bench.config.data.shots or SHOTS
-    return designed(bench, "few-shot", shots, bench.config.transfer.seeds)
+    shots = runner.config.data.shots or SHOTS
+    return designed(runner, "few-shot", shots, runner.config.transfer.seeds), {}
 
 
-def designed(bench: Bench, name: str, shots: int, seeds: Sequence[int | None]) -> Row:
+def designed(runner: Runner, name: str, shots: int, seeds: Sequence[int | None]) -> Row:
     """A row of prompt design: nothing is trained."""
-
-    def score(config: Config, seed: int | None) -> list[Trial]:
-        return [scored(seed, bench.tested(config), examples=bench.examples(config))]
-
-    trials: list[Trial] = []
+    trials = []
     for seed in seeds:
-        config = with_data(bench.config, shots=shots, shot_seed=seed or 0)
-        path = bench.place(name, config) / "trials.json"
-        trials += kept(path, partial(score, config, seed))
-    return bench.row(name, shots, Counts(0, count(bench.backbone.parameters)), trials)
+        config = with_data(runner.config, shots=shots, shot_seed=seed or 0)
+        score = runner.runs.evaluate(runner.backbone, None, *runner.test_split(config))
+        trials.append(scored(seed, score, examples=runner.examples(config)))
+    return runner.row(name, shots, Counts(0, count(runner.backbone.network)), trials)
 
 
-def prompt_tuning(bench: Bench) -> Row:
-    """A soft prompt from scratch, as `spot transfer` trains it; the prompts are written, too."""
-    config = undesigned(bench.config)
-    folder = bench.place("prompt-tuning", config)
-
-    def train() -> list[Trial]:
-        found = train_starts(
-            bench.target, [Start("none")], config, bench.backbone, folder, bench.reporter
+def prompt_tuning(runner: Runner) -> Result:
+    """A soft prompt from scratch, as `spot transfer` trains it."""
+    config, backbone = undesigned(runner.config), runner.backbone
+    candidates = train_starts(runner.target, [Start("none")], config, backbone, runner.runs)
+    runs = [
+        score_on_test(candidate, runner.target, config, backbone, runner.runs)
+        for candidate in candidates
+    ]
+    trials = [
+        Trial(
+            run.seed, run.test, run.test_metrics, run.predictions,
+            run.learning_rate, run.step, run.validation,
         )
-        runs = [score_on_test(one, bench.target, config, bench.backbone) for one in found]
-        discard_groups(folder)
-        for run in runs:
-            export_prompt(folder / f"prompt-s{run.seed}.safetensors", run.prompt)
-        return [
-            Trial(
-                run.seed, run.test, run.test_metrics, run.predictions,
-                run.learning_rate, run.step, run.validation,
-            )
-            for run in runs
-        ]  # fmt: skip
-
-    frozen, width = count(bench.backbone.parameters), bench.backbone.config.d_model
+        for run in runs
+    ]  # fmt: skip
+    frozen, width = count(backbone.network), backbone.config.d_model
     counts = prompt_counts(config.prompt.length, width, frozen)
-    return bench.row("prompt-tuning", 0, counts, kept(folder / "trials.json", train))
+    row = runner.row("prompt-tuning", 0, counts, trials)
+    return row, {run.seed: run.prompt for run in runs}
 
 
-def model_tuning(bench: Bench) -> Row:
+def model_tuning(runner: Runner) -> Result:
     """All weights, for as many steps as a prompt."""
-    config = undesigned(bench.config)
-    train = config.train.model_copy(update={"steps": config.transfer.steps})
-    config = config.model_copy(update={"train": train})
-    folder = bench.place("model-tuning", config)
-    source = load_source(bench.target, config, bench.backbone.vocabulary)
+    config, backbone, runs = undesigned(runner.config), runner.backbone, runner.runs
+    recipe = config.train.model_copy(update={"steps": config.transfer.steps})
+    source = load_source(runner.target, config, backbone.vocabulary)
+    rates = config.tuning.learning_rates
+    task, test, labels = runner.test_split(config)
 
-    def tune(seed: int) -> list[Trial]:
-        work = folder / f"s{seed}"
-        tuned = best_tuned(source, seed, config, bench.backbone, work, bench.reporter)
-        found = bench.tested(config, model=tuned.on(bench.backbone))
+    def tune(seed: int) -> dict[str, Any]:
+        def at(rate: float) -> FineTuned | None:
+            return runs.fine_tune(backbone, source, seed, rate, recipe)
+
+        tuned = best_rate(rates, at, source.name)
+        score = evaluate(tuned.on(backbone), None, task, test, labels)
         chosen = {"step": tuned.best.step, "validation": tuned.best.score}
-        return [scored(seed, found, learning_rate=tuned.learning_rate, **chosen)]
+        return asdict(scored(seed, score, learning_rate=tuned.learning_rate, **chosen))
 
     trials: list[Trial] = []
     for seed in config.transfer.seeds:
-        trials += kept(folder / f"s{seed}" / "trials.json", partial(tune, seed))
-        for rate in (folder / f"s{seed}").glob("rate-*"):
-            discard_checkpoints(rate)
-    counts = Counts(count(bench.backbone.parameters), 0)
-    return bench.row("model-tuning", 0, counts, trials)
+        places = [runs.fine_tuning_place(backbone, source, seed, rate, recipe) for rate in rates]
+        read = {
+            "model": model_facts(backbone),
+            "runs": sorted(place.name for place in places),
+            "data": source_digest(source),
+            "test": [scoring_facts(task, labels), split_digest(test)],
+        }
+        title = f"model tuning on {runner.target} (seed {seed})"
+        facts = runs.remembered("fine-tuned", runner.target, read, lambda: tune(seed), title)  # noqa: B023
+        trials.append(Trial(**{**facts, "predictions": tuple(facts["predictions"])}))
+        for place in places:
+            discard_checkpoints(place)
+    counts = Counts(count(backbone.network), 0)
+    return runner.row("model-tuning", 0, counts, trials), {}
 
 
-METHODS: dict[str, Callable[[Bench], Row]] = {
+METHODS: dict[str, Callable[[Runner], Result]] = {
     "zero-shot": zero_shot,
     "few-shot": few_shot,
     "prompt-tuning": prompt_tuning,
@@ -299,19 +291,22 @@ def with_data(config: Config, **changes: Any) -> Config:
 
 
 def undesigned(config: Config) -> Config:
-    """The config without a prompt of text: nothing stands in front of what a task says."""
+    """The config without a prompt of text: nothing stands in front of a task's own text."""
     return with_data(config, text="", shots=0, shot_seed=0)
 
 
-def scored(seed: int | None, found: Evaluation, **more: Any) -> Trial:
+def scored(seed: int | None, score: Evaluation, **more: Any) -> Trial:
     """A trial with these test scores; `more` are its other fields."""
-    return Trial(seed, found.value, found.metrics, found.predictions, **more)
+    return Trial(seed, score.value, score.metrics, score.predictions, **more)
 
 
-def kept(path: Path, make: Callable[[], list[Trial]]) -> list[Trial]:
-    """The trials in a file, which are made and written first where it is not there."""
-    if not path.exists():
-        text = json.dumps([asdict(trial) for trial in make()], indent=1, ensure_ascii=False)
-        replace_file(path, f"{text}\n".encode())
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Trial(**{**row, "predictions": tuple(row["predictions"])}) for row in rows]
+def _write(table: Baselines, config: Config, prompts: dict[int, np.ndarray]) -> None:
+    """baselines.json, config.json and the trained prompts."""
+    content = {
+        "target": table.target, "metric": table.metric, "rows": [row.to_json() for row in table.rows],
+    }  # fmt: skip
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    replace_file(table.folder / "baselines.json", text.encode())
+    replace_file(table.folder / "config.json", dump(config).encode())
+    for seed, prompt in prompts.items():
+        export_prompt(table.folder / f"prompt-s{seed}.safetensors", prompt)

@@ -5,10 +5,8 @@ Trains (or finds again) one run a source and seed for each target, and turns the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from bank.errors import BankError
 from bank.search import SIMILARITIES
 from bank.store import Bank
-from spot.config import Config, dump
+from spot.config import Config
 from spot.models.model import Model
 from spot.retrieval.target import Answer, search_target, zero_shot_losses
 from spot.strategies.transfer import (
@@ -24,9 +22,7 @@ from spot.strategies.transfer import (
     Start,
     check_target,
     count_for,
-    discard_groups,
     hit_starts,
-    run_folder,
     score_on_test,
     start_prompts,
     train_starts,
@@ -34,6 +30,7 @@ from spot.strategies.transfer import (
 from spot.study.records import SINGLE, TransferRecord, reportable
 from spot.study.statistics import Interval
 from spot.study.tables import BEST, MethodScores, TransferTable, method_scores, transfer_table
+from spot.training.runs import Runs, runs_of
 from spot.training.slots import Reporter
 
 Order = dict[str, dict[str, float]]  # of each target, the scores of its sources by id
@@ -79,7 +76,7 @@ def study(
     Choices are made on validation, scores are of the test split. Raises SpotError or BankError for
     unusable input; a run that fails stops the study, since a table with gaps would mislead.
     """
-    reporter = reporter or Reporter()
+    runs = runs_of(config, reporter)
     records: list[TransferRecord] = []
     every: dict[str, Order] = {}
     warned: set[str] = set()
@@ -87,10 +84,10 @@ def study(
         check_target(target, config)
     for target in dict.fromkeys(targets):
         k = count_for(target, config, bank)
-        answer = ranking(config.search.similarity, target, k, config, bank, backbone, reporter)
+        answer = ranking(config.search.similarity, target, k, config, bank, backbone, runs.reporter)
         for warning in answer.result.warnings:
             if warning not in warned:
-                reporter.warn(warning)
+                runs.reporter.warn(warning)
                 warned.add(warning)
         hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
         ids = [hit.id for hit in hits]
@@ -99,15 +96,9 @@ def study(
         begin = [Start("none")]
         begin += hit_starts("oracle", target, hits, config, bank, backbone)
         begin += generic_starts(target, targets, config, bank, backbone)
-        folder = run_folder(target, config, begin)
-        found = stored_records(folder)
         ranked = [order[target] for order in every.values()]
-        if not found or any(found[row].test is None for row in reported(found, ranked)):
-            trained = train_starts(target, begin, config, backbone, folder, reporter)
-            found = scored(target, trained, ranked, config, backbone)
-            store_records(folder, found, config)
-            discard_groups(folder)
-        records += found
+        trained = train_starts(target, begin, config, backbone, runs)
+        records += scored(target, trained, ranked, config, backbone, runs)
     similarity = config.search.similarity
     planned = {target: list(scores) for target, scores in every[similarity].items()}
     usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
@@ -206,6 +197,7 @@ def scored(
     ranked: Sequence[Mapping[str, float]],
     config: Config,
     backbone: Model,
+    runs: Runs,
 ) -> list[TransferRecord]:
     """The candidates as the tables read them; only what a table may report is scored on test."""
     plain = [
@@ -217,25 +209,8 @@ def scored(
     ]  # fmt: skip
     wanted = reported(plain, ranked)
     return [
-        replace(row, test=score_on_test(one, target, config, backbone).test)
+        replace(row, test=score_on_test(one, target, config, backbone, runs).test)
         if number in wanted
         else row
         for number, (row, one) in enumerate(zip(plain, candidates, strict=True))
     ]
-
-
-def store_records(folder: Path, records: Sequence[TransferRecord], config: Config) -> None:
-    """Writes a target's records.json and the config that made them; its presence means they are
-    whole.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(dump(config))
-    temporary = folder / "records.part"
-    temporary.write_text(json.dumps([asdict(one) for one in records], indent=1) + "\n")
-    temporary.replace(folder / "records.json")
-
-
-def stored_records(folder: Path) -> list[TransferRecord]:
-    """The records that `store_records` wrote, or [] when the target has not been finished."""
-    path = folder / "records.json"
-    return [TransferRecord(**row) for row in json.loads(path.read_text())] if path.exists() else []

@@ -1,50 +1,127 @@
-"""Every task and mixture that a configuration can name, from all four sources.
+"""Tasks and mixtures by name, from all four origins.
 
-The mini suite (always there), published tasks in a local folder, the user's TOML tasks, and seqio
-Tasks that the user's modules register. Nothing is registered here: the answer is worked out from
-the settings each time. The modules, and so TensorFlow, are imported only for a name that the other
-sources lack; a registered Task whose name is taken is reached through a TOML task with `seqio`.
+The mini suite (always there), published tasks, the user's TOML tasks, and seqio Tasks that the
+user's modules register. Nothing is registered here: names are resolved from the settings each time.
+The modules, and so TensorFlow, are imported only for a name that the other origins lack; a
+registered Task whose name is taken is reached through a TOML task with `seqio`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from spot.settings import cache_dir
 from spot.errors import SpotError, did_you_mean
-from spot.tasks.published.catalog import MIXTURES, TASKS, Places, published_task
-from spot.tasks.published.templates import DEFAULT, read_template
-from spot.tasks.sources.store import Source
-from spot.tasks.task import Mixture, Task, proportional_rates
+from spot.tasks.published.catalog import MIXTURES, TASKS, find_template, published_task
+from spot.tasks.published.sources import Places, source_kind
+from spot.tasks.published.templates import DEFAULT
+from spot.tasks.task import Mixture, Task, mixture_of, with_wording
 from spot.tasks.user import read_toml, user_task
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Where tasks come from.
+    """The origins of tasks and their wording.
 
     `dir` is a folder with one folder a task (<dir>/boolq/train.jsonl); None: the environment's
     SPOT_DATA_DIR. `tasks` are TOML files, or folders of them. `modules` are Python modules (names,
-    or paths of .py files) that register seqio Tasks. `cache_dir` remembers hashes of files.
-    `source` is where published tasks come from, `tfds_dir` and `hf_dir` the folders of two of them.
-    `template` names the text of published tasks, `templates` that of single ones.
+    or paths of .py files) that register seqio Tasks. `cache_dir` caches hashes of files. `source`
+    names the source of published tasks, a key of `published.sources.SOURCES`; `tfds_dir` and
+    `hf_dir` are the folders of two of them.
+
+    `template` names the text of published tasks, `templates` that of single ones. `list_labels`
+    lists a task's label words in front of its texts; `text` is a text prompt, and `shots` the
+    number of training examples, drawn by `shot_seed`, in front of every text.
     """
 
     dir: Path | None = None
     tasks: tuple[Path, ...] = ()
     modules: tuple[str, ...] = ()
     cache_dir: Path | None = None
-    source: Source = "local"
+    source: str = "local"
     tfds_dir: Path | None = None
     hf_dir: Path | None = None
     template: str = DEFAULT
     templates: Mapping[str, str] = field(default_factory=dict)
+    list_labels: bool = False
+    text: str = ""
+    shots: int = 0
+    shot_seed: int = 0
 
 
-_Maker = Callable[[], Task]
+def load_task(
+    name: str | Path,
+    data: Path | str | None = None,
+    *,
+    source: str = "local",
+    tasks: Iterable[Path | str] = (),
+    modules: Iterable[str] = (),
+    template: str = DEFAULT,
+    list_labels: bool = False,
+    text: str = "",
+    shots: int = 0,
+    shot_seed: int = 0,
+) -> Task | Mixture:
+    """The task or mixture of a name, with its data there (downloaded if its source can).
+
+    `name` is a published task ("boolq"), one of the mini suite ("mini_boolq"), a mixture ("glue",
+    "boolq+rte"), or the path of a task's TOML file; names in the TOML files `tasks` and of the
+    seqio Tasks that `modules` register are known, too. `data` is the folder of the `source` of
+    published tasks. The other options are as in `DataSettings`. SpotError for an unknown name,
+    with the nearest one, and for missing data, with what to do.
+    """
+    files = tuple(Path(path) for path in tasks)
+    if str(name).endswith(".toml"):
+        files = (*files, Path(name))
+        name = read_toml(Path(name)).name
+    settings = DataSettings(
+        tasks=files,
+        modules=tuple(modules),
+        cache_dir=cache_dir(),
+        source=source,
+        template=template,
+        list_labels=list_labels,
+        text=text,
+        shots=shots,
+        shot_seed=shot_seed,
+    )
+    if data is not None:
+        settings = replace(settings, **{source_kind(source).folder: Path(data)})
+    return find(str(name), settings)
+
+
+def find(name: str, settings: DataSettings) -> Task | Mixture:
+    """The task or mixture called `name`, with its data there; SpotError otherwise."""
+    if "+" in name or name in mixture_names(settings):
+        return find_mixture(name, settings)
+    return find_task(name, settings)
+
+
+def find_task(name: str, settings: DataSettings) -> Task:
+    """The task called `name` in the settings' wording, with its data there; SpotError otherwise."""
+    return _with_data(f'task "{name}"', task(name, settings), settings)
+
+
+def find_mixture(name: str, settings: DataSettings) -> Mixture:
+    """The mixture called `name`: "mini", "glue", "superglue", "tweet_eval", "boolq+rte" and so on.
+
+    Rates are examples-proportional with the limit 2^19 (Vu et al. 2022); a registered seqio Mixture
+    keeps its own rates. SpotError for an unknown name or member, or missing data.
+    """
+    packaged = name == "mini" or name in MIXTURES or "+" in name
+    if not packaged and name in _registered(settings)[1]:
+        return _registered_mixture(name, settings)
+    return mixture_of(name, _members_of(name, _member_names(name, settings), settings))
+
+
+def find_all(names: Iterable[str], settings: DataSettings) -> tuple[Task, ...]:
+    """The tasks of the names, each once; the name of a mixture stands for its members."""
+    members = [member for name in names for member in find(name, settings).members]
+    return tuple({member.name: member for member in members}.values())
 
 
 def task_names(settings: DataSettings) -> tuple[str, ...]:
@@ -53,7 +130,10 @@ def task_names(settings: DataSettings) -> tuple[str, ...]:
 
 
 def task(name: str, settings: DataSettings) -> Task:
-    """The task called `name`; SpotError with the nearest name when there is none."""
+    """The task called `name` in its plain wording; its data may be missing, see `available`.
+
+    SpotError with the nearest name when there is none.
+    """
     makers = _makers(settings)
     if name in makers:
         _check_template(name, settings)
@@ -75,31 +155,32 @@ def task(name: str, settings: DataSettings) -> Task:
 
 
 def mixture_names(settings: DataSettings) -> tuple[str, ...]:
-    """Names that `mixture` knows beside any tasks joined by "+"."""
+    """The mixtures' names; any tasks joined by "+" are a mixture, too."""
     return tuple(sorted({"mini", *MIXTURES, *_registered(settings)[1]}))
 
 
-def mixture(name: str, settings: DataSettings) -> Mixture:
-    """The mixture called `name`: "mini", "glue", "superglue", "tweet_eval", "boolq+rte" and so on.
-
-    Rates are examples-proportional with the limit 2^19 (Vu et al. 2022); a registered seqio Mixture
-    keeps its own rates. SpotError for an unknown name or member, or missing data.
-    """
-    own = name == "mini" or name in MIXTURES or "+" in name
-    if not own and name in _registered(settings)[1]:
-        return _registered_mixture(name, settings)
-    members = _members(name, settings)
-    sizes = {}
-    for member in members:
-        definition = task(member, settings)
-        definition.fetch()
-        if reason := definition.available():
-            raise SpotError(f'mixture "{name}", task "{member}": {reason}', "")
-        sizes[member] = definition.rows("train")
-    return Mixture(name, members, proportional_rates(sizes))
+def _with_data(origin: str, described: Task, settings: DataSettings) -> Task:
+    """The task in the settings' wording, once its data is there; `origin` names it in errors."""
+    described.fetch()
+    if reason := described.available():
+        raise SpotError(f"{origin}: {reason}", "`spot tasks` lists what is there")
+    return with_wording(
+        described,
+        list_labels=settings.list_labels,
+        text=settings.text,
+        shots=settings.shots,
+        shot_seed=settings.shot_seed,
+    )
 
 
-def _members(name: str, settings: DataSettings) -> tuple[str, ...]:
+def _members_of(mixture: str, names: Iterable[str], settings: DataSettings) -> tuple[Task, ...]:
+    return tuple(
+        _with_data(f'mixture "{mixture}", task "{name}"', task(name, settings), settings)
+        for name in names
+    )
+
+
+def _member_names(name: str, settings: DataSettings) -> tuple[str, ...]:
     if name == "mini":
         return _mini_sources()
     if name in MIXTURES:
@@ -111,25 +192,27 @@ def _members(name: str, settings: DataSettings) -> tuple[str, ...]:
             f'expected the name of a mixture, found "{name}".{did_you_mean(name, names)}',
             f"mixtures: {', '.join(names)}, or tasks joined by +",
         )
-    if len(set(members)) < len(members):
+    twice = [member for member in members if members.count(member) > 1]
+    if twice:
         raise SpotError(
-            f'mixture "{name}": expected each task once, found one twice', "remove the double"
+            f'mixture "{name}": expected each task once, found "{twice[0]}" more than once',
+            "remove the duplicate",
         )
     return members
 
 
 def _registered_mixture(name: str, settings: DataSettings) -> Mixture:
-    from spot.tasks.registered import registered_mixture
+    from spot.tasks.registered import registered_rates
 
-    found = registered_mixture(name)
-    taken = sorted(set(found.members) & set(_makers(settings)))
+    rates = registered_rates(name)
+    taken = sorted(set(rates) & set(_makers(settings)))
     if taken:
         raise SpotError(
             f'seqio Mixture "{name}": expected members with names of their own, found '
             f'"{taken[0]}", which is also another task',
             "register the member under another name",
         )
-    return found
+    return Mixture(name, _members_of(name, rates, settings), tuple(rates.values()))
 
 
 def _registered(settings: DataSettings) -> tuple[frozenset[str], frozenset[str]]:
@@ -141,19 +224,19 @@ def _registered(settings: DataSettings) -> tuple[frozenset[str], frozenset[str]]
     return registered_names(settings.modules)
 
 
-def _makers(settings: DataSettings) -> dict[str, _Maker]:
-    """A function that makes the definition for each name; SpotError for a name used twice."""
-    makers: dict[str, _Maker] = {}
-    origin: dict[str, str] = {}
+def _makers(settings: DataSettings) -> dict[str, Callable[[], Task]]:
+    """A function that makes the task for each name; SpotError for a name used twice."""
+    makers: dict[str, Callable[[], Task]] = {}
+    origins: dict[str, str] = {}
 
-    def add(name: str, source: str, maker: _Maker) -> None:
+    def add(name: str, origin: str, maker: Callable[[], Task]) -> None:
         if name in makers:
             raise SpotError(
-                f'expected different names for tasks, found "{name}" in {origin[name]} and in '
-                f"{source}",
+                f'expected different names for tasks, found "{name}" in {origins[name]} and in '
+                f"{origin}",
                 "rename your task",
             )
-        makers[name], origin[name] = maker, source
+        makers[name], origins[name] = maker, origin
 
     for name in _mini_names():
         add(name, "the mini suite", partial(_mini_task, name))
@@ -166,7 +249,7 @@ def _makers(settings: DataSettings) -> dict[str, _Maker]:
 
 
 def _published(name: str, settings: DataSettings) -> Task:
-    template = read_template(name, settings.templates.get(name, settings.template))
+    template = find_template(name, settings.templates.get(name, settings.template))
     return published_task(name, settings.source, _places(settings), template)
 
 
@@ -182,12 +265,12 @@ def _places(settings: DataSettings) -> Places:
 
 
 def _check_template(name: str, settings: DataSettings) -> None:
-    """SpotError for a template of a task that is not published, and for names of no task."""
-    for named in settings.templates:
-        if named not in TASKS:
+    """Raise SpotError for a template of an unpublished task, and for templates of unknown tasks."""
+    for templated in settings.templates:
+        if templated not in TASKS:
             raise SpotError(
-                f'data.templates: expected names of published tasks, found "{named}".'
-                + did_you_mean(named, TASKS),
+                f'data.templates: expected names of published tasks, found "{templated}".'
+                + did_you_mean(templated, TASKS),
                 "spot tasks lists all names",
             )
     if name not in TASKS and settings.template != DEFAULT:
@@ -199,7 +282,7 @@ def _check_template(name: str, settings: DataSettings) -> None:
 
 
 def toml_files(paths: tuple[Path, ...]) -> list[Path]:
-    """The TOML files that `paths` name: files themselves, and those in folders, sorted."""
+    """The TOML files at `paths`: files themselves, and those in folders, sorted."""
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -216,8 +299,8 @@ def toml_files(paths: tuple[Path, ...]) -> list[Path]:
 
 def data_dir(settings: DataSettings) -> Path | None:
     """The folder of local data: the settings', or the environment's SPOT_DATA_DIR, or none."""
-    named = settings.dir or os.environ.get("SPOT_DATA_DIR")
-    return Path(named) if named else None
+    folder = settings.dir or os.environ.get("SPOT_DATA_DIR")
+    return Path(folder) if folder else None
 
 
 def _mini_names() -> tuple[str, ...]:

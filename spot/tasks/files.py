@@ -21,20 +21,21 @@ SUFFIXES = (".jsonl", ".csv", ".tsv")
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a data file: its fields by name, and where it stands (`line` counts from 1)."""
+    """One row of a data file: its fields by name, and its place; `line` counts `unit`s from 1."""
 
     file: Path
     line: int
     fields: Mapping[str, object]
+    unit: str = "line"
 
     def error(self, expected: str, found: str) -> SpotError:
         """The error for this row, naming file and line."""
-        return row_error(self.file, self.line, expected, found)
+        return row_error(self.file, self.line, expected, found, self.unit)
 
     def value(self, field: str) -> object:
-        """The field as it stands; SpotError when the row has none of that name."""
+        """The field unchanged; SpotError when the row has none of that name."""
         if field not in self.fields:
-            names = ", ".join(self.fields) or "none"
+            names = ", ".join(map(str, self.fields)) or "none"
             raise self.error(
                 f'a field "{field}"', f"the fields {names}.{did_you_mean(field, self.fields)}"
             )
@@ -97,7 +98,7 @@ class Row:
 
 
 def _writable(text: str) -> bool:
-    """Whether UTF-8 can write the text; JSON's escapes can spell text that it cannot."""
+    """True if UTF-8 can encode the text; JSON's escapes can spell lone surrogates, which it cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -105,10 +106,10 @@ def _writable(text: str) -> bool:
     return True
 
 
-def row_error(file: Path, line: int, expected: str, found: str) -> SpotError:
-    """The error for one line of a data file."""
+def row_error(file: Path, line: int, expected: str, found: str, unit: str = "line") -> SpotError:
+    """The error for one line (or other `unit`) of a data file."""
     return SpotError(
-        f"{file}, line {line}: expected {expected}, found {found}", "correct or remove the row"
+        f"{file}, {unit} {line}: expected {expected}, found {found}", "correct or remove the row"
     )
 
 
@@ -192,8 +193,8 @@ def data_rows(file: Path) -> Iterator[Row]:
 def file_sha256(file: Path, cache_dir: Path | None = None) -> str:
     """Hex sha256 of a file's bytes.
 
-    With `cache_dir` it is remembered there by path, size and modification time, so a large file
-    that has not changed is read once; a cache that cannot be read or written is no error.
+    With `cache_dir` it is cached there by path, size and modification time, so a large unchanged
+    file is read once; a cache that cannot be read or written is no error.
     """
     try:
         status = file.stat()
@@ -201,29 +202,29 @@ def file_sha256(file: Path, cache_dir: Path | None = None) -> str:
         note = None
         if cache_dir is not None:
             note = cache_dir / "hashes" / f"{hashlib.sha256(stamp[0].encode()).hexdigest()}.json"  # type: ignore[attr-defined]
-            known = _noted(note, stamp)
-            if known:
-                return known
+            cached = _read_note(note, stamp)
+            if cached:
+                return cached
         with open(file, "rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+            content = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise SpotError(
             f"expected a data file at {file}, found: {error.strerror}", "check the path"
         ) from error
     if note is not None:
-        _note(note, [*stamp, found])
-    return found
+        _write_note(note, [*stamp, content])
+    return content
 
 
-def _noted(note: Path, stamp: list) -> str | None:
+def _read_note(note: Path, stamp: list) -> str | None:
     try:
-        *known, found = json.loads(note.read_text("utf-8"))
+        *cached_stamp, content = json.loads(note.read_text("utf-8"))
     except (OSError, ValueError, TypeError):
         return None
-    return found if known == stamp else None
+    return content if cached_stamp == stamp else None
 
 
-def _note(note: Path, content: list) -> None:
+def _write_note(note: Path, content: list) -> None:
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=note.parent)
@@ -231,4 +232,4 @@ def _note(note: Path, content: list) -> None:
             json.dump(content, stream)
         os.replace(temporary, note)
     except OSError:
-        return  # only a saving of time is lost
+        return  # the cache only saves time

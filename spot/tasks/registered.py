@@ -19,16 +19,17 @@ import numpy as np
 
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.metrics import NUMBER_METRICS, to_number
-from spot.tasks.seqio_tasks import import_seqio
+from spot.tasks.seqio_import import import_seqio
 from spot.tasks.splits import SPLITS, Part, check_split, plan
-from spot.tasks.task import Example, Mixture, Task, counted, digest
+from spot.tasks.task import Task, counted, digest
+from spot.tasks.text import Example
 from spot.tasks.vocabulary import Vocabulary
 
 FEATURES = ("inputs", "targets")
 
 
 def load_modules(modules: tuple[str, ...]) -> None:
-    """Imports the user's modules, named `package.module` or by a .py file's path, each once."""
+    """Import the user's modules, each once: `package.module`, or the path of a .py file."""
     import_seqio()
     for name in modules:
         try:
@@ -66,16 +67,16 @@ def registered_names(modules: tuple[str, ...]) -> tuple[frozenset[str], frozense
     return frozenset(seqio.TaskRegistry.names()), frozenset(seqio.MixtureRegistry.names())
 
 
-def registered_mixture(name: str) -> Mixture:
-    """A registered seqio Mixture's members and rates, the rates divided by their sum."""
+def registered_rates(name: str) -> dict[str, float]:
+    """The rates of a registered seqio Mixture's members by name; their sum is 1."""
     mixture = import_seqio().MixtureRegistry.get(name)
     rates = {task.name: float(mixture.get_rate(task)) for task in mixture.tasks}
     total = sum(rates.values())
-    return Mixture(name, tuple(rates), tuple(rate / total for rate in rates.values()))
+    return {task: rate / total for task, rate in rates.items()}
 
 
 def checked_task(name: str, vocabulary: Vocabulary | None = None) -> Any:
-    """The registered seqio Task, once its features (and with `vocabulary`, theirs) are as needed.
+    """The registered seqio Task, after checking its features and, if given, their `vocabulary`.
 
     SpotError when a feature is missing, or when its vocabulary is not the backbone's file: its ids
     would mean other words to the backbone.
@@ -105,17 +106,19 @@ def _check_vocabulary(name: str, feature: str, theirs: Any, ours: Vocabulary) ->
     import tensorflow as tf
 
     file = getattr(theirs, "sentencepiece_model_file", None)
-    found = f"a {type(theirs).__name__}" if file is None else f"{file} ({theirs.extra_ids} extra)"
+    description = f"a {type(theirs).__name__}"
     same = False
     if file is not None:
+        description = f"{file} ({theirs.extra_ids} extra)"
         with tf.io.gfile.GFile(file, "rb") as stream:
             same = hashlib.sha256(stream.read()).hexdigest() == ours.digest()
         same = same and theirs.extra_ids in (0, ours.extra_ids)
     if not same:
         raise SpotError(
             f'seqio Task "{name}", feature "{feature}": expected the backbone\'s vocabulary '
-            f"{ours.name} ({ours.extra_ids} extra ids), found {found}",
-            "give the Task's features the backbone's vocabulary, or choose the backbone it is for",
+            f"{ours.name} ({ours.extra_ids} extra ids), found {description}",
+            "give the Task's features the backbone's vocabulary, choose the backbone that they are "
+            "for, or describe the task in TOML",
         )
 
 
@@ -137,13 +140,13 @@ def registered_task(
     parts, rule = _parts(checked_task(name))
 
     def read(split: str) -> Iterator[Example]:
-        return (example for example, _, _ in registered_rows(definition, split, None))
+        return (example for example, _, _ in registered_rows(task, split, None))
 
     @functools.cache
     def fingerprint() -> str:
         return digest("registered", name, labels, metrics, _content(name, parts))
 
-    definition = Task(
+    task = Task(
         name=task_name or name,
         family=family,
         labels=labels,
@@ -158,7 +161,7 @@ def registered_task(
         split_rule=rule,
         registered=name,
     )
-    return definition
+    return task
 
 
 def _parts(task: Any) -> tuple[dict[str, Part], str]:
@@ -172,44 +175,44 @@ def _parts(task: Any) -> tuple[dict[str, Part], str]:
 
 
 def registered_rows(
-    definition: Task, split: str, vocabulary: Vocabulary | None
+    task: Task, split: str, vocabulary: Vocabulary | None
 ) -> Iterator[tuple[Example, np.ndarray, np.ndarray]]:
     """Each example of a split with the ids of its input and target as the Task makes them.
 
-    `vocabulary` None skips the check of the vocabulary, for readers who want the text only.
+    `vocabulary` None skips the check of the vocabulary, for callers that read the text only.
     SpotError for an empty split, and for a target that is none of the label words.
     """
-    task = checked_task(definition.registered, vocabulary)
-    parts, _ = _parts(task)
-    check_split(definition.name, split, tuple(parts))
-    numeric = any(name in NUMBER_METRICS for name in definition.metrics)
+    theirs = checked_task(task.registered, vocabulary)
+    parts, _ = _parts(theirs)
+    check_split(task.name, split, tuple(parts))
+    numeric = any(name in NUMBER_METRICS for name in task.metrics)
     part, empty = parts[split], True
-    for number, row in enumerate(_dataset(task, part.file.name)):
-        inputs, targets = _text(task, row, "inputs"), _text(task, row, "targets")
+    for number, row in enumerate(_dataset(theirs, part.file.name)):
+        inputs, targets = _text(theirs, row, "inputs"), _text(theirs, row, "targets")
         if not part.keeps(inputs):
             continue
         empty = False
-        label = _label(definition, split, number, targets)
+        label = _label(task, split, number, targets)
         reference = to_number(targets) if numeric else (targets,)
         yield Example(inputs, targets, label, reference), row["inputs"], row["targets"]
     if empty:
         raise SpotError(
-            f'task "{definition.name}": expected rows in the split "{split}", found none',
+            f'task "{task.name}": expected rows in the split "{split}", found none',
             "check the seqio Task",
         )
 
 
-def _label(definition: Task, split: str, number: int, target: str) -> int:
-    if not definition.labels:
+def _label(task: Task, split: str, number: int, target: str) -> int:
+    if not task.labels:
         return -1
-    if target not in definition.labels:
+    if target not in task.labels:
         raise SpotError(
-            f'task "{definition.name}", {split} row {number}: expected a target among the label '
-            f'words {", ".join(definition.labels)}, found "{target}".'
-            + did_you_mean(target, definition.labels),
+            f'task "{task.name}", {split} row {number}: expected a target among the label '
+            f'words {", ".join(task.labels)}, found "{target}".'
+            + did_you_mean(target, task.labels),
             "correct labels",
         )
-    return definition.labels.index(target)
+    return task.labels.index(target)
 
 
 def _dataset(task: Any, split: str) -> Iterator[Mapping[str, Any]]:
@@ -228,21 +231,21 @@ def _dataset(task: Any, split: str) -> Iterator[Mapping[str, Any]]:
 
 def _text(task: Any, row: Mapping[str, Any], feature: str) -> str:
     """The text before tokenisation, or the ids decoded when the Task did not keep it."""
-    kept = row.get(f"{feature}_pretokenized")
-    if isinstance(kept, bytes):
-        return kept.decode("utf-8", "replace")
+    text = row.get(f"{feature}_pretokenized")
+    if isinstance(text, bytes):
+        return text.decode("utf-8", "replace")
     vocabulary = task.output_features[feature].vocabulary
     return vocabulary.decode([int(i) for i in row[feature]])
 
 
 def _content(name: str, parts: Mapping[str, Part]) -> dict[str, str]:
     """sha256 of the rows of each split that the Task itself has."""
-    task, found = checked_task(name), {}
+    task, hashes = checked_task(name), {}
     for split in sorted({part.file.name for part in parts.values()}):
         content = hashlib.sha256()
         for row in _dataset(task, split):
             for feature in FEATURES:
                 content.update(len(row[feature]).to_bytes(8, "big") + row[feature].tobytes())
                 content.update(_text(task, row, feature).encode())
-        found[split] = content.hexdigest()
-    return found
+        hashes[split] = content.hexdigest()
+    return hashes

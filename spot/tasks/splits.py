@@ -1,4 +1,4 @@
-"""Which rows of which file make a split, and the fixed rule that cuts splits nobody published.
+"""Splits as rows of files, and the fixed rule that cuts splits which nobody published.
 
 The rule depends on a row's text only: it is the same on every machine and for every row order,
 and rows that share a text (or a passage) always fall on the same side.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.files import Row
-from spot.tasks.task import Example
+from spot.tasks.text import Example
 
 TEST_SALT = "spot-test-v1:"
 VALIDATION_SALT = "spot-validation-v1:"
@@ -26,12 +26,12 @@ def hashed(salt: str, key: str) -> int:
 
 
 def in_test(key: str) -> bool:
-    """Whether the rule sends a row to the half that becomes the test split: its hash is even."""
+    """True for rows that go to the half that becomes the test split: their hash is even."""
     return hashed(TEST_SALT, key) % 2 == 0
 
 
 def in_validation(key: str) -> bool:
-    """Whether the rule holds a training row out: its hash is divisible by ten."""
+    """True for training rows that are held out: their hash is divisible by ten."""
     return hashed(VALIDATION_SALT, key) % 10 == 0
 
 
@@ -50,7 +50,7 @@ class Part:
 def plan(files: Mapping[str, Path], key: str = "input text") -> tuple[dict[str, Part], str]:
     """Train, validation and test from the files that exist, and the rule in words.
 
-    `files` has "train" and perhaps "validation" and "test"; `key` says in words what is hashed.
+    `files` has "train" and perhaps "validation" and "test"; `key` names the hashed text in words.
     Without a validation file a tenth of train is held out; without a test file, half of validation
     (or of what was held out).
     """
@@ -103,14 +103,19 @@ def read_part(
             empty = False
             yield from made
     if empty:
-        raise SpotError(
-            f'task "{task}": expected rows in the split "{split}", found none in {part.file}',
-            f"give the task more rows, or a file of its own for {split}",
-        )
+        raise no_rows(task, split, str(part.file))
+
+
+def no_rows(task: str, split: str, place: str) -> SpotError:
+    """The error for a split without rows; `place` names the file that it is cut from."""
+    return SpotError(
+        f'task "{task}": expected rows in the split "{split}", found none in {place}',
+        f"give the task more rows, or a file of its own for {split}",
+    )
 
 
 def check_split(task: str, split: str, splits: tuple[str, ...]) -> None:
-    """SpotError with the nearest name unless `split` is one of `splits`."""
+    """Raise SpotError with the nearest name unless `split` is one of `splits`."""
     if split not in splits:
         raise SpotError(
             f'task "{task}": expected one of the splits {", ".join(splits)}, found "{split}".'

@@ -1,6 +1,6 @@
-"""What a task is to the rest of the toolkit: a name, label words, metrics and a way to read rows.
+"""A task as one value: rows of each split, label words, metrics, wording and a fingerprint.
 
-Plain values, so that training, transfer and study never learn where a task's text comes from.
+Training, transfer and study read these values and never learn where a task's text comes from.
 """
 
 from __future__ import annotations
@@ -8,51 +8,49 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
 
 from spot.errors import SpotError
+from spot.tasks.files import Row, shown
+from spot.tasks.row_form import RowForm, check_form, field_names, first_problem, row_examples
+from spot.tasks.splits import SPLITS, check_split, no_rows, plan
+from spot.tasks.text import Example, Reference
 
-Reference = tuple[str, ...] | float | None
-
-
-@dataclass(frozen=True)
-class Example:
-    """One row as text.
-
-    `inputs` and `targets` are what the model reads and must write. `label` is the class index, or
-    -1 when the task has no classes. `reference` is what metrics compare with where the target text
-    alone is not enough: every accepted answer (extraction) or the exact score (regression).
-    `group` names what belongs together, such as the answers to one question; "" when nothing does.
-    """
-
-    inputs: str
-    targets: str
-    label: int = -1
-    reference: Reference = None
-    group: str = ""
+__all__ = [
+    "MIXING_LIMIT", "Example", "Mixture", "Reference", "Task", "counted", "digest",
+    "listing_labels", "mixture_of", "proportional_rates", "with_wording",
+]  # fmt: skip
 
 
-def _same(text: str) -> str:
+def _unchanged(text: str) -> str:
     return text
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task: where its rows come from and how its predictions are scored.
+    """A task: its rows and how its predictions are scored.
 
     `labels` are the label words in class order, () when there are none. `metrics` are names in
-    `spot.tasks.metrics.METRICS`; the main metric is the mean of all their values. `scoring` is "rank"
-    (likelihood of each label word) or "generate" (greedy decoding). `read(split)` yields examples
-    in file order and raises SpotError for a bad row. `fingerprint()` is a hex digest of data and
-    definition, cheap to call again. `available()` is "" or the reason why the data is missing.
-    `rows(split)` counts examples. `split_rule` says in words how the splits were made.
-    `registered` is the name of the user's own registered seqio Task that this task stands for, ""
-    for every other task; its token ids are used as that Task makes them. `front` is what stands in
-    front of every text, label words that are listed there; `read` puts it there. `complete` puts a
-    text that comes from elsewhere behind all that this task's texts stand behind. `fetch()` brings
-    missing data here if its `source` can, and raises SpotError where it cannot.
+    `spot.tasks.metrics.METRICS`; the main metric is the mean of all their values. `scoring` is
+    "rank" (likelihood of each label word) or "generate" (greedy decoding). `read(split)` yields
+    examples in file order and raises SpotError for a bad row; `rows(split)` counts them.
+    `fingerprint()` is a hex digest of data and definition, cheap to call again; it covers label
+    words listed in front and the template, but not `text` and `shots`, which depend on the
+    vocabulary and the input length (see `spot.tasks.tokens`).
+
+    `available()` is "" or the reason why the data is missing; `fetch()` downloads missing data if
+    the task's `source` can, and raises SpotError where it cannot. `split_rule` states in words how
+    the splits were made. `registered` is the name of the user's registered seqio Task behind this
+    task, "" for every other task; its token ids are used as that Task makes them.
+
+    `front` is the list of label words that `read` puts in front of every text, "" for none.
+    `complete` puts a new text behind everything that stands in front of this task's texts.
+    `list_labels`, `template`, `text`, `shots` and `shot_seed` are its wording, see `wording`.
     """
 
     name: str
@@ -70,39 +68,209 @@ class Task:
     split_rule: str = ""
     registered: str = ""
     front: str = ""
-    complete: Callable[[str], str] = _same
+    complete: Callable[[str], str] = _unchanged
     fetch: Callable[[], None] = lambda: None
     source: str = ""
+    list_labels: bool = False
+    template: str = ""
+    text: str = ""
+    shots: int = 0
+    shot_seed: int = 0
+
+    @property
+    def members(self) -> tuple[Task, ...]:
+        """The task alone, so that tasks and mixtures are read alike."""
+        return (self,)
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The rate of each member."""
+        return (1.0,)
+
+    @property
+    def wording(self) -> dict[str, object]:
+        """The wording that differs from the default; keys as in an entry's recipe.
+
+        `list_labels` (listed because the user set it), `template`, `text`, `shots`, `shot_seed`.
+        """
+        wording = {
+            "list_labels": self.list_labels,
+            "template": self.template,
+            "text": self.text,
+            "shots": self.shots,
+            "shot_seed": self.shot_seed if self.shots else 0,
+        }
+        return {key: value for key, value in wording.items() if value}
+
+    @classmethod
+    def from_rows(
+        cls,
+        name: str,
+        train: Iterable[Mapping[str, object]],
+        validation: Iterable[Mapping[str, object]] | None = None,
+        test: Iterable[Mapping[str, object]] | None = None,
+        *,
+        inputs: str = "{text}",
+        labels: Sequence[str] | Mapping[Any, str] | None = None,
+        label: str = "label",
+        target: str | None = None,
+        metrics: Sequence[str] = (),
+        family: str = "",
+        group: str = "",
+        description: str = "",
+        list_labels: bool = False,
+    ) -> Task:
+        """A task of rows in memory, each a mapping from field to value.
+
+        `inputs` is the text, with a row's {field}s. `labels` are the label words, as the field
+        `label` holds them, or a mapping from its values to label words (classes are in the order
+        of the words); `target` is the field with a free answer (or a list of accepted ones)
+        instead. Missing splits are cut by the rule of `spot.tasks.splits`; `group` names a field
+        whose equal values stay on one side. All rows are checked now: SpotError names the split
+        and the row, counted from 1. The rows are copied, so the fingerprint is of their content.
+
+        >>> rows = [{"text": "Where is my money?", "label": "billing"}]
+        >>> task = Task.from_rows("tickets", rows, rows, rows, labels=["billing", "bug"])
+        >>> next(task.read("test")).label
+        0
+        """
+        origin = f'task "{name}"'
+        form = _row_form(
+            origin, labels, label, target, name=name, inputs=inputs, metrics=tuple(metrics),
+            family=family, group=group, description=description,
+        )  # fmt: skip
+        examples_of = row_examples(form, field_names(origin, form.inputs))
+        splits = {"train": train, "validation": validation, "test": test}
+        files = {s: Path(f"{origin}, {s}") for s, rows in splits.items() if rows is not None}
+        examples = {
+            file: tuple(e for row in _memory_rows(file, splits[s]) for e in examples_of(row))
+            for s, file in files.items()
+        }
+        parts, rule = plan(files, group or "input text")
+
+        def read(split: str) -> Iterator[Example]:
+            check_split(name, split, SPLITS)
+            part = parts[split]
+            kept = [e for e in examples[part.file] if part.keeps(e.group if group else e.inputs)]
+            if not kept:
+                raise no_rows(name, split, f"the rows of {part.file.name.rpartition(' ')[2]}")
+            return iter(kept)
+
+        @functools.cache
+        def fingerprint() -> str:
+            content = {split: [asdict(e) for e in examples[file]] for split, file in files.items()}
+            return digest("rows", 1, form.model_dump(), content)
+
+        task = cls(
+            name=name,
+            family=family,
+            labels=form.words,
+            metrics=form.scored_by,
+            scoring="rank" if form.labels else "generate",
+            splits=SPLITS,
+            read=read,
+            fingerprint=fingerprint,
+            description=description,
+            rows=counted(read),
+            split_rule=rule,
+        )
+        return with_wording(task, list_labels=list_labels)
 
 
-def listing_labels(definition: Task) -> Task:
-    """The task with its label words, in class order, in front of every text (FLAN's options, Wei et
-    al. 2022, section 2.1): "no | yes. passage: …". Without label words it stays as it is.
-
-    A prompt then need not hold them, so one prompt can serve tasks of different label words. Raises
-    SpotError for a registered seqio Task, whose tokens are its own.
-    """
-    if not definition.labels or definition.front:
-        return definition
-    if definition.registered:
+def _row_form(
+    origin: str,
+    labels: Sequence[str] | Mapping[Any, str] | None,
+    label: str,
+    target: str | None,
+    **fields: Any,
+) -> RowForm:
+    """The checked form of rows in memory."""
+    if (labels is None) == (target is None):
+        number = "neither" if labels is None else "both"
         raise SpotError(
-            f'task "{definition.name}": expected a text to list label words in, found the '
-            f'registered seqio Task "{definition.registered}", which makes its own tokens',
+            f"{origin}: expected labels (the label words) or target (the field with a free answer), "
+            f"found {number}",
+            'for example labels=["billing", "bug"], or target="answer"',
+        )
+    words: Mapping[Any, str] = {}
+    if isinstance(labels, Mapping):
+        words = labels
+    elif labels is not None:
+        if isinstance(labels, str) or len(set(labels)) < max(len(labels), 1):
+            raise SpotError(
+                f"{origin}: expected labels as a list of different words, found {shown(labels)}",
+                'for example labels=["billing", "bug"]',
+            )
+        words = {word: word for word in labels}
+    values = {k.strip() if isinstance(k, str) else shown(k): word for k, word in words.items()}
+    answer = {"label": label, "labels": values} if target is None else {"target": target}
+    try:
+        form = RowForm(**answer, **fields)
+    except ValidationError as error:
+        problem = first_problem(error, lambda depth: list(RowForm.model_fields))
+        raise SpotError(f"{origin}: {problem}", "correct the argument of that name") from error
+    check_form(origin, form)
+    return form
+
+
+def _memory_rows(file: Path, rows: Iterable[Mapping[str, object]] | None) -> Iterator[Row]:
+    for number, row in enumerate(rows or (), start=1):
+        if not isinstance(row, Mapping):
+            place = Row(file, number, {}, "row")
+            raise place.error("a mapping from fields to values", shown(row))
+        yield Row(file, number, row, "row")
+
+
+def listing_labels(task: Task) -> Task:
+    """The task with its label words, in class order, in front of every text (FLAN's options, Wei et
+    al. 2022, section 2.1): "no | yes. passage: …". Without label words it is unchanged.
+
+    A prompt then need not store them, so one prompt can serve tasks of different label words.
+    Raises SpotError for a registered seqio Task, whose tokens are its own.
+    """
+    if not task.labels or task.front:
+        return task
+    if task.registered:
+        raise SpotError(
+            f'task "{task.name}": expected a text to list label words in, found the '
+            f'registered seqio Task "{task.registered}", which makes its own tokens',
             "list them in its preprocessors, and leave data.list_labels off",
         )
-    front = f"{' | '.join(definition.labels)}. "
+    front = f"{' | '.join(task.labels)}. "
 
     def read(split: str) -> Iterator[Example]:
-        for example in definition.read(split):
+        for example in task.read(split):
             yield replace(example, inputs=front + example.inputs)
 
     def fingerprint() -> str:
-        return digest("lists labels", definition.fingerprint(), front)
+        return digest("lists labels", task.fingerprint(), front)
 
     def complete(text: str) -> str:
-        return front + definition.complete(text)
+        return front + task.complete(text)
 
-    return replace(definition, read=read, fingerprint=fingerprint, front=front, complete=complete)
+    return replace(task, read=read, fingerprint=fingerprint, front=front, complete=complete)
+
+
+def with_wording(
+    task: Task, *, list_labels: bool = False, text: str = "", shots: int = 0, shot_seed: int = 0
+) -> Task:
+    """The task with its label words listed in front of every text, and with a text prompt and
+    training examples in front of that.
+
+    `text` and `shots` are put there when the task is tokenised, for only a vocabulary and an input
+    length tell how many examples fit. SpotError for a registered seqio Task.
+    """
+    if list_labels:
+        task = replace(listing_labels(task), list_labels=True)
+    if not text and not shots:
+        return replace(task, text="", shots=0, shot_seed=0)
+    if task.registered:
+        raise SpotError(
+            f'task "{task.name}": expected a text to put a prompt in front of, found the '
+            f'registered seqio Task "{task.registered}", which makes its own tokens',
+            "add the prompt in its preprocessors, and leave data.text and data.shots off",
+        )
+    return replace(task, text=text, shots=shots, shot_seed=shot_seed)
 
 
 @dataclass(frozen=True)
@@ -110,12 +278,31 @@ class Mixture:
     """Tasks trained together: `rates[i]` is the share of examples from `members[i]`; sum 1."""
 
     name: str
-    members: tuple[str, ...]
+    members: tuple[Task, ...]
     rates: tuple[float, ...]
+
+    family = "mixture"
+
+    @property
+    def wording(self) -> dict[str, object]:
+        """The members' wording; where it differs among them, a value by member's name."""
+        keys = dict.fromkeys(key for member in self.members for key in member.wording)
+        wording: dict[str, object] = {}
+        for key in keys:
+            values = {m.name: m.wording[key] for m in self.members if key in m.wording}
+            same = len(values) == len(self.members) and len(set(map(str, values.values()))) == 1
+            wording[key] = next(iter(values.values())) if same else values
+        return wording
 
 
 MIXING_LIMIT = 2**19
 """Examples-proportional mixing counts no task as larger than this (Vu et al. 2022, section 3.1)."""
+
+
+def mixture_of(name: str, members: Sequence[Task]) -> Mixture:
+    """A mixture with examples-proportional rates; counts the training rows of each member."""
+    sizes = {member.name: member.rows("train") for member in members}
+    return Mixture(name, tuple(members), proportional_rates(sizes))
 
 
 def proportional_rates(sizes: Mapping[str, int], limit: int = MIXING_LIMIT) -> tuple[float, ...]:
@@ -129,7 +316,7 @@ def proportional_rates(sizes: Mapping[str, int], limit: int = MIXING_LIMIT) -> t
 
 
 def digest(*parts: object) -> str:
-    """Hex sha256 of the canonical JSON of `parts`; the fingerprint of anything JSON can write.
+    """Hex sha256 of the canonical JSON of `parts`; the fingerprint of any JSON-serialisable value.
 
     >>> digest("a", 1) == digest("a", 1) != digest("a", 2)
     True
@@ -139,7 +326,7 @@ def digest(*parts: object) -> str:
 
 
 def counted(read: Callable[[str], Iterator[Example]]) -> Callable[[str], int]:
-    """A `rows` function that reads a split once and remembers how many examples it has."""
+    """A `rows` function that reads a split once and caches its number of examples."""
 
     @functools.cache
     def rows(split: str) -> int:

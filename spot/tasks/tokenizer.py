@@ -119,13 +119,6 @@ class TokenizerVocabulary:
         )
         return list(islice(ordinary, count))
 
-    def for_seqio(self, seqio: Any) -> Any:
-        """seqio has no such vocabulary: SpotError."""
-        raise SpotError(
-            f"expected a vocabulary that seqio has, found the tokenizer {self.name}",
-            "a Task registered with seqio needs a T5; describe the task in TOML for this model",
-        )
-
     def save(self, folder: Path) -> None:
         """Writes the tokenizer and its end as Hugging Face's files."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,7 @@
-"""A split as token arrays: built once, kept on disk.
+"""A split as token arrays: built once, cached on disk.
 
 The cache is content-addressed: its name holds the digest of the task's fingerprint, the split, the
-vocabulary and the lengths, so nothing is ever stale and nothing has to be deleted. One process
-builds while others wait for it.
+vocabulary and the lengths, so no entry is ever stale. One process builds while others wait for it.
 """
 
 from __future__ import annotations
@@ -17,10 +16,13 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from spot.settings import cache_dir as default_cache
 from spot.errors import SpotError
 from spot.tasks.examples import Ragged, TokenizedSplit
+from spot.tasks.shots import Length, with_few_shot
 from spot.tasks.splits import check_split
-from spot.tasks.task import Example, Task, digest
+from spot.tasks.task import Task, digest
+from spot.tasks.text import Example
 from spot.tasks.vocabulary import Vocabulary, ended, target_end
 
 VERSION = 3
@@ -37,40 +39,20 @@ class Lengths:
     targets: int
 
 
-def cache_file(
-    definition: Task,
+def tokens(
+    task: Task,
     split: str,
     vocabulary: Vocabulary,
     lengths: Lengths,
-    cache_dir: Path,
-) -> Path:
-    """Where the split's token arrays are, or will be."""
-    key = digest(
-        "tokens",
-        VERSION,
-        definition.fingerprint(),
-        split,
-        [vocabulary.digest(), vocabulary.extra_ids],
-        [lengths.inputs, lengths.targets],
-        *([] if target_end(definition, vocabulary) else ["no end"]),
-    )
-    name = re.sub(r"[^\w.+-]", "_", definition.name)[:80]
-    return cache_dir / "tokens" / f"{name}-{split}-{key[:20]}.npz"
-
-
-def tokenized(
-    definition: Task,
-    split: str,
-    vocabulary: Vocabulary,
-    lengths: Lengths,
-    cache_dir: Path,
+    cache_dir: Path | None = None,
 ) -> TokenizedSplit:
-    """Token arrays of one split, from the cache or built into it.
+    """Token arrays of one split, with the task's text prompt and training examples in front of
+    every text; read from the cache (in `cache_dir`, default the user's) or built into it.
 
     Inputs longer than `lengths.inputs` are cut, as the vocabulary does it, and counted in
-    `.truncated`. SpotError for missing data, an unknown split, a target that does not fit (naming
-    the row), lengths under 2, or a cache folder that cannot be written. A damaged cache file is
-    rebuilt.
+    `.truncated`. SpotError for missing data, an unknown or empty split, a target that does not fit
+    (naming the row), lengths under 2, or a cache folder that cannot be written. A damaged cache
+    file is rebuilt.
     """
     if min(lengths.inputs, lengths.targets) < 2:
         raise SpotError(
@@ -78,20 +60,56 @@ def tokenized(
             f"inputs and {lengths.targets} for targets",
             "raise the lengths",
         )
-    check_split(definition.name, split, definition.splits)
-    if reason := definition.available():
-        raise SpotError(f'task "{definition.name}": {reason}', "spot tasks lists what is there")
-    path = cache_file(definition, split, vocabulary, lengths, cache_dir)
-    if found := _loaded(path):
-        return found
+    check_split(task.name, split, task.splits)
+    if reason := task.available():
+        raise SpotError(f'task "{task.name}": {reason}', "spot tasks lists what is there")
+    task = with_few_shot(task, token_count(vocabulary), lengths.inputs)
+    rows = _cached(task, split, vocabulary, lengths, cache_dir or default_cache())
+    if not len(rows):
+        raise SpotError(f'task "{task.name}": the {split} split is empty', "add rows to it")
+    return rows
+
+
+def token_count(vocabulary: Vocabulary) -> Length:
+    """A function that counts a text's tokens, with EOS."""
+    return lambda text: len(vocabulary.encode(text)) + 1
+
+
+def cache_file(
+    task: Task,
+    split: str,
+    vocabulary: Vocabulary,
+    lengths: Lengths,
+    cache_dir: Path,
+) -> Path:
+    """The file of the split's token arrays, whether or not it exists yet."""
+    key = digest(
+        "tokens",
+        VERSION,
+        task.fingerprint(),
+        split,
+        [vocabulary.digest(), vocabulary.extra_ids],
+        [lengths.inputs, lengths.targets],
+        *([] if target_end(task, vocabulary) else ["no end"]),
+    )
+    name = re.sub(r"[^\w.+-]", "_", task.name)[:80]
+    return cache_dir / "tokens" / f"{name}-{split}-{key[:20]}.npz"
+
+
+def _cached(
+    task: Task, split: str, vocabulary: Vocabulary, lengths: Lengths, cache_dir: Path
+) -> TokenizedSplit:
+    path = cache_file(task, split, vocabulary, lengths, cache_dir)
+    if rows := _loaded(path):
+        return rows
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            found = _loaded(path)  # another process may have built it while we waited
-            if found is None:
-                found = _built(definition, split, vocabulary, lengths)
-                found.save(path)
-            return found
+            if rows := _loaded(path):  # another process built it while this one waited
+                return rows
+            rows = _built(task, split, vocabulary, lengths)
+            rows.save(path)
+            return rows
     except OSError as error:
         raise SpotError(
             f"expected to write the token cache {path}, found: {error.strerror or error}",
@@ -109,32 +127,29 @@ def _loaded(path: Path) -> TokenizedSplit | None:
         return None
 
 
-def _built(
-    definition: Task, split: str, vocabulary: Vocabulary, lengths: Lengths
-) -> TokenizedSplit:
+def _built(task: Task, split: str, vocabulary: Vocabulary, lengths: Lengths) -> TokenizedSplit:
     examples: list[Example] = []
     inputs, targets, truncated = [], [], 0
-    end = target_end(definition, vocabulary)
-    for number, (example, source, target) in enumerate(_rows(definition, split, vocabulary)):
+    end = target_end(task, vocabulary)
+    for number, (example, source, target) in enumerate(_encoded(task, split, vocabulary)):
         whole = vocabulary.as_input(source)
         target = ended(target, vocabulary.eos) if end else target
         long = len(whole) > lengths.inputs
-        kept = vocabulary.as_input(source, lengths.inputs) if long else whole
         if len(target) > lengths.targets:
             raise SpotError(
-                f'task "{definition.name}", {split} row {number}: expected a target of at most '
+                f'task "{task.name}", {split} row {number}: expected a target of at most '
                 f'{lengths.targets} tokens, found {len(target)}: "{example.targets[:60]}"',
                 f"raise the target length to {len(target)} or more",
             )
         truncated += long
         examples.append(example)
-        inputs.append(kept)
+        inputs.append(vocabulary.as_input(source, lengths.inputs) if long else whole)
         targets.append(target)
     if truncated:
         share = 100 * truncated / len(examples)
         _log.warning(
             'task "%s", %s: %d of %d inputs (%.1f %%) were cut to %d tokens (data.input_length)',
-            *(definition.name, split, truncated, len(examples), share, lengths.inputs),
+            *(task.name, split, truncated, len(examples), share, lengths.inputs),
         )
     return TokenizedSplit(
         inputs=Ragged.of(inputs),
@@ -147,19 +162,17 @@ def _built(
     )
 
 
-def _rows(
-    definition: Task, split: str, vocabulary: Vocabulary
-) -> Iterator[tuple[Example, Any, Any]]:
+def _encoded(task: Task, split: str, vocabulary: Vocabulary) -> Iterator[tuple[Example, Any, Any]]:
     """Each example with its input and target ids, not yet cut.
 
-    Only a user's registered Task goes through seqio: its preprocessors may do anything. Elsewhere
-    the ids would be the same, and TensorFlow takes longer to start than all of the text to encode.
+    Only a user's registered Task goes through seqio, whose preprocessors may do anything. For other
+    tasks the ids would be the same, and TensorFlow takes longer to start than the text to encode.
     """
-    if definition.registered:
+    if task.registered:
         from spot.tasks.registered import registered_rows
 
-        yield from registered_rows(definition, split, vocabulary)
+        yield from registered_rows(task, split, vocabulary)
         return
-    for example in definition.read(split):
+    for example in task.read(split):
         source, target = example.inputs, example.targets
         yield example, vocabulary.encode(source), vocabulary.encode_target(target)

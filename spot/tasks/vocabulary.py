@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,9 +74,6 @@ class Vocabulary(Protocol):
 
     def frequent(self, count: int) -> list[int]:
         """The ids of ordinary text, the `count` most frequent at most."""
-
-    def for_seqio(self, seqio: Any) -> Any:
-        """The same vocabulary as an object of seqio's."""
 
     def save(self, folder: Path) -> None:
         """Puts it where `model.name=FOLDER` finds it."""
@@ -159,11 +155,6 @@ class VocabularyFile:
             if not (pieces.IsControl(index) or pieces.IsUnknown(index) or pieces.IsByte(index))
         )
         return list(islice(ordinary, count))
-
-    def for_seqio(self, seqio: Any) -> Any:
-        """seqio's SentencePieceVocabulary of the file, with its extra ids at the end."""
-        self.sha256()  # a file that is not there is our error, not TensorFlow's
-        return seqio.SentencePieceVocabulary(os.fspath(self.path), extra_ids=self.extra_ids)
 
     def save(self, folder: Path) -> None:
         """Copies the file, and says how many sentinels follow it."""
@@ -257,10 +248,6 @@ class ByteVocabulary:
     def frequent(self, count: int) -> list[int]:
         """The printable ASCII bytes, in their order: bytes have no order by frequency."""
         return [byte + 3 for byte in range(0x20, 0x7F)][:count]
-
-    def for_seqio(self, seqio: Any) -> Any:
-        """seqio's ByteVocabulary."""
-        return seqio.ByteVocabulary(extra_ids=self.extra_ids)
 
     def save(self, folder: Path) -> None:
         """Says in a tokenizer's configuration, as ByT5's own folders do, that ids are bytes."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import sentencepiece
 
-from spot.tasks.task import Example, Task, digest
+from spot.tasks.task import Task, digest
+from spot.tasks.text import Example
 from spot.tasks.vocabulary import VocabularyFile
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

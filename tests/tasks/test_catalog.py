@@ -9,7 +9,17 @@ import pytest
 
 from spot.errors import SpotError
 from spot.tasks import catalog
-from spot.tasks.catalog import DataSettings, mixture, mixture_names, task, task_names
+from spot.tasks.catalog import (
+    DataSettings,
+    find,
+    find_all,
+    find_mixture,
+    find_task,
+    load_task,
+    mixture_names,
+    task,
+    task_names,
+)
 from spot.tasks.published.catalog import TASKS
 
 TOML = 'name = "{name}"\ninputs = "{{a}}"\ntarget = "b"\n[files]\ntrain = "a.csv"\n'
@@ -55,13 +65,13 @@ def test_unknown_names(mini):
     with pytest.raises(SpotError, match='expected a task, found the mixture "glue"'):
         task("glue", NOTHING)
     with pytest.raises(SpotError, match='found "supergleu". Did you mean "superglue"'):
-        mixture("supergleu", NOTHING)
+        find_mixture("supergleu", NOTHING)
     with pytest.raises(SpotError, match='found "mini_c"'):
-        mixture("mini_a+mini_c", NOTHING)
-    with pytest.raises(SpotError, match="found one twice"):
-        mixture("mini_a+mini_a", NOTHING)
+        find_mixture("mini_a+mini_c", NOTHING)
+    with pytest.raises(SpotError, match='found "mini_a" more than once'):
+        find_mixture("mini_a+mini_a", NOTHING)
     with pytest.raises(SpotError, match='mixture "glue", task "cola": no folder of local data'):
-        mixture("glue", NOTHING)
+        find_mixture("glue", NOTHING)
 
 
 def test_name_used_twice_and_missing_toml(mini, tmp_path):
@@ -73,18 +83,27 @@ def test_name_used_twice_and_missing_toml(mini, tmp_path):
 
 
 def test_mixture_rates(mini, tmp_path, write_rows):
-    assert mixture("mini", NOTHING).members == ("mini_a", "mini_b")
-    assert mixture("mini", NOTHING).rates == (0.5, 0.5)
+    mini = find_mixture("mini", NOTHING)
+    assert ([member.name for member in mini.members], mini.rates) == (
+        ["mini_a", "mini_b"],
+        (0.5, 0.5),
+    )
     for name, n in {"sst2": 6, "cola": 2}.items():
         for split in ("train", "validation"):
             rows = [{"sentence": f"x {i}", "label": 1} for i in range(n)]
             write_rows(tmp_path / name / f"{split}.jsonl", rows)
-    found = mixture("sst2+cola", DataSettings(dir=tmp_path))
-    assert (found.members, found.rates) == (("sst2", "cola"), (0.75, 0.25))
+    settings = DataSettings(dir=tmp_path)
+    mixture = find_mixture("sst2+cola", settings)
+    assert [member.name for member in mixture.members] == ["sst2", "cola"]
+    assert (mixture.rates, mixture.family) == ((0.75, 0.25), "mixture")
+    assert find("sst2+cola", settings).rates == mixture.rates
+    assert (find("sst2", settings).rates, find("sst2", settings).name) == ((1.0,), "sst2")
+    names = [member.name for member in find_all(("mini", "sst2", "cola+sst2"), settings)]
+    assert names == ["mini_a", "mini_b", "sst2", "cola"]
 
 
 def test_mixtures_of_real_tasks(mini, shared_data):
-    found = mixture("superglue", DataSettings(dir=shared_data / "tasks"))
+    found = find_mixture("superglue", DataSettings(dir=shared_data / "tasks"))
     assert len(found.members) == 8
     assert sum(found.rates) == pytest.approx(1)
 
@@ -94,7 +113,8 @@ def test_real_mini_suite():
     names = task_names(NOTHING)
     assert "mini_boolq" in names
     assert task("mini_boolq", NOTHING).name == "mini_boolq"
-    assert all(name.startswith("mini_") for name in mixture("mini", NOTHING).members)
+    member_names = [member.name for member in find_mixture("mini", NOTHING).members]
+    assert all(name.startswith("mini_") for name in member_names)
 
 
 def test_folders_of_the_sources(mini, tmp_path, monkeypatch):
@@ -112,16 +132,59 @@ def test_folders_of_the_sources(mini, tmp_path, monkeypatch):
     assert f"{tmp_path}/own/nyu-mll/glue" in task("sst2", own).available()
 
 
-def test_a_mixture_brings_its_members_data_here(mini, monkeypatch):
-    brought = []
+def test_missing_data_is_fetched_first(mini, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    settings = DataSettings(source="hf", hf_dir=tmp_path)
+    for name in ("sst2", "sst2+cola"):
+        with pytest.raises(SpotError, match='task "sst2": .*huggingface-hub is not installed'):
+            find(name, settings)
 
-    def fetch():
-        brought.append("sst2")
 
-    from dataclasses import replace
+def test_an_unknown_source_is_named_with_the_nearest(mini):
+    with pytest.raises(SpotError, match='found "tdfs". Did you mean "tfds"') as caught:
+        task("sst2", DataSettings(source="tdfs"))
+    assert "local: JSONL files" in caught.value.hint and "parquet" in caught.value.hint
 
-    made = catalog.published_task
-    monkeypatch.setattr(catalog, "published_task", lambda *a: replace(made(*a), fetch=fetch))
-    with pytest.raises(SpotError, match='mixture "sst2.cola", task "sst2"'):
-        mixture("sst2+cola", NOTHING)
-    assert brought == ["sst2"]
+
+@pytest.fixture
+def films(tmp_path, write_rows):
+    """A folder with rows of sst2."""
+    for split in ("train", "validation", "test"):
+        write_rows(tmp_path / "sst2" / f"{split}.jsonl", [{"sentence": split, "label": 1}])
+    return tmp_path
+
+
+def test_wording_of_the_settings(mini, films):
+    settings = DataSettings(
+        films, template="gpt3", list_labels=True, text="Judge.", shots=2, shot_seed=7
+    )
+    found = find_task("sst2", settings)
+    assert found.wording == {
+        "list_labels": True, "template": "gpt3", "text": "Judge.", "shots": 2, "shot_seed": 7,
+    }  # fmt: skip
+    assert next(found.read("train")).inputs == "negative | positive. Review: train\nSentiment:"
+    assert find_task("sst2", DataSettings(films, shot_seed=7)).wording == {}
+    mixed = find_mixture("sst2+mini_a", DataSettings(films, templates={"sst2": "flan"}, shots=1))
+    assert mixed.wording == {"template": {"sst2": "flan"}, "shots": 1}
+
+
+def test_load_task_takes_names_folders_and_toml_files(mini, films, tmp_path, monkeypatch):
+    assert load_task("sst2", data=films).rows("train") == 1
+    assert load_task("sst2", str(films), template="flan", shots=1).wording == {
+        "template": "flan", "shots": 1,
+    }  # fmt: skip
+    assert load_task("mini_a").name == "mini_a"
+    assert load_task("mini").rates == (0.5, 0.5)
+    (tmp_path / "a.csv").write_text("a,b\nx,y\n")
+    (tmp_path / "mine.toml").write_text(TOML.format(name="mine"))
+    assert load_task(tmp_path / "mine.toml").rows("train") == 1
+    assert load_task("mine", tasks=[tmp_path / "mine.toml"]).name == "mine"
+    with pytest.raises(SpotError, match='found "mini_x". Did you mean "mini_'):
+        load_task("mini_x")
+    with pytest.raises(SpotError, match='task "cola": .*cola/train.jsonl is not there'):
+        load_task("cola", data=films)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(SpotError, match=f"0 of 1 files {films}/nyu-mll/glue/cola/train"):
+        load_task("cola", data=films, source="hf")
+    with pytest.raises(SpotError, match='found "lokal". Did you mean "local"'):
+        load_task("cola", data=films, source="lokal")

@@ -12,12 +12,14 @@ import pyarrow.parquet
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.published.catalog import TASKS, Places, local_task, published_task
+from spot.tasks.published.catalog import TASKS, local_task, published_task
+from spot.tasks.published.sources import Places
 from spot.tasks.sources.hub import CONVERTED, parquet_rows
-from spot.tasks.sources.hub_tasks import HUB
-from spot.tasks.sources.tfds_tasks import TFDS
 from spot.tasks.splits import SPLITS
 from tests.tasks.test_published import CASES
+
+HUB = {name: task.hf for name, task in TASKS.items() if task.hf}
+TFDS = {name: task.tfds for name, task in TASKS.items() if task.tfds}
 
 # What the hub calls differently, for the rows of CASES; label 1 where the row has none.
 THEIRS = {
@@ -114,7 +116,7 @@ def test_an_unknown_class_is_an_error_that_names_file_and_row(tmp_path):
     put(tmp_path, "winogrande", "validation", [])
     with pytest.raises(SpotError, match=r"from 0 to 1 in .label.*found -2") as caught:
         list(hub_task("winogrande", tmp_path).read("train"))
-    assert f"{file}, line 1" in caught.value.message
+    assert f"{file}, row 1" in caught.value.message
 
 
 def test_rows_without_an_answer_are_left_out(tmp_path):

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.published.catalog import HINT, MIXTURES, TASKS, local_task
+from spot.tasks.published.catalog import MIXTURES, TASKS, local_task
+from spot.tasks.sources.local import HINT
 from spot.tasks.splits import SPLITS, in_test
-from spot.tasks.task import Example
+from spot.tasks.text import Example
 from spot.tasks.vocabulary import VocabularyFile, label_tokens
 
 PAIR = {"sentence1": "Ice melts.", "sentence2": "Ice thaws."}
@@ -320,8 +321,8 @@ def test_shared_passages_stay_on_one_side(name, shared_data):
     assert f'"spot-test-v1:" + {field}' in task.split_rule
 
 
-def test_label_words_of_real_tasks_fit_the_targets(shared_data):
-    words = VocabularyFile(shared_data / "t5x" / "t5_vocab", 100)
+def test_label_words_of_real_tasks_fit_the_targets(shared_data, t5_vocabulary_file):
+    words = VocabularyFile(t5_vocabulary_file, 100)
     for name in TASKS:
         if name == "banking77" or not TASKS[name].labels:
             continue

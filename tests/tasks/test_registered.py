@@ -7,11 +7,12 @@ import textwrap
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.catalog import DataSettings, mixture, task, task_names
-from spot.tasks.registered import load_modules, registered_task
-from spot.tasks.seqio_tasks import import_seqio, seqio_task
-from spot.tasks.task import Example
-from spot.tasks.tokens import Lengths, tokenized
+from spot.tasks.catalog import DataSettings, find_mixture, find_task, task, task_names
+from spot.tasks.registered import checked_task, load_modules, registered_task
+from spot.tasks.task import listing_labels, with_wording
+from spot.tasks.text import Example
+from spot.tasks.tokenizer import TokenizerVocabulary
+from spot.tasks.tokens import Lengths, tokens
 from spot.tasks.user import user_task
 from spot.tasks.vocabulary import VocabularyFile
 
@@ -68,12 +69,11 @@ def test_rows_as_registered(module, words, tmp_path):
     assert found.splits == ("train", "validation", "test", "extra")
     assert next(found.read("test")) == Example("is aa good", "no", -1, ("no",))
     assert found.rows("train") == 60
-    split = tokenized(found, "train", words, LONG, tmp_path)
+    split = tokens(found, "train", words, LONG, tmp_path)
     pieces = words.processor()
     assert split.inputs[0].tolist() == [*pieces.EncodeAsIds("is aa good"), 1]
     assert split.targets[1].tolist() == [*pieces.EncodeAsIds("yes"), 1]
     assert "own_yes" in task_names(settings)
-    assert seqio_task(found, words) is import_seqio().TaskRegistry.get("own_yes")
 
 
 def test_lacking_test_split_is_cut_and_text_is_decoded(module, words, tmp_path):
@@ -83,7 +83,7 @@ def test_lacking_test_split_is_cut_and_text_is_decoded(module, words, tmp_path):
     assert not sides[0] & sides[1]
     assert sum(map(len, sides)) == 20
     assert next(found.read("train")).inputs == "is aa good"
-    split = tokenized(found, "test", words, LONG, tmp_path)
+    split = tokens(found, "test", words, LONG, tmp_path)
     assert len(split) == len(sides[1])
 
 
@@ -113,25 +113,40 @@ def test_label_words_in_toml(module, tmp_path):
 
 
 def test_mixture_keeps_its_rates(module):
-    found = mixture("own_mix", DataSettings(modules=(module,)))
-    assert dict(zip(found.members, found.rates, strict=True)) == {"own_yes": 0.25, "own_cut": 0.75}
+    mixture = find_mixture("own_mix", DataSettings(modules=(module,)))
+    names = [member.name for member in mixture.members]
+    assert dict(zip(names, mixture.rates, strict=True)) == {"own_yes": 0.25, "own_cut": 0.75}
     with pytest.raises(SpotError, match='found the mixture "own_mix"'):
         task("own_mix", DataSettings(modules=(module,)))
     with pytest.raises(SpotError, match='found "boolq", which is also another task'):
-        mixture("own_taken", DataSettings(modules=(module,)))
+        find_mixture("own_taken", DataSettings(modules=(module,)))
 
 
 @pytest.mark.parametrize("name", ["own_bytes", "own_other"])
 def test_other_vocabulary_is_refused(name, module, words, tmp_path):
     with pytest.raises(SpotError, match="expected the backbone's vocabulary .*letters.model"):
-        tokenized(registered_task(name), "train", words, LONG, tmp_path)
+        tokens(registered_task(name), "train", words, LONG, tmp_path)
 
 
 def test_other_file_is_refused(module, words, tmp_path):
     copy = tmp_path / "copy.model"
     copy.write_bytes(words.path.read_bytes() + b"\x10\x00")
     with pytest.raises(SpotError, match="expected the backbone's vocabulary .*copy.model"):
-        seqio_task(registered_task("own_yes"), VocabularyFile(copy, 2))
+        tokens(registered_task("own_yes"), "train", VocabularyFile(copy, 2), LONG, tmp_path)
+    decoder = TokenizerVocabulary("toy.json", "{}", "</s>")
+    with pytest.raises(SpotError, match="vocabulary toy.json .0 extra ids") as caught:
+        checked_task("own_yes", decoder)
+    assert "describe the task in TOML" in caught.value.hint
+
+
+def test_nothing_can_be_put_in_front_of_its_tokens(module):
+    settings = DataSettings(modules=(module,), shots=1)
+    with pytest.raises(SpotError, match='registered seqio Task "own_yes", which makes its own'):
+        find_task("own_yes", settings)
+    words = registered_task("own_yes", labels=("no", "yes"))
+    for change in (listing_labels, lambda task: with_wording(task, text="Judge.")):
+        with pytest.raises(SpotError, match="makes its own tokens"):
+            change(words)
 
 
 def test_other_errors(module, tmp_path):

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.shots import draw, with_shots
-from spot.tasks.task import Example, Task, listing_labels
+from spot.tasks.shots import draw, mean_shots, with_few_shot
+from spot.tasks.task import Task, listing_labels, with_wording
+from spot.tasks.text import Example
 
 ROWS = {
     "train": [Example(f"train {i}", "yes" if i % 2 else "no", i % 2) for i in range(20)],
@@ -21,6 +22,10 @@ TASK = Task(
     splits=tuple(ROWS), read=lambda split: iter(ROWS[split]), fingerprint=lambda: "abc",
     description="", rows=lambda split: len(ROWS[split]),
 )  # fmt: skip
+
+
+def with_shots(task, shots, seed, length, limit, text=""):
+    return with_few_shot(with_wording(task, text=text, shots=shots, shot_seed=seed), length, limit)
 
 
 def words(text: str) -> int:
@@ -112,4 +117,16 @@ def test_a_prompt_that_fills_the_input_and_a_registered_task_are_refused():
     with pytest.raises(SpotError, match="data.text: expected fewer than 3 tokens, found 3"):
         with_shots(TASK, 0, 0, words, 3, text="one two three")
     with pytest.raises(SpotError, match='registered seqio Task "mine"'):
-        with_shots(replace(TASK, registered="mine"), 1, 0, words, 9)
+        with_wording(replace(TASK, registered="mine"), shots=1)
+
+
+def test_without_text_and_shots_a_task_is_unchanged_and_they_are_put_there_once():
+    assert with_few_shot(TASK, words, 9) is TASK
+    once = with_shots(TASK, 1, 0, words, 100)
+    assert with_few_shot(once, words, 100) is once
+
+
+def test_the_mean_number_of_examples_that_fit():
+    task = with_wording(TASK, shots=4)
+    assert [mean_shots(task, "test", words, limit) for limit in (4, 5, 8, 99)] == [0, 1, 2, 4]
+    assert mean_shots(TASK, "test", words, 99) == 0

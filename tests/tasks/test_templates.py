@@ -6,20 +6,19 @@ import pytest
 
 from spot.errors import SpotError
 from spot.tasks.catalog import DataSettings, task
-from spot.tasks.published.catalog import TASKS, Places, local_task, published_task
-from spot.tasks.published.templates import (
-    CLEANUPS,
-    FOLDER,
-    T5,
-    Template,
-    read_template,
+from spot.tasks.published.catalog import (
+    TASKS,
+    find_template,
+    local_task,
+    published_task,
     template_names,
-    templated,
 )
+from spot.tasks.published.sources import Places
+from spot.tasks.published.templates import CLEANUPS, T5, Template, templated
 from tests.tasks.test_published import CASES
 
-FILES = sorted(file.stem for file in FOLDER.glob("*.toml"))
-PAIRS = [(file, name) for file in FILES for name in TASKS if file in template_names(name)]
+STYLES = ("flan", "gpt3")
+PAIRS = [(style, name) for style in STYLES for name in TASKS if style in template_names(name)]
 
 
 @pytest.fixture
@@ -35,17 +34,17 @@ def places(tmp_path, write_rows):
 
 
 def test_there_are_templates_of_two_more_styles():
-    assert FILES == ["flan", "gpt3"]
+    assert {style for task in TASKS.values() for style in task.templates} == set(STYLES)
     assert len(PAIRS) > 40
     assert template_names("sst2") == ("t5", "flan", "gpt3")
     assert template_names("race") == template_names("no_such_task") == ("t5",)
 
 
-@pytest.mark.parametrize(("file", "name"), PAIRS, ids=lambda value: value)
-def test_every_template_fits_its_task_and_keeps_what_is_scored(file, name, places):
+@pytest.mark.parametrize(("style", "name"), PAIRS, ids=lambda value: value)
+def test_every_template_fits_its_task_and_keeps_what_is_scored(style, name, places):
     row, plain = CASES[name]
     where = places(name, {"label": 1, **row})
-    definition = published_task(name, "local", where, read_template(name, file))
+    definition = published_task(name, "local", where, find_template(name, style))
     (found,) = definition.read("train")
     assert (found.label, found.reference, found.group) == (
         plain.label,
@@ -62,7 +61,7 @@ def test_every_template_fits_its_task_and_keeps_what_is_scored(file, name, place
 def test_two_templates_written_out_by_hand(places):
     row = {"sentence": "a warm , odd film ", "label": 1}
     flan, gpt3 = (
-        published_task("sst2", "local", places("sst2", row), read_template("sst2", name))
+        published_task("sst2", "local", places("sst2", row), find_template("sst2", name))
         for name in ("flan", "gpt3")
     )
     assert next(flan.read("train")).inputs == (
@@ -75,7 +74,7 @@ def test_two_templates_written_out_by_hand(places):
 def test_a_list_of_choices_stands_under_letters(places):
     row = {"question": "Which is cold?", "choices": ["fire", "ice", "sand", "wood"], "label": 1}
     where = places("arc_easy", row)
-    definition = published_task("arc_easy", "local", where, read_template("arc_easy", "gpt3"))
+    definition = published_task("arc_easy", "local", where, find_template("arc_easy", "gpt3"))
     assert next(definition.read("train")).inputs == (
         "Question: Which is cold?\nA: fire\nB: ice\nC: sand\nD: wood\nAnswer:"
     )
@@ -90,7 +89,7 @@ def test_the_same_rows_are_on_the_same_side_of_a_cut_whatever_the_template(place
         lines = (where.local / "sst2" / f"{split}.jsonl").read_text().splitlines()[1:]
         (where.local / "sst2" / f"{split}.jsonl").write_text("\n".join(lines))
     plain = local_task("sst2", where.local)
-    other = published_task("sst2", "local", where, read_template("sst2", "gpt3"))
+    other = published_task("sst2", "local", where, find_template("sst2", "gpt3"))
     for split in ("validation", "test"):
         texts = [e.inputs.removeprefix("sst2 sentence: ") for e in plain.read(split)]
         assert [f"Review: {text}\nSentiment:" for text in texts] == [
@@ -155,10 +154,10 @@ def test_a_mistake_in_a_template_is_named(case, tmp_path):
 def test_three_label_words_are_too_many_and_a_task_without_classes_takes_none():
     three = Template(inputs="{sentence}", labels=("a", "b", "c"))
     with pytest.raises(SpotError, match="expected 2 different label words"):
-        templated("sst2", TASKS["sst2"], TASKS["sst2"].labels, three)
+        templated("sst2", TASKS["sst2"].examples, TASKS["sst2"].labels, three)
     free = Template(inputs="{question}", labels=("a", "b"))
     with pytest.raises(SpotError, match="0 different label words .for a task without classes."):
-        templated("squad", TASKS["squad"], (), free)
+        templated("squad", TASKS["squad"].examples, (), free)
 
 
 def test_names_of_templates_and_tasks_are_checked(tmp_path):
@@ -179,4 +178,17 @@ def test_the_template_of_one_task_goes_before_that_of_all():
     settings = DataSettings(template="flan", templates={"ag_news": "gpt3", "trec": "t5"})
     assert task("ag_news", settings).labels[3] == "Technology"
     assert task("trec", settings).labels[1] == "entity"
-    assert read_template("sst2", "t5") is T5
+    assert find_template("sst2", "t5") is T5
+
+
+def test_a_users_template_is_recorded_by_name_and_content_and_not_by_its_place(tmp_path):
+    names = []
+    for folder, text in (("a", "{sentence}!"), ("b", "{sentence}!"), ("c", "{sentence}?")):
+        file = tmp_path / folder / "mine.toml"
+        file.parent.mkdir()
+        file.write_text(f'[sst2]\ninputs = "{text}"\n')
+        names.append(task("sst2", DataSettings(template=str(file))).wording["template"])
+    assert names[0] == names[1] != names[2]
+    assert all(name.startswith("mine-") and len(name) == len("mine-") + 8 for name in names)
+    assert task("sst2", DataSettings(template="flan")).wording == {"template": "flan"}
+    assert task("sst2", DataSettings()).wording == {}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.published.catalog import Places, local_task, published_task
+from spot.tasks.published.catalog import TASKS, local_task, published_task
+from spot.tasks.published.sources import Places
 from spot.tasks.sources import tfds as source
 from spot.tasks.sources.tfds import Tfds, plain, prepared, tfds_store
-from spot.tasks.sources.tfds_tasks import TFDS
 
 QUESTION = {
     "context": "Ann won.",
@@ -51,15 +52,14 @@ def folder(tmp_path_factory):
     return place
 
 
-@pytest.fixture
-def toy(monkeypatch):
+def toy(folder):
     """squad, read from that data set."""
-    changed = {**TFDS, "squad": Tfds("spot_toy_squad", TFDS["squad"].splits)}
-    monkeypatch.setattr("spot.tasks.published.catalog.TFDS", changed)
+    record = replace(TASKS["squad"], tfds=Tfds("spot_toy_squad"))
+    return published_task("squad", "tfds", Places(tfds=folder), tasks={**TASKS, "squad": record})
 
 
-def test_rows_of_tfds_read_like_local_ones(toy, folder, tmp_path, write_rows):
-    task = published_task("squad", "tfds", Places(tfds=folder))
+def test_rows_of_tfds_read_like_local_ones(folder, tmp_path, write_rows):
+    task = toy(folder)
     assert task.available() == ""
     task.fetch()  # nothing to do, so no network is asked
     examples = list(task.read("train"))
@@ -70,7 +70,7 @@ def test_rows_of_tfds_read_like_local_ones(toy, folder, tmp_path, write_rows):
     assert {e.inputs: e for e in examples} == {e.inputs: e for e in local}
     assert examples[0].reference == ("Ann", "she")
     assert list(task.read("train")) == examples  # the order is that of the files
-    assert task.fingerprint() == published_task("squad", "tfds", Places(tfds=folder)).fingerprint()
+    assert task.fingerprint() == toy(folder).fingerprint()
 
 
 def test_the_newest_prepared_version_is_taken(tmp_path):
@@ -123,7 +123,7 @@ def test_missing_data_is_prepared_or_the_error_says_where_to_put_it(monkeypatch,
     assert "spot-transfer[tfds]" in caught.value.hint
     with pytest.raises(SpotError, match="no prepared version of glue/sst2"):
         next(task.read("train"))
-    data = TFDS["sst2"]
+    data = TASKS["sst2"].tfds
     for call in (tfds_store("sst2", data, tmp_path).hashes,
                  lambda: list(source.tfds_rows(data, "train", tmp_path))):  # fmt: skip
         with pytest.raises(SpotError, match="no prepared version"):
@@ -161,10 +161,10 @@ def test_values_become_plain():
 
 
 def test_fields_that_differ_between_publishers():
-    news = TFDS["ag_news"].adapt({"title": "Cup won", "description": "Ann wins.", "label": 1})
+    news = TASKS["ag_news"].tfds.adapt({"title": "Cup won", "description": "Ann wins.", "label": 1})
     assert news["text"] == "Cup won Ann wins."
-    assert TFDS["trec"].adapt({"label-coarse": 4, "text": "How many?"})["label"] == 4
+    assert TASKS["trec"].tfds.adapt({"label-coarse": 4, "text": "How many?"})["label"] == 4
     choices = {"text": list("wxyz"), "label": ["1", "2", "3", "4"]}
     arc = {"question": "q", "choices": {**choices, "label": list("ABCD")}, "answerKey": 2}
-    assert TFDS["arc_easy"].adapt(arc)["label"] == 2
-    assert TFDS["snli"].adapt({"label": -1}) is None
+    assert TASKS["arc_easy"].tfds.adapt(arc)["label"] == 2
+    assert TASKS["snli"].tfds.adapt({"label": -1}) is None

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.task import Example
+from spot.tasks.text import Example
 from spot.tasks.tokenizer import folder_tokenizer
-from spot.tasks.tokens import Lengths, tokenized
+from spot.tasks.tokens import Lengths, tokens
 from spot.tasks.vocabulary import label_tokens, target_end
 from tests.toys import definition, write_tokenizer
 
@@ -75,7 +75,7 @@ def test_label_words_end_where_one_begins_another(words):
 def test_a_text_that_is_written_ends(words, tmp_path):
     rows = [Example("abc", "c", -1)]
     task = definition("t", labels=(), scoring="generate", read=lambda split: iter(rows))
-    split = tokenized(task, "train", words, Lengths(4, 4), tmp_path)
+    split = tokens(task, "train", words, Lengths(4, 4), tmp_path)
     assert [list(row) for row in split.targets] == [[7, 4, 1]]
 
 
@@ -94,16 +94,10 @@ def test_label_words_that_are_written_alike_are_refused(words):
 def test_rows_become_tokens_without_seqio(words, tmp_path):
     rows = [Example("abc", "ab", 0), Example("cab" * 9, "c", 1)]
     task = definition("t", labels=("ab", "c"), read=lambda split: iter(rows))
-    split = tokenized(task, "train", words, Lengths(4, 4), tmp_path)
+    split = tokens(task, "train", words, Lengths(4, 4), tmp_path)
     assert [list(row) for row in split.inputs] == [[8, 4], [4, 8, 4, 8]]
     assert [list(row) for row in split.targets] == [[9], [7, 4]]
     assert split.truncated == 1
-
-
-def test_seqio_has_no_such_vocabulary(words):
-    with pytest.raises(SpotError, match="expected a vocabulary that seqio has") as caught:
-        words.for_seqio(None)
-    assert "TOML" in caught.value.hint
 
 
 def test_it_is_saved_and_found_again(words, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.task import Example
+from spot.tasks.text import Example
 from spot.tasks.user import user_task
 
 TOML = """

@@ -40,8 +40,8 @@ def test_missing_and_foreign_vocabulary(tmp_path, words):
     assert dataclasses.replace(words, extra_ids=5).sha256() == words.sha256()
 
 
-def test_t5_vocabulary(shared_data, fake):
-    t5 = VocabularyFile(shared_data / "t5x" / "t5_vocab", 100)
+def test_t5_vocabulary(t5_vocabulary_file, fake):
+    t5 = VocabularyFile(t5_vocabulary_file, 100)
     assert label_tokens(fake(labels=("True", "False")), t5) == [[10998, 1], [10747, 7, 15, 1]]
 
 
@@ -53,10 +53,10 @@ def test_bytes_come_back_as_the_text(text):
 
 
 def test_byte_vocabulary_is_seqios():
-    from spot.tasks.seqio_tasks import import_seqio
+    from spot.tasks.seqio_import import import_seqio
 
     ours = ByteVocabulary()
-    theirs = ours.for_seqio(import_seqio())
+    theirs = import_seqio().ByteVocabulary(extra_ids=ours.extra_ids)
     for text in ("a red cat", "é\n漢 🙂", ""):
         assert ours.encode(text) == list(theirs.encode(text))
     assert (ours.size, ours.eos) == (theirs.vocab_size, theirs.eos_id)

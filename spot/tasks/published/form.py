@@ -1,4 +1,4 @@
-"""What the family files share: the text-to-text form and the description of one local task.
+"""The text-to-text form of published tasks, and row functions that several families share.
 
 The form is T5's (Raffel et al. 2020, appendix D): the task's name, then each field as `name: text`.
 """
@@ -7,52 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from spot.tasks.files import Row
-from spot.tasks.task import Example
+from spot.tasks.text import Example
 
 Labels = tuple[str, ...]
+LETTERS = ("A", "B", "C", "D")
 _Function = Callable[[Row, Labels], list[Example]]
 
 
 @dataclass(frozen=True)
 class Examples:
-    """A function from a row (and the label words) to its examples, and the fields that it reads."""
+    """A function from a row and the label words to its examples, with the fields that it reads."""
 
     function: _Function
     fields: tuple[str, ...]
 
     def __call__(self, row: Row, labels: Labels) -> list[Example]:
         return self.function(row, labels)
-
-
-def _any(example: Example) -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class LocalTask:
-    """How one task's rows become examples.
-
-    `examples(row, labels)` makes a row's examples. `labels` () with `labels_in_meta` means that
-    the words stand in the folder's meta.json. `shared` names the field that several rows may have
-    in common and that must not fall on both sides of a cut ("": the whole input text). `answer` is
-    the field without which a row is unlabelled. `trains` says which examples may be trained on;
-    all are scored. `only_test` tasks have no rows to train on.
-    """
-
-    family: str
-    labels: Labels
-    metrics: tuple[str, ...]
-    examples: Examples
-    description: str
-    scoring: Literal["rank", "generate"] = "rank"
-    shared: str = ""
-    answer: str = "label"
-    labels_in_meta: bool = False
-    trains: Callable[[Example], bool] = _any
-    only_test: bool = False
 
 
 def form(task: str, fields: Mapping[str, str]) -> str:
@@ -89,8 +61,8 @@ def rated(task: str) -> Examples:
 
 
 def lettered(task: str, choices: str, *fields: str) -> Examples:
-    """Rows with text `fields`, a list of texts `choices` and a class index in "label"; the choices
-    stand under the letters that are the label words.
+    """Rows with text `fields`, a list of texts `choices` and a class index in "label" -> one example
+    each, with the choices under the letters that are the label words.
     """
 
     def examples(row: Row, labels: Labels) -> list[Example]:

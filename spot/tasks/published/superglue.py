@@ -1,4 +1,4 @@
-"""SuperGLUE (Wang et al. 2019) in T5's forms; RTE stands with GLUE.
+"""SuperGLUE (Wang et al. 2019) in T5's forms, RTE included.
 
 Two forms of WSC: `wsc` asks True or False about two named spans, so nothing has to be generated and
 false pairs need not be left out of training; `wsc_referent` is T5's, which writes the referent.
@@ -10,8 +10,12 @@ import re
 from collections.abc import Mapping
 
 from spot.tasks.files import Row, shown
-from spot.tasks.published.form import Examples, Labels, LocalTask, classified, form
-from spot.tasks.task import Example
+from spot.tasks.published.form import Examples, Labels, classified, form
+from spot.tasks.published.record import PublishedTask
+from spot.tasks.published.templates import Template
+from spot.tasks.sources.hub import Hub, parquet_files
+from spot.tasks.sources.tfds import TEST_ALONE, Tfds
+from spot.tasks.text import Example
 
 _FALSE_TRUE = ("False", "True")
 
@@ -66,6 +70,12 @@ def _axb(row: Row, labels: Labels) -> list[Example]:
     return [Example(form("rte", pair), labels[label], label)]
 
 
+def _on_hub(config: str, *splits: str) -> Hub:
+    """SuperGLUE on the hub; train and validation unless other `splits` are named."""
+    files = parquet_files(f"{config}/", *(splits or ("train", "validation")))
+    return Hub("aps/super_glue", "3de24cf8022e94f4ee4b9d55a6f539891524d646", files)
+
+
 def _true(example: Example) -> bool:
     return example.label == 1
 
@@ -88,87 +98,198 @@ def _marked(text: str, word: str, place: int) -> str:
     return f"{text[: best.start()]}*{best.group()}*{text[best.end() :]}"
 
 
-TASKS: Mapping[str, LocalTask] = {
-    "boolq": LocalTask(
-        "yes/no question",
-        _FALSE_TRUE,
-        ("accuracy",),
-        classified("boolq", "passage", "question"),
-        "Is the answer to the question about the passage yes? (BoolQ)",
+TASKS: Mapping[str, PublishedTask] = {
+    "boolq": PublishedTask(
+        family="yes/no question",
+        labels=_FALSE_TRUE,
+        metrics=("accuracy",),
+        examples=classified("boolq", "passage", "question"),
+        description="Is the answer to the question about the passage yes? (BoolQ)",
         shared="passage",
+        tfds=Tfds("super_glue/boolq"),
+        hf=_on_hub("boolq"),
+        templates={
+            "flan": Template(
+                "{passage}\nGoing by the text, {question}\nOPTIONS:{options}",
+                labels=("no", "yes"),
+                clean={"question": ("question",)},
+            ),
+            "gpt3": Template(
+                "{passage}\nQuestion: {question}\nAnswer:",
+                labels=("no", "yes"),
+                clean={"question": ("capitalized", "question")},
+            ),
+        },
     ),
-    "cb": LocalTask(
-        "inference",
-        ("entailment", "contradiction", "neutral"),
-        ("cb_f1", "accuracy"),
-        classified("cb", "hypothesis", "premise"),
-        "Is the writer of the premise committed to the hypothesis? (CommitmentBank)",
+    "cb": PublishedTask(
+        family="inference",
+        labels=("entailment", "contradiction", "neutral"),
+        metrics=("cb_f1", "accuracy"),
+        examples=classified("cb", "hypothesis", "premise"),
+        description="Is the writer of the premise committed to the hypothesis? (CommitmentBank)",
         shared="premise",
+        tfds=Tfds("super_glue/cb"),
+        hf=_on_hub("cb"),
+        templates={
+            "flan": Template(
+                "{premise}\nDoes the writer hold that {hypothesis}\nOPTIONS:{options}",
+                labels=("yes", "no", "maybe"),
+            ),
+            "gpt3": Template(
+                "{premise}\nQuestion: {hypothesis} True, False, or Neither?\nAnswer:",
+                labels=("True", "False", "Neither"),
+            ),
+        },
     ),
-    "copa": LocalTask(
-        "multiple choice",
-        ("choice1", "choice2"),
-        ("accuracy",),
-        classified("copa", "choice1", "choice2", "premise", "question"),
-        "Which is the more plausible cause or effect? (COPA)",
+    "copa": PublishedTask(
+        family="multiple choice",
+        labels=("choice1", "choice2"),
+        metrics=("accuracy",),
+        examples=classified("copa", "choice1", "choice2", "premise", "question"),
+        description="Which is the more plausible cause or effect? (COPA)",
+        tfds=Tfds("super_glue/copa"),
+        hf=_on_hub("copa"),
+        templates={
+            "flan": Template(
+                "{premise}\n"
+                "Which of these is its likelier {question}?\n"
+                "choice1: {choice1}\n"
+                "choice2: {choice2}",
+            )
+        },
     ),
-    "multirc": LocalTask(
-        "yes/no question",
-        _FALSE_TRUE,
-        ("multirc_f1a", "multirc_em"),
-        Examples(_multirc, ("paragraph", "question", "answer")),
-        "Is this an answer to the question about the paragraph? (MultiRC)",
+    "multirc": PublishedTask(
+        family="yes/no question",
+        labels=_FALSE_TRUE,
+        metrics=("multirc_f1a", "multirc_em"),
+        examples=Examples(_multirc, ("paragraph", "question", "answer")),
+        description="Is this an answer to the question about the paragraph? (MultiRC)",
         shared="paragraph",
+        tfds=Tfds("super_glue/multirc"),
+        hf=_on_hub("multirc"),
+        templates={
+            "flan": Template(
+                "{paragraph}\n"
+                "Question: {question}\n"
+                'Is "{answer}" a right answer?\n'
+                "OPTIONS:{options}",
+                labels=("no", "yes"),
+                clean={"paragraph": ("unhtml", "spaces")},
+            ),
+            "gpt3": Template(
+                "{paragraph}\nQuestion: {question}\nAnswer: {answer}\nRight:",
+                labels=("no", "yes"),
+                clean={"paragraph": ("unhtml", "spaces")},
+            ),
+        },
     ),
-    "record": LocalTask(
-        "extractive QA",
-        (),
-        ("record_em", "record_f1"),
-        Examples(_record, ("passage", "query", "entities")),
-        "Which entity of the passage fills the gap? (ReCoRD)",
+    "record": PublishedTask(
+        family="extractive QA",
+        labels=(),
+        metrics=("record_em", "record_f1"),
+        examples=Examples(_record, ("passage", "query", "entities")),
+        description="Which entity of the passage fills the gap? (ReCoRD)",
         scoring="generate",
         shared="passage",
         answer="answers",
+        tfds=Tfds("super_glue/record"),
+        hf=_on_hub("record"),
     ),
-    "wic": LocalTask(
-        "word sense",
-        _FALSE_TRUE,
-        ("accuracy",),
-        classified("wic", "sentence1", "sentence2", "word"),
-        "Has the word the same sense in both sentences? (WiC)",
+    "rte": PublishedTask(
+        family="inference",
+        labels=("entailment", "not_entailment"),
+        metrics=("accuracy",),
+        examples=classified("rte", "hypothesis", "premise"),
+        description="Does the premise entail the hypothesis? News (RTE)",
+        shared="premise",
+        tfds=Tfds("super_glue/rte"),
+        hf=_on_hub("rte"),
+        templates={
+            "flan": Template(
+                "{premise}\nCan we conclude from this that {hypothesis}\nOPTIONS:{options}",
+                labels=("yes", "no"),
+            ),
+            "gpt3": Template(
+                "{premise}\nQuestion: {hypothesis} True or False?\nAnswer:",
+                labels=("True", "False"),
+            ),
+        },
     ),
-    "wsc": LocalTask(
-        "coreference",
-        _FALSE_TRUE,
-        ("accuracy",),
-        Examples(_wsc, ("text", "span1_text", "span2_text")),
-        "Does the pronoun mean the other span? (WSC)",
+    "wic": PublishedTask(
+        family="word sense",
+        labels=_FALSE_TRUE,
+        metrics=("accuracy",),
+        examples=classified("wic", "sentence1", "sentence2", "word"),
+        description="Has the word the same sense in both sentences? (WiC)",
+        tfds=Tfds("super_glue/wic"),
+        hf=_on_hub("wic"),
+        templates={
+            "flan": Template(
+                "First: {sentence1}\n"
+                "Second: {sentence2}\n"
+                'Has "{word}" the same sense in both sentences?\n'
+                "OPTIONS:{options}",
+                labels=("no", "yes"),
+            ),
+            "gpt3": Template(
+                "{sentence1}\n"
+                "{sentence2}\n"
+                'Question: Is the word "{word}" used in the same sense in both?\n'
+                "Answer:",
+                labels=("no", "yes"),
+            ),
+        },
+    ),
+    "wsc": PublishedTask(
+        family="coreference",
+        labels=_FALSE_TRUE,
+        metrics=("accuracy",),
+        examples=Examples(_wsc, ("text", "span1_text", "span2_text")),
+        description="Does the pronoun mean the other span? (WSC)",
         shared="text",
+        tfds=Tfds("super_glue/wsc.fixed"),
+        hf=_on_hub("wsc.fixed"),
+        templates={
+            "flan": Template(
+                '{text}\nIn this text, does "{span2_text}" mean {span1_text}?\nOPTIONS:{options}',
+                labels=("no", "yes"),
+            ),
+            "gpt3": Template(
+                '{text}\nQuestion: Does "{span2_text}" mean {span1_text}?\nAnswer:',
+                labels=("no", "yes"),
+            ),
+        },
     ),
-    "wsc_referent": LocalTask(
-        "coreference",
-        (),
-        ("wsc_match",),
-        Examples(_wsc_referent, ("text", "span1_text", "span2_text")),
-        "Whom does the pronoun mean? Trained on true referents only (WSC in T5's form)",
+    "wsc_referent": PublishedTask(
+        family="coreference",
+        labels=(),
+        metrics=("wsc_match",),
+        examples=Examples(_wsc_referent, ("text", "span1_text", "span2_text")),
+        description="Whom does the pronoun mean? Trained on true referents only (WSC in T5's form)",
         scoring="generate",
         shared="text",
         trains=_true,
+        tfds=Tfds("super_glue/wsc.fixed"),
+        hf=_on_hub("wsc.fixed"),
     ),
-    "axb": LocalTask(
-        "inference",
-        ("entailment", "not_entailment"),
-        ("accuracy",),
-        Examples(_axb, ("sentence1", "sentence2")),
-        "SuperGLUE's broad diagnostic in RTE's form (AX-b)",
+    "axb": PublishedTask(
+        family="inference",
+        labels=("entailment", "not_entailment"),
+        metrics=("accuracy",),
+        examples=Examples(_axb, ("sentence1", "sentence2")),
+        description="SuperGLUE's broad diagnostic in RTE's form (AX-b)",
         only_test=True,
+        tfds=Tfds("super_glue/axb", TEST_ALONE),
+        hf=_on_hub("axb", "test"),
     ),
-    "axg": LocalTask(
-        "inference",
-        ("entailment", "not_entailment"),
-        ("accuracy",),
-        classified("rte", "hypothesis", "premise"),
-        "Winogender sentences in RTE's form (AX-g)",
+    "axg": PublishedTask(
+        family="inference",
+        labels=("entailment", "not_entailment"),
+        metrics=("accuracy",),
+        examples=classified("rte", "hypothesis", "premise"),
+        description="Winogender sentences in RTE's form (AX-g)",
         only_test=True,
+        tfds=Tfds("super_glue/axg", TEST_ALONE),
+        hf=_on_hub("axg", "test"),
     ),
 }

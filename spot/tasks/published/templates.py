@@ -1,33 +1,32 @@
-"""How a task reads as text beside T5's form: templates and label words from TOML files.
+"""Texts of published tasks beside T5's form: one template is inputs, label words and cleanups.
 
-spot/tasks/local/templates/<name>.toml holds one template a task:
+The packaged ones stand in the tasks' records. A user's own are a TOML file with one section a task:
 
     [sst2]
     inputs = "Review: {sentence}\\nIs it good or bad?"   # {field} of a row; {options}: label words
     labels = ["bad", "good"]                             # the verbalizer, in class order
     clean = { sentence = ["strip"] }                     # optional; CLEANUPS lists them
 
-A template never changes what is scored: classes, accepted answers and groups stay the task's.
+A template never changes the scoring: classes, accepted answers and groups stay the task's.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 import string
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.files import Row
-from spot.tasks.published.form import Examples, Labels, LocalTask
-from spot.tasks.task import Example, digest
+from spot.tasks.published.form import Examples, Labels
+from spot.tasks.task import digest
+from spot.tasks.text import Example
 
-FOLDER = Path(__file__).parent / "templates"
 DEFAULT = "t5"
 
 CLEANUPS: Mapping[str, Callable[[str], str]] = {
@@ -40,8 +39,30 @@ CLEANUPS: Mapping[str, Callable[[str], str]] = {
 }
 
 
-class Template(BaseModel):
-    """One task's inputs, label words (in class order; none: the task's own) and cleanups."""
+@dataclass(frozen=True)
+class Template:
+    """One task's inputs, label words (in class order; none: the task's own) and cleanups by field.
+
+    `name` is the name of a packaged template, or the stem and digest of a user's own file.
+    """
+
+    inputs: str
+    labels: tuple[str, ...] = ()
+    clean: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    name: str = ""
+
+    def digest(self) -> str:
+        """Hex digest of the content; part of the task's fingerprint."""
+        content = {"inputs": self.inputs, "labels": self.labels, "clean": dict(self.clean)}
+        return digest("template", content)
+
+
+T5 = Template(inputs="", name=DEFAULT)
+"""Stands for T5's form, which code makes."""
+
+
+class Section(BaseModel):
+    """The keys of a template in a TOML file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,61 +70,36 @@ class Template(BaseModel):
     labels: tuple[str, ...] = ()
     clean: dict[str, tuple[str, ...]] = {}
 
-    def digest(self) -> str:
-        """Hex digest of the content; part of the task's fingerprint."""
-        return digest("template", self.model_dump())
 
+def template_of_file(task: str, file: Path) -> Template:
+    """The template of a task in a user's TOML file; SpotError when the file has none.
 
-T5 = Template(inputs="")
-"""Stands for T5's form, which code makes."""
-
-
-def template_names(task: str) -> tuple[str, ...]:
-    """The names of the templates that a published task has, T5's form first."""
-    return (DEFAULT, *(f.stem for f in sorted(FOLDER.glob("*.toml")) if task in _packaged(f.stem)))
-
-
-def read_template(task: str, name: str) -> Template:
-    """The template called `name` of a task, or of a user's own .toml file at that path.
-
-    SpotError for an unknown name, or a file whose content is no template.
+    Its name is the file's stem and the first eight digits of the content's digest, so that a name
+    stands for one content and says nothing of where the file is.
     """
-    if name == DEFAULT:
-        return T5
-    own = name.endswith(".toml")
-    names = template_names(task)
-    file = Path(name) if own else FOLDER / f"{name}.toml"
-    if not own and name not in names:
+    sections = _sections(file)
+    if task not in sections:
+        names = ", ".join(sections) or "none"
         raise SpotError(
-            f'task "{task}": expected the name of a template, found "{name}".'
-            + did_you_mean(name, names),
-            f"its templates: {', '.join(names)}; a path ending in .toml names your own",
-        )
-    table = _table(file)
-    if task not in table:
-        raise SpotError(
-            f'expected a template of the task "{task}" in {file}, found {", ".join(table) or "none"}.'
-            + did_you_mean(task, table),
+            f'expected a template of the task "{task}" in {file}, found {names}.'
+            + did_you_mean(task, sections),
             f"add a section [{task}]",
         )
     try:
-        return Template.model_validate(table[task])
+        section = Section.model_validate(sections[task])
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(map(str, problem["loc"]))
-        near = did_you_mean(key, Template.model_fields)
+        near = did_you_mean(key, Section.model_fields)
         raise SpotError(
             f'{file}, template of "{task}": key "{key}": {problem["msg"]}.{near}',
-            f"keys: {', '.join(Template.model_fields)}",
+            f"keys: {', '.join(Section.model_fields)}",
         ) from error
+    template = Template(section.inputs, section.labels, section.clean)
+    return replace(template, name=f"{file.stem}-{template.digest()[:8]}")
 
 
-@functools.cache
-def _packaged(name: str) -> dict:
-    return _table(FOLDER / f"{name}.toml")
-
-
-def _table(file: Path) -> dict:
+def _sections(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -113,32 +109,32 @@ def _table(file: Path) -> dict:
 
 
 def templated(
-    name: str, task: LocalTask, labels: Labels, template: Template
+    name: str, task_examples: Examples, labels: Labels, template: Template
 ) -> tuple[Examples, Labels]:
-    """The task's examples with the template's text and label words.
+    """The examples of the task `name` with the template's text and label words.
 
     SpotError for a field that the task does not have, an unknown cleanup, or another number of
     label words than the task has classes.
     """
-    fields = _checked(name, task, labels, template)
+    fields = _checked_fields(name, task_examples.fields, labels, template)
     words = template.labels or labels
     options = "".join(f"\n- {word}" for word in words)
 
     def examples(row: Row, labels: Labels) -> list[Example]:
-        made = task.examples(row, labels)
+        plain = task_examples(row, labels)
         values = {field: _cleaned(_text(row, field), template, field) for field in fields}
         inputs = template.inputs.format_map({"options": options, **values})
         return [
-            replace(one, inputs=inputs, targets=words[one.label] if words else one.targets)
-            for one in made
+            replace(e, inputs=inputs, targets=words[e.label] if words else e.targets) for e in plain
         ]
 
-    return Examples(examples, task.examples.fields), words
+    return Examples(examples, task_examples.fields), words
 
 
-def _checked(name: str, task: LocalTask, labels: Labels, template: Template) -> list[str]:
-    """The fields that a template names, once all of it fits the task."""
-    known = task.examples.fields
+def _checked_fields(
+    name: str, task_fields: tuple[str, ...], labels: Labels, template: Template
+) -> list[str]:
+    """The fields that a template names, after checking all of it against the task."""
     try:
         parts = list(string.Formatter().parse(template.inputs))
     except ValueError as error:
@@ -148,13 +144,15 @@ def _checked(name: str, task: LocalTask, labels: Labels, template: Template) -> 
         ) from error
     named = [field for _, field, _, _ in parts if field is not None]
     fields = [field for field in dict.fromkeys(named) if field != "options"]
-    for field in (*fields, *template.clean):
-        if field not in known:
+    usable = f"fields of the task: {', '.join(task_fields) or 'none that a template may use'}"
+    for field_name in (*fields, *template.clean):
+        if field_name not in task_fields:
             raise SpotError(
-                f'template of "{name}": unknown field "{field}".{did_you_mean(field, known)}',
-                f"fields of the task: {', '.join(known) or 'none that a template may use'}",
+                f'template of "{name}": unknown field "{field_name}".'
+                + did_you_mean(field_name, task_fields),
+                usable,
             )
-    for cleanup in (c for some in template.clean.values() for c in some):
+    for cleanup in (cleanup for cleanups in template.clean.values() for cleanup in cleanups):
         if cleanup not in CLEANUPS:
             raise SpotError(
                 f'template of "{name}": unknown cleanup "{cleanup}".'
@@ -171,13 +169,13 @@ def _checked(name: str, task: LocalTask, labels: Labels, template: Template) -> 
     if not fields:
         raise SpotError(
             f'template of "{name}": expected inputs that name a field, found "{template.inputs}"',
-            f"fields of the task: {', '.join(known) or 'none that a template may use'}",
+            usable,
         )
     return fields
 
 
 def _text(row: Row, field: str) -> str:
-    """A field as text; a list of texts with its places as letters, one a line."""
+    """A field as text; a list of texts as lines "A: first", "B: second"."""
     if isinstance(row.value(field), list):
         texts = row.texts(field)
         return "\n".join(f"{chr(65 + place)}: {text}" for place, text in enumerate(texts))

@@ -1,4 +1,4 @@
-"""Where the rows of published tasks come from: local JSONL, TFDS or Hugging Face parquet.
+"""Sources of published tasks: local JSONL, TFDS, Hugging Face parquet.
 
-All three give rows in the field names of TFDS, so one function a task makes their text.
+All give rows in the field names of TFDS, so one function a task makes their text.
 """

@@ -1,12 +1,11 @@
 """Hugging Face data sets as parquet files at a stated revision, read with pyarrow.
 
-Files lie as on the hub, <data.hf_dir>/<repository>/<path>, so a folder that `hf download` filled is
-found. What is missing is downloaded by huggingface-hub, which goes on where it was stopped.
+Files lie as on the hub, <data.hf_dir>/<repository>/<path>, so a folder filled by `hf download` works.
+Missing files are downloaded by huggingface-hub, which resumes an interrupted download.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from pathlib import Path
 
 from spot.errors import SpotError
 from spot.tasks.files import Row, file_sha256
-from spot.tasks.sources.store import Adapt, Store, as_published
+from spot.tasks.sources.adapters import Adapt, as_published
+from spot.tasks.sources.store import Store
 
 CONVERTED = "refs/convert/parquet"
-"""The hub's own parquet copy, for data sets whose main branch has none. It is a branch, no commit:
-the hashes in the fingerprint, not the name, say which rows were used."""
+"""The hub's own parquet copy, for data sets whose main branch has none. It is a branch, not a
+commit: the rows used are identified by the hashes in the fingerprint, not by this name."""
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,42 @@ class Hub:
     adapt: Adapt = as_published
 
 
+def parquet_files(prefix: str, *splits: str) -> dict[str, str]:
+    """The hub's usual file pattern of each split.
+
+    >>> parquet_files("data/", "train")
+    {'train': 'data/train-*.parquet'}
+    """
+    return {split: f"{prefix}{split}-*.parquet" for split in splits}
+
+
+def converted(repo: str, config: str, adapt: Adapt = as_published, **splits: str) -> Hub:
+    """A data set in the hub's own parquet copy; `splits` names each of its splits by ours."""
+    files = {split: f"{config}/{theirs}/*.parquet" for split, theirs in splits.items()}
+    return Hub(repo, CONVERTED, files, adapt)
+
+
 def hub_store(name: str, hub: Hub, folder: Path, cache_dir: Path | None = None) -> Store:
     """The task's rows in `folder`/<repository>."""
     root = folder / hub.repo
-    found = functools.partial(_found, root, hub)
     hint = (
         f"put the files of {hub.repo} (revision {hub.revision}) under {root}, or choose data.source"
     )
 
     def available() -> str:
         for split, pattern in hub.files.items():
-            files = found(split)
+            files = _files(root, hub, split)
             if len(files) < _parts(files):
                 return f"{len(files)} of {_parts(files)} files {root / pattern} are there"
         return ""
 
     def hashes() -> dict[str, str]:
-        return {s: ",".join(file_sha256(f, cache_dir) for f in found(s)) for s in hub.files}
+        return {
+            s: ",".join(file_sha256(f, cache_dir) for f in _files(root, hub, s)) for s in hub.files
+        }
 
     def rows(split: Path) -> Iterator[Row]:
-        for file in found(split.name):
+        for file in _files(root, hub, split.name):
             yield from parquet_rows(file, hub.adapt)
 
     def fetch() -> None:
@@ -61,18 +77,18 @@ def hub_store(name: str, hub: Hub, folder: Path, cache_dir: Path | None = None) 
     return Store("hf", files, rows, hashes, available, fetch, hint)
 
 
-def _found(root: Path, hub: Hub, split: str) -> list[Path]:
+def _files(root: Path, hub: Hub, split: str) -> list[Path]:
     return sorted(root.glob(hub.files[split]))
 
 
 def _parts(files: list[Path]) -> int:
-    """How many files a split has: the hub's names tell, as in train-00000-of-00003.parquet."""
-    told = re.search(r"-of-(\d+)", files[0].name) if files else None
-    return int(told[1]) if told else 1
+    """The number of files of a split, which the hub's names state: train-00000-of-00003.parquet."""
+    total = re.search(r"-of-(\d+)", files[0].name) if files else None
+    return int(total[1]) if total else 1
 
 
 def _download(name: str, hub: Hub, root: Path, reason: str) -> None:
-    """Downloads the task's files; SpotError says which to put where when that is not possible."""
+    """Download the task's files; a SpotError's hint names the files and their folder."""
     patterns = list(hub.files.values())
     hint = (
         f"download {', '.join(patterns)} of huggingface.co/datasets/{hub.repo} at revision "
@@ -87,9 +103,12 @@ def _download(name: str, hub: Hub, root: Path, reason: str) -> None:
         ) from error
     try:
         snapshot_download(
-            hub.repo, repo_type="dataset", revision=hub.revision, allow_patterns=patterns,
+            hub.repo,
+            repo_type="dataset",
+            revision=hub.revision,
+            allow_patterns=patterns,
             local_dir=root,
-        )  # fmt: skip
+        )
     except Exception as error:  # the library and its transports raise many kinds
         raise SpotError(
             f'task "{name}": {reason}, and the download failed: {type(error).__name__}: {error}',
@@ -98,7 +117,7 @@ def _download(name: str, hub: Hub, root: Path, reason: str) -> None:
 
 
 def parquet_rows(file: Path, adapt: Adapt = as_published) -> Iterator[Row]:
-    """Rows of a parquet file under the names that `adapt` gives; rows that it refuses are left out.
+    """Rows of a parquet file, adapted; rows for which `adapt` gives None are left out.
 
     `Row.line` counts rows from 1. SpotError for a file that is not parquet.
     """
@@ -116,7 +135,7 @@ def parquet_rows(file: Path, adapt: Adapt = as_published) -> Iterator[Row]:
                 for fields in batch.to_pylist():
                     number += 1
                     if (adapted := adapt(fields)) is not None:
-                        yield Row(file, number, adapted)
+                        yield Row(file, number, adapted, "row")
     except (OSError, pyarrow.ArrowException) as error:
         raise SpotError(
             f"expected a parquet file at {file}, found: {error}", "download the file again"

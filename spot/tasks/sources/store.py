@@ -1,72 +1,50 @@
-"""What a source gives for one task: which splits, their rows, and a digest of their content."""
+"""The rows of one task in one source: its splits, their rows, and a digest of their content."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from spot.errors import SpotError
 from spot.tasks.files import Row
-
-Source = Literal["local", "tfds", "hf"]
-Fields = Mapping[str, object]
-Adapt = Callable[[Fields], Fields | None]
-"""From a row's fields as published to those of TFDS; None for a row without an answer."""
 
 
 @dataclass(frozen=True)
 class Store:
     """The rows of one task in one source.
 
-    `files` maps a split to what `rows` takes; a split that it lacks is cut from another (see
-    `spot.tasks.splits`). `hashes()` is a digest of each split's content. `available()` is "" or why
-    the data is missing, without a look at any network; `fetch()` brings the data here if it can,
-    and raises SpotError where it cannot.
+    `files` maps a split to the argument of `rows`; a missing split is cut from another (see
+    `spot.tasks.splits`). `hashes()` is a digest of each split's content. `available()` is "" or the
+    reason why the data is missing, and never uses a network; `fetch()` downloads or prepares
+    missing data, and raises SpotError where it cannot. `about` is the content of meta.json.
     """
 
-    source: Source
+    source: str
     files: Mapping[str, Path]
     rows: Callable[[Path], Iterator[Row]]
     hashes: Callable[[], dict[str, str]]
     available: Callable[[], str]
     fetch: Callable[[], None]
     hint: str
+    about: Mapping[str, object] = field(default_factory=dict)
 
 
-def as_published(fields: Fields) -> Fields:
-    """The fields as they are: nothing differs from TFDS."""
-    return fields
+def absent_store(source: str, splits: tuple[str, ...], reason: str, near: str) -> Store:
+    """The store of a task that the source does not have: every access raises SpotError.
 
-
-def labelled(fields: Fields) -> Fields | None:
-    """The fields as they are; None where annotators did not agree on a label (-1)."""
-    return None if fields.get("label") == -1 else fields
-
-
-def renamed(**names: str) -> Adapt:
-    """Fields under other names: `renamed(context="premise")` calls the premise context.
-
-    >>> renamed(context="premise")({"premise": "Ice melts.", "label": 1})
-    {'label': 1, 'context': 'Ice melts.'}
+    `near` is a "did you mean" behind the `reason` where the data is fetched.
     """
+    hint = "choose data.source=local and put its rows there as JSONL"
 
-    def adapt(fields: Fields) -> Fields:
-        others = {k: v for k, v in fields.items() if k not in names.values()}
-        return {**others, **{new: fields.get(old) for new, old in names.items()}}
+    def fetch() -> None:
+        raise SpotError(f"{reason}.{near}", hint)
 
-    return adapt
+    def rows(split: Path) -> Iterator[Row]:
+        raise SpotError(reason, hint)
 
+    def hashes() -> dict[str, str]:
+        raise SpotError(reason, hint)
 
-def relabelled(field: str, *order: object) -> Adapt:
-    """The class index as the place of `field`'s value in `order`; -2 for an unknown value.
-
-    >>> relabelled("answer", "1", "2")({"answer": "2"})["label"]
-    1
-    """
-
-    def adapt(fields: Fields) -> Fields:
-        value = fields.get(field)
-        return {**fields, "label": order.index(value) if value in order else -2}
-
-    return adapt
+    files = {split: Path(split) for split in splits}
+    return Store(source, files, rows, hashes, lambda: reason, fetch, hint)

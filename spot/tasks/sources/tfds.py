@@ -1,6 +1,6 @@
 """TensorFlow Datasets as a source: prepared folders are read, missing ones are prepared.
 
-Whether a data set is there is seen from its folder, without an import of TensorFlow.
+A prepared data set is recognised by its folder, without importing TensorFlow.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import contextlib
 import importlib
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,14 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.tasks.files import Row, file_sha256
-from spot.tasks.seqio_tasks import import_seqio
-from spot.tasks.sources.store import Adapt, Store, as_published
+from spot.tasks.seqio_import import import_seqio
+from spot.tasks.sources.adapters import Adapt, as_published
+from spot.tasks.sources.store import Store
+
+TRAIN_VALIDATION = {"train": "train", "validation": "validation"}
+WITH_TEST = {**TRAIN_VALIDATION, "test": "test"}
+WITHOUT_VALIDATION = {"train": "train", "test": "test"}
+TEST_ALONE = {"test": "test"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Tfds:
     """A data set of TFDS by "name" or "name/config", and its name of each split with answers."""
 
     name: str
-    splits: Mapping[str, str]
+    splits: Mapping[str, str] = field(default_factory=lambda: TRAIN_VALIDATION)
     adapt: Adapt = as_published
 
 
@@ -55,10 +61,10 @@ def tfds_store(name: str, data: Tfds, folder: Path, cache_dir: Path | None = Non
 
 def prepared(name: str, folder: Path) -> Path | None:
     """The folder of the newest prepared version of a data set, or None."""
-    found = [path.parent for path in (folder / name).glob("*/dataset_info.json")]
-    versions = {path: path.name.split(".") for path in found}
-    numbered = {p: [int(n) for n in v] for p, v in versions.items() if all(map(str.isdigit, v))}
-    return max(numbered, key=numbered.__getitem__) if numbered else None
+    folders = [path.parent for path in (folder / name).glob("*/dataset_info.json")]
+    parts = {path: path.name.split(".") for path in folders}
+    versions = {p: [int(n) for n in v] for p, v in parts.items() if all(map(str.isdigit, v))}
+    return max(versions, key=versions.__getitem__) if versions else None
 
 
 def tfds_rows(data: Tfds, split: str, folder: Path) -> Iterator[Row]:
@@ -76,7 +82,7 @@ def tfds_rows(data: Tfds, split: str, folder: Path) -> Iterator[Row]:
         for number, fields in enumerate(tfds.as_numpy(dataset), start=1):
             adapted = data.adapt({name: plain(value) for name, value in fields.items()})
             if adapted is not None:
-                yield Row(place / data.splits[split], number, adapted)
+                yield Row(place / data.splits[split], number, adapted, "row")
     except (OSError, ValueError, KeyError) as error:
         raise SpotError(
             f"expected the split {data.splits[split]} of a TFDS data set in {place}, found: {error}",
@@ -116,7 +122,7 @@ def import_tfds() -> Any:
 def _prepare(name: str, data: Tfds, folder: Path) -> None:
     tfds = import_tfds()
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # it speaks on stdout, which is for results
+        with contextlib.redirect_stdout(sys.stderr):  # it prints on stdout, which is for results
             tfds.builder(data.name, data_dir=str(folder)).download_and_prepare()
     except ImportError as error:
         raise SpotError(

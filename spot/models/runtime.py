@@ -1,19 +1,22 @@
-"""Settings of this process before it trains: compiled programs are kept on disk, memory is kept in
-the process.
+"""Settings of the process that runs a model: compiled programs are kept on disk, freed memory is kept
+by the process.
 """
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import sys
 
-from spot.config import cache_dir
+from spot.settings import cache_dir
 
 
+@functools.cache
 def prepare() -> None:
-    """Turns the persistent compilation cache on, in the cache folder; call before the first
-    compilation.
+    """Switch on the persistent compilation cache, in the cache folder, and keep freed memory.
+
+    Loading a model calls it before anything is compiled; later calls do nothing.
     """
     keep_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,7 +28,7 @@ def prepare() -> None:
 
 
 def keep_memory() -> None:
-    """Tells glibc to keep freed memory instead of giving it back to the system.
+    """Tell glibc to keep freed memory instead of returning it to the system.
 
     XLA on CPUs allocates its buffers anew at every step; fetched from the system each time, their
     page faults took a third to a half of a step (measured on two cores). Elsewhere it does nothing.

@@ -9,14 +9,14 @@ import optax
 import pytest
 from flax import nnx
 
-from spot.config import load_config
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.models.weights.build import stored, to_arrays
 from spot.models.weights.folder import write_model
 from spot.training.batches import Source, batch_of
 from spot.training.evaluate import validate
-from spot.training.tuning import best_tuned, optimiser, tune_model, tune_step
+from spot.training.fine_tuning import best_rate, fine_tune, weight_step
+from spot.training.optim import scaled_adafactor
 from tests.toys import model_settings, random_arrays, tiny_decoder, write_tokenizer
 from tests.toys import write_model as write_toy
 from tests.training.conftest import SETTINGS, Watcher
@@ -30,7 +30,7 @@ def tune(tiny_backbone, sources, tmp_path):
     numbers = iter(range(99))
 
     def run(reporter=None, rate=RATE, seed=0, source=None, folder=None, **changes):
-        return tune_model(
+        return fine_tune(
             tiny_backbone,
             source or sources["colour"],
             seed,
@@ -69,9 +69,9 @@ def test_a_step_is_adafactor_on_the_mean_cross_entropy_a_token(tiny_backbone, da
     )
     updates, _ = plain.update(jax.grad(loss)(parameters), plain.init(parameters), parameters)
     expected = to_arrays(optax.apply_updates(parameters, updates))
-    found, _, entropy = tune_step(
+    found, _, entropy = weight_step(
         parameters,
-        optimiser(RATE).init(parameters),
+        scaled_adafactor(RATE).init(parameters),
         jnp.float32(RATE),
         batch,
         jax.random.key(0),
@@ -102,7 +102,7 @@ def test_a_decoder_is_tuned_too_and_every_array_of_it(tiny_backbone, sources, tm
     write_tokenizer(folder)
     decoder, watcher = load(model_settings(folder)), Watcher()
     settings = SETTINGS.model_copy(update={"steps": 40, "check_every": 20})
-    tuned = tune_model(decoder, sources["colour"], 0, RATE, settings, tmp_path / "run", watcher)
+    tuned = fine_tune(decoder, sources["colour"], 0, RATE, settings, tmp_path / "run", watcher)
     losses = [loss for _, loss in watcher.steps]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
     before = to_arrays(decoder.parameters)
@@ -169,12 +169,14 @@ def test_a_loss_that_is_not_finite_ends_it(tune):
 def test_validation_chooses_the_rate_and_no_finite_rate_is_an_error(
     tiny_backbone, sources, tmp_path, scripted
 ):
+    settings = SETTINGS.model_copy(update={"steps": 4, "key_step": 1, "check_every": 4})
+
     def best(folder, *rates):
-        named = f"tuning.learning_rates={list(rates)}"
-        config = load_config(
-            None, [named, "train.steps=4", "train.key_step=1", "train.check_every=4"]
-        )
-        return best_tuned(sources["colour"], 0, config, tiny_backbone, tmp_path / folder)
+        def tune(rate):
+            place = tmp_path / folder / f"{rate:g}"
+            return fine_tune(tiny_backbone, sources["colour"], 0, rate, settings, place)
+
+        return best_rate(rates, tune, "colour")
 
     scripted(colour=[10, 30, 30])
     assert best("a", 0.02, 0.001, 0.01).learning_rate == 0.01

@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 from spot.training.tuning import best_tuned, tune_model
 
-from bank.keys import SIMILARITIES
-from bank.store import Bank
+from bank import SIMILARITIES, Bank
 from spot.config import Config, dump, load_config
 from spot.models.model import Model, load
 from spot.models.runtime import prepare

@@ -23,8 +23,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models
 
-from bank.peft import write_adapter
 from spot.models.settings import ModelSettings
+from bank import Export, export_prompt
 from spot.models.config import DecoderConfig
 from spot.models.model import FOLDERS, Model, load, packaged_file
 from spot.models.network import Network
@@ -138,8 +138,8 @@ def our_gradient(backbone: Model, prompt: np.ndarray) -> np.ndarray:
 
 def their_gradient(model: Any, prompt: np.ndarray, folder: Path) -> np.ndarray:
     """As `our_gradient`, of PEFT's own prompt, read from an adapter."""
-    task = "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
-    write_adapter(folder, prompt, "small", task)
+    causal = not model.config.is_encoder_decoder
+    export_prompt(folder, prompt, "peft", Export(model="small", causal=causal))
     adapted = peft.PeftModel.from_pretrained(copy.deepcopy(model), folder).eval()
     rows = adapted.prompt_encoder["default"].embedding.weight
     rows.requires_grad_()  # PEFT freezes an adapter that it reads

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bank.store import Bank
+from bank import Bank
 from benchmarks.mini_results import build, changed, ranked, scores_table, stated
 from spot.config import load_config
 from spot.models.model import load

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -16,6 +17,8 @@ import numpy as np
 from bank.entry import Backbone as Identity
 from spot.models.settings import ModelSettings
 from spot.settings import cache_dir
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig, Precision
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
@@ -259,13 +262,8 @@ def identity(settings: ModelSettings) -> Identity:
     if remembered.is_file() and len(known := remembered.read_text()) == 64:
         return Identity(settings.name, known)
     digest = _fingerprint(files, words)
-    try:
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        temporary = remembered.with_suffix(".part")
-        temporary.write_text(digest)
-        temporary.replace(remembered)
-    except OSError:
-        pass  # it is only a shortcut: the next call computes the fingerprint again
+    with contextlib.suppress(BankError):  # a shortcut: the next call computes it again
+        replace_file(remembered, digest.encode())
     return Identity(settings.name, digest)
 
 

@@ -7,6 +7,7 @@ five either way between processors and jaxlib versions, so it is never assumed.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import platform
@@ -14,6 +15,8 @@ import time
 from pathlib import Path
 
 from spot.settings import cache_dir
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.models.layers import ProductForm
 
 SHAPE = (1024, 256, 512)  # rows, width in, width out: one feed-forward product of a small model
@@ -51,13 +54,8 @@ def choose_form() -> ProductForm:
         times = {form: float(remembered[form]) for form in ("widen", "upcast")}
     except (OSError, ValueError, TypeError, KeyError):
         times = measure()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".part")
-            temporary.write_text(json.dumps(times))
-            temporary.replace(path)
-        except OSError:
-            pass  # measured again next time
+        with contextlib.suppress(BankError):  # measured again next time
+            replace_file(path, json.dumps(times).encode())
     return "widen" if times["widen"] <= times["upcast"] else "upcast"
 
 

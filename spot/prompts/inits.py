@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from bank.entry import Backbone as Identity
-from bank.interchange import read_prompt_file
 from bank.store import Bank
 from spot.prompts.settings import PromptSettings
 from spot.errors import SpotError, did_you_mean
@@ -133,7 +131,7 @@ def _entry(request: Request) -> np.ndarray:
 
 
 def _file(request: Request) -> np.ndarray:
-    return read_prompt_file(Path(request.argument))
+    return read_prefix_file(request.argument)
 
 
 INITS: dict[str, Init] = {

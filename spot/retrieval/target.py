@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bank.entry import Entry, Prompts
+from bank.nearest import SearchResult, rerank
 from bank.outcomes import Outcome
-from bank.search import SearchResult, rerank
-from bank.search import search as search_keys
+from bank.nearest import search as search_keys
 from bank.store import Bank
 from spot.models.model import Model
 from spot.retrieval.estimators import zero_shot_losses

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from bank.entry import Entry
-from bank.search import Hit
+from bank.nearest import Hit
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.inits import label_rows, relabelled

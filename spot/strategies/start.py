@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bank.search import Hit
+from bank.nearest import Hit
 from bank.store import Bank
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt

@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 from bank.files import replace_file
+from bank.nearest import searchable, seeds_of_tasks
 from bank.outcomes import Outcome
-from bank.search import searchable, seeds_of_tasks
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model

@@ -6,8 +6,6 @@ Needs numpy only: training, evaluation and search read these files and never imp
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bank.files import replacing
 from spot.errors import SpotError
 from spot.tasks.task import Reference
 
@@ -83,7 +82,7 @@ class TokenizedSplit:
         return np.stack([self.inputs.lengths(), self.targets.lengths()], axis=1)
 
     def save(self, path: Path) -> None:
-        """Writes one .npz (JSON inside) to a temporary name, then renames it over `path`."""
+        """Write one .npz (JSON inside) atomically. Raises BankError."""
         about = {
             "format": FORMAT,
             "references": self.references,
@@ -99,17 +98,8 @@ class TokenizedSplit:
             "labels": self.labels,
             "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=".npz")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> TokenizedSplit:

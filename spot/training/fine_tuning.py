@@ -29,6 +29,9 @@ from spot.training.optim import scaled_adafactor
 from spot.training.slots import Check, Reporter, StartLoss
 from spot.training.step import row_losses
 
+RATES = (1e-3, 3e-3, 1e-2)
+"""Learning rates to choose from, of an array's size."""
+
 
 @dataclass(frozen=True, eq=False)
 class FineTuned:

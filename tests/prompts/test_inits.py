@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bank.entry import Backbone, Entry, Prompts, entry_id
-from bank.interchange import export_prompt
+from bank.formats import export_prompt
 from bank.store import Bank
 from spot.prompts.settings import PromptSettings
 from spot.errors import SpotError

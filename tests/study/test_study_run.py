@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bank.search import SIMILARITIES
+from bank.similarities import SIMILARITIES
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.retrieval.target import search_target, zero_shot_losses

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -79,7 +81,7 @@ def test_interrupted_write_leaves_nothing(stopped, tmp_path, monkeypatch):
     def stop(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(examples.np if stopped.startswith("save") else examples.os, stopped, stop)
+    monkeypatch.setattr(examples.np if stopped.startswith("save") else os, stopped, stop)
     with pytest.raises(KeyboardInterrupt):
         split().save(tmp_path / "a.npz")
     assert list(tmp_path.iterdir()) == []

@@ -8,11 +8,11 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from spot.models.weights.folder import write_model
 
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.models.weights.build import stored, to_arrays
-from spot.models.weights.folder import write_model
 from spot.training.batches import Source, batch_of
 from spot.training.evaluate import validate
 from spot.training.fine_tuning import best_rate, fine_tune, weight_step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,8 @@ import numpy as np
 
 from spot.models.settings import ModelSettings
 from spot.settings import cache_dir
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
 from spot.models.fingerprint import Piece, stamp
@@ -220,11 +223,6 @@ def vocabulary(path: Path) -> TokenizerVocabulary:
         content, eos = json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         content, eos = opened(path).tokenizer_json()
-        try:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            temporary = kept.with_suffix(".part")
-            temporary.write_text(json.dumps([content, eos]), encoding="utf-8")
-            temporary.replace(kept)
-        except OSError:
-            pass  # read again next time
+        with contextlib.suppress(BankError):  # read again next time
+            replace_file(kept, json.dumps([content, eos]).encode())
     return TokenizerVocabulary(str(path), content, eos)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spot.models.settings import ModelSettings
+from bank.files import replace_file, replacing
 from spot.errors import SpotError
 from spot.models.config import ModelConfig
 from spot.models.families import FAMILIES, family_of, read_architecture
@@ -81,8 +82,8 @@ def write_model(
     """
     from safetensors.numpy import save_file
 
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(dict(arrays), folder / "weights.part")
-    (folder / "weights.part").replace(folder / WEIGHTS)
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(dict(arrays), temporary)
     card = {"architecture": config.to_json(), **about}
-    (folder / "config.json").write_text(json.dumps(card, indent=1, default=str) + "\n")
+    content = json.dumps(card, indent=1, default=str) + "\n"
+    replace_file(folder / "config.json", content.encode())

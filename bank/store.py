@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import overload
 
 from bank import entry as entries_on_disk
 from bank import outcomes as outcome_lines
@@ -153,9 +154,17 @@ class Bank:
             log.warning("skipping a damaged query: %s", error.message)
             return None
 
-    def add(self, entry: Entry, prompts: Prompts) -> list[str]:
-        """Add one entry, as `add_many` does."""
-        return self.add_many([(entry, prompts)])
+    @overload
+    def add(self, entry: tuple[Entry, Prompts]) -> list[str]: ...
+
+    @overload
+    def add(self, entry: Entry, prompts: Prompts) -> list[str]: ...
+
+    def add(
+        self, entry: Entry | tuple[Entry, Prompts], prompts: Prompts | None = None
+    ) -> list[str]:
+        """Add one entry with its prompts, or the pair of both, as `add_many` does."""
+        return self.add_many([entry if isinstance(entry, tuple) else (entry, prompts)])  # type: ignore[list-item]
 
     def add_many(self, items: Sequence[tuple[Entry, Prompts]]) -> list[str]:
         """Add entries and queries; returns the ids that are new, in the given order.

@@ -57,7 +57,7 @@ def search(
     an empty bank, a bad k or similarity, or another model, SpotError for unusable rows.
     """
     recipe = recipe_for(bank, model, recipe)
-    settings = settings_for(model, recipe, settings)
+    settings = settings_for(bank, model, recipe, settings)
     runs = runs or Runs()
     count = settings.k if k is None else k
     queries = tuple(query_entry(target, model, recipe, seed) for seed in settings.seeds)
@@ -96,12 +96,16 @@ def recipe_for(bank: Bank, model: Model, recipe: Recipe | None) -> Recipe:
     return (recipe_of_entries(bank.entries()) if recipe is None else recipe).on(model)
 
 
-def settings_for(model: Model, recipe: Recipe, settings: SearchSettings | None) -> SearchSettings:
-    """The settings, or the default ones with the similarity that suits prompts of this start."""
+def settings_for(
+    bank: Bank, model: Model, recipe: Recipe, settings: SearchSettings | None
+) -> SearchSettings:
+    """The settings, or the default ones with the similarity that suits prompts of this start; of fewer
+    than three keys "average", for without their mean two prompts are opposites.
+    """
     if settings is not None:
         return settings
     own = model.defaults
-    if (recipe.init, recipe.text) == (own.init, own.text):
+    if (recipe.init, recipe.text) == (own.init, own.text) and len(bank.entries()) > 2:
         return SearchSettings(similarity=own.similarity)
     return SearchSettings()
 

@@ -154,7 +154,7 @@ def transfer(
         scratch_learning_rates=tuple(scratch_learning_rates),
         labels=labels,
     )
-    how = settings_for(model, recipe, search_settings)
+    how = settings_for(bank, model, recipe, search_settings)
     check_target(target, model, recipe)
     count = count_for(bank, target, how) if strategy.wants_all else k
     answer = search(bank, model, target, count, recipe=recipe, settings=how, runs=runs)

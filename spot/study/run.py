@@ -87,7 +87,7 @@ def run_study(
     runs = runs or Runs()
     recipe = recipe_for(bank, model, recipe)
     plan = plan or TransferSettings()
-    how = settings_for(model, recipe, search_settings)
+    how = settings_for(bank, model, recipe, search_settings)
     records: list[TransferRecord] = []
     every: dict[str, Order] = {}
     warned: set[str] = set()

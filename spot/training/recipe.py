@@ -68,9 +68,9 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
     def of(cls, prompt: PromptSettings, train: TrainSettings, rows: RowSettings) -> Recipe:
         """The recipe of three groups of settings; what else these hold is left out."""
         values: dict[str, Any] = {}
-        for stage in (prompt, train, rows):
-            names = cls.model_fields.keys() & type(stage).model_fields.keys()
-            values |= {name: getattr(stage, name) for name in names}
+        # Only the fields of each group: the settings of commands have others, some of equal names.
+        for kind, stage in ((PromptSettings, prompt), (TrainSettings, train), (RowSettings, rows)):
+            values |= {name: getattr(stage, name) for name in kind.model_fields}
         return cls(**values)
 
     def replace(self, **changes: Any) -> Recipe:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bank.entry import Backbone as Identity
+from bank.formats import read_prefix_file
 from bank.store import Bank
 from spot.config import PromptSettings
 from spot.errors import SpotError, did_you_mean

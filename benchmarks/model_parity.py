@@ -23,8 +23,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models
 
+from spot.models.settings import ModelSettings
 from bank import Export, export_prompt
-from spot.config import ModelSettings
 from spot.models.config import DecoderConfig
 from spot.models.model import FOLDERS, Model, load, packaged_file
 from spot.models.network import Network

@@ -26,7 +26,7 @@ from benchmarks.model_parity import (
     small_model,
     their_logits,
 )
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.models.model import Model, load
 
 LENGTH, WIDTH = 5, 32

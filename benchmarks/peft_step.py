@@ -24,7 +24,10 @@ import torch
 import transformers
 
 from benchmarks.model_parity import REAL, lines_of_text
-from spot.config import ModelSettings, PromptSettings, TrainSettings, load_config
+from spot.config import load_config
+from spot.models.settings import ModelSettings
+from spot.prompts.settings import PromptSettings
+from spot.training.recipe import TrainSettings
 from spot.models.model import load, packaged_file
 from spot.models.runtime import prepare
 from spot.prompts.inits import init_prompt

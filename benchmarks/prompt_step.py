@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spot.config import ModelSettings, TrainSettings
+from spot.models.settings import ModelSettings
+from spot.training.recipe import TrainSettings
 from spot.models.model import load
 from spot.models.runtime import prepare
 from spot.training.step import init_state, train_step

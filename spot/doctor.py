@@ -9,7 +9,8 @@ import platform
 from dataclasses import dataclass
 
 from bank.errors import UserError
-from spot.config import Config, cache_dir
+from spot.config import Config
+from spot.settings import cache_dir
 
 PACKAGES = (
     "jax",

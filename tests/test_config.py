@@ -9,14 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spot.config import (
-    Config,
-    PromptSettings,
-    cache_dir,
-    dump,
-    key_recipe,
-    load_config,
-)
+from spot.config import Config, dump, key_recipe, load_config
+from spot.prompts.settings import PromptSettings
+from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models.defaults import DEFAULTS
 from spot.models.model import vocabulary

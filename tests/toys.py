@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.task import Task, digest
 from spot.tasks.vocabulary import VocabularyFile

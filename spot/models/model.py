@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bank.entry import Backbone as Identity
+from spot.models.settings import ModelSettings
+from spot.settings import cache_dir
 from bank.errors import BankError
 from bank.files import replace_file
-from spot.config import ModelSettings, cache_dir
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig, Precision
-from spot.models.defaults import EMBEDDED
+from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.fingerprint import fingerprint, stamp
 from spot.models.weights import hub, remote
 from spot.models.weights.formats import descriptions, reader
@@ -60,6 +61,11 @@ class Model:
     def fingerprint(self) -> str:
         """Hash of architecture, weights and vocabulary; prompts of different ones never mix."""
         return self.identity.fingerprint
+
+    @property
+    def defaults(self) -> ModelDefaults:
+        """Settings that suit the model where none are given."""
+        return defaults_of(self.name)
 
     @cached_property
     def config(self) -> ModelConfig:

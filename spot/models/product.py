@@ -14,9 +14,9 @@ import platform
 import time
 from pathlib import Path
 
+from spot.settings import cache_dir
 from bank.errors import BankError
 from bank.files import replace_file
-from spot.config import cache_dir
 from spot.models.layers import ProductForm
 
 SHAPE = (1024, 256, 512)  # rows, width in, width out: one feed-forward product of a small model

@@ -9,7 +9,7 @@ import functools
 import os
 import sys
 
-from spot.config import cache_dir
+from spot.settings import cache_dir
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import numpy as np
 from bank.entry import Backbone as Identity
 from bank.formats import read_prefix_file
 from bank.store import Bank
-from spot.config import PromptSettings
+from spot.prompts.settings import PromptSettings
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.vocabulary import Vocabulary
 

@@ -12,35 +12,36 @@ import json
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bank.files import replace_file
-from bank.formats import export_prompt
-from spot.config import Config, dump
 from spot.errors import SpotError, did_you_mean
-from spot.models.counts import Counts, count, prompt_counts
+from spot.models.counts import Counts, count
 from spot.models.model import Model
-from spot.retrieval.target import LoadBackbone
-from spot.strategies.transfer import Start, check_target, score_on_test, spread, train_starts
+from spot.prompts.files import write_prompt
+from spot.prompts.prompt import SoftPrompt
+from spot.strategies.settings import TransferSettings
+from spot.strategies.start import SCRATCH, Start
+from spot.strategies.transfer import check_target, score_on_test, spread, train_starts
 from spot.tasks.examples import TokenizedSplit
+from spot.tasks.shots import mean_shots
 from spot.tasks.task import Task
+from spot.tasks.tokens import token_count, tokens
 from spot.tasks.vocabulary import label_tokens
-from spot.training.data import find_task, load_source, shots_fitting, tokens
 from spot.training.evaluate import Evaluation, evaluate, gain_interval, mean_interval
-from spot.training.fine_tuning import FineTuned, best_rate
+from spot.training.fine_tuning import RATES, best_rate
+from spot.training.recipe import Recipe
 from spot.training.runs import (
     Runs,
     discard_checkpoints,
     model_facts,
-    runs_of,
     scoring_facts,
     source_digest,
     split_digest,
 )
-from spot.training.slots import Reporter
+from spot.training.source import lengths_of, source_of
 
 SHOTS = 4  # training examples in front of every text, where `data.shots` names no number
 
@@ -123,65 +124,62 @@ class Baselines:
 
 @dataclass(frozen=True, eq=False)
 class Runner:
-    """What every method works with."""
+    """Everything that a method works with; the target may have a text prompt and examples in front."""
 
-    target: str
-    config: Config
-    backbone: Model
+    target: Task
+    model: Model
+    recipe: Recipe
+    plan: TransferSettings
+    rates: Sequence[float]
     runs: Runs
 
-    def test_split(self, config: Config) -> tuple[Task, TokenizedSplit, list[list[int]]]:
-        """The target, its test split and the tokens of its label words."""
-        task, vocabulary = find_task(self.target, config), self.backbone.vocabulary
-        return task, tokens(task, "test", config, vocabulary), label_tokens(task, vocabulary)
-
-    def examples(self, config: Config) -> float:
-        """How many training examples fit in front of a test row, on average."""
-        task = find_task(self.target, config)
-        return shots_fitting(task, "test", config, self.backbone.vocabulary)
+    def test_split(self, target: Task) -> tuple[Task, TokenizedSplit, list[list[int]]]:
+        """The target in this wording, its test split and the tokens of its label words."""
+        vocabulary = self.model.vocabulary
+        test = tokens(target, "test", vocabulary, lengths_of(self.recipe))
+        return target, test, label_tokens(target, vocabulary)
 
     def row(self, method: str, shots: int, counts: Counts, trials: Sequence[Trial]) -> Row:
         """The trials as a line of the table."""
-        task, test, _ = self.test_split(undesigned(self.config))
+        task, test, _ = self.test_split(undesigned(self.target))
         interval = mean_interval([trial.predictions for trial in trials], task, test)
         return Row(method, shots, counts, tuple(trials), interval)
 
     def compared(self, row: Row, bare: Row) -> Row:
         """The row with its gain over the bare model's."""
-        task, test, _ = self.test_split(undesigned(self.config))
+        task, test, _ = self.test_split(undesigned(self.target))
         ours, theirs = ([trial.predictions for trial in line.trials] for line in (row, bare))
         return replace(row, gain=gain_interval(ours, theirs, task, test))
 
 
 def baselines(
-    target: str,
-    config: Config,
-    load_backbone: LoadBackbone,
+    model: Model,
+    target: Task,
+    recipe: Recipe | None = None,
+    *,
     methods: Sequence[str] | None = None,
-    reporter: Reporter | None = None,
+    plan: TransferSettings | None = None,
+    rates: Sequence[float] = RATES,
+    runs: Runs | None = None,
 ) -> Baselines:
     """The table of a target, of all METHODS or of some; finished work is found again.
 
-    Seeds, steps and the rates of prompt tuning are those of `transfer` from scratch, the rates of
-    fine-tuning `tuning.learning_rates`. Raises SpotError for an unknown method, or an unusable
-    target, before any training.
+    Prompt design has the target's text prompt and examples, the other methods have not. plan: the
+    seeds, steps and rates of prompt tuning, as of `transfer` from scratch; rates: of fine-tuning.
+    Raises SpotError for an unknown method, or an unusable target, before any training.
     """
     chosen = check_methods(tuple(METHODS) if methods is None else methods)
-    plain = undesigned(config)
-    check_target(target, plain)
-    runs = runs_of(config, reporter)
-    runner = Runner(target, config, load_backbone(), runs)
+    recipe, runs = (recipe or Recipe()).on(model), runs or Runs()
+    check_target(undesigned(target), model, recipe)
+    runner = Runner(target, model, recipe, plan or TransferSettings(), rates, runs)
     results = [METHODS[method](runner) for method in chosen]
     rows = [row for row, _ in results]
     if chosen[0] == "zero-shot":
         bare, *others = rows
         rows = [bare, *(runner.compared(row, bare) for row in others)]
-    metric = "+".join(find_task(target, plain).metrics)
-    folder = runs.place("baselines", target, {"rows": [row.to_json() for row in rows]})
-    table = Baselines(target, metric, tuple(rows), folder)
-    _write(
-        table, config, {seed: prompt for _, prompts in results for seed, prompt in prompts.items()}
-    )
+    folder = runs.place("baselines", target.name, {"rows": [row.to_json() for row in rows]})
+    table = Baselines(target.name, "+".join(target.metrics), tuple(rows), folder)
+    _write(table, {seed: prompt for _, prompts in results for seed, prompt in prompts.items()})
     return table
 
 
@@ -196,85 +194,84 @@ def check_methods(names: Sequence[str]) -> list[str]:
     return [name for name in METHODS if name in names]
 
 
-Result = tuple[Row, dict[int, np.ndarray]]
-"""A method's line, and the prompts [P, H] that it trained, by seed."""
+Result = tuple[Row, dict[int, SoftPrompt]]
+"""A method's line, and the prompts that it trained, by seed."""
 
 
 def zero_shot(runner: Runner) -> Result:
-    """Prompt design without examples: the bare model behind the config's text prompt."""
+    """Prompt design without examples: the bare model behind the target's text prompt."""
     return designed(runner, "zero-shot", 0, (None,)), {}
 
 
 def few_shot(runner: Runner) -> Result:
     """Prompt design with examples, which the seed draws."""
-    shots = runner.config.data.shots or SHOTS
-    return designed(runner, "few-shot", shots, runner.config.transfer.seeds), {}
+    shots = runner.target.shots or SHOTS
+    return designed(runner, "few-shot", shots, runner.plan.seeds), {}
 
 
 def designed(runner: Runner, name: str, shots: int, seeds: Sequence[int | None]) -> Row:
     """A row of prompt design: nothing is trained."""
+    model, limit = runner.model, runner.recipe.input_length
     trials = []
     for seed in seeds:
-        config = with_data(runner.config, shots=shots, shot_seed=seed or 0)
-        score = runner.runs.evaluate(runner.backbone, None, *runner.test_split(config))
-        trials.append(scored(seed, score, examples=runner.examples(config)))
-    return runner.row(name, shots, Counts(0, count(runner.backbone.network)), trials)
+        task = replace(runner.target, shots=shots, shot_seed=seed or 0)
+        score = runner.runs.evaluate(model, None, *runner.test_split(task))
+        examples = mean_shots(task, "test", token_count(model.vocabulary), limit)
+        trials.append(scored(seed, score, examples=examples))
+    return runner.row(name, shots, Counts(0, count(model.network)), trials)
 
 
 def prompt_tuning(runner: Runner) -> Result:
     """A soft prompt from scratch, as `spot transfer` trains it."""
-    config, backbone = undesigned(runner.config), runner.backbone
-    candidates = train_starts(runner.target, [Start("none")], config, backbone, runner.runs)
-    runs = [
-        score_on_test(candidate, runner.target, config, backbone, runner.runs)
-        for candidate in candidates
-    ]
+    model, target, recipe, runs = (
+        runner.model, undesigned(runner.target), runner.recipe, runner.runs,
+    )  # fmt: skip
+    candidates = train_starts(model, target, [Start(SCRATCH)], recipe, runner.plan, runs)
+    scores = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
     trials = [
         Trial(
             run.seed, run.test, run.test_metrics, run.predictions,
             run.learning_rate, run.step, run.validation,
         )
-        for run in runs
+        for run in scores
     ]  # fmt: skip
-    frozen, width = count(backbone.network), backbone.config.d_model
-    counts = prompt_counts(config.prompt.length, width, frozen)
-    row = runner.row("prompt-tuning", 0, counts, trials)
-    return row, {run.seed: run.prompt for run in runs}
+    trained = scores[0].prompt.count
+    row = runner.row("prompt-tuning", 0, Counts(trained, count(model.network)), trials)
+    return row, {run.seed: run.prompt for run in scores}
 
 
 def model_tuning(runner: Runner) -> Result:
     """All weights, for as many steps as a prompt."""
-    config, backbone, runs = undesigned(runner.config), runner.backbone, runner.runs
-    recipe = config.train.model_copy(update={"steps": config.transfer.steps})
-    source = load_source(runner.target, config, backbone.vocabulary)
-    rates = config.tuning.learning_rates
-    task, test, labels = runner.test_split(config)
+    model, target, runs = runner.model, undesigned(runner.target), runner.runs
+    steps = runner.plan.steps
+    recipe = runner.recipe.replace(steps=steps, key_step=min(steps, runner.recipe.key_step))
+    source = source_of(target, model, recipe)
+    task, test, labels = runner.test_split(target)
 
     def tune(seed: int) -> dict[str, Any]:
-        def at(rate: float) -> FineTuned | None:
-            return runs.fine_tune(backbone, source, seed, rate, recipe)
-
-        tuned = best_rate(rates, at, source.name)
-        score = evaluate(tuned.on(backbone), None, task, test, labels)
+        at = partial(runs.fine_tune, model, source, seed, recipe=recipe)
+        tuned = best_rate(runner.rates, at, source.name)
+        score = evaluate(tuned.on(model), None, task, test, labels)
         chosen = {"step": tuned.best.step, "validation": tuned.best.score}
         return asdict(scored(seed, score, learning_rate=tuned.learning_rate, **chosen))
 
     trials: list[Trial] = []
-    for seed in config.transfer.seeds:
-        places = [runs.fine_tuning_place(backbone, source, seed, rate, recipe) for rate in rates]
+    for seed in runner.plan.seeds:
+        places = [
+            runs.fine_tuning_place(model, source, seed, rate, recipe) for rate in runner.rates
+        ]
         read = {
-            "model": model_facts(backbone),
+            "model": model_facts(model),
             "runs": sorted(place.name for place in places),
             "data": source_digest(source),
             "test": [scoring_facts(task, labels), split_digest(test)],
         }
-        title = f"model tuning on {runner.target} (seed {seed})"
-        facts = runs.remembered("fine-tuned", runner.target, read, lambda: tune(seed), title)  # noqa: B023
+        title = f"model tuning on {target.name} (seed {seed})"
+        facts = runs.remembered("fine-tuned", target.name, read, partial(tune, seed), title)
         trials.append(Trial(**{**facts, "predictions": tuple(facts["predictions"])}))
         for place in places:
             discard_checkpoints(place)
-    counts = Counts(count(backbone.network), 0)
-    return runner.row("model-tuning", 0, counts, trials), {}
+    return runner.row("model-tuning", 0, Counts(count(model.network), 0), trials), {}
 
 
 METHODS: dict[str, Callable[[Runner], Result]] = {
@@ -285,14 +282,9 @@ METHODS: dict[str, Callable[[Runner], Result]] = {
 }
 
 
-def with_data(config: Config, **changes: Any) -> Config:
-    """The config with some fields of `data` changed."""
-    return config.model_copy(update={"data": config.data.model_copy(update=changes)})
-
-
-def undesigned(config: Config) -> Config:
-    """The config without a prompt of text: nothing stands in front of a task's own text."""
-    return with_data(config, text="", shots=0, shot_seed=0)
+def undesigned(target: Task) -> Task:
+    """The task without a prompt of text: nothing stands in front of its own text."""
+    return replace(target, text="", shots=0, shot_seed=0)
 
 
 def scored(seed: int | None, score: Evaluation, **more: Any) -> Trial:
@@ -300,13 +292,12 @@ def scored(seed: int | None, score: Evaluation, **more: Any) -> Trial:
     return Trial(seed, score.value, score.metrics, score.predictions, **more)
 
 
-def _write(table: Baselines, config: Config, prompts: dict[int, np.ndarray]) -> None:
-    """baselines.json, config.json and the trained prompts."""
+def _write(table: Baselines, prompts: dict[int, SoftPrompt]) -> None:
+    """baselines.json and the trained prompts."""
     content = {
         "target": table.target, "metric": table.metric, "rows": [row.to_json() for row in table.rows],
     }  # fmt: skip
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     replace_file(table.folder / "baselines.json", text.encode())
-    replace_file(table.folder / "config.json", dump(config).encode())
     for seed, prompt in prompts.items():
-        export_prompt(table.folder / f"prompt-s{seed}.safetensors", prompt)
+        write_prompt(table.folder / f"prompt-s{seed}.safetensors", prompt)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from spot.config import cache_dir
+from spot.settings import cache_dir
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.published.catalog import MIXTURES, TASKS, find_template, published_task
 from spot.tasks.published.sources import Places, source_kind

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
@@ -28,6 +28,9 @@ from spot.training.loop import Arrays, Result, Schedule, train
 from spot.training.optim import scaled_adafactor
 from spot.training.slots import Check, Reporter, StartLoss
 from spot.training.step import row_losses
+
+RATES = (1e-3, 3e-3, 1e-2)
+"""Learning rates to choose from, of an array's size."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 
 T5X_ADAFACTOR: dict[str, Any] = {
     "min_dim_size_to_factor": 128, "decay_rate": 0.8, "clipping_threshold": 1.0, "eps": 1e-30,

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt

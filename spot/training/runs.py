@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bank.files import canonical_json, replace_file, sha256_hex
-from spot.config import Config, TrainSettings
+from spot.training.recipe import Recipe
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt, as_prompt
 from spot.tasks.examples import Ragged, TokenizedSplit
@@ -66,7 +66,7 @@ class Runs:
         self,
         model: Model,
         slots: Sequence[Slot],
-        recipe: TrainSettings,
+        recipe: Recipe,
         *,
         title: str,
         validate: bool = True,
@@ -86,7 +86,7 @@ class Runs:
         self,
         model: Model,
         slots: Sequence[Slot],
-        recipe: TrainSettings,
+        recipe: Recipe,
         title: str,
         validate: bool,
     ) -> list[Trained]:
@@ -111,7 +111,7 @@ class Runs:
         return done
 
     def fine_tuning_place(
-        self, model: Model, source: Source, seed: int, rate: float, recipe: TrainSettings
+        self, model: Model, source: Source, seed: int, rate: float, recipe: Recipe
     ) -> Path:
         """The folder of a fine-tuning run."""
         read = {
@@ -124,7 +124,7 @@ class Runs:
         return self.place("weights", f"{source.name}-s{seed}-rate-{rate:g}", read)
 
     def fine_tune(
-        self, model: Model, source: Source, seed: int, rate: float, recipe: TrainSettings
+        self, model: Model, source: Source, seed: int, rate: float, recipe: Recipe
     ) -> FineTuned | None:
         """Fine-tune all weights, going on from what is there; the checkpoints stay until
         `discard_checkpoints` of `fine_tuning_place`, for the weights are written nowhere else.
@@ -177,12 +177,6 @@ class Runs:
         content = {"sha256": sha256_hex(text), "value": value}
         replace_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
         return value
-
-
-def runs_of(config: Config, reporter: Reporter | None = None) -> Runs:
-    """The runs of a config."""
-    train = config.train
-    return Runs(config.runs, reporter or Reporter(), train.slots, train.tensorboard)
 
 
 def discard_checkpoints(folder: Path) -> None:

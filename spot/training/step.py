@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.models.layers import RandomKeys, RowKeys
 from spot.models.network import Network
 from spot.prompts.kind import Kind

@@ -11,7 +11,8 @@ import pytest
 from flax import nnx
 from safetensors.numpy import load_file, save_file
 
-from spot.config import ModelSettings, cache_dir
+from spot.models.settings import ModelSettings
+from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models import model as module
 from spot.models.model import identity, load, model_path, vocabulary

@@ -14,7 +14,7 @@ import sys
 import pytest
 from jax.sharding import PartitionSpec
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.models.sharding import split
@@ -23,7 +23,8 @@ SCRIPT = """
 import json, sys
 import jax, jax.numpy as jnp, numpy as np
 from flax import nnx
-from spot.config import ModelSettings, TrainSettings
+from spot.models.settings import ModelSettings
+from spot.training.recipe import TrainSettings
 from spot.models.model import load
 from spot.training.step import init_state, train_step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.training import evaluate as evaluation
 from spot.training.batches import Source
 from spot.training.evaluate import Evaluation

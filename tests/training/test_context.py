@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.tasks.examples import Ragged, TokenizedSplit

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bank.store import Bank
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.training import build, prompt_tuning
 from spot.training.build import build_bank, jobs, work_of
 from spot.training.estimate import Work, duration, seconds_left

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.models.weights.build import build
 from spot.prompts.prefix import PREFIX
 from spot.prompts.stacked import SoftPrompts

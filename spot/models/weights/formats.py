@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.weights import remote
 from spot.models.weights.gguf import GGUF

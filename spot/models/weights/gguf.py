@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from spot.models.settings import ModelSettings
+from spot.settings import cache_dir
 from bank.errors import BankError
 from bank.files import replace_file
-from spot.config import ModelSettings, cache_dir
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
 from spot.models.fingerprint import Piece, stamp

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.config import Activation, T5Config
 from spot.models.fingerprint import Piece, mapped, safetensors_pieces

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
 from spot.models.fingerprint import Piece

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.models.config import ModelConfig
 from spot.models.fingerprint import Piece
 from spot.tasks.vocabulary import Vocabulary

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spot.models.settings import ModelSettings
 from bank.files import replace_file, replacing
-from spot.config import ModelSettings
 from spot.errors import SpotError
 from spot.models.config import ModelConfig
 from spot.models.families import FAMILIES, family_of, read_architecture

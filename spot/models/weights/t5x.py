@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.config import T5Config
 from spot.models.fingerprint import Piece

@@ -22,9 +22,13 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
-    py_modules=["cli"],
-    package_data={"bank": ["py.typed"], "spot.models": ["nano/*"]},
-    entry_points={"console_scripts": ["spot=cli:main"]},
+    package_data={
+        "bank": ["py.typed", "*.pyi"],
+        "spot": ["py.typed", "*.pyi"],
+        "spot.models": ["nano/*"],
+        "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
+    },
+    entry_points={"console_scripts": ["spot=spot.commands:main"]},
     # Lower bounds are what the tests ran with; constraints.txt holds the exact releases.
     install_requires=[
         "click>=8.1",

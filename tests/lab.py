@@ -111,11 +111,11 @@ class Lab:
 
     def config(self, *assignments: str, bank: Path | None = None, runs: Path | None = None) -> Any:
         """The resolved config, for calls of the library."""
+        from spot.commands.options import assignment
         from spot.config import load_config
-        from spot.options import setting
 
-        extra = [] if bank is None else [setting("bank.path", str(bank))]
-        extra += [] if runs is None else [setting("runs", str(runs))]
+        extra = [] if bank is None else [assignment("bank.path", str(bank))]
+        extra += [] if runs is None else [assignment("runs", str(runs))]
         return load_config(self.file, (*assignments, *extra))
 
     def arguments(self, *command: str, sets: tuple[str, ...] = ()) -> list[str]:
@@ -125,7 +125,7 @@ class Lab:
     def start(self, *command: str, sets: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         """The command in a process of its own; its output comes line by line."""
         return subprocess.Popen(
-            [sys.executable, "-m", "cli", *self.arguments(*command, sets=sets)],
+            [sys.executable, "-m", "spot", *self.arguments(*command, sets=sets)],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), "SPOT_CACHE_DIR": str(self.cache)},
             stdout=subprocess.PIPE,
@@ -142,7 +142,7 @@ def invoke(*arguments: str, **more: Any) -> Any:
     """`spot` with these arguments in this process; an unexpected exception is raised."""
     from click.testing import CliRunner
 
-    from cli import main
+    from spot.commands import main
 
     result = CliRunner().invoke(main, [str(one) for one in arguments], prog_name="spot", **more)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -183,8 +183,9 @@ def lab_once(tmp_path_factory, tiny_folder) -> Lab:
         built = made.run("build-bank", "--bank", str(made.bank), sets=(runs,))
         assert built.exit_code == 0, built.stderr
         # Splits that later commands read, so that no other process has to import TensorFlow.
-        from spot.models.model import vocabulary
         from spot.training.data import find_task, tokens
+
+        from spot.models.model import vocabulary
 
         config = made.config()
         for name in (*SOURCES, "house", "animal"):

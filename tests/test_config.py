@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spot.config import Config, dump, key_recipe, load_config
-from spot.prompts.settings import PromptSettings
-from spot.settings import cache_dir
+from pretraining.headers import MARKS
+from spot.commands.options import assignment
+from spot.config import Config, dump, load_config
 from spot.errors import SpotError
 from spot.models.defaults import DEFAULTS
 from spot.models.model import vocabulary
-from spot.options import setting
-from spot.tasks.mini.headers import MARKS
+from spot.prompts.settings import PromptSettings
+from spot.settings import cache_dir
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps
@@ -83,7 +83,7 @@ def test_assignments_come_after_the_file_and_are_typed(tmp_path):
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_any_path_or_name_comes_through_an_option(text):
-    assert load_config(None, [setting("model.name", text)]).model.name == text
+    assert load_config(None, [assignment("model.name", text)]).model.name == text
 
 
 @pytest.mark.parametrize(

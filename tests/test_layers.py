@@ -25,10 +25,9 @@ LAYERS = (
     "spot.serving",
     "spot.strategies",
     "spot.study",
-    "spot.doctor",
     "spot.report",
-    "spot.options",
-    "spot.bank_commands",
+    "spot.commands",
+    "spot.__main__",
     "cli",
     "pretraining",
 )
@@ -42,6 +41,7 @@ LIGHT = (
     "spot.tasks.answers",
     "spot.tasks.metrics",
     "spot.tasks",
+    "spot.commands",
     "cli",
 )
 HEAVY = {"jax", "flax", "optax", "orbax", "scipy", "sklearn", "matplotlib", "faiss"}
@@ -163,6 +163,8 @@ def test_every_layer_has_modules():
         ("spot.models.t5", "importlib.import_module('seqio')", "only functions of spot.tasks"),
         ("spot.tasks.metrics", "from scipy import stats", "when it is imported itself"),
         ("cli", "import jax.numpy", "when it is imported itself"),
+        ("spot.commands.search", "import faiss", "when it is imported itself"),
+        ("spot.report.output", "from spot.commands import main", "a layer above"),
         ("spot.models.weights.t5x", "import t5x.checkpoints", "not on the registry"),
         ("spot.novelty", "", "belongs to no layer"),
     ],

@@ -1,6 +1,4 @@
-"""Whole commands given what cannot work: one line that says what, one that says what to do, exit
-code 1, and nothing trained or written.
-"""
+"""Commands with unusable input: an error, a hint, exit code 1, and nothing trained or written."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ pytest_plugins = ("tests.lab",)
 
 
 def refused(done, *words):
-    """Fails unless the command said these words in an error, gave a hint, and printed nothing."""
+    """Assert that the command failed with these words, a hint, and nothing on stdout."""
     assert (done.exit_code, done.stdout) == (1, ""), done.stdout + done.stderr
     for word in words:
         assert word in done.stderr
@@ -77,7 +75,10 @@ TASKS = {
     ),
     "a label word that the vocabulary cannot write": (
         (LABELS, 'labels = {no = "好", yes = "yes"}'),
-        ('task "hut": expected the label word "好" to have tokens in', "found none but unknown ones"),
+        (
+            'task "hut": expected the label word "好" to have tokens in',
+            "found none but unknown ones",
+        ),
     ),
     "label words that are written alike": (
         (LABELS, 'labels = {no = "yes好", yes = "yes漢"}'),
@@ -87,7 +88,7 @@ TASKS = {
         ("{text}", "{txt}"),
         ('line 1: expected a field "txt"', 'Did you mean "text"'),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("command", [("train", "--out", "q.npy"), ("eval",)])
@@ -128,8 +129,14 @@ def letters(folder, word, *rows):
 )
 def test_label_words_of_a_decoder(tmp_path, decoder, no_training, word, says):
     sets = (*decoder, *letters(tmp_path / "own", word, "abc", "cab"))
-    done = invoke("train", "--task", "letters", "--out", "q.npy",
-                  *(one for each in sets for one in ("--set", each)))  # fmt: skip
+    done = invoke(
+        "train",
+        "--task",
+        "letters",
+        "--out",
+        "q.npy",
+        *(one for each in sets for one in ("--set", each)),
+    )
     refused(done, says)
 
 

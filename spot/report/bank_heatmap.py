@@ -24,7 +24,7 @@ class Drawn(NamedTuple):
 def bank_heatmap(
     bank: Bank, out: Path, similarity: str | None = None, *, values: bool = False
 ) -> Drawn:
-    """Draws the similarity of all tasks of a bank to `out`; the suffix decides the format.
+    """Draw the similarity of all tasks of a bank to `out`; the suffix decides the format.
 
     similarity: default: `bank.similarities.default_for_clusters`.
     Raises BankError for an empty bank or an unknown similarity, SpotError for another suffix.
@@ -35,8 +35,8 @@ def bank_heatmap(
             f"the bank {bank.path} has no entries to draw", "build some: spot build-bank"
         )
     prompts = [bank.prompts(entry) for entry in entries]
-    arrays = [one.start if values else one.key for one in prompts]
-    inits = [one.init for one in prompts]
+    arrays = [prompt.start if values else prompt.key for prompt in prompts]
+    inits = [prompt.init for prompt in prompts]
     known = (
         None
         if any(init is None for init in inits)
@@ -44,11 +44,11 @@ def bank_heatmap(
     )
     similarity = similarity or default_for_clusters(known, len(entries))
     tasks = [entry.task for entry in entries]
-    found = task_similarity(tasks, np.stack(arrays), similarity, inits=known)
+    similarities = task_similarity(tasks, np.stack(arrays), similarity, inits=known)
     families = {entry.task: entry.family for entry in entries}
     seeds = len({entry.seed for entry in entries})
     what = "values" if values else "keys"
     count = f"{len(entries)} prompts, {seeds} seed{'s' if seeds > 1 else ''}"
     subtitle = f"{similarity} similarity of {what}, {count}"
-    path = heatmap(found, families, out, title="Task similarity", subtitle=subtitle)
+    path = heatmap(similarities, families, out, title="Task similarity", subtitle=subtitle)
     return Drawn(path, similarity)

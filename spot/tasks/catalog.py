@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from spot.settings import cache_dir
 from spot.errors import SpotError, did_you_mean
+from spot.settings import cache_dir
 from spot.tasks.published.catalog import MIXTURES, TASKS, find_template, published_task
 from spot.tasks.published.sources import Places, source_kind
 from spot.tasks.published.templates import DEFAULT
@@ -90,7 +91,8 @@ def load_task(
         shot_seed=shot_seed,
     )
     if data is not None:
-        settings = replace(settings, **{source_kind(source).folder: Path(data)})
+        folder: dict[str, Any] = {source_kind(source).folder: Path(data)}
+        settings = replace(settings, **folder)
     return find(str(name), settings)
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from spot.settings import cache_dir as default_cache
 from spot.errors import SpotError
+from spot.settings import cache_dir as default_cache
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.shots import Length, with_few_shot
 from spot.tasks.splits import check_split

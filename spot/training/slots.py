@@ -101,7 +101,7 @@ class StartLoss:
 
 @dataclass
 class Reporter:
-    """What a person sees of training; the default says nothing. `cli.py` passes one that draws.
+    """What a person sees of training; the default says nothing. Commands pass one that draws.
 
     Every method may be overridden; none of them changes a number.
     """

@@ -42,6 +42,6 @@ def test_a_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path, monkey
 
 
 def test_suffix():
-    assert files.checked_suffix("A.PNG", (".png",)) == ".png"
+    assert files.writer_for("A.PNG", {".png": "picture"}) == "picture"
     with pytest.raises(SpotError, match='expected a file name ending in .png, found ".gif"'):
-        files.checked_suffix("a.gif", (".png",))
+        files.writer_for("a.gif", {".png": "picture"})

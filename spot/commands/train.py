@@ -1,0 +1,63 @@
+"""`spot train`: train one prompt on one task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spot.commands.options import PATH, configured
+
+if TYPE_CHECKING:
+    from spot import Trained
+    from spot.config import Config
+    from spot.models.counts import Counts
+    from spot.report.output import Output
+
+
+@click.command("train")
+@click.option("--task", required=True, help="A task, or tasks joined by +.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", "path", type=PATH, required=True, help="The prompt: .npy or .safetensors")
+@configured
+def command(config: Config, out: Output, task: str, seed: int, path: Path) -> None:
+    """Train one prompt on one task or mixture and write it to a file.
+
+    \b
+    Example: spot train --task mini_news --out news.safetensors
+    """
+    from spot import train_prompt, write_prompt
+    from spot.commands.objects import open_bank, runs_of, task_or_mixture, the_model
+    from spot.models.counts import Counts, count
+    from spot.prompts.files import check_suffix
+    from spot.report.console import progress
+
+    check_suffix(path)
+    recipe, model = config.recipe(), the_model(config)
+    bank = open_bank(config) if (recipe.init or "").startswith("entry:") else None
+    source = task_or_mixture(task, config)
+    with progress() as reporter:
+        runs = runs_of(config, reporter)
+        trained = train_prompt(model, source, recipe, seed, bank=bank, runs=runs)
+    write_prompt(path, trained.value)
+    show(trained, path, Counts(trained.value.count, count(model.network)), out)
+
+
+def show(trained: Trained, path: Path, counts: Counts, out: Output) -> None:
+    """The file of a trained prompt, its validation score, and its share of all parameters."""
+    best = trained.best
+    out.record(
+        {
+            "path": str(path),
+            "step": trained.value_step,
+            "validation": best and best.score,
+            "parameters": counts.to_json(),
+        }
+    )
+    if best is not None:
+        out.say(
+            f"{trained.slot.name}: validation {best.score:.2f} (n {best.n}) at step {best.step}; "
+            f"prompt: {path}"
+        )
+        out.say(str(counts))

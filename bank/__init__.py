@@ -26,7 +26,6 @@ __getattr__, __dir__, __all__ = attach(
         "PromptFile": "bank.formats",
         "export_entry": "bank.formats",
         "export_prompt": "bank.formats",
-        "read_prefix_file": "bank.formats",
         "read_prompt_file": "bank.formats",
         "ImportReport": "bank.importing",
         "import_folder": "bank.importing",

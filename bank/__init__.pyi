@@ -13,7 +13,6 @@ from bank.formats import Format as Format
 from bank.formats import PromptFile as PromptFile
 from bank.formats import export_entry as export_entry
 from bank.formats import export_prompt as export_prompt
-from bank.formats import read_prefix_file as read_prefix_file
 from bank.formats import read_prompt_file as read_prompt_file
 from bank.importing import ImportReport as ImportReport
 from bank.importing import import_folder as import_folder

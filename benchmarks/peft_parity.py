@@ -17,7 +17,7 @@ import numpy as np
 import peft
 import torch
 
-from bank import Export, export_prompt, read_prefix_file
+from bank import Export, export_prompt, read_prompt_file
 from benchmarks.model_parity import (
     KINDS,
     LIMIT,
@@ -69,7 +69,9 @@ def both_ways(name: str, folder: Path) -> list[Line]:
         place = folder / f"theirs-{copies}"
         adapted.save_pretrained(place)
         check = f"import, num_transformer_submodules {copies or f'default ({1 + several})'}"
-        lines.append(Line(name, check, difference(backbone, read_prefix_file(place), adapted)))
+        lines.append(
+            Line(name, check, difference(backbone, read_prompt_file(place).prompt, adapted))
+        )
     return lines
 
 

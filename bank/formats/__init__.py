@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bank.arrays import Array, as_floats
+from bank.arrays import as_floats
 from bank.entry import PREFIX, Entry, Prompts
 from bank.errors import BankError, did_you_mean
 from bank.formats import npy, peft, prompt_embeds, safetensors, t5x
@@ -27,7 +27,6 @@ __all__ = [
     "PromptFile",
     "export_entry",
     "export_prompt",
-    "read_prefix_file",
     "read_prompt_file",
 ]
 
@@ -88,20 +87,6 @@ def read_prompt_file(path: str | Path) -> PromptFile:
         f"expected a prompt as {' or '.join(readable)}, found something else: {path}",
         "save the prompt's array [P, H] with numpy.save, or name the prompt's file itself",
     )
-
-
-def read_prefix_file(path: str | Path) -> Array:
-    """The prompt [P, H] of the plain kind in a file or folder, float32.
-
-    Raises BankError for a prompt of another kind, and as `read_prompt_file`.
-    """
-    prompt = read_prompt_file(path)
-    if prompt.kind != PREFIX:
-        raise BankError(
-            f'{path}: expected a prompt of the kind "{PREFIX}", found "{prompt.kind}"',
-            f'set prompt.kind to "{prompt.kind}", or choose another file',
-        )
-    return prompt.prompt
 
 
 def export_prompt(

@@ -6,13 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from bank.evaluate import Evaluation as RetrievalEvaluation
-from bank.interchange import ImportReport
-from bank.search import Hit, SearchResult
 from spot.serving.single import Prediction, TemplateSweep
 from spot.training.tuning import TunedModel
 
 from bank.entry import Backbone, Entry, Prompts
+from bank.evaluation import Evaluation as RetrievalEvaluation
+from bank.importing import ImportReport
+from bank.nearest import Hit, SearchResult
 from bank.outcomes import Outcome
 from spot.commands.doctor import Finding
 from spot.models.counts import Counts

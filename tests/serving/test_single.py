@@ -141,7 +141,7 @@ def test_prompts_that_do_not_fit_are_refused(lab, tmp_path, tiny_backbone):
     config = lab.config(bank=lab.bank)
     for name, message in (
         ("wide.npy", "the prompt wide.npy is 17 wide, the model 16"),
-        ("nan.npy", "nan.npy: the prompt holds NaN"),
+        ("nan.npy", "the prompt in nan.npy holds NaN"),
         ("cut.npy", "cut.npy is no complete NumPy file"),
         ("none.npy", "cannot read the prompt none.npy: No such file"),
         ("plcae", 'no entry "plcae" in .* Did you mean "place"'),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from spot.serving.single import evaluate_one, train_one, tune_one
 
-from bank.formats import read_prefix_file
+from bank.formats import read_prompt_file
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.study import baselines as module
@@ -74,7 +74,7 @@ def test_every_row_is_what_the_single_commands_give(lab, tmp_path, model):
         assert (trial["step"], trial["validation"]) == (best.step, best.score)
         assert same(trial, evaluate_one("house", "test", str(file), plain, backbone))
         (kept,) = (tmp_path / "spot-runs").rglob(f"prompt-s{seed}.safetensors")
-        assert np.array_equal(read_prefix_file(kept), read_prefix_file(file))
+        assert np.array_equal(read_prompt_file(kept).prompt, read_prompt_file(file).prompt)
     for seed, trial in enumerate(tuned["runs"]):
         folder = tmp_path / f"tuned-{seed}"
         best = tune_one("house", seed, folder, plain, backbone)

@@ -16,7 +16,6 @@ from bank.formats import (
     PromptFile,
     export_entry,
     export_prompt,
-    read_prefix_file,
     read_prompt_file,
 )
 from bank.formats.peft import read_adapter
@@ -33,7 +32,7 @@ def test_export_and_read_keep_the_bits(tmp_path, prompt, suffix):
     path = tmp_path / "deep" / f"prompt{suffix}"
     for _ in range(2):  # a file that exists is replaced
         export_prompt(path, prompt)
-    assert read_prefix_file(path).tobytes() == prompt.tobytes()
+    assert read_prompt_file(path).prompt.tobytes() == prompt.tobytes()
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
@@ -62,7 +61,7 @@ def test_all_floats_are_read(tmp_path, prompt, dtype):
     np.save(tmp_path / "a.npy", prompt.astype(dtype))
     safetensors.numpy.save_file({"x": prompt.astype(dtype)}, tmp_path / "a.safetensors")
     for name in ("a.npy", "a.safetensors"):
-        read = read_prefix_file(tmp_path / name)
+        read = read_prompt_file(tmp_path / name).prompt
         assert read.dtype == np.float32
         assert np.array_equal(read, prompt.astype(dtype).astype(np.float32))
 
@@ -74,7 +73,7 @@ def test_bfloat16_is_read(tmp_path):
     header = json.dumps(about).encode()
     content = len(header).to_bytes(8, "little") + header + array.tobytes()
     (tmp_path / "a.safetensors").write_bytes(content)
-    assert read_prefix_file(tmp_path / "a.safetensors").tolist() == [[1.5, -2.0, 3.140625]]
+    assert read_prompt_file(tmp_path / "a.safetensors").prompt.tolist() == [[1.5, -2.0, 3.140625]]
 
 
 def test_the_newest_checkpoint_of_a_prompt_tuning_run_is_read(tmp_path, prompt):
@@ -85,57 +84,59 @@ def test_the_newest_checkpoint_of_a_prompt_tuning_run_is_read(tmp_path, prompt):
             np.save(file, step * prompt)
     (tmp_path / "numpy_checkpoints" / "checkpoint_tmp").mkdir()
     for start in (tmp_path, tmp_path / "numpy_checkpoints"):
-        assert np.array_equal(read_prefix_file(start), 10 * prompt)
+        assert np.array_equal(read_prompt_file(start).prompt, 10 * prompt)
     place = tmp_path / "numpy_checkpoints" / "checkpoint_9"
-    assert np.array_equal(read_prefix_file(place), 9 * prompt)
-    assert np.array_equal(read_prefix_file(place / "encoder.prompt.prompt.prompt"), 9 * prompt)
+    assert np.array_equal(read_prompt_file(place).prompt, 9 * prompt)
+    assert np.array_equal(
+        read_prompt_file(place / "encoder.prompt.prompt.prompt").prompt, 9 * prompt
+    )
 
 
 def test_a_peft_adapter_is_read(tmp_path, prompt):
     tensors = {"prompt_embeddings": prompt, "other": np.zeros(3, np.float32)}
     safetensors.numpy.save_file(tensors, tmp_path / "adapter_model.safetensors")
-    assert np.array_equal(read_prefix_file(tmp_path), prompt)
+    assert np.array_equal(read_prompt_file(tmp_path).prompt, prompt)
 
 
 def test_an_entry_of_a_bank_gives_its_value(bank, entry_of, prompts_of):
     bank.add(entry_of(), prompts_of())
     path = bank.folder(entry_of()) / "prompt.safetensors"
-    assert np.array_equal(read_prefix_file(path), prompts_of().value)
+    assert np.array_equal(read_prompt_file(path).prompt, prompts_of().value)
 
 
 def test_files_that_are_no_prompts_are_refused_by_name(tmp_path, prompt):
     with pytest.raises(BankError, match=r"cannot read the prompt .*none\.npy"):
-        read_prefix_file(tmp_path / "none.npy")
+        read_prompt_file(tmp_path / "none.npy")
     with pytest.raises(
         BankError, match=r"prompt-tuning run or the folder of a PEFT adapter, found something else"
     ):
-        read_prefix_file(tmp_path)
+        read_prompt_file(tmp_path)
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(
         BankError, match=r"a NumPy file or a safetensors file, found something else: .*a\.txt"
     ):
-        read_prefix_file(tmp_path / "a.txt")
+        read_prompt_file(tmp_path / "a.txt")
     (tmp_path / "a.safetensors").write_bytes(b"123")
     with pytest.raises(BankError, match=r"a\.safetensors is no complete safetensors file"):
-        read_prefix_file(tmp_path / "a.safetensors")
+        read_prompt_file(tmp_path / "a.safetensors")
     safetensors.numpy.save_file({"a": prompt, "b": prompt}, tmp_path / "b.safetensors")
     with pytest.raises(BankError, match=r"expected one tensor or one named .*found a, b"):
-        read_prefix_file(tmp_path / "b.safetensors")
+        read_prompt_file(tmp_path / "b.safetensors")
     safetensors.numpy.save_file({"a": np.ones((2, 2), np.int32)}, tmp_path / "c.safetensors")
     with pytest.raises(BankError, match="expected a tensor of floats, found I32"):
-        read_prefix_file(tmp_path / "c.safetensors")
+        read_prompt_file(tmp_path / "c.safetensors")
     np.save(tmp_path / "d.npy", np.ones((2, 2, 2)))
     with pytest.raises(BankError, match=r"expected the prompt in .*d\.npy as floats \[P, H\]"):
-        read_prefix_file(tmp_path / "d.npy")
+        read_prompt_file(tmp_path / "d.npy")
     np.save(tmp_path / "e.npy", np.full((2, 2), 1e300))
     with pytest.raises(BankError, match="beyond float32"):
-        read_prefix_file(tmp_path / "e.npy")
+        read_prompt_file(tmp_path / "e.npy")
 
 
 def test_a_pickle_is_never_run(tmp_path):
     np.save(tmp_path / "a.npy", np.array([[print]], dtype=object), allow_pickle=True)
     with pytest.raises(BankError, match="no complete NumPy file of numbers"):
-        read_prefix_file(tmp_path / "a.npy")
+        read_prompt_file(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".safetensors"])
@@ -146,12 +147,12 @@ def test_a_file_cut_short_is_refused(tmp_path, prompt, suffix, part):
     content = path.read_bytes()
     path.write_bytes(content[: int(part * len(content))])
     with pytest.raises(BankError, match=r"a\."):
-        read_prefix_file(path)
+        read_prompt_file(path)
 
 
 def test_a_float64_prompt_of_t5x_is_read(shared_data):
     path = shared_data / "t5x" / "prompt_5x256.npy"
-    assert np.array_equal(read_prefix_file(path), np.load(path).astype(np.float32))
+    assert np.array_equal(read_prompt_file(path).prompt, np.load(path).astype(np.float32))
 
 
 MODEL = "google/t5-v1_1-small"
@@ -169,7 +170,7 @@ def test_an_entry_leaves_in_every_format(bank, entry_of, prompts_of, tmp_path):
         "x.npy", "y.npy", "f/boolq.npy", "f/boolq.safetensors", "p", "t",
     ]  # fmt: skip
     for path in paths:
-        assert read_prefix_file(path).tobytes() == prompts.value.tobytes()
+        assert read_prompt_file(path).prompt.tobytes() == prompts.value.tobytes()
     assert read_adapter(paths[4]).task_type == "CAUSAL_LM"
     run = tmp_path / "t/numpy_checkpoints/checkpoint_30/encoder.prompt.prompt.prompt"
     assert np.array_equal(np.load(run), prompts.value)
@@ -206,8 +207,6 @@ def test_a_kind_and_its_arrays_keep_their_bits(tmp_path):
     for name, array in prompt.arrays.items():
         assert read.arrays[name].shape == array.shape and read.arrays[name].dtype == np.float32
         assert read.arrays[name].tobytes() == array.tobytes()
-    with pytest.raises(BankError, match=r'a\.safetensors: .*kind "prefix", found "layered"'):
-        read_prefix_file(tmp_path / "a.safetensors")
 
 
 def test_the_file_of_a_plain_prompt_does_not_name_its_kind(tmp_path, prompt):

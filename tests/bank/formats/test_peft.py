@@ -11,7 +11,7 @@ import safetensors.numpy
 
 from bank.entry import Backbone
 from bank.errors import BankError
-from bank.formats import Export, export_prompt, read_prefix_file
+from bank.formats import Export, export_prompt, read_prompt_file
 from bank.formats.peft import read_adapter
 from bank.importing import import_folder
 
@@ -66,7 +66,7 @@ def test_what_is_written_is_read_bit_for_bit(tmp_path, task_type):
     adapter = read_adapter(tmp_path)
     assert adapter.prompt.tobytes() == rows(5).tobytes()
     assert (adapter.base_model, adapter.task_type) == (MODEL, task_type)
-    assert np.array_equal(read_prefix_file(tmp_path), rows(5))
+    assert np.array_equal(read_prompt_file(tmp_path).prompt, rows(5))
 
 
 def test_of_two_sets_of_rows_the_first_is_kept_with_a_warning(tmp_path, caplog):

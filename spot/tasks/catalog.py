@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from spot.config import cache_dir
 from spot.errors import SpotError, did_you_mean
@@ -89,8 +90,8 @@ def load_task(
         shots=shots,
         shot_seed=shot_seed,
     )
-    if data is not None:
-        settings = replace(settings, **{source_kind(source).folder: Path(data)})
+    folder: dict[str, Any] = {source_kind(source).folder: Path(data)} if data is not None else {}
+    settings = replace(settings, **folder)
     return find(str(name), settings)
 
 

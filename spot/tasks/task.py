@@ -151,10 +151,10 @@ class Task:
         def read(split: str) -> Iterator[Example]:
             check_split(name, split, SPLITS)
             part = parts[split]
-            kept = [e for e in examples[part.file] if part.keeps(e.group if group else e.inputs)]
-            if not kept:
+            rows = [e for e in examples[part.file] if part.keeps(e.group if group else e.inputs)]
+            if not rows:
                 raise no_rows(name, split, f"the rows of {part.file.name.rpartition(' ')[2]}")
-            return iter(kept)
+            return iter(rows)
 
         @functools.cache
         def fingerprint() -> str:

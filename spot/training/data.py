@@ -109,8 +109,8 @@ def load_source(name: str, config: Config, vocabulary: Vocabulary) -> Source:
 
 def data_fingerprint(name: str, config: Config) -> str:
     """Hex digest of the data that a prompt of this task or mixture is trained on."""
-    found = catalog.find(name, data_settings(config))
-    return source.data_fingerprint(found, config.data.train_examples)
+    task = catalog.find(name, data_settings(config))
+    return source.data_fingerprint(task, config.data.train_examples)
 
 
 def source_names(config: Config) -> tuple[str, ...]:

@@ -5,9 +5,8 @@ Needs numpy only: training, evaluation and search read these files and never imp
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bank.files import replace_file
 from spot.errors import SpotError
 from spot.tasks.text import Reference
 
@@ -83,7 +83,7 @@ class TokenizedSplit:
         return np.stack([self.inputs.lengths(), self.targets.lengths()], axis=1)
 
     def save(self, path: Path) -> None:
-        """Write one .npz (JSON inside) to a temporary name, then rename it over `path`."""
+        """Write one .npz (JSON inside) atomically; raises BankError, or OSError."""
         about = {
             "format": FORMAT,
             "references": self.references,
@@ -99,17 +99,9 @@ class TokenizedSplit:
             "labels": self.labels,
             "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-", suffix=".npz")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+        replace_file(path, content.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> TokenizedSplit:

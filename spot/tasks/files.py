@@ -5,15 +5,16 @@ UTF-8 only (a byte order mark is tolerated); blank lines are skipped; files are 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.errors import SpotError, did_you_mean
 
 SUFFIXES = (".jsonl", ".csv", ".tsv")
@@ -225,11 +226,5 @@ def _read_note(note: Path, stamp: list) -> str | None:
 
 
 def _write_note(note: Path, content: list) -> None:
-    try:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=note.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(content, stream)
-        os.replace(temporary, note)
-    except OSError:
-        return  # the cache only saves time
+    with contextlib.suppress(BankError):  # the cache only saves time
+        replace_file(note, json.dumps(content).encode())

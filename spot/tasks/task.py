@@ -114,7 +114,7 @@ class Task:
         labels: Sequence[str] | Mapping[Any, str] | None = None,
         label: str = "label",
         target: str | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Sequence[str] | None = None,
         family: str = "",
         group: str = "",
         description: str = "",
@@ -136,7 +136,7 @@ class Task:
         """
         origin = f'task "{name}"'
         form = _row_form(
-            origin, labels, label, target, name=name, inputs=inputs, metrics=tuple(metrics),
+            origin, labels, label, target, name=name, inputs=inputs, metrics=tuple(metrics or ()),
             family=family, group=group, description=description,
         )  # fmt: skip
         examples_of = row_examples(form, field_names(origin, form.inputs))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from bank.errors import BankError
 from spot.config import cache_dir as default_cache
 from spot.errors import SpotError
 from spot.tasks.examples import Ragged, TokenizedSplit
@@ -110,9 +111,9 @@ def _cached(
             rows = _built(task, split, vocabulary, lengths)
             rows.save(path)
             return rows
-    except OSError as error:
+    except (OSError, BankError) as error:
         raise SpotError(
-            f"expected to write the token cache {path}, found: {error.strerror or error}",
+            f"expected to write the token cache {path}, found: {error}",
             "free some space, or name another folder (SPOT_CACHE_DIR)",
         ) from error
 

@@ -10,7 +10,7 @@ run := $(venv)/bin/python -m
 # The name holds the version, so that another PYTHON makes the environment anew.
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test check format nano parity results-mini results-real results-smollm2 benchmark constraints clean
+.PHONY: help setup demo test check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make parity       compare with transformers and PEFT; installs PyTorch into .venv"
 	@echo "make benchmark    speed of a prompt step"
 	@echo "make nano         pretrain the embedded model (hours; resumes) and put it into the package"
+	@echo "make mini-suite   generate the rows of the mini suite and put them into the package"
 	@echo "make constraints  write constraints.txt anew with PYTHONS=\"$(PYTHONS)\""
 	@echo "make clean        remove .venv and caches"
 
@@ -77,6 +78,9 @@ parity: $(ready)
 nano: $(ready)
 	$(run) pretraining.pretrain configs/nano.toml
 	cp runs/nano/weights.safetensors runs/nano/config.json runs/nano/spiece.model spot/models/nano/
+
+mini-suite: $(ready)
+	$(run) pretraining.mini
 
 constraints:
 	$(firstword $(PYTHONS)) .ci/constraints.py $(PYTHONS)

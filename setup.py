@@ -22,9 +22,13 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
-    py_modules=["cli"],
-    package_data={"spot.models": ["nano/*"]},
-    entry_points={"console_scripts": ["spot=cli:main"]},
+    package_data={
+        "bank": ["py.typed"],
+        "spot": ["py.typed", "*.pyi"],
+        "spot.models": ["nano/*"],
+        "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
+    },
+    entry_points={"console_scripts": ["spot=spot.commands:main"]},
     # Lower bounds are what the tests ran with; constraints.txt holds the exact releases.
     install_requires=[
         "click>=8.1",
@@ -32,6 +36,7 @@ setup(
         "filelock>=3.12",
         "flax>=0.12.5",
         "jax>=0.10",
+        "lazy-loader>=0.4",
         "matplotlib>=3.9",
         "numpy>=2.0",
         "optax>=0.2.6",

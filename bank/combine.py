@@ -1,4 +1,4 @@
-"""Several prompts made into one, and the numbers that say whether that is sensible."""
+"""Weighted averages of prompts, and the token norms that decide which prompt dominates one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def weighted_average(
     """The average of K prompts with weights alpha_r = w_r / sum w, [K, P, H] and [K] -> [P, H].
 
     SPoT (arXiv 2110.07904) §4.2, "top-k weighted average", with the similarities as weights. The
-    sum is done in float64. Raises BankError for other shapes, weights that are not finite or
-    negative (the formula would then move away from that prompt), and a sum of zero.
+    sum is done in float64. Raises BankError for other shapes, for weights that are negative (they
+    would move away from that prompt) or not finite, and for a sum of zero.
     """
     stacked = np.asarray(prompts)
     alpha = np.asarray(weights, dtype=np.float64)
@@ -27,9 +27,9 @@ def weighted_average(
             f"expected K prompts [K, P, H] and K weights, found {stacked.shape} and {alpha.shape}"
         )
     if not np.isfinite(alpha).all() or (alpha < 0).any() or alpha.sum() <= 0:
-        found = ", ".join(f"{weight:g}" for weight in alpha)
+        listed = ", ".join(f"{weight:g}" for weight in alpha)
         raise BankError(
-            f"expected weights of zero or more with a sum above zero, found {found}",
+            f"expected weights of zero or more with a sum above zero, found {listed}",
             "average only prompts that are similar to the target: choose a smaller k",
         )
     alpha = alpha / alpha.sum()
@@ -38,9 +38,9 @@ def weighted_average(
 
 
 def norms(prompt: NDArray[Any]) -> NDArray[np.float64]:
-    """The Euclidean length of every token, [P, H] -> [P].
+    """The Euclidean norm of every token, [P, H] -> [P].
 
-    Cosine similarity does not see lengths, but an average does: the longer prompt dominates it.
+    Cosine similarity ignores norms, but an average does not: the longer prompt dominates it.
     Raises BankError for another shape.
     """
     array = np.asarray(prompt, dtype=np.float64)

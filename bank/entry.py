@@ -1,6 +1,6 @@
-"""One entry of a bank: a prompt with all that is needed to trust it, and its two files on disk.
+"""One entry of a bank: a prompt with its provenance, and its two files on disk.
 
-`prompt.safetensors` holds the arrays; `entry.json` the rest, with checksums of both, so that a file
+`prompt.safetensors` holds the arrays, `entry.json` the rest, with checksums of both, so that a file
 that was cut short or edited is noticed. Entries never change once written.
 """
 
@@ -8,22 +8,46 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bank.arrays import Array, as_floats
 from bank.errors import BankError
 from bank.files import canonical_json, sha256_hex, write_synced
 
-FORMAT = 1
+FORMAT = 1  # of entries of the plain kind of prompt
+KINDS_FORMAT = 2  # of entries of other kinds, which a program that reads only 1 would misuse
 KINDS = ("source", "mixture", "query", "imported")
+PREFIX = "prefix"  # the plain kind of prompt: rows [P, H] in front of the text
+PROMPT_KIND = "prompt_kind"  # recipe key, and metadata key of a .safetensors file; absent: PREFIX
+NAMED = "value."  # prefix of the stored names of a value's named arrays
 PROMPT_FILE = "prompt.safetensors"
 ENTRY_FILE = "entry.json"
 
-Array = NDArray[np.float32]
+Tensor = TypeVar("Tensor")
+
+
+# The types in which `entry.json` has the fields; a member and a backbone fail where they are built.
+FIELDS: dict[str, tuple[type, ...]] = {
+    "id": (str,),
+    "kind": (str,),
+    "task": (str,),
+    "members": (list,),
+    "family": (str,),
+    "seed": (int,),
+    "backbone": (dict,),
+    "recipe": (dict,),
+    "key_step": (int, type(None)),
+    "value_step": (int, type(None)),
+    "scores": (dict,),
+    "data": (str,),
+    "code": (str,),
+}
 
 
 @dataclass(frozen=True)
@@ -36,10 +60,10 @@ class Backbone:
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known about one prompt; the arrays are apart, in `Prompts`.
+    """The metadata of one prompt; `Prompts` holds its arrays.
 
     `recipe` is the training recipe that made the key, `scores` maps a split to
-    {"metric", "value" (0 to 100), "n", …}; `key_step` and `value_step` count training steps.
+    {"metric", "value" (0 to 100), "n", …}; `key_step` and `value_step` are training steps.
     """
 
     id: str
@@ -56,25 +80,42 @@ class Entry:
     data: str = ""
     code: str = ""
 
+    @property
+    def prompt_kind(self) -> str:
+        """The kind of prompt: what it does to the model. Recipes leave out "prefix"."""
+        return str(self.recipe.get(PROMPT_KIND, PREFIX))
+
 
 class Prompts(NamedTuple):
-    """An entry's arrays, float32 [P, H] each: before training, early key, trained value.
+    """An entry's arrays, float32: the init, the early key and the trained value, [P, H] each.
 
     `init` and `value` are None where they are not known; an imported prompt is both key and value.
+    A kind of prompt whose value is more than one [P, H] has the value's parts in `arrays`, of any
+    shape by name; `init`, `key` and `value` are then the [P, H] that search and averages use.
     """
 
     init: Array | None
     key: Array
     value: Array | None
+    arrays: Mapping[str, Array] = MappingProxyType({})
 
     @property
     def start(self) -> Array:
-        """What a target starts from [P, H]: the value, or the key where no value is known."""
+        """The [P, H] that a target starts from: the value, or the key where no value is known."""
         return self.key if self.value is None else self.value
+
+    def views(self) -> dict[str, Array]:
+        """Those of "init", "key" and "value" that are known, [P, H] each."""
+        views = {"init": self.init, "key": self.key, "value": self.value}
+        return {name: array for name, array in views.items() if array is not None}
+
+    def tensors(self) -> dict[str, Array]:
+        """All arrays by their stored names: the views, and `value.<name>` for named arrays."""
+        return self.views() | {NAMED + name: self.arrays[name] for name in sorted(self.arrays)}
 
 
 class Record(NamedTuple):
-    """An entry as its `entry.json` has it: the metadata, and what it says about the arrays."""
+    """An entry as read from its `entry.json`: the metadata, and the facts about the arrays' file."""
 
     entry: Entry
     sha256: str
@@ -84,7 +125,7 @@ class Record(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """An entry ready to be written: the bytes of both files, and what tells it from others."""
+    """An entry ready to be written: the bytes of both files, its checksum and its shape."""
 
     arrays: bytes
     metadata: bytes
@@ -102,7 +143,7 @@ def entry_id(
     recipe: dict[str, Any],
     data: str,
 ) -> str:
-    """The id that these facts give an entry: readable, and different when any fact differs.
+    """The id of an entry with these facts: readable, and different when any fact differs.
 
     backbone: the fingerprint. Raises BankError for an unknown kind or a recipe that is not JSON.
     """
@@ -114,7 +155,7 @@ def entry_id(
 
 
 def id_of(entry: Entry) -> str:
-    """The id that an entry's own fields give it; not `entry.id` when a field was changed."""
+    """The id computed from an entry's own fields; not `entry.id` when a field was changed."""
     return entry_id(
         kind=entry.kind,
         task=entry.task,
@@ -131,10 +172,12 @@ def encode(entry: Entry, prompts: Prompts) -> Encoded:
     import safetensors.numpy
 
     prompts = checked(entry, prompts)
-    tensors = {name: array for name, array in prompts._asdict().items() if array is not None}
-    arrays: bytes = safetensors.numpy.save(tensors)
+    tensors = prompts.tensors()
+    plain = entry.prompt_kind == PREFIX
+    metadata = None if plain else {PROMPT_KIND: entry.prompt_kind}
+    arrays: bytes = safetensors.numpy.save(tensors, metadata=metadata)
     content: dict[str, Any] = {
-        "format": FORMAT,
+        "format": FORMAT if plain else KINDS_FORMAT,
         "entry": asdict(entry),
         "prompt": {
             "sha256": sha256_hex(arrays),
@@ -149,76 +192,85 @@ def encode(entry: Entry, prompts: Prompts) -> Encoded:
 
 
 def checked(entry: Entry, prompts: Prompts) -> Prompts:
-    """The prompts as contiguous float32 [P, H], known to be usable for search and training.
+    """The prompts as contiguous float32 arrays that search and training can use.
 
     Raises BankError, naming the entry and the array: not [P, H], shapes that differ, NaN, infinity,
-    an all-zero key or value, a key whose mean token is zero (it has no direction to search by).
+    an all-zero key or value, a key whose mean token is zero (it has no direction to search by); and
+    for a kind of prompt that is not named as `Entry.prompt_kind` expects, or named arrays without one.
     """
-    arrays: dict[str, Array] = {}
-    for name, given in prompts._asdict().items():
-        if given is None and name != "key":
-            continue
-        array = np.asarray(given)
-        if array.ndim != 2 or array.size == 0 or array.dtype.kind != "f":
-            found = f"shape {array.shape} of {array.dtype}"
-            raise BankError(f"{entry.id}: expected the {name} as floats [P, H], found {found}")
-        with np.errstate(over="ignore"):  # too large for float32 becomes inf, refused just below
-            array = np.ascontiguousarray(array, dtype=np.float32)
-        if not np.isfinite(array).all():
-            raise BankError(
-                f"{entry.id}: the {name} holds NaN or infinity",
-                "the training has diverged: lower the learning rate and train this task again",
-            )
+    _check_kind(entry, prompts)
+    hint = "the training has diverged: lower the learning rate and train this task again"
+    views = {
+        name: as_floats(array, f"the {name} of {entry.id}", hint=hint)
+        for name, array in {**prompts.views(), "key": prompts.key}.items()
+    }
+    arrays = {
+        name: as_floats(array, f"the {NAMED}{name} of {entry.id}", matrix=False, hint=hint)
+        for name, array in prompts.arrays.items()
+    }
+    for name, array in views.items():
         if name != "init" and not array.any():
             raise BankError(f"{entry.id}: the {name} is all zero", "was it trained and saved?")
-        arrays[name] = array
-    if not arrays["key"].mean(axis=0, dtype=np.float64).any():
+    if not views["key"].mean(axis=0, dtype=np.float64).any():
         raise BankError(
             f"{entry.id}: the key's mean token is all zero, so it has no direction",
             "was the prompt trained and saved?",
         )
-    shapes = {name: array.shape for name, array in arrays.items()}
+    shapes = {name: array.shape for name, array in views.items()}
     if len(set(shapes.values())) > 1:
         raise BankError(f"{entry.id}: expected arrays of one shape [P, H], found {shapes}")
-    return Prompts(arrays.get("init"), arrays["key"], arrays.get("value"))
+    return Prompts(views.get("init"), views["key"], views.get("value"), arrays)
 
 
-def write_entry(folder: Path, entry: Entry, prompts: Prompts) -> None:
-    """Writes an entry's two files into an existing folder, `entry.json` last.
-
-    Raises BankError as `checked` does, OSError when the system refuses.
-    """
-    write_files(folder, encode(entry, prompts))
+def _check_kind(entry: Entry, prompts: Prompts) -> None:
+    """Raises BankError unless the recipe names the kind as expected and `arrays` fits it."""
+    stated = entry.recipe.get(PROMPT_KIND)
+    if PROMPT_KIND in entry.recipe and (not isinstance(stated, str) or stated in ("", PREFIX)):
+        raise BankError(
+            f'{entry.id}: expected the name of a kind of prompt as "{PROMPT_KIND}" in the recipe, '
+            f"found {stated!r}",
+            f'leave the key out for the plain kind, "{PREFIX}"',
+        )
+    if prompts.arrays and stated is None:
+        raise BankError(
+            f"{entry.id}: expected no named arrays for a prompt of the kind {PREFIX}, "
+            f"found {', '.join(sorted(prompts.arrays))}",
+            f'name the kind as "{PROMPT_KIND}" in the recipe',
+        )
+    if prompts.arrays and prompts.value is None:
+        raise BankError(
+            f"{entry.id}: expected a value [P, H] beside its named arrays, found none",
+            "give the [P, H] that stands for the value in search and averages",
+        )
 
 
 def write_files(folder: Path, encoded: Encoded) -> None:
-    """`write_entry` of an entry that is encoded already. Raises OSError."""
+    """Write an entry's two files into an existing folder, `entry.json` last. Raises OSError."""
     write_synced(folder / PROMPT_FILE, encoded.arrays)
     write_synced(folder / ENTRY_FILE, encoded.metadata)
-
-
-def read_entry(folder: Path) -> Entry:
-    """The metadata in an entry's folder. Raises BankError as `read_record` does."""
-    return read_record(folder).entry
 
 
 def read_record(folder: Path) -> Record:
     """The content of `entry.json`, checked: complete, not edited, the arrays' file of its size.
 
     The arrays themselves are read and compared with their checksum only by `read_prompts`.
-    Raises BankError that says what is damaged.
+    Raises BankError that names the damage.
     """
     path = folder / ENTRY_FILE
     try:
         content = json.loads(path.read_bytes())
-        version, found = content["format"], content["checksum"]
+        version, checksum = content["format"], content["checksum"]
     except FileNotFoundError as error:
         raise _damaged(path, "the file is missing") from error
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise _damaged(path, f"cannot be read as an entry ({error})") from error
-    if version != FORMAT:
-        raise _damaged(path, f"expected format {FORMAT}, found {version}", "update this program")
-    if found != _checksum(content):
+    if version not in (FORMAT, KINDS_FORMAT):
+        raise _damaged(
+            path,
+            f"expected format {FORMAT} or {KINDS_FORMAT}, found {version}",
+            "update this program",
+        )
+    if checksum != _checksum(content):
         raise _damaged(path, "its content does not match its own checksum: it was changed")
     try:
         record = _record(content)
@@ -226,14 +278,14 @@ def read_record(folder: Path) -> Record:
     except OSError as error:
         raise _damaged(folder / PROMPT_FILE, "the file is missing") from error
     except (TypeError, KeyError, ValueError) as error:
-        raise _damaged(path, f"a field is missing or unknown ({error})") from error
+        raise _damaged(path, f"a field is missing or not as expected ({error})") from error
     if size != record.size:
         raise _damaged(folder / PROMPT_FILE, f"expected {record.size} bytes, found {size}")
     return record
 
 
 def read_prompts(folder: Path, entry: Entry) -> Prompts:
-    """An entry's arrays, bit for bit as they were added; the whole file is checked first.
+    """An entry's arrays, bit for bit as they were added; the whole file is verified first.
 
     Raises BankError when the folder holds another entry, or a file is missing or damaged.
     """
@@ -249,21 +301,40 @@ def read_prompts(folder: Path, entry: Entry) -> Prompts:
     if sha256_hex(arrays) != record.sha256:
         raise _damaged(folder / PROMPT_FILE, "its content does not match its checksum")
     tensors = safetensors.numpy.load(arrays)
-    return Prompts(tensors.get("init"), tensors["key"], tensors.get("value"))
+    return Prompts(tensors.get("init"), tensors["key"], tensors.get("value"), named(tensors))
+
+
+def named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The value's named arrays among the tensors of a file, sorted by name.
+
+    >>> named({"value": 1, "value.layers": 2})
+    {'layers': 2}
+    """
+    return {
+        name.removeprefix(NAMED): tensors[name]
+        for name in sorted(tensors)
+        if name.startswith(NAMED)
+    }
 
 
 def _record(content: dict[str, Any]) -> Record:
     """The typed form of a parsed `entry.json`. Raises KeyError, TypeError, ValueError."""
-    given = dict(content["entry"])
-    unknown = set(given) - {one.name for one in fields(Entry)}
+    values = dict(content["entry"])
+    unknown = set(values) - {own.name for own in fields(Entry)}
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-    given["backbone"] = Backbone(**given["backbone"])
-    given["members"] = tuple(given["members"])
+    for name, types in FIELDS.items():
+        if name in values and type(values[name]) not in types:
+            raise ValueError(f"{name} is {values[name]!r}")
+    for split, score in values.get("scores", {}).items():
+        if not isinstance(score, dict) or not _numbers(score):
+            raise ValueError(f"scores of {split} are {score!r}")
+    values["backbone"] = Backbone(**values["backbone"])
+    values["members"] = tuple(values["members"])
     prompt = content["prompt"]
     prompt_length, width = prompt["tensors"]["key"]
     return Record(
-        Entry(**given),
+        Entry(**values),
         prompt["sha256"],
         prompt["bytes"],
         (prompt_length, width),
@@ -271,10 +342,16 @@ def _record(content: dict[str, Any]) -> Record:
     )
 
 
+def _numbers(score: dict[str, Any]) -> bool:
+    """True if what is compared in a score is a number, where it is given."""
+    compared = (score.get(name) for name in ("value", "majority", "n"))
+    return all(value is None or type(value) in (int, float) for value in compared)
+
+
 def _checksum(content: dict[str, Any]) -> str:
     """The SHA-256 of an entry.json's content."""
-    kept = {name: value for name, value in content.items() if name != "checksum"}
-    return sha256_hex(canonical_json(kept))
+    covered = {name: value for name, value in content.items() if name != "checksum"}
+    return sha256_hex(canonical_json(covered))
 
 
 def _damaged(path: Path, reason: str, hint: str = "") -> BankError:

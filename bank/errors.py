@@ -9,7 +9,7 @@ from collections.abc import Iterable
 class UserError(Exception):
     """An error whose text is written for the user: `message` says what is wrong, `hint` what to do.
 
-    `cli.py` prints both on stderr and exits with 1; library callers catch this one class.
+    A command prints both on stderr and exits with 1; library callers catch this one class.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -19,7 +19,7 @@ class UserError(Exception):
 
 
 class BankError(UserError):
-    """A bank, an entry or a search request is not usable as given."""
+    """A bank, an entry, a file or a search request is not usable as given."""
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
-"""Writing files so that a reader sees the old content or the new, and never half of either.
+"""Atomic writing: a reader sees the old content of a file or the new, never half of either.
 
-The bank's other modules do all their writing through here; that keeps the rules in one place: write
-under another name, flush to the disk, rename, and turn what the system says into a `BankError`.
+Everything that writes goes through here: write under a temporary name, flush to the disk, rename,
+and turn an error of the system into a `BankError`.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from bank.errors import BankError
 
 log = logging.getLogger("bank")
 
-TEMPORARY = ".tmp-"  # first letters of everything that is not complete yet
+TEMPORARY = ".tmp-"  # prefix of everything that is not complete yet
 
 HINTS = {
-    errno.ENOSPC: "free some space, or put the bank on another disk",
-    errno.EDQUOT: "free some of your quota, or put the bank on another disk",
+    errno.ENOSPC: "free some space, or write to another disk",
+    errno.EDQUOT: "free some of your quota, or write to another disk",
     errno.EACCES: "you may not write there: check the folder's owner and permissions",
     errno.EPERM: "you may not write there: check the folder's owner and permissions",
-    errno.EROFS: "the disk is read-only: copy the bank to one that can be written",
+    errno.EROFS: "the disk is read-only: write to another one",
 }
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value (sorted keys, no spaces), so that equal values hash equally.
+    """The JSON text of a value with sorted keys and no spaces, so that equal values hash equally.
 
-    Raises BankError for what JSON cannot hold, NaN and infinity among it.
+    Raises BankError for values that JSON cannot hold, NaN and infinity included.
 
     >>> canonical_json({"b": (1, 2), "a": 1e-5})
     '{"a":1e-05,"b":[1,2]}'
@@ -57,7 +57,7 @@ def sha256_hex(content: bytes | memoryview | str) -> str:
 
 @contextlib.contextmanager
 def writing(where: Path) -> Iterator[None]:
-    """Turns the system's refusal to write `where` (disk full, read-only, …) into a BankError."""
+    """Turn an OSError while writing `where` (disk full, read-only, …) into a BankError."""
     try:
         yield
     except OSError as error:
@@ -67,7 +67,7 @@ def writing(where: Path) -> Iterator[None]:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Writes a new file and returns when its bytes are on the disk. Raises OSError."""
+    """Write a new file and return once its bytes are on the disk. Raises OSError."""
     with open(path, "wb") as file:
         file.write(content)
         file.flush()
@@ -75,7 +75,7 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Puts a folder's list of names on the disk; needed after a rename. Raises OSError."""
+    """Flush a folder's list of names to the disk; needed after a rename. Raises OSError."""
     if os.name == "nt":  # Windows opens no folders, and needs no such call
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -86,12 +86,26 @@ def sync_folder(folder: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Writes `path` atomically, making its folder if needed. Raises BankError."""
+    """Write `path` atomically, creating its folder if needed. Raises BankError."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path that becomes `path` when the block ends without an error.
+
+    For libraries that write a file themselves; the temporary name has the suffix of `path`. Its
+    folder is created if needed, and nothing is left behind by a block that fails. Raises BankError
+    when the system refuses.
+    """
+    temporary = path.parent / temporary_name(path.name)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.parent / temporary_name(path.name)
         try:
-            write_synced(temporary, content)
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
             os.replace(temporary, path)
             sync_folder(path.parent)
         finally:
@@ -100,16 +114,20 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def temporary_name(name: str) -> str:
-    """A name beside `name` that nobody else uses; readers know by the prefix to pass over it."""
-    return f"{TEMPORARY}{name}-{os.getpid()}-{secrets.token_hex(4)}"
+    """A unique name that ends in `name`; readers skip it by its prefix.
+
+    >>> temporary_name("a.npz").startswith(TEMPORARY), temporary_name("a.npz").endswith("-a.npz")
+    (True, True)
+    """
+    return f"{TEMPORARY}{os.getpid()}-{secrets.token_hex(4)}-{name}"
 
 
 @contextlib.contextmanager
 def locked(path: Path, timeout: float) -> Iterator[None]:
-    """Holds the lock file `path` for the block, so that processes write one after another.
+    """Hold the lock file `path` during the block, so that processes write one after another.
 
-    timeout: seconds to wait. After the first second a warning says that it waits and for what.
-    Raises BankError when another process still holds the lock then, or the lock cannot be made.
+    timeout: seconds to wait; a warning is logged after the first. Raises BankError when another
+    process still holds the lock then, or the lock file cannot be created.
     """
     import filelock
 

@@ -1,4 +1,4 @@
-"""What all prompts of a bank have in common: `bank.json`, written at the first addition."""
+"""`bank.json`: the backbone and the shape that all prompts of a bank share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Manifest:
     format: int = FORMAT
 
     def disagreement(self, backbone: Backbone, shape: tuple[int, int]) -> str:
-        """Why a prompt [P, H] of `backbone` does not belong here, naming both; '' if it does."""
+        """The reason why a prompt [P, H] of `backbone` does not belong here; '' if it does."""
         own = self.backbone
         if backbone.fingerprint != own.fingerprint:
             return (
@@ -56,7 +56,7 @@ def read_manifest(root: Path) -> Manifest | None:
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BankError(
             f"{path} is damaged: {error}",
-            "remove it: the next addition writes it again from the bank's entries",
+            "remove it: the next addition rebuilds it from the bank's entries",
         ) from error
     raise BankError(
         f"{path}: expected format {FORMAT} or older, found {version}",
@@ -65,5 +65,5 @@ def read_manifest(root: Path) -> Manifest | None:
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
-    """Writes the manifest atomically. Raises BankError."""
+    """Write the manifest atomically. Raises BankError."""
     replace_file(root / MANIFEST_FILE, (json.dumps(asdict(manifest), indent=1) + "\n").encode())

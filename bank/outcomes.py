@@ -1,6 +1,6 @@
-"""Recorded transfers: which source helped which target, by how much. One JSON line each in a bank.
+"""Recorded transfers: a source, a target and the score, one JSON line each.
 
-A later search shows them, and `bank.evaluate` compares similarity with them.
+Later searches show them, and `bank.evaluation` compares similarities with them.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Outcome:
 
 
 def parse_lines(path: Path) -> tuple[list[Outcome], list[str]]:
-    """The outcomes in a file, and what is wrong with the lines that are none ("line 3: …").
+    """The outcomes in a file, and one sentence for each damaged line ("… line 3: …").
 
-    A file that does not exist holds none. Raises BankError when it cannot be read.
+    A missing file holds none. Raises BankError when it cannot be read.
     """
     try:
         lines = path.read_bytes().split(b"\n")
@@ -61,15 +61,16 @@ def parse_lines(path: Path) -> tuple[list[Outcome], list[str]]:
 
 
 def append(path: Path, outcomes: Iterable[Outcome]) -> int:
-    """Adds those outcomes that the file does not hold yet; returns how many. Hold the bank's lock.
+    """Append the outcomes that the file does not hold yet; returns how many. Hold the bank's lock.
 
     All lines are on the disk when it returns, or the file is as before. Raises BankError.
     """
-    known = set(parse_lines(path)[0])
-    fresh = [one for one in dict.fromkeys(map(_checked, outcomes)) if one not in known]
+    recorded = set(parse_lines(path)[0])
+    unique = dict.fromkeys(_checked(outcome) for outcome in outcomes)
+    fresh = [outcome for outcome in unique if outcome not in recorded]
     if not fresh:
         return 0
-    text = "".join(canonical_json(asdict(one)) + "\n" for one in fresh).encode()
+    text = "".join(canonical_json(asdict(outcome)) + "\n" for outcome in fresh).encode()
     with writing(path), open(path, "ab+") as file:
         start = file.seek(0, os.SEEK_END)
         try:
@@ -90,18 +91,21 @@ def _last_byte(path: Path) -> bytes:
         return file.read(1)
 
 
-def _checked(one: Outcome) -> Outcome:
-    """The outcome, when its fields have the types and ranges that later readers rely on."""
+def _checked(outcome: Outcome) -> Outcome:
+    """The outcome, if its fields have the expected types and ranges. Raises BankError."""
     for name in ("source", "target", "strategy", "metric", "split", "note"):
-        if not isinstance(getattr(one, name), str):
-            raise BankError(f"outcome: expected text as {name}, found {getattr(one, name)!r}")
+        if not isinstance(getattr(outcome, name), str):
+            raise BankError(f"outcome: expected text as {name}, found {getattr(outcome, name)!r}")
+    for name, types in (("seed", (int,)), ("n", (int, type(None)))):
+        if type(getattr(outcome, name)) not in types:
+            raise BankError(f"outcome: expected a whole {name}, found {getattr(outcome, name)!r}")
     for name in ("score", "baseline"):
-        value = getattr(one, name)
+        value = getattr(outcome, name)
         if value is None and name == "baseline":
             continue
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not math.isfinite(value):
             raise BankError(
-                f"outcome {one.source} -> {one.target}: expected a finite {name}, found {value!r}"
+                f"outcome {outcome.source} -> {outcome.target}: expected a finite {name}, found {value!r}"
             )
-    return one
+    return outcome

@@ -3,7 +3,7 @@
     bank.json  entries/<id>/  queries/<id>/  outcomes.jsonl  index/ (derived)  bank.lock
 
 Writers take turns by the lock; an entry appears whole, by one rename, or not at all. Readers need
-no lock and no right to write.
+neither lock nor write permission.
 """
 
 from __future__ import annotations
@@ -26,46 +26,53 @@ from bank.outcomes import OUTCOMES_FILE, Outcome
 log = logging.getLogger("bank")
 
 ENTRIES, QUERIES, INDEX, LOCK_FILE = "entries", "queries", "index", "bank.lock"
-LOCK_TIMEOUT = 120.0  # seconds; a writer holds the lock for the time of writing some files
+LOCK_TIMEOUT = 120.0  # seconds; a writer holds the lock while it writes some files
 
 
 class Bank:
-    """The bank in one folder. Holds no arrays and no state: every call looks at the disk."""
+    """The bank in one folder. Holds no arrays and no state: every call reads the disk."""
 
     def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = LOCK_TIMEOUT) -> None:
-        """Use `open` or `create_or_open`. lock_timeout: seconds that a write waits for others."""
+        """The bank at `path`, created on the first addition if it is absent.
+
+        lock_timeout: seconds that a write waits for others. Raises BankError when something else is
+        there, or a bank of a newer format.
+        """
         self.path = Path(path)
         self.lock_timeout = lock_timeout
+        if not self.path.exists():
+            return
+        try:
+            names = set(os.listdir(self.path))
+        except OSError as error:
+            raise BankError(f"expected a bank at {self.path}, found: {error.strerror}") from error
+        if names and not names & {MANIFEST_FILE, ENTRIES, QUERIES, OUTCOMES_FILE, LOCK_FILE}:
+            raise BankError(
+                f"expected a bank at {self.path}, found a folder of other things",
+                "build one with `spot build-bank` in a folder of its own",
+            )
+        read_manifest(self.path)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, lock_timeout: float = LOCK_TIMEOUT) -> Bank:
         """The existing bank at `path`. Raises BankError: absent, no bank, or of a newer format."""
-        bank = cls(path, lock_timeout=lock_timeout)
-        if not bank.path.is_dir():
-            found = "a file" if bank.path.exists() else "nothing"
+        if not os.path.exists(path):
             raise BankError(
-                f"expected a bank at {bank.path}, found {found}",
+                f"expected a bank at {Path(path)}, found nothing",
                 "build one with `spot build-bank`, or name another folder with --bank",
             )
-        names = {one.name for one in bank.path.iterdir()}
-        if names and not names & {MANIFEST_FILE, ENTRIES, QUERIES, OUTCOMES_FILE, LOCK_FILE}:
-            raise BankError(
-                f"expected a bank at {bank.path}, found a folder of other things",
-                "build one with `spot build-bank` in a folder of its own",
-            )
-        read_manifest(bank.path)
-        return bank
+        return cls(path, lock_timeout=lock_timeout)
 
     @classmethod
     def create_or_open(
         cls, path: str | os.PathLike[str], *, lock_timeout: float = LOCK_TIMEOUT
     ) -> Bank:
-        """The bank at `path`, which is made if it is absent. Raises BankError as `open` does."""
-        root = Path(path)
-        if not root.exists():
-            with writing(root):
-                (root / ENTRIES).mkdir(parents=True, exist_ok=True)
-        return cls.open(root, lock_timeout=lock_timeout)
+        """The bank at `path`, whose folder is created now if it is absent. Raises BankError."""
+        bank = cls(path, lock_timeout=lock_timeout)
+        with writing(bank.path):
+            if not bank.path.exists():
+                (bank.path / ENTRIES).mkdir(parents=True, exist_ok=True)
+        return bank
 
     @property
     def manifest(self) -> Manifest | None:
@@ -77,13 +84,13 @@ class Bank:
         return [record.entry for record in self.scan(ENTRIES)[0]]
 
     def queries(self) -> list[Entry]:
-        """The target prompts kept for searches (kind "query"), sorted by id."""
+        """The cached query prompts of targets (kind "query"), sorted by id."""
         return [record.entry for record in self.scan(QUERIES)[0]]
 
     def damaged(self) -> list[tuple[str, str]]:
-        """(folder, what is wrong) of the entries and queries that reading passes over.
+        """(folder, fault) of the entries and queries that reading skips.
 
-        A look at entry.json and at the size of the arrays; `verify` reads every byte.
+        Checks entry.json and the size of the arrays' file; `bank.integrity.verify` reads every byte.
         """
         queries = [(f"{QUERIES}/{name}", reason) for name, reason in self.scan(QUERIES)[1]]
         return self.scan(ENTRIES)[1] + queries
@@ -105,22 +112,22 @@ class Bank:
     def get(self, id_or_task: str) -> Entry:
         """The entry of this id, else the only one of this task, else the only one whose id starts so.
 
-        Raises BankError when none or several fit.
+        Raises BankError when none or several match.
         """
         entries = self.entries()
-        found = (
-            [one for one in entries if one.id == id_or_task]
-            or [one for one in entries if one.task == id_or_task]
-            or [one for one in entries if id_or_task and one.id.startswith(id_or_task)]
+        matches = (
+            [entry for entry in entries if entry.id == id_or_task]
+            or [entry for entry in entries if entry.task == id_or_task]
+            or [entry for entry in entries if id_or_task and entry.id.startswith(id_or_task)]
         )
-        if len(found) == 1:
-            return found[0]
-        if found:
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            ids = ", ".join(entry.id for entry in matches)
             raise BankError(
-                f'"{id_or_task}" fits {len(found)} entries: {", ".join(one.id for one in found)}',
-                "give one of these ids",
+                f'"{id_or_task}" fits {len(matches)} entries: {ids}', "give one of these ids"
             )
-        names = sorted({one.id for one in entries} | {one.task for one in entries})
+        names = sorted({entry.id for entry in entries} | {entry.task for entry in entries})
         raise BankError(
             f'no entry "{id_or_task}" in {self.path}.' + did_you_mean(id_or_task, names),
             "`spot bank list` shows what there is",
@@ -135,7 +142,7 @@ class Bank:
         return entries_on_disk.read_prompts(self.folder(entry), entry)
 
     def query(self, id: str) -> tuple[Entry, Prompts] | None:
-        """The kept query prompt of this id; None when there is none, or it is damaged."""
+        """The cached query prompt of this id; None when there is none, or it is damaged."""
         folder = self.path / QUERIES / id
         if not folder.is_dir():
             return None
@@ -143,20 +150,20 @@ class Bank:
             entry = _intact(folder, self.manifest).entry
             return entry, entries_on_disk.read_prompts(folder, entry)
         except BankError as error:
-            log.warning("passing over a damaged query: %s", error.message)
+            log.warning("skipping a damaged query: %s", error.message)
             return None
 
     def add(self, entry: Entry, prompts: Prompts) -> list[str]:
-        """`add_many` of one entry."""
+        """Add one entry, as `add_many` does."""
         return self.add_many([(entry, prompts)])
 
     def add_many(self, items: Sequence[tuple[Entry, Prompts]]) -> list[str]:
-        """Adds entries and queries; returns the ids that are new, in the given order.
+        """Add entries and queries; returns the ids that are new, in the given order.
 
-        An entry that is there already, with the same content, stays as it is; a damaged one is
-        replaced. Nothing is written when one item is refused. Raises BankError: other backbone, P
-        or H than the bank's; arrays that `checked` refuses; an id that its fields do not give, or
-        that exists with other content; a lock held too long; a folder that cannot be written.
+        An entry that is present with the same content stays as it is; a damaged one is replaced.
+        Nothing is written when one item is refused. Raises BankError: another backbone, P or H than
+        the bank's; arrays that `bank.entry.checked` refuses; an id that does not match the entry's
+        fields, or exists with other content; a lock held too long; a folder that cannot be written.
         """
         encoded: dict[str, tuple[Entry, Encoded]] = {}
         for entry, prompts in items:
@@ -176,32 +183,32 @@ class Bank:
         return [entry.id for entry, _ in fresh]
 
     def merge(self, other: Bank) -> list[str]:
-        """Adds everything of another bank, outcomes too; returns the ids that are new.
+        """Add everything of another bank, outcomes too; returns the ids that are new.
 
         Nothing is written when the backbones, P or H differ or an id has other content in both.
         Raises BankError as `add_many` does.
         """
         theirs = [record for group in (ENTRIES, QUERIES) for record in other.scan(group)[0]]
         for name, reason in other.damaged():
-            log.warning("passing over the damaged entry %s: %s", name, reason)
+            log.warning("skipping the damaged entry %s: %s", name, reason)
         own = self.manifest
         for record in theirs:
             fault = own.disagreement(record.entry.backbone, record.shape) if own else ""
             if fault:
                 raise BankError(f"cannot merge {other.path} into {self.path}: {fault}")
         added: list[str] = []
-        for record in [one for one in theirs if self._is_new(one.entry, one.checksum)]:
+        for record in [new for new in theirs if self._is_new(new.entry, new.checksum)]:
             try:
                 prompts = other.prompts(record.entry)
             except BankError as error:
-                log.warning("passing over a damaged entry: %s", error.message)
+                log.warning("skipping a damaged entry: %s", error.message)
                 continue
             added += self.add(record.entry, prompts)
         self.add_outcomes(other.outcomes())
         return added
 
     def add_outcomes(self, outcomes: Iterable[Outcome]) -> int:
-        """Records transfers; those recorded already are left out. Returns how many were new.
+        """Record transfers, without those recorded already. Returns how many were new.
 
         Raises BankError: a score that is no finite number, a folder that cannot be written.
         """
@@ -209,28 +216,22 @@ class Bank:
             return outcome_lines.append(self.path / OUTCOMES_FILE, outcomes)
 
     def outcomes(self) -> list[Outcome]:
-        """The recorded transfers in their order; damaged lines are named in a warning."""
+        """The recorded transfers in order; damaged lines are named in a warning."""
         good, bad = outcome_lines.parse_lines(self.path / OUTCOMES_FILE)
         for line in bad:
-            log.warning("passing over %s", line)
+            log.warning("skipping %s", line)
         return good
-
-    def verify(self) -> list[str]:
-        """All that is wrong with the bank's files, one sentence each; every byte is read."""
-        from bank.verify import problems
-
-        return problems(self)
 
     def _lock(self) -> AbstractContextManager[None]:
         return locked(self.path / LOCK_FILE, self.lock_timeout)
 
     def _check_manifest(self, items: Sequence[tuple[Entry, Encoded]]) -> None:
-        """Compares new items with the manifest, which the first of them or old entries give."""
-        known = self.manifest
-        manifest = known
+        """Compare new items with the manifest; the first one writes it. Raises BankError."""
+        manifest = self.manifest
+        is_new = manifest is None
         if manifest is None:
-            old = [record for group in (ENTRIES, QUERIES) for record in self.scan(group)[0]]
-            first = [(record.entry, record.shape) for record in old]
+            present = [record for group in (ENTRIES, QUERIES) for record in self.scan(group)[0]]
+            first = [(record.entry, record.shape) for record in present]
             first += [(entry, files.shape) for entry, files in items]
             manifest = Manifest(first[0][0].backbone, *first[0][1])
         for entry, files in items:
@@ -240,16 +241,16 @@ class Bank:
                     f"{entry.id} does not fit the bank {self.path}: {fault}",
                     "prompts of different models or shapes never mix: use another bank",
                 )
-        if known is None:
+        if is_new:
             write_manifest(self.path, manifest)
 
     def _is_new(self, entry: Entry, checksum: str) -> bool:
-        """False when the bank holds just this. Raises BankError when it holds other content."""
+        """False when the bank holds the same content. Raises BankError when it holds other content."""
         try:
-            there = entries_on_disk.read_record(self.folder(entry))
+            present = entries_on_disk.read_record(self.folder(entry))
         except BankError:
             return True  # absent or damaged
-        if there.checksum == checksum:
+        if present.checksum == checksum:
             return False
         raise BankError(
             f"{entry.id} is in the bank {self.path} already, with other arrays, scores or steps",
@@ -257,14 +258,14 @@ class Bank:
         )
 
     def _place(self, final: Path, files: Encoded) -> None:
-        """Writes an entry's folder under a temporary name and renames it."""
+        """Write an entry's folder under a temporary name and rename it."""
         temporary = final.parent / temporary_name(final.name)
         with writing(final):
             try:
                 temporary.mkdir(parents=True)
                 entries_on_disk.write_files(temporary, files)
                 sync_folder(temporary)
-                if final.exists():  # damaged: kept beside, for a person to look at
+                if final.exists():  # damaged: renamed, for a person to look at
                     os.rename(final, final.parent / temporary_name(f"damaged-{final.name}"))
                 os.rename(temporary, final)
                 sync_folder(final.parent)
@@ -273,7 +274,7 @@ class Bank:
 
 
 def _intact(folder: Path, manifest: Manifest | None) -> Record:
-    """The record in a folder that bears its id and fits the manifest. Raises BankError."""
+    """The record of a folder that is named by its id and fits the manifest. Raises BankError."""
     record = entries_on_disk.read_record(folder)
     fault = "" if manifest is None else manifest.disagreement(record.entry.backbone, record.shape)
     if record.entry.id != folder.name:
@@ -284,7 +285,7 @@ def _intact(folder: Path, manifest: Manifest | None) -> Record:
 
 
 def _check_id(entry: Entry) -> None:
-    """Raises BankError unless the id is the one that the entry's fields give."""
+    """Raises BankError unless the id matches the entry's fields."""
     expected = entries_on_disk.id_of(entry)
     if entry.id != expected:
         raise BankError(

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from spot.training.tuning import best_tuned, tune_model
 
-from bank.keys import SIMILARITIES
-from bank.store import Bank
+from bank import SIMILARITIES, Bank
 from spot.config import Config, dump, load_config
 from spot.models.model import Model, load
+from spot.models.runtime import prepare
 from spot.report.bank_heatmap import bank_heatmap
 from spot.report.console import progress
 from spot.strategies.transfer import (
@@ -45,9 +46,7 @@ from spot.training.build import build_bank
 from spot.training.data import find_task, load_source, tokens
 from spot.training.evaluate import evaluate, one_answer_score
 from spot.training.loop import discard_checkpoints
-from spot.training.runtime import prepare
 from spot.training.slots import Reporter
-from spot.training.tuning import best_tuned, tune_model
 
 # Of the prompt on the mixture of all sources: slow, for at the sources' rate it learns their label
 # words by heart, and targets with others lose (chosen on the targets' validation rows, one seed).

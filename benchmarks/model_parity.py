@@ -21,14 +21,13 @@ import numpy as np
 import peft
 import torch
 import transformers
-from flax import nnx
 from tokenizers import Tokenizer, models
 
-from bank.peft import write_adapter
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
+from bank import Export, export_prompt
 from spot.models.config import DecoderConfig
-from spot.models.decode import greedy
 from spot.models.model import FOLDERS, Model, load, packaged_file
+from spot.models.network import Network
 from spot.tasks.tokenizer import TokenizerVocabulary
 
 LIMIT = 1e-4  # relative, float32
@@ -106,10 +105,10 @@ def our_logits(backbone: Model, prompt: jax.Array | np.ndarray | None) -> jax.Ar
     """Logits [B, T, V] of the batch's targets, behind a prompt [P, H] if there is one."""
     texts, targets = (jnp.asarray(ids) for ids in batch())
     shift = int(isinstance(backbone.config, DecoderConfig))  # a decoder's ids begin behind padding
-    model = nnx.merge(backbone.graphdef, backbone.parameters)
+    network = backbone.network
     prompts = None if prompt is None else prompt[None]
-    read = model.encode(jnp.where(texts > 0, texts + shift, 0), prompts)
-    return model.decode(read, targets + shift)[..., shift:]
+    read = network.encode(jnp.where(texts > 0, texts + shift, 0), prompts)
+    return network.decode(read, targets + shift)[..., shift:]
 
 
 def their_logits(model: Any) -> torch.Tensor:
@@ -139,8 +138,8 @@ def our_gradient(backbone: Model, prompt: np.ndarray) -> np.ndarray:
 
 def their_gradient(model: Any, prompt: np.ndarray, folder: Path) -> np.ndarray:
     """As `our_gradient`, of PEFT's own prompt, read from an adapter."""
-    task = "SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM"
-    write_adapter(folder, prompt, "small", task)
+    causal = not model.config.is_encoder_decoder
+    export_prompt(folder, prompt, "peft", Export(model="small", causal=causal))
     adapted = peft.PeftModel.from_pretrained(copy.deepcopy(model), folder).eval()
     rows = adapted.prompt_encoder["default"].embedding.weight
     rows.requires_grad_()  # PEFT freezes an adapter that it reads
@@ -209,13 +208,12 @@ def our_answers(backbone: Model, texts: list[list[int]]) -> tuple[list[list[int]
         tokens[row, : len(ids)] = np.add(ids, 1)
 
     @jax.jit
-    def run(parameters: Any, tokens: jax.Array) -> tuple[jax.Array, jax.Array]:
-        model = nnx.merge(backbone.graphdef, parameters)
-        read = model.encode(tokens)
-        first = model.decode(read, jnp.ones((len(texts), 1), jnp.int32))[:, 0, 1:]
-        return greedy(model, read, LENGTH, backbone.vocabulary.eos), first
+    def run(network: Network, tokens: jax.Array) -> tuple[jax.Array, jax.Array]:
+        read = network.encode(tokens)
+        first = network.decode(read, jnp.ones((len(texts), 1), jnp.int32))[:, 0, 1:]
+        return network.greedy(read, LENGTH, backbone.vocabulary.eos), first
 
-    written, first = run(backbone.parameters, tokens)
+    written, first = run(backbone.network, tokens)
     return [[int(i) - 1 for i in row if i > 0] for row in written], np.asarray(first)
 
 

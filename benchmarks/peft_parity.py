@@ -17,7 +17,7 @@ import numpy as np
 import peft
 import torch
 
-from bank.peft import read_adapter, write_adapter
+from bank import Export, export_prompt, read_prefix_file
 from benchmarks.model_parity import (
     KINDS,
     LIMIT,
@@ -26,7 +26,7 @@ from benchmarks.model_parity import (
     small_model,
     their_logits,
 )
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.models.model import Model, load
 
 LENGTH, WIDTH = 5, 32
@@ -56,7 +56,9 @@ def both_ways(name: str, folder: Path) -> list[Line]:
     task = "SEQ_2_SEQ_LM" if several else "CAUSAL_LM"
     backbone = load(ModelSettings(name=str(folder / "model"), precision="float32"))
     prompt = np.random.default_rng(2).normal(size=(LENGTH, WIDTH)).astype(np.float32)
-    write_adapter(folder / "ours", prompt, str(folder / "model"), task)
+    export_prompt(
+        folder / "ours", prompt, "peft", Export(model=str(folder / "model"), causal=not several)
+    )
     theirs = peft.PeftModel.from_pretrained(copy.deepcopy(model), folder / "ours").eval()
     lines = [Line(name, "export", difference(backbone, prompt, theirs))]
     for copies in (1, None) if several else (None,):
@@ -67,13 +69,15 @@ def both_ways(name: str, folder: Path) -> list[Line]:
         place = folder / f"theirs-{copies}"
         adapted.save_pretrained(place)
         check = f"import, num_transformer_submodules {copies or f'default ({1 + several})'}"
-        lines.append(Line(name, check, difference(backbone, read_adapter(place).prompt, adapted)))
+        lines.append(Line(name, check, difference(backbone, read_prefix_file(place), adapted)))
     return lines
 
 
 def unknown_keys(folder: Path) -> list[str]:
     """The keys of our adapter_config.json that PEFT's own file has not."""
-    write_adapter(folder / "ours", np.ones((2, 3), np.float32), "m", "CAUSAL_LM")
+    export_prompt(
+        folder / "ours", np.ones((2, 3), np.float32), "peft", Export(model="m", causal=True)
+    )
     peft.PromptTuningConfig(task_type="CAUSAL_LM").save_pretrained(folder / "theirs")
     ours, theirs = (
         json.loads((folder / name / "adapter_config.json").read_text())

@@ -24,15 +24,17 @@ import torch
 import transformers
 
 from benchmarks.model_parity import REAL, lines_of_text
-from spot.config import ModelSettings, PromptSettings, TrainSettings, load_config
+from spot.config import load_config
+from spot.models.settings import ModelSettings
+from spot.prompts.settings import PromptSettings
+from spot.training.recipe import TrainSettings
 from spot.models.model import load, packaged_file
+from spot.models.runtime import prepare
 from spot.prompts.inits import init_prompt
 from spot.tasks.vocabulary import Vocabulary
 from spot.training.batches import batch_of
-from spot.training.build import embedding_table
 from spot.training.data import find_task, tokens
-from spot.training.parts import Batch, side_by_side
-from spot.training.runtime import prepare
+from spot.training.parts import Batch, packed
 from spot.training.step import init_state, train_step
 
 B, T, P, LABEL = 16, 64, 100, 2
@@ -66,15 +68,20 @@ def our_step(precision: str, prompt: np.ndarray, data: list[Batch]) -> Step:
     """A step of ours: the mean loss before its update."""
     backbone = load(ModelSettings(name=REAL, precision=precision))  # type: ignore[arg-type]
     settings = TrainSettings(optimizer="adamw", weight_decay=0.0, warmup_steps=0)
-    state = init_state(settings, jnp.asarray(prompt)[None], jnp.full(1, RATE))
+    state = init_state(settings, {"prompt": jnp.asarray(prompt)[None]}, jnp.full(1, RATE))
     keys = jax.random.split(jax.random.key(0), 1)
 
     def step(number: int) -> float:
         nonlocal state
         state, numbers = train_step(
-            state, backbone.parameters, data[number], keys, jnp.asarray(number),
-            graphdef=backbone.graphdef, settings=settings, dropout=False, divide=side_by_side,
-        )  # fmt: skip
+            state,
+            backbone.network,
+            data[number],
+            keys,
+            jnp.asarray(number),
+            settings=settings,
+            divide=packed,
+        )
         jax.block_until_ready(state)
         return float(numbers["loss"][0])
 
@@ -138,7 +145,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     transformers.utils.logging.disable_progress_bar()
     backbone = load(ModelSettings(name=REAL))
-    vocabulary, embedding = backbone.vocabulary, embedding_table(backbone)
+    vocabulary, embedding = backbone.vocabulary, backbone.embeddings
     if asked.rows == "lines":
         data = lines(steps + 1, vocabulary.encode)
     else:

@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spot.config import ModelSettings, TrainSettings
+from spot.models.settings import ModelSettings
+from spot.training.recipe import TrainSettings
 from spot.models.model import load
-from spot.training.runtime import prepare
+from spot.models.runtime import prepare
 from spot.training.step import init_state, train_step
 
 B, T, P, LABEL = 16, 32, 20, 4
@@ -24,13 +25,12 @@ B, T, P, LABEL = 16, 32, 20, 4
 
 def seconds(precision: str, slots: int) -> np.ndarray:
     """Seconds of 15 steps of S prompts, after two that are not counted."""
-    backbone = load(ModelSettings(precision=precision))  # type: ignore[arg-type]
+    backbone = load(ModelSettings(precision=precision)).with_dropout(0.0)  # type: ignore[arg-type]
     settings = TrainSettings()
     rng = np.random.default_rng(0)
     width, vocab = backbone.config.d_model, backbone.config.vocab_size
-    state = init_state(
-        settings, jnp.asarray(rng.normal(size=(slots, P, width)), jnp.float32), jnp.full(slots, 0.3)
-    )
+    rows = jnp.asarray(rng.normal(size=(slots, P, width)), jnp.float32)
+    state = init_state(settings, {"prompt": rows}, jnp.full(slots, 0.3))
     batch = (
         rng.integers(3, vocab, (slots * B, T), dtype=np.int32),
         rng.integers(3, vocab, (slots * B, LABEL), dtype=np.int32),
@@ -40,9 +40,8 @@ def seconds(precision: str, slots: int) -> np.ndarray:
     for step in range(17):
         begin = time.perf_counter()
         state, numbers = train_step(
-            state, backbone.parameters, batch, keys, jnp.asarray(step),
-            graphdef=backbone.graphdef, settings=settings, dropout=False,
-        )  # fmt: skip
+            state, backbone.network, batch, keys, jnp.asarray(step), settings=settings
+        )
         jax.block_until_ready((state, numbers))
         times.append(time.perf_counter() - begin)
     return np.asarray(times[2:])

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from bank.store import Bank
+from bank import Bank
 from benchmarks.mini_results import build, changed, ranked, scores_table, stated
 from spot.config import load_config
 from spot.models.model import load
+from spot.models.runtime import prepare
 from spot.report.console import progress
 from spot.serving.single import evaluate_one
 from spot.study.run import study
 from spot.study.tables import method_scores, to_markdown
-from spot.training.runtime import prepare
 
 TARGET_ROWS = 250
 GENERIC = {"steps": 120}  # of the prompt on the mixture of all sources

@@ -1,31 +1,33 @@
-"""What a pretraining run is: sizes, budget, rates and the curriculum."""
+"""Settings of a pretraining run: sizes, budget, learning rate and curriculum."""
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from spot.errors import SpotError
 from spot.models.config import T5Config
 
 SENTINELS = 100
 
 
 class Stage(BaseModel):
-    """What instructions are drawn from a step on; a curriculum is a list of these, by step."""
+    """The mixture of instructions from a step on; a curriculum is a list of stages by step."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     from_step: int
-    fixed_share: float = 0.0  # of the instructions that have their family's fixed label words
-    keyword_share: float = 0.0  # of the others that are told in keywords
-    prompted_rows: int = 0  # of the task rows that a noisy soft prompt stands before
-    stacked_rows: int = 0  # of the task rows that one stands before whose slots hold several words
+    fixed_share: float = 0.0  # of the instructions, with the family's fixed label words
+    keyword_share: float = 0.0  # of the others, in keywords instead of sentences
+    prompted_rows: int = 0  # of the task rows, behind a noisy soft prompt
+    stacked_rows: int = 0  # of the task rows, behind one with several words a slot
     family_weights: dict[str, float] = {}  # factors on families' shares; 1 where not named
 
     @property
     def soft_rows(self) -> int:
-        """Of the task rows, those that a soft prompt stands before."""
+        """The task rows behind a soft prompt."""
         return self.prompted_rows + self.stacked_rows
 
 
@@ -55,7 +57,7 @@ class PretrainConfig(BaseModel):
     task_length: int
     task_target_length: int
     task_weight: float
-    curriculum: tuple[Stage, ...]  # in any order; one of them from step 0
+    curriculum: tuple[Stage, ...]  # in any order; the first from step 0
     checkpoint_every: int
     log_every: int
 
@@ -93,9 +95,8 @@ class PretrainConfig(BaseModel):
 
     @property
     def architecture(self) -> T5Config:
-        """T5 1.1 with these sizes, except that the head is tied to the embeddings as in T5 1.0: a
-        label word that is never an answer here can then still be read from the text and said.
-        Dropout is off, as in T5 1.1's own pretraining.
+        """T5 1.1 with these sizes, but the head tied to the embeddings as in T5 1.0: the model can then
+        answer with label words that were never targets. No dropout, as in T5 1.1's pretraining.
         """
         return T5Config(
             vocab_size=-(-(self.pieces + SENTINELS) // 64) * 64,
@@ -108,3 +109,21 @@ class PretrainConfig(BaseModel):
             tied_head=True,
             dropout=0.0,
         )
+
+
+def read_config(file: Path) -> PretrainConfig:
+    """Read the settings of a run from a TOML file; SpotError if they are not usable."""
+    try:
+        return PretrainConfig(**tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SpotError(
+            f"expected a config at {file}, found: {error.strerror}", "correct the path"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpotError(f"{file}: expected TOML ({error})", "correct that line") from error
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise SpotError(
+            f"{file}: {key + ': ' if key else ''}{problem['msg']}", "correct the value"
+        ) from None

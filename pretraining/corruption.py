@@ -1,6 +1,4 @@
-"""What a T5 learns from plain text: span corruption (Raffel et al. 2020, 3.1.4) and prefix language
-modelling.
-"""
+"""Span corruption (Raffel et al. 2020, section 3.1.4) and prefix language modelling of plain text."""
 
 from __future__ import annotations
 
@@ -20,8 +18,7 @@ def span_lengths(total: int, parts: int, rng: np.random.Generator) -> np.ndarray
 def corrupt_spans(
     tokens: np.ndarray, vocab_size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Replaces random spans of tokens [T] by sentinels V-1, V-2, …; returns (inputs, targets), EOS
-    included.
+    """Replace random spans of tokens [T] by the sentinels V-1, V-2, …: (inputs, targets), with EOS.
 
     >>> inputs, targets = corrupt_spans(np.arange(10, 30), 100, np.random.default_rng(0))
     >>> int((inputs == 99).sum()), int((targets == 99).sum()), int(inputs[-1]), int(targets[-1])
@@ -30,12 +27,12 @@ def corrupt_spans(
     noise = min(max(int(round(len(tokens) * NOISE_DENSITY)), 1), len(tokens) - 1)
     spans = min(max(int(round(noise / MEAN_SPAN)), 1), noise, len(tokens) - noise)
     dropped = span_lengths(noise, spans, rng)
-    kept = span_lengths(len(tokens) - noise, spans, rng)
+    spared = span_lengths(len(tokens) - noise, spans, rng)
     inputs, targets, at = [], [], 0
     for index in range(spans):
         sentinel = np.asarray([vocab_size - 1 - index])
-        inputs += [tokens[at : at + kept[index]], sentinel]
-        at += int(kept[index])
+        inputs += [tokens[at : at + spared[index]], sentinel]
+        at += int(spared[index])
         targets += [sentinel, tokens[at : at + dropped[index]]]
         at += int(dropped[index])
     end = np.asarray([EOS])
@@ -45,8 +42,6 @@ def corrupt_spans(
 def split_prefix(
     tokens: np.ndarray, target_length: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts tokens [T] at a random place: (what comes before, at most `target_length` of what
-    follows).
-    """
+    """Cut tokens [T] at a random place: (the prefix, at most `target_length` of its continuation)."""
     cut = int(rng.integers(len(tokens) // 4, len(tokens) - 2))
     return tokens[:cut], tokens[cut : cut + target_length]

@@ -1,6 +1,6 @@
-"""What pretraining reads: the tokenizer, the text, and the batches of a step.
+"""Tokenizer, text and batches of pretraining.
 
-Batches are functions of (seed, step), so a resumed run sees those an unbroken one would.
+Batches are functions of (seed, step), so a resumed run sees the same ones.
 """
 
 from __future__ import annotations
@@ -14,29 +14,31 @@ import numpy as np
 
 from pretraining.config import PretrainConfig, Stage
 from pretraining.corruption import corrupt_spans, split_prefix
-from spot.errors import SpotError
-from spot.tasks.mini.pretrain import (
+from pretraining.examples import (
     fixed_examples,
     keyword_examples,
     plain_text,
     pretraining_examples,
     pretraining_tasks,
 )
+from spot.errors import SpotError
 from spot.training.batches import pad_rows
 
 
 def documents(folder: Path) -> Iterator[str]:
-    """The paragraphs of every .txt file under `folder`, in the order of the file names."""
+    """The paragraphs of every .txt file in `folder`, by file name; SpotError when there is none."""
     files = sorted(folder.glob("*.txt"))
     if not files:
-        raise SpotError(f"{folder}: expected .txt files to pretrain on, found none", "set `text`")
+        raise SpotError(
+            f"{folder}: expected .txt files to pretrain on, found none", "correct `text`"
+        )
     for file in files:
         with file.open(encoding="utf-8") as lines:
             yield from (line.strip() for line in lines if len(line) > 40)
 
 
 def train_tokenizer(config: PretrainConfig) -> Path:
-    """A SentencePiece unigram model over a sample of the text and of the mini suite's generator."""
+    """Train a SentencePiece unigram model on samples of the text and of the instructions."""
     import sentencepiece
 
     model = config.output / "spiece.model"
@@ -77,7 +79,7 @@ def train_tokenizer(config: PretrainConfig) -> Path:
 
 
 def encode_corpus(config: PretrainConfig, tokenizer: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The text as one row of tokens, EOS between paragraphs: (for training, 1 % held out)."""
+    """The text as one row of tokens, EOS between paragraphs: (training part, held-out 1 %)."""
     path = config.output / "corpus.npy"
     if not path.exists():
         pieces: list[np.ndarray] = []
@@ -97,16 +99,14 @@ def encode_corpus(config: PretrainConfig, tokenizer: Any) -> tuple[np.ndarray, n
 
 
 def pad(rows: list[np.ndarray], length: int) -> np.ndarray:
-    """Rows of token ids cut or padded with 0 to [B, length] int32."""
+    """Rows of token ids, cut or padded with 0, as [B, length] int32."""
     return pad_rows([row[:length] for row in rows], length)
 
 
 def text_batch(
     config: PretrainConfig, corpus: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs [B, T] and targets [B, T'] : a share of prefix language modelling, the rest span
-    corruption.
-    """
+    """Inputs [B, T] and targets [B, T'], a share prefix language modelling, the rest span corruption."""
     inputs, targets = [], []
     vocab = config.architecture.vocab_size
     for row in range(config.text_rows):
@@ -122,7 +122,7 @@ def text_batch(
 
 
 def task_shares(stage: Stage) -> list[float]:
-    """How often a stage asks for each pretraining task, up to a common factor."""
+    """Sampling weight of each pretraining task in a stage, up to a common factor."""
     return [
         task.weight * stage.family_weights.get(task.family, 1.0) for task in pretraining_tasks()
     ]
@@ -131,8 +131,9 @@ def task_shares(stage: Stage) -> list[float]:
 def fitting(
     config: PretrainConfig, tokenizer: Any, examples: Iterable[tuple[str, str]]
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Token ids of (inputs, targets) pairs, EOS last, without those whose text is too long: a cut
-    one may have lost what its answer rests on.
+    """Token ids of (inputs, targets) pairs, EOS last.
+
+    Pairs with too long a text are left out: the cut could remove the evidence for the answer.
     """
     encoded = [
         (np.asarray([*tokenizer.encode(text), 1]), np.asarray([*tokenizer.encode(answer), 1]))
@@ -152,9 +153,9 @@ def padded_pairs(
 def task_batch(
     config: PretrainConfig, tokenizer: Any, number: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Instructions with their answers from the generator's pretraining domains, [B, T] and [B, T'].
+    """Instructions [B, T] and their answers [B, T'] of a step.
 
-    Two texts of one instruction stand side by side, see `pretraining_examples`.
+    The two texts of an instruction are neighbours, see `pretraining_examples`.
     """
     rng = random.Random(f"pretraining:{config.seed}:{number}")
     tasks = pretraining_tasks()

@@ -1,6 +1,6 @@
-"""Pretrains the embedded backbone: `python -m pretraining.pretrain configs/nano.toml`.
+"""Pretrain the embedded model: `python -m pretraining.pretrain configs/nano.toml`.
 
-Tokenizer, corpus and model are each made once and found again, so the same command resumes.
+Tokenizer, corpus and checkpoints stay in the output folder, so the same command resumes.
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,19 @@ import numpy as np
 import optax
 from flax import nnx
 
-from pretraining.config import PretrainConfig
+from pretraining.config import PretrainConfig, read_config
 from pretraining.data import encode_corpus, task_batch, text_batch, train_tokenizer
 from pretraining.soft_headers import PromptedBatch, prompted_batch, stacked_batch
+from spot.errors import SpotError
+from spot.models.runtime import prepare
 from spot.models.t5 import T5
 from spot.models.weights.build import build, stored, to_arrays
-from spot.models.weights.folder import write_model
+from spot.models.weights.stored import write_model
 from spot.training.checkpoint import Checkpoints
-from spot.training.runtime import prepare
 
 
 def soft_prompts(model: T5, batch: PromptedBatch) -> jax.Array:
-    """The batch's prompts [B, P, H]."""
+    """Prompts [B, P, H] of a batch: weighted sums of word embeddings, plus noise."""
     table = model.token_embedder.embedding[...]
     size = jax.lax.stop_gradient(jnp.sqrt(jnp.mean(table**2)))
     sums = jnp.einsum("bpk,bpkh->bph", batch.weights, table[batch.words])
@@ -39,7 +39,7 @@ def soft_prompts(model: T5, batch: PromptedBatch) -> jax.Array:
 
 
 def soft_batch(config: PretrainConfig, tokenizer: Any, number: int) -> PromptedBatch | None:
-    """The step's texts behind soft prompts of every kind that its stage has, or None."""
+    """The rows of a step behind soft prompts; None if its stage has none."""
     stage = config.stage(number)
     kinds = (
         (stage.prompted_rows, prompted_batch),
@@ -50,25 +50,23 @@ def soft_batch(config: PretrainConfig, tokenizer: Any, number: int) -> PromptedB
 
 
 def joined(batches: Sequence[PromptedBatch]) -> PromptedBatch:
-    """The batches' rows as one batch; slots that hold fewer words get words of no weight."""
-    most = max(batch.words.shape[2] for batch in batches)
+    """Concatenate batches; slots with fewer words are filled with words of weight 0."""
+    layers = max(batch.words.shape[2] for batch in batches)
     wide = [
-        batch._replace(words=_widened(batch.words, most), weights=_widened(batch.weights, most))
+        batch._replace(words=_widened(batch.words, layers), weights=_widened(batch.weights, layers))
         for batch in batches
     ]
     return PromptedBatch(*(np.concatenate(arrays) for arrays in zip(*wide, strict=True)))
 
 
-def _widened(array: np.ndarray, most: int) -> np.ndarray:
-    return np.pad(array, ((0, 0), (0, 0), (0, most - array.shape[2])))
+def _widened(array: np.ndarray, layers: int) -> np.ndarray:
+    return np.pad(array, ((0, 0), (0, 0), (0, layers - array.shape[2])))
 
 
 def token_loss(
     model: T5, inputs: jax.Array, targets: jax.Array, prompts: jax.Array | None = None
 ) -> tuple[jax.Array, jax.Array]:
-    """Mean cross entropy (nats a token, with T5's z-loss of 1e-4) and the share of tokens
-    predicted.
-    """
+    """Mean cross entropy (nats a token, with T5's z-loss of 1e-4) and the accuracy of tokens."""
     logits = model.decode(model.encode(inputs, prompts), targets)
     normaliser = jax.nn.logsumexp(logits, axis=-1)
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
@@ -78,26 +76,33 @@ def token_loss(
     return loss, ((logits.argmax(-1) == targets) & real).sum() / count
 
 
-def optimiser(config: PretrainConfig, begin: int = 0) -> optax.GradientTransformation:
+@cache
+def optimiser(
+    peak: float, warmup_steps: int, decays: tuple[tuple[int, int], ...], begin: int = 0
+) -> optax.GradientTransformation:
     """Adam whose steps are in proportion to each array's root mean square, as in Adafactor
     (Shazeer and Stern 2018, section 8), which T5 was trained with.
 
     T5's embeddings start fifteen times as large as its matrices; one absolute rate for both leaves
-    the embeddings, and with them what words mean, all but untrained. Warm-up from step `begin` on,
-    then constant but for the `decays`, straight falls to a twentieth: after each the model is fit
-    to be used.
+    the embeddings all but untrained. The rate rises to `peak` over `warmup_steps` from step `begin`
+    on, then is constant but for the `decays` [from, to), linear decays to a twentieth, after each
+    of which the model is fit for use.
+
+    Cached, so that runs with the same rates share the compiled step.
     """
-    schedules = [optax.linear_schedule(0.0, config.learning_rate, config.warmup_steps)]
+    schedules = [optax.linear_schedule(0.0, peak, warmup_steps)]
     boundaries = []
-    at = config.warmup_steps
-    for first, last in config.decays:
+    at = warmup_steps
+    for first, last in decays:
         if first < begin:
             continue
-        fall = optax.linear_schedule(config.learning_rate, config.learning_rate / 20, last - first)
-        schedules += [optax.constant_schedule(config.learning_rate), fall]
+        schedules += [
+            optax.constant_schedule(peak),
+            optax.linear_schedule(peak, peak / 20, last - first),
+        ]
         boundaries += [at, first - begin]
         at = last - begin
-    schedules.append(optax.constant_schedule(config.learning_rate))
+    schedules.append(optax.constant_schedule(peak))
     rate = optax.join_schedules(schedules, [*boundaries, at])
     return optax.chain(
         optax.clip_by_global_norm(1.0),
@@ -139,8 +144,14 @@ def step(
     return optax.apply_updates(parameters, updates), state, numbers
 
 
+@partial(jax.jit, static_argnums=0)
+def evaluate(graphdef: Any, parameters: Any, inputs: jax.Array, targets: jax.Array) -> jax.Array:
+    """The loss of a batch (nats a token)."""
+    return token_loss(nnx.merge(graphdef, parameters), inputs, targets)[0]
+
+
 def exported(config: PretrainConfig) -> tuple[int, Any] | None:
-    """(step, parameters) of the weights in the output folder, if it is a step to restart from."""
+    """(step, parameters) of the exported weights, if their step is one of `restarts`."""
     from safetensors.flax import load_file
 
     try:
@@ -156,7 +167,7 @@ def exported(config: PretrainConfig) -> tuple[int, Any] | None:
 def _log(
     config: PretrainConfig, step: int, numbers: Mapping[str, jax.Array], seconds: float
 ) -> None:
-    """Prints a line of numbers and appends it to metrics.jsonl."""
+    """Print the numbers as a line of JSON and append it to metrics.jsonl."""
     row = {"step": step, **{name: round(float(value), 4) for name, value in numbers.items()}}
     line = json.dumps({**row, "seconds_a_step": round(seconds, 3)})
     print(line, flush=True)
@@ -165,8 +176,9 @@ def _log(
 
 
 def run(config: PretrainConfig) -> None:
-    """Trains to `config.steps`, resuming from the last checkpoint or, without any, from exported
-    weights of a step in `restarts`, and exports the weights.
+    """Train to `config.steps` and export the weights.
+
+    Resumes from the last checkpoint or, without one, from exported weights of a step in `restarts`.
     """
     import sentencepiece
 
@@ -176,25 +188,26 @@ def run(config: PretrainConfig) -> None:
     corpus, held_out = encode_corpus(config, tokenizer)
     print(f"corpus {len(corpus):,} tokens, held out {len(held_out):,}", flush=True)
     graphdef, parameters = nnx.split(T5(config.architecture, "widen", nnx.Rngs(config.seed)))
-    tx = optimiser(config)
+    rates = config.learning_rate, config.warmup_steps, config.decays
+    tx = optimiser(*rates)
     state = tx.init(parameters)
     checkpoints = Checkpoints(config.output / "checkpoints")
-    found = checkpoints.restore({"parameters": parameters, "state": state})
+    checkpoint = checkpoints.restore({"parameters": parameters, "state": state})
     begin = 0
-    if found is not None:
-        begin, parameters, state = found[0], found[1]["parameters"], found[1]["state"]
-    elif (there := exported(config)) is not None:
-        begin = there[0]
+    if checkpoint is not None:
+        begin, saved = checkpoint
+        parameters, state = saved["parameters"], saved["state"]
+    elif (weights := exported(config)) is not None:
+        begin = weights[0]
     if begin:
         print(f"resumed at step {begin}", flush=True)
-        tx = optimiser(config, max(step for step in (0, *config.restarts) if step <= begin))
-    evaluate = jax.jit(lambda values, *batch: token_loss(nnx.merge(graphdef, values), *batch))
+        tx = optimiser(*rates, max(step for step in (0, *config.restarts) if step <= begin))
     held = text_batch(config, held_out, np.random.default_rng(config.seed))
     last, clock = begin, time.monotonic()
     for number in range(begin, config.steps):
-        if number in config.restarts and (there := exported(config)) and there[0] == number:
-            # From the weights as they are stored, so that these are all that is needed to go on.
-            parameters, tx = there[1], optimiser(config, number)
+        if number in config.restarts and (weights := exported(config)) and weights[0] == number:
+            # From the weights as stored (bfloat16), so that a run can begin from these alone.
+            parameters, tx = weights[1], optimiser(*rates, number)
             state = tx.init(parameters)
         rng = np.random.default_rng([config.seed, number])
         text = text_batch(config, corpus, rng)
@@ -205,16 +218,29 @@ def run(config: PretrainConfig) -> None:
         )
         done = number + 1
         if done % config.log_every == 0 or done == config.steps:
-            numbers["held_out"] = evaluate(parameters, *held)[0]
+            numbers["held_out"] = evaluate(graphdef, parameters, *held)
             _log(config, done, numbers, (time.monotonic() - clock) / (done - last))
             last, clock = done, time.monotonic()
         if done % config.checkpoint_every == 0 or done in (*config.restarts, config.steps):
-            seen = {**config.model_dump(mode="json"), "steps": done}
+            settings = {**config.model_dump(mode="json"), "steps": done}
             arrays = stored(to_arrays(parameters), "bfloat16")
-            write_model(config.output, config.architecture, arrays, {"pretraining": seen})
+            write_model(config.output, config.architecture, arrays, {"pretraining": settings})
             checkpoints.save(done, {"parameters": parameters, "state": state})
     checkpoints.close()
 
 
+def main(arguments: Sequence[str]) -> int:
+    """Run the config named on the command line; the exit status."""
+    if len(arguments) != 1:
+        print("usage: python -m pretraining.pretrain CONFIG.toml", file=sys.stderr)
+        return 2
+    try:
+        run(read_config(Path(arguments[0])))
+    except SpotError as error:
+        print(f"error: {error.message}\nhint: {error.hint}", file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    run(PretrainConfig(**tomllib.loads(Path(sys.argv[1]).read_text())))
+    sys.exit(main(sys.argv[1:]))

@@ -1,6 +1,6 @@
-"""The soft prompts that stand before a text in pretraining: sums of word embeddings, and noise.
+"""Soft prompts in front of pretraining texts: sums of word embeddings, and noise.
 
-Batches are functions of (seed, step), so a resumed run sees those an unbroken one would.
+Batches are functions of (seed, step), so a resumed run sees the same ones.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import numpy as np
 
 from pretraining.config import PretrainConfig
 from pretraining.data import fitting, padded_pairs, task_shares
-from spot.tasks.mini.headers import MARKS, Header, headed_examples
-from spot.tasks.mini.pretrain import pretraining_tasks, prompted_examples
-from spot.tasks.mini.specs import SOURCE, SPECS, TARGET
+from pretraining.examples import pretraining_tasks, prompted_examples
+from pretraining.headers import MARKS, Header, headed_examples
+from spot.tasks.mini.suite import SOURCE, SPECS, TARGET
 
-PROMPT_LENGTH = 20  # the slots of a soft prompt, the default of `prompt.length`
-LAYERS = 8  # tokens that one slot of a stacked header may hold, the first two of them noise
+PROMPT_LENGTH = 20  # slots of a soft prompt, the default of `prompt.length`
+LAYERS = 8  # most tokens in a slot of a stacked header, the first two of them noise
 
 
 class PromptedBatch(NamedTuple):
-    """Texts behind soft prompts that are noisy sums of word embeddings."""
+    """Texts, and the noisy sums of word embeddings in front of them."""
 
     words: np.ndarray  # [B, P, K] token ids
     weights: np.ndarray  # [B, P, K] of the tokens' embeddings
@@ -35,8 +35,8 @@ class PromptedBatch(NamedTuple):
 
 @cache
 def free_words(tokenizer: Any) -> tuple[str, ...]:
-    """Words that may stand for any class or field: every whole lower-case word of the vocabulary,
-    half as many that join a word and an ending, and none that is a label word or key of the suite.
+    """Words that can name any class or field: the whole lower-case words of the vocabulary and half
+    as many joins of a word and an ending, without label words and keys of the suite.
     """
     pieces = [tokenizer.id_to_piece(index) for index in range(tokenizer.get_piece_size())]
     begins = [piece[1:] for piece in pieces if re.fullmatch("▁[a-z]{3,}", piece)]
@@ -48,10 +48,10 @@ def free_words(tokenizer: Any) -> tuple[str, ...]:
 
 
 def prompted_batch(config: PretrainConfig, tokenizer: Any, number: int) -> PromptedBatch:
-    """Instructions as a prompt that is being trained might hold them: the header's tokens in their
-    order on some of P slots, each with another token and with noise on top, the other slots noise.
+    """Instructions as a half-trained prompt might hold them: the header's tokens in order on some of
+    the P slots, each mixed with another token and noise, and noise on the other slots.
 
-    What a prompt needs is thus readable long before it is clear: the loss falls all along the way.
+    A model that reads such prompts gives a gradient long before a prompt is clear.
     """
     rng = random.Random(f"prompted:{config.seed}:{number}")
     draw = np.random.default_rng([config.seed, number, 1])
@@ -60,7 +60,7 @@ def prompted_batch(config: PretrainConfig, tokenizer: Any, number: int) -> Promp
     rows, shares = stage.prompted_rows, task_shares(stage)
     shape = (rows, PROMPT_LENGTH, 2)
     words = draw.integers(3, config.pieces, shape)
-    # Half of the prompts have faint other words on them, as one that began as sampled vocabulary.
+    # Half of the prompts hold faint other words, like prompts initialised from the vocabulary.
     weights = draw.uniform(0, 0.4, shape) * draw.integers(0, 2, (rows, 1, 1))
     free = free_words(tokenizer)
     pairs: list[tuple[np.ndarray, np.ndarray]] = []
@@ -87,7 +87,7 @@ def _with_noise(
     weights: np.ndarray,
     pairs: Sequence[tuple[np.ndarray, np.ndarray]],
 ) -> PromptedBatch:
-    """The batch of these prompts and texts, with noise of a strength of its own on each prompt."""
+    """Add noise to the prompts, of a strength drawn for each, and pad the texts."""
     shape = (len(pairs), PROMPT_LENGTH, config.d_model)
     noise = draw.normal(size=shape) * draw.uniform(0, 0.6, (len(pairs), 1, 1))
     inputs, targets = padded_pairs(config, pairs)
@@ -98,12 +98,12 @@ def _with_noise(
 
 @cache
 def answerable_words(tokenizer: Any) -> tuple[str, ...]:
-    """Words that may stand for any class or field of a stacked header: every whole lower-case word
-    of the vocabulary, joined ones, and the label words and keys of the suite's sources; none is a
-    label word or key of a target, or names a family.
+    """Words that can name any class or field of a stacked header: the whole lower-case words of the
+    vocabulary, joined ones, and the label words and keys of the suite's sources, without label words
+    and keys of targets and without words that name a family.
 
-    Of each token of the targets' label words at least four joined words are made: a token that is
-    never an answer is one that the model learns never to say.
+    At least four joined words contain each token of the targets' label words: a token that is never
+    a target is one that the model learns never to predict.
     """
     pieces = [tokenizer.id_to_piece(index) for index in range(tokenizer.get_piece_size())]
     begins = [piece[1:] for piece in pieces if re.fullmatch("▁[a-z]{2,}", piece)]
@@ -122,15 +122,16 @@ def answerable_words(tokenizer: Any) -> tuple[str, ...]:
                 made.append(word)
         joined += made
     sources = [spec for spec in SPECS if spec.role == SOURCE]
-    given = {word for spec in sources for word in (*spec.labels, *spec.keys)}
+    of_sources = {word for spec in sources for word in (*spec.labels, *spec.keys)}
     taken = {word for spec in targets for word in (*spec.labels, *spec.keys)}
     taken |= {mark for marks in MARKS.values() for mark in marks}
-    return tuple(sorted({*begins, *joined, *given} - taken))
+    return tuple(sorted({*begins, *joined, *of_sources} - taken))
 
 
 def stacked_batch(config: PretrainConfig, tokenizer: Any, number: int) -> PromptedBatch:
-    """Instructions as a prompt holds them that began as label words: these first or anywhere, what
-    tells them on top or behind, the family's marks on some slots or thinly on all the others.
+    """Instructions as a prompt initialised from label words might hold them: the label words in front
+    or anywhere, the words that explain them in the same slots or behind, the family's marks in some
+    of the other slots or faintly in all of them.
     """
     rng = random.Random(f"stacked:{config.seed}:{number}")
     draw = np.random.default_rng([config.seed, number, 2])
@@ -162,12 +163,12 @@ def stacked_batch(config: PretrainConfig, tokenizer: Any, number: int) -> Prompt
 def place(
     header: Header, tokenizer: Any, rng: random.Random
 ) -> list[list[tuple[int, float]]] | None:
-    """The (token, weight) pairs of every slot, or None if the header is longer than a prompt."""
+    """The (token, weight) pairs of each slot; None if the header is longer than a prompt."""
     labels = [tokenizer.encode(word) for word in header.labels]
     telling = [[i for word in told for i in tokenizer.encode(word)] for told in header.telling]
     on_top = bool(telling) and bool(labels) and rng.random() < 0.5
     in_front = rng.random() < 0.5
-    # Units in order: a label's tokens one by one; what tells a class shares one slot.
+    # A label word takes a slot a token; the words that explain a class share a slot.
     told = [_shared(tokens, rng) for tokens in telling] if telling and not on_top else []
     units = [[[(token, rng.uniform(0.5, 1.0))] for token in tokens] for tokens in labels]
     if on_top:
@@ -200,6 +201,6 @@ def place(
 
 
 def _shared(tokens: Sequence[int], rng: random.Random) -> list[tuple[int, float]]:
-    """Up to four of the tokens as they share a slot: the more of them, the fainter each."""
+    """Up to four of the tokens in one slot: the more of them, the smaller each weight."""
     chosen = tokens if len(tokens) <= 4 else rng.sample(list(tokens), 4)
     return [(token, rng.uniform(0.5, 1.0) / len(chosen) ** 0.5) for token in chosen]

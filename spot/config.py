@@ -1,66 +1,35 @@
-"""The settings of every stage, validated: TOML, then `--set key=value`, then nothing hidden.
+"""The settings of commands, validated: TOML, then `--set key=value`, then nothing hidden.
 
-Reads no data and imports no JAX, so that commands which only look at files stay quick.
+A command reads a `Config` and makes objects of it: a model, tasks, a recipe, runs. Reads no data and
+imports no JAX, so that commands which only look at files stay quick.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 import typing
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from spot.errors import SpotError, did_you_mean
+from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
+from spot.models.settings import ModelSettings
+from spot.prompts.settings import PromptSettings
+from spot.retrieval.settings import SearchSettings
+from spot.settings import Stage, cache_dir
+from spot.strategies.settings import TransferSettings
+from spot.tasks.catalog import DataSettings
+from spot.training.recipe import Recipe, RowSettings, TrainSettings
 
 
-class Stage(BaseModel):
-    """A frozen part of the configuration that knows only its own keys."""
+class DataConfig(RowSettings):
+    """Where task text comes from, how it reads, and how long it may be."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_flag_for_a_number(cls, values: Any) -> Any:
-        """Python counts true as 1; in a config it is a mistake."""
-        for name, value in values.items() if isinstance(values, dict) else ():
-            field = cls.model_fields.get(name)
-            if isinstance(value, bool) and field is not None and field.annotation is not bool:
-                raise ValueError(f"{name}: expected {field.annotation}, found {str(value).lower()}")
-        return values
-
-
-EMBEDDED = "spot-nano"  # the model in the package, of which pretraining is this project's own
-
-
-class ModelSettings(Stage):
-    """Which frozen backbone: "spot-nano", "smollm2-135m", the folder of a T5X checkpoint, of
-    `weights.safetensors` or from Hugging Face, a GGUF file, `owner/name` on the Hugging Face hub, or
-    the gs:// address of a T5X checkpoint. A text in its place is its name.
-    """
-
-    name: str = EMBEDDED
-    # SentencePiece file, its gs:// address, or tokenizer.json; else the model's own
-    vocabulary: str | Path | None = None
-    precision: Literal["bfloat16", "float32"] = "bfloat16"
-    devices: int = Field(1, ge=1)  # over which the weights are split
-    relative_max_distance: int = Field(128, ge=1)  # not stored in T5X checkpoints; T5 uses 128
-    dropout: float = Field(0.1, ge=0, lt=1)  # of a T5X checkpoint; likewise not stored there
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_alone(cls, values: Any) -> Any:
-        return {"name": values} if isinstance(values, str) else values
-
-
-class DataConfig(Stage):
-    """Where task text comes from and how long it may be, in tokens with EOS."""
-
-    source: Literal["local", "tfds", "hf"] = "local"  # of the published tasks
+    source: str = "local"  # of the published tasks: local, tfds or hf
     dir: Path | None = None  # local: folder with one folder a task; SPOT_DATA_DIR when not set
     tfds_dir: Path | None = None  # prepared data sets; TFDS_DATA_DIR, or TFDS's own folder
     hf_dir: Path | None = None  # <repository>/<path> as on the hub; a folder of the cache
@@ -72,52 +41,11 @@ class DataConfig(Stage):
     text: str = ""  # a text prompt, in front of every text
     shots: int = Field(0, ge=0)  # training examples in front of every text, as many as fit
     shot_seed: int = Field(0, ge=0)  # which ones
-    input_length: int = Field(128, ge=2)
-    target_length: int = Field(16, ge=2)
-    train_examples: int | None = Field(None, ge=1)  # a seeded sample of the training split
-    validation_examples: int | None = Field(128, ge=1)  # a seeded sample, so checks stay short
 
 
-class PromptSettings(Stage):
-    """The soft prompt: P tokens and where they start from.
+class TrainConfig(TrainSettings):
+    """Prompt training, and how it is executed."""
 
-    `init` is "vocab" if it is not given, but for the embedded model, see EMBEDDED_TEXT.
-    """
-
-    length: int = Field(20, ge=1)
-    init: str = "vocab"  # vocab, labels, random, text, words, entry:<id> or file:<path>
-    text: str = ""  # for init = "text" and "words"
-    filler: Literal["vocab", "random"] = "vocab"  # of the tokens behind those of labels or text
-
-
-# Words by which the embedded model's pretraining named kinds of task, each kind twice or more. A
-# prompt that begins as all of them begins where the model reads what kind is asked for: its sources
-# are learned, and keys show kinship, that with a start from the vocabulary do not, most of all token
-# by token, by "task-vector" (RESULTS.md).
-EMBEDDED_TEXT = (
-    "opinion conclusion message query subject grammar term choice search "
-    "mood evidence version reading field form meaning decision spot truth detail"
-)
-
-
-class TrainSettings(Stage):
-    """Prompt training. What makes a key is everything here but the budget and the checks.
-
-    The steps are a quick budget for the embedded model, T5 1.1 wants thousands (see
-    configs/paper-base.toml).
-    """
-
-    optimizer: Literal["adafactor", "adamw"] = "adafactor"
-    # None: the paper's 0.3, or less where a model's embeddings are small (see default_rate).
-    learning_rate: float | None = Field(None, gt=0)
-    weight_decay: float = Field(1e-5, ge=0)
-    warmup_steps: int = Field(10, ge=0)
-    batch_size: int = Field(16, ge=1)
-    dropout: float | None = Field(None, ge=0, lt=1)  # none: the model's own rate
-    steps: int = Field(80, ge=1)
-    key_step: int = Field(60, ge=1)
-    check_every: int = Field(40, ge=1)
-    patience: int | None = Field(None, ge=1)  # checks without a better score before a slot stops
     slots: int = Field(4, ge=1)  # prompts trained at once in one compiled step
     tensorboard: bool = False  # event files beside metrics.jsonl; needs the extra "tensorboard"
 
@@ -138,39 +66,13 @@ class BankSettings(Stage):
     seeds: tuple[int, ...] = (0,)
 
 
-class SearchSettings(Stage):
-    """How keys are compared with the query.
-
-    `similarity` is "average" if it is not given, but for the embedded model, see EMBEDDED_TEXT.
-    """
-
-    similarity: str = "average"
-    k: int = 3
-    seeds: tuple[int, ...] = (0,)  # of the query prompts, whose similarities are averaged
-    rerank_examples: int = Field(0, ge=0)  # > 0: order the top k by zero-shot loss on so many rows
-    unlearned: bool = False  # also search entries that are no better than one answer for every row
-
-
-class TransferSettings(Stage):
-    """How a target's prompt starts, and with which budget both arms are trained."""
-
-    strategy: Literal["best", "average", "mixture", "oracle"] = "best"
-    k: int = Field(1, ge=1)
-    seeds: tuple[int, ...] = (0, 1, 2)
-    steps: int = Field(60, ge=1)
-    # Tried by both arms, chosen on validation; none: train's.
-    learning_rates: tuple[float, ...] = ()
-    scratch_learning_rates: tuple[float, ...] = ()  # of the arm from scratch, where it has others
-    labels: Literal["keep", "swap"] = "keep"  # swap: the target's label words for the source's
-
-
 class Config(Stage):
-    """Everything a command may need; a run writes the whole of it beside its results."""
+    """Everything that a command may be told; a run writes the whole of it beside its results."""
 
     model: ModelSettings = ModelSettings()
     data: DataConfig = DataConfig()
     prompt: PromptSettings = PromptSettings()
-    train: TrainSettings = TrainSettings()
+    train: TrainConfig = TrainConfig()
     tuning: TuningSettings = TuningSettings()
     bank: BankSettings = BankSettings()
     search: SearchSettings = SearchSettings()
@@ -179,27 +81,33 @@ class Config(Stage):
 
     @model_validator(mode="before")
     @classmethod
-    def _start_of_the_embedded(cls, values: Any) -> Any:
-        """Without a start for the prompt, the embedded model gets its own; and, if none is named, the
-        similarity that finds most among prompts that began as it.
+    def _defaults_of_the_model(cls, values: Any) -> Any:
+        """Without a start for the prompt, a known model gets its own; and, if none is named, the
+        similarity that suits prompts with that start.
         """
         values = dict(values)
         model, prompt = values.get("model", EMBEDDED), values.get("prompt", {})
         name = model.get("name", EMBEDDED) if isinstance(model, dict) else model
-        if name == EMBEDDED and isinstance(prompt, dict) and not {"init", "text"} & set(prompt):
-            values["prompt"] = {**prompt, "init": "words", "text": EMBEDDED_TEXT}
-            search = values.get("search", {})
-            if isinstance(search, dict):
-                values["search"] = {"similarity": "task-vector", **search}
+        own = defaults_of(name) if isinstance(name, str) else ModelDefaults()
+        if own == ModelDefaults() or not isinstance(prompt, dict) or {"init", "text"} & set(prompt):
+            return values
+        values["prompt"] = {**prompt, "init": own.init, "text": own.text}
+        search = values.get("search", {})
+        if isinstance(search, dict):
+            values["search"] = {"similarity": own.similarity, **search}
         return values
 
+    def recipe(self) -> Recipe:
+        """The recipe of the settings' prompts."""
+        return Recipe.of(self.prompt, self.train, self.data)
 
-def cache_dir() -> Path:
-    """SPOT_CACHE_DIR, else the user's cache folder for spot; compiled programs and token arrays
-    live there.
-    """
-    named = os.environ.get("SPOT_CACHE_DIR")
-    return Path(named) if named else Path.home() / ".cache" / "spot"
+    def data_settings(self) -> DataSettings:
+        """The origins and the wording of tasks."""
+        data = self.data
+        names = DataSettings.__dataclass_fields__.keys() & type(data).model_fields.keys()
+        return DataSettings(
+            **{name: getattr(data, name) for name in names}, cache_dir=cache_dir()
+        )
 
 
 def load_config(file: Path | None, assignments: Iterable[str] = ()) -> Config:
@@ -318,31 +226,3 @@ def _check(config: Config) -> None:
 def dump(config: Config) -> str:
     """The resolved config as JSON text, for the run's folder."""
     return json.dumps(config.model_dump(mode="json"), indent=1) + "\n"
-
-
-WORDING = ("list_labels", "template", "templates", "text", "shots", "shot_seed")
-"""Keys of `data` that change what stands in a text; in a recipe where they are set."""
-
-
-def key_recipe(config: Config) -> dict[str, Any]:
-    """What two prompts must share for their keys to be comparable; kept in every entry."""
-    train, prompt = config.train, config.prompt
-    init = f"{prompt.init}:{prompt.text}" if prompt.init in ("text", "words") else prompt.init
-    if prompt.init in ("labels", "text", "words") and prompt.filler != "vocab":
-        init += f", then {prompt.filler}"
-    data = config.data.model_dump(exclude_defaults=True)
-    wording = {name: data[name] for name in WORDING if name in data}
-    return {
-        "init": init,
-        "prompt_length": config.prompt.length,
-        "optimizer": train.optimizer,
-        "learning_rate": train.learning_rate,
-        "weight_decay": train.weight_decay,
-        "warmup_steps": train.warmup_steps,
-        "batch_size": train.batch_size,
-        "dropout": train.dropout,
-        "precision": config.model.precision,
-        "input_length": config.data.input_length,
-        "target_length": config.data.target_length,
-        **wording,
-    }

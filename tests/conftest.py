@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 from pathlib import Path
@@ -32,6 +34,17 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real data absent: set SPOT_SHARED_DATA to the folder of tasks/ and golden/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def t5_vocabulary_file(shared_data) -> Path:
+    """T5's SentencePiece file, or a skip when it is not the file that its meta.json states."""
+    folder = shared_data / "t5x"
+    stated = json.loads((folder / "meta.json").read_text())["files"]
+    (sha256,) = [file["sha256"] for file in stated if file["path"] == "t5_vocab"]
+    if hashlib.sha256((folder / "t5_vocab").read_bytes()).hexdigest() != sha256:
+        pytest.skip("t5x/t5_vocab is not the file that t5x/meta.json states: its SHA-256 differs")
+    return folder / "t5_vocab"
 
 
 @pytest.fixture(scope="session")

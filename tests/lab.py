@@ -7,7 +7,6 @@ the bank is built once and copied.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shutil
@@ -112,11 +111,11 @@ class Lab:
 
     def config(self, *assignments: str, bank: Path | None = None, runs: Path | None = None) -> Any:
         """The resolved config, for calls of the library."""
+        from spot.commands.options import assignment
         from spot.config import load_config
-        from spot.options import setting
 
-        extra = [] if bank is None else [setting("bank.path", str(bank))]
-        extra += [] if runs is None else [setting("runs", str(runs))]
+        extra = [] if bank is None else [assignment("bank.path", str(bank))]
+        extra += [] if runs is None else [assignment("runs", str(runs))]
         return load_config(self.file, (*assignments, *extra))
 
     def arguments(self, *command: str, sets: tuple[str, ...] = ()) -> list[str]:
@@ -126,7 +125,7 @@ class Lab:
     def start(self, *command: str, sets: tuple[str, ...] = ()) -> subprocess.Popen[str]:
         """The command in a process of its own; its output comes line by line."""
         return subprocess.Popen(
-            [sys.executable, "-m", "cli", *self.arguments(*command, sets=sets)],
+            [sys.executable, "-m", "spot", *self.arguments(*command, sets=sets)],
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(ROOT), "SPOT_CACHE_DIR": str(self.cache)},
             stdout=subprocess.PIPE,
@@ -143,7 +142,7 @@ def invoke(*arguments: str, **more: Any) -> Any:
     """`spot` with these arguments in this process; an unexpected exception is raised."""
     from click.testing import CliRunner
 
-    from cli import main
+    from spot.commands import main
 
     result = CliRunner().invoke(main, [str(one) for one in arguments], prog_name="spot", **more)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
@@ -206,15 +205,10 @@ def lab(lab_once, monkeypatch, tmp_path) -> Lab:
 def no_training(monkeypatch):
     """Whoever trains fails: for what must be refused before, or found without."""
 
+    from spot.training import runs
+
     def fail(*_: Any, **__: Any) -> None:
         pytest.fail("something was trained")
 
-    names = (
-        "spot.training.loop",
-        "spot.training.build",
-        "spot.strategies.transfer",
-        "spot.serving.single",
-    )
-    modules = [importlib.import_module(name) for name in names]  # all, before the first is patched
-    for module in modules:
-        monkeypatch.setattr(module, "train_prompts", fail)
+    for name in ("train_prompts", "fine_tune"):  # whoever trains does it through `Runs`
+        monkeypatch.setattr(runs, name, fail)

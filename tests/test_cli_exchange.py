@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from bank.interchange import read_prompt_file
+from bank.formats import read_prefix_file
 from tests.lab import invoke, lines
 
 PROMPT = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
@@ -40,7 +40,7 @@ def test_an_adapter_goes_out_and_comes_back(bank, tmp_path):
         assert len(lines(back.stdout)[0]["added"]) == 1
         shown = lines(invoke("bank", "show", "rte", "--bank", new, "--json").stdout)[0]
         assert shown["backbone"]["name"] == "google/t5-v1_1-small"
-    assert np.array_equal(read_prompt_file(out), PROMPT)
+    assert np.array_equal(read_prefix_file(out), PROMPT)
 
 
 def test_a_decoders_adapter_says_so_and_names_the_model_given(bank, tmp_path):
@@ -60,7 +60,7 @@ def test_other_forms_go_into_a_folder(bank, tmp_path, form):
     assert done.exit_code == 0, done.stderr
     place = out if form == "t5x" else out / f"rte.{form}"
     assert done.stdout.endswith(f"written to {place}\n")
-    assert np.array_equal(read_prompt_file(place), PROMPT)
+    assert np.array_equal(read_prefix_file(place), PROMPT)
 
 
 def test_a_prompt_goes_out_for_servers(bank, tmp_path):

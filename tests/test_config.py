@@ -9,19 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spot.config import (
-    EMBEDDED_TEXT,
-    Config,
-    PromptSettings,
-    cache_dir,
-    dump,
-    key_recipe,
-    load_config,
-)
+from pretraining.headers import MARKS
+from spot.commands.options import assignment
+from spot.config import Config, dump, load_config
+from spot.prompts.settings import PromptSettings
+from spot.settings import cache_dir
 from spot.errors import SpotError
+from spot.models.defaults import DEFAULTS
 from spot.models.model import vocabulary
-from spot.options import setting
-from spot.tasks.mini.headers import MARKS
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps
@@ -30,8 +25,11 @@ PRETRAINING = {"nano.toml"}  # read by pretraining.pretrain
 
 def test_only_the_embedded_model_has_a_start_of_its_own():
     own = load_config(None).prompt
-    assert (own.init, own.text) == ("words", EMBEDDED_TEXT)
-    assert load_config(None, ["model=spot-nano", "prompt.length=7"]).prompt.text == EMBEDDED_TEXT
+    assert (own.init, own.text) == ("words", DEFAULTS["spot-nano"].text)
+    assert (
+        load_config(None, ["model=spot-nano", "prompt.length=7"]).prompt.text
+        == DEFAULTS["spot-nano"].text
+    )
     assert load_config(None, ["model=somewhere/else"]).prompt == PromptSettings()
     assert load_config(None, ["model.precision=float32"]).prompt.init == "words"
     for named in ("prompt.init=vocab", "prompt.init=labels"):
@@ -85,7 +83,7 @@ def test_assignments_come_after_the_file_and_are_typed(tmp_path):
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_any_path_or_name_comes_through_an_option(text):
-    assert load_config(None, [setting("model.name", text)]).model.name == text
+    assert load_config(None, [assignment("model.name", text)]).model.name == text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What starts must start quickly: which packages commands and modules load, in new processes."""
+"""Quick starts: the packages that commands and modules load, in new processes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,30 @@ NAMES = [
 ]
 HEAVY = ["jax", "tensorflow", "scipy", "seqio", "sklearn", "matplotlib", "faiss"]
 HELPS = [
-    "", "build-bank", "search", "transfer", "heatmap", "study", "baselines", "train", "tune", "eval",
-    "predict", "bank", "bank list", "tasks", "models", "doctor",
-]  # fmt: skip
-# What a search needs whose query is known: files only.
+    "",
+    "build-bank",
+    "search",
+    "transfer",
+    "heatmap",
+    "study",
+    "baselines",
+    "train",
+    "tune",
+    "eval",
+    "predict",
+    "bank",
+    "bank list",
+    "tasks",
+    "models",
+    "doctor",
+]
+# Modules of a search whose query is cached: it reads files only.
 QUICK = (
     "spot.config",
     "spot.models.model",
     "spot.retrieval.query",
     "spot.retrieval.target",
-    "bank.search",
+    "bank.nearest",
 )
 
 
@@ -50,7 +64,7 @@ def heavy_after(code: str, *arguments: str) -> list[str]:
 
 HELP = """
 import sys
-from cli import main
+from spot.commands import main
 for command in sys.argv[1:]:
     try:
         main([*command.split(), "--help"], prog_name="spot")
@@ -63,13 +77,13 @@ def test_help_loads_nothing_heavy():
     assert heavy_after(HELP, *HELPS) == []
 
 
-def test_help_starts_with_what_the_command_does():
+def test_help_prints_a_usage_and_no_warning():
     done = run(HELP, *HELPS)
     assert done.stdout.count("Usage: spot") == len(HELPS)
     assert done.stderr == ""
 
 
-def test_a_search_with_a_known_query_loads_no_jax():
+def test_a_search_with_a_cached_query_loads_no_jax():
     loaded = heavy_after("\n".join(f"import {name}" for name in QUICK))
     assert set(loaded) <= {"faiss"}
 

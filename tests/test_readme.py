@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import cli
+from spot.commands import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -33,4 +33,4 @@ def test_everything_in_spot_is_in_the_tree():
 def test_the_commands_that_it_shows_exist():
     shown = set(re.findall(r"^spot ([a-z-]+)", README, re.MULTILINE))
     assert len(shown) >= 4
-    assert shown <= set(cli.main.commands)
+    assert shown <= set(COMMANDS)

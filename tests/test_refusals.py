@@ -1,6 +1,4 @@
-"""Whole commands given what cannot work: one line that says what, one that says what to do, exit
-code 1, and nothing trained or written.
-"""
+"""Commands with unusable input: an error, a hint, exit code 1, and nothing trained or written."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from bank.peft import write_adapter
+from bank.formats import Export, export_prompt
 from tests.lab import invoke, write_task
 from tests.models.test_hf_decoder import write_folder
 from tests.toys import random_arrays, tiny_config, tiny_decoder, write_model
@@ -18,7 +16,7 @@ pytest_plugins = ("tests.lab",)
 
 
 def refused(done, *words):
-    """Fails unless the command said these words in an error, gave a hint, and printed nothing."""
+    """Assert that the command failed with these words, a hint, and nothing on stdout."""
     assert (done.exit_code, done.stdout) == (1, ""), done.stdout + done.stderr
     for word in words:
         assert word in done.stderr
@@ -46,7 +44,9 @@ def test_an_entry_of_another_backbone_of_the_same_width(lab, tmp_path, no_traini
 
 @pytest.mark.parametrize("use", ["eval", "predict", "train"])
 def test_an_adapter_of_a_wider_model(lab, tmp_path, no_training, use):
-    write_adapter(tmp_path / "wide", np.ones((4, 24), np.float32), "someone/wider", "SEQ_2_SEQ_LM")
+    export_prompt(
+        tmp_path / "wide", np.ones((4, 24), np.float32), "peft", Export(model="someone/wider")
+    )
     command, sets = uses_of_a_prompt("wide", "file:wide")[use]
     found = "found 4 x 24" if use == "train" else "the prompt wide is 24 wide, the model 16"
     refused(lab.run(*command, sets=sets), found)
@@ -75,7 +75,10 @@ TASKS = {
     ),
     "a label word that the vocabulary cannot write": (
         (LABELS, 'labels = {no = "好", yes = "yes"}'),
-        ('task "hut": expected the label word "好" to have tokens in', "found none but unknown ones"),
+        (
+            'task "hut": expected the label word "好" to have tokens in',
+            "found none but unknown ones",
+        ),
     ),
     "label words that are written alike": (
         (LABELS, 'labels = {no = "yes好", yes = "yes漢"}'),
@@ -85,7 +88,7 @@ TASKS = {
         ("{text}", "{txt}"),
         ('line 1: expected a field "txt"', 'Did you mean "text"'),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("command", [("train", "--out", "q.npy"), ("eval",)])
@@ -126,8 +129,14 @@ def letters(folder, word, *rows):
 )
 def test_label_words_of_a_decoder(tmp_path, decoder, no_training, word, says):
     sets = (*decoder, *letters(tmp_path / "own", word, "abc", "cab"))
-    done = invoke("train", "--task", "letters", "--out", "q.npy",
-                  *(one for each in sets for one in ("--set", each)))  # fmt: skip
+    done = invoke(
+        "train",
+        "--task",
+        "letters",
+        "--out",
+        "q.npy",
+        *(one for each in sets for one in ("--set", each)),
+    )
     refused(done, says)
 
 

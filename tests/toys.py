@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.task import Task, digest
 from spot.tasks.vocabulary import VocabularyFile
@@ -101,7 +101,7 @@ def random_arrays(config: Any, seed: int = 0) -> dict[str, np.ndarray]:
 
 def write_model(folder: Path, config: Any, arrays: dict[str, np.ndarray]) -> Path:
     """A model's folder as `spot.models.model` reads it, with the toy vocabulary."""
-    from spot.models.weights import folder as product
+    from spot.models.weights import stored as product
 
     product.write_model(folder, config, arrays, {})
     write_vocabulary(folder / "spiece.model")

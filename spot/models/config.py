@@ -1,9 +1,9 @@
-"""The architecture of a backbone as a value; imports nothing heavy, so any layer may read it."""
+"""The architecture of a backbone as a value. Imports nothing heavy, so any layer may read it."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Activation = Literal["gated-gelu", "relu"]
 Precision = Literal["bfloat16", "float32"]
@@ -32,6 +32,23 @@ class T5Config:
     relative_max_distance: int = 128
     dropout: float = 0.1
     epsilon: float = 1e-6
+    context: ClassVar[int | None] = None  # relative positions set no limit
+
+    @property
+    def stacks(self) -> tuple[int, ...]:
+        """Layers of the encoder and of the decoder."""
+        return self.encoder_layers, self.decoder_layers
+
+    def count(self) -> int:
+        """Number of parameters."""
+        width, inner = self.d_model, self.num_heads * self.d_kv
+        attention, norm = 4 * width * inner, width
+        feed_forward = (3 if self.activation == "gated-gelu" else 2) * width * self.d_ff
+        encoder = self.encoder_layers * (attention + feed_forward + 2 * norm) + norm
+        decoder = self.decoder_layers * (2 * attention + feed_forward + 3 * norm) + norm
+        relative = 2 * self.relative_buckets * self.num_heads
+        tables = (1 if self.tied_head else 2) * self.vocab_size * width
+        return encoder + decoder + relative + tables
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `T5Config(**config.to_json())` is the same config."""
@@ -40,11 +57,11 @@ class T5Config:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Sizes of a decoder of Llama's kind: RMS norms before each part, rotary positions, SwiGLU, and
-    keys and values shared by groups of heads (Touvron et al. 2023; Ainslie et al. 2023).
+    """Sizes of a Llama-like decoder: RMS norm before each part, rotary positions, SwiGLU, and keys
+    and values shared by groups of heads (Touvron et al. 2023; Ainslie et al. 2023).
 
     `vocab_size` counts the tokenizer's ids and padding, which is id 0 here: the tokenizer's id i is
-    i + 1. `biases` are those of Qwen2's queries, keys and values. The last four describe how
+    i + 1. `biases` are those of Qwen2's queries, keys and values. The last four fields describe how
     rotary positions were stretched to `context` tokens; `rope_context` is the context before.
     """
 
@@ -66,6 +83,20 @@ class DecoderConfig:
     rope_low_frequency: float = 1.0
     rope_high_frequency: float = 4.0
     rope_context: int = 8192
+
+    @property
+    def stacks(self) -> tuple[int, ...]:
+        """Layers of the one stack."""
+        return (self.layers,)
+
+    def count(self) -> int:
+        """Number of parameters; published files have no row for padding, so it is not counted."""
+        width, inner = self.d_model, self.num_heads * self.d_kv
+        narrow = self.num_kv_heads * self.d_kv
+        attention = 2 * width * (inner + narrow) + (inner + 2 * narrow if self.biases else 0)
+        layer = attention + 3 * width * self.d_ff + 2 * width
+        tables = (1 if self.tied_head else 2) * self.vocab_size * width
+        return self.layers * layer + width + tables
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `DecoderConfig(**config.to_json())` is the same config."""

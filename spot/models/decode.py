@@ -1,4 +1,4 @@
-"""Greedy decoding with a key-value cache: each new token attends to cached keys, nothing is
+"""Greedy decoding with a key-value cache: each new token attends to cached keys and nothing is
 recomputed.
 """
 
@@ -15,11 +15,12 @@ EOS = 1  # of every T5
 def greedy(model: Any, encoded: Any, length: int, eos: int = EOS) -> jax.Array:
     """The most likely next token at every step: ids [B, length], 0 after EOS.
 
-    model: a `T5` or a `Decoder`, and what its `encode` gave. Stops as soon as every row has ended.
+    model: a `T5` or a `Decoder`; encoded: the result of its `encode`. Stops as soon as every row has
+    ended.
     """
     first, state = model.begin(encoded, length)
     rows = first.shape[0]
-    begin = (
+    start = (
         jnp.asarray(0),
         first,
         jnp.zeros((rows, length), jnp.int32),
@@ -32,9 +33,10 @@ def greedy(model: Any, encoded: Any, length: int, eos: int = EOS) -> jax.Array:
         return (position < length) & ~ended.all()
 
     def step(carry: Any) -> Any:
-        position, token, out, ended, state = carry
-        logits, state = model.step(state, token, position)
+        position, x, out, ended, state = carry
+        logits, state = model.step(state, x, position)
         token = jnp.where(ended, 0, jnp.argmax(logits, axis=-1)).astype(jnp.int32)
-        return position + 1, token, out.at[:, position].set(token), ended | (token == eos), state
+        out, ended = out.at[:, position].set(token), ended | (token == eos)
+        return position + 1, model.token_embedder(token), out, ended, state
 
-    return jax.lax.while_loop(unfinished, step, begin)[2]
+    return jax.lax.while_loop(unfinished, step, start)[2]

@@ -1,28 +1,31 @@
-"""A decoder of Llama's kind in flax.nnx behind the same two methods as T5: read a text, then score
-or write what follows it.
+"""A Llama-like decoder in flax.nnx with the methods of T5: read a text, then score or write its
+continuation.
 
-What comes first in a causal model does not depend on what follows. So keys and values of the prompt
-are computed once for all rows of its slot, those of a text once for all its label words.
+In a causal model nothing depends on what follows it. Keys and values of a prompt in front of the text
+are therefore computed once for all its rows, and those of a text once for all its label words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from spot.models.config import DecoderConfig
+from spot.models.effect import behind, effect_of, spread
 from spot.models.layers import (
     MASKED,
     Dense,
     ProductForm,
+    RandomKeys,
     RMSNorm,
     dropout,
     fold,
     product,
+    prompt_keys,
     split_heads,
     unwidened,
 )
@@ -34,7 +37,7 @@ Pair = tuple[jax.Array, jax.Array]
 
 
 class Packed(NamedTuple):
-    """Texts without their last tokens, G of them side by side in a row, so that little is padding.
+    """Texts without their last tokens, G packed into each row to save padding.
 
     `tokens` [M, W]; `ends` [M, G], the place behind each text's tokens; `last` [M, G], its last token.
     """
@@ -45,23 +48,24 @@ class Packed(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Texts that were read up to their last token.
+    """Texts read up to the position before the first one that writes.
 
-    `prefix` (of S prompts, [S, kv, P, D]) and `text` ([M, kv, W, D], B/M texts a row) are keys and
-    values of every layer; `mask` [B, W] tells each text's tokens; `last` [B] is the last token and
-    `position` [B] its place, the prompt counted.
+    `prefix` ([S, kv, P, D], or [B, kv, P, D] where rows choose their prompt) and `text`
+    ([M, kv, W, D], B/M texts a row) are keys and values of every layer; `mask` [B, W] marks each
+    text's positions; `first` [B, H] is the embedding that the answer starts from, the text's last
+    token or the last prompt row behind it, and `position` [B] its place, prompt rows included.
     """
 
     prefix: list[Pair]
     text: list[Pair]
     mask: jax.Array
-    last: jax.Array
+    first: jax.Array
     position: jax.Array
 
 
-class Writing(NamedTuple):
-    """What greedy decoding carries: the text as read, and keys and values [L, 2, B, kv, length, D]
-    of the tokens written.
+class DecodeState(NamedTuple):
+    """State of greedy decoding: the text as read, and keys and values [L, 2, B, kv, length, D] of the
+    tokens written so far.
     """
 
     read: Read
@@ -103,7 +107,7 @@ class Block(nnx.Module):
         return query, (key, split_heads(value, self.config.num_kv_heads))
 
     def rest(
-        self, x: jax.Array, query: jax.Array, memories: Sequence[Memory], random: jax.Array | None
+        self, x: jax.Array, query: jax.Array, memories: Sequence[Memory], random: RandomKeys
     ) -> jax.Array:
         """x [R, Q, H] after attention to the memories and the feed-forward part."""
         seen = attend(self.form, query, memories)
@@ -114,10 +118,10 @@ class Block(nnx.Module):
 
 
 class Decoder(nnx.Module):
-    """A causal language model whose text may be preceded by a soft prompt.
+    """A causal language model whose text may carry a soft prompt.
 
     Token ids have 0 as padding, behind a text; all methods return float32. `random` are keys [S],
-    one a slot of consecutive rows, that switch dropout on.
+    one for each prompt of consecutive rows, or `RowKeys`; they switch dropout on.
     """
 
     def __init__(self, config: DecoderConfig, form: ProductForm, rngs: nnx.Rngs) -> None:
@@ -134,33 +138,45 @@ class Decoder(nnx.Module):
         return [getattr(self, f"layers_{index}") for index in range(self.config.layers)]
 
     def encode(
-        self,
-        tokens: jax.Array | Packed,
-        prompts: jax.Array | None = None,
-        random: jax.Array | None = None,
+        self, tokens: jax.Array | Packed, prompts: Any = None, random: RandomKeys = None
     ) -> Read:
-        """Reads texts, one a row [B, T] or packed, each B/S of them behind one of the prompts
-        [S, P, H] (or none).
+        """Read texts, one a row [B, T] or packed, with the rows of their prompts.
+
+        prompts: as `effect_of` takes them. Texts whose prompt has rows behind them, or that name
+        their prompt by `owner`, stand one in a row.
         """
         texts = tokens if isinstance(tokens, Packed) else _single(tokens)
-        length = 0 if prompts is None else prompts.shape[1]
-        prefix: list[Pair] = []
-        if prompts is not None:
-            places = jnp.arange(length)[None]
-            prefix = self._read(prompts, places, _causal(length), [], fold(random, 1))
         width, count = texts.tokens.shape[1], texts.ends.shape[1]
+        x, ends = self.token_embedder(texts.tokens), texts.ends
+        first = self.token_embedder(texts.last.reshape(-1))
+        effect = effect_of(prompts, x, jnp.arange(width) < ends[:, -1:])
+        if count > 1 and (effect.after is not None or effect.owner is not None):
+            raise ValueError("texts with rows behind them, or with an owner, cannot be packed")
+        prefix: list[Pair] = []
+        length = 0
+        if effect.before is not None:
+            length = effect.before.shape[1]
+            places = jnp.arange(length)[None]
+            keys = fold(prompt_keys(random), 1)
+            prefix = self._read(effect.before, places, _causal(length), [], keys)
+            if effect.owner is not None:
+                prefix = [(key[effect.owner], value[effect.owner]) for key, value in prefix]
+        if effect.after is not None:
+            after = spread(effect.after, effect.owner, x.shape[0])
+            rows = jnp.concatenate([first[:, None], after], axis=1)
+            x, first = behind(x, ends[:, 0], rows[:, :-1]), rows[:, -1]
+            ends, width = ends + after.shape[1], x.shape[1]
         places = jnp.arange(width)
-        # Behind the last text, tokens belong to one more, of padding, that nobody looks at.
-        owner = (places[:, None] >= texts.ends[:, None]).sum(-1)
-        starts = jnp.pad(texts.ends, ((0, 0), (1, 0)))
-        own_place = length + places - jnp.take_along_axis(starts, owner, axis=1)
-        same = owner[:, :, None] == owner[:, None]
+        # Behind the last text, positions belong to one more text, of padding, that nothing attends to.
+        text_of = (places[:, None] >= ends[:, None]).sum(-1)
+        starts = jnp.pad(ends, ((0, 0), (1, 0)))
+        own_place = length + places - jnp.take_along_axis(starts, text_of, axis=1)
+        same = text_of[:, :, None] == text_of[:, None]
         bias = jnp.where(same, _causal(width)[:, 0], MASKED)[:, None]
-        x = self.token_embedder(texts.tokens)
         text = self._read(x, own_place, bias, prefix, fold(random, 2))
-        mask = (owner[:, None] == jnp.arange(count)[:, None]).reshape(-1, width)
+        mask = (text_of[:, None] == jnp.arange(count)[:, None]).reshape(-1, width)
         position = length + jnp.diff(starts, axis=1)
-        return Read(prefix, text, mask, texts.last.reshape(-1), position.reshape(-1))
+        return Read(prefix, text, mask, first, position.reshape(-1))
 
     def _read(
         self,
@@ -168,32 +184,32 @@ class Decoder(nnx.Module):
         places: jax.Array,
         bias: jax.Array,
         prefix: list[Pair],
-        random: jax.Array | None,
+        random: RandomKeys,
     ) -> list[Pair]:
-        """Keys and values of every layer for x [R, Q, H] at places [R|1, Q] behind a prefix; the
-        bias [R|1, 1, Q, Q] hides what a token must not see.
+        """Keys and values of every layer for x [R, Q, H] at places [R|1, Q] behind a prefix, under
+        the additive bias [R|1, 1, Q, Q].
         """
         turn = rotation(self.config, places)
         pairs: list[Pair] = []
         for index, layer in enumerate(self.layers()):
             query, own = layer.project(x, turn)
             pairs.append(own)
-            if index + 1 < self.config.layers:  # nobody asks for what the last layer gives
+            if index + 1 < self.config.layers:  # the last layer's output is not used
                 memories = [Memory(*prefix[index], None)] if prefix else []
                 memories.append(Memory(*own, bias))
                 x = layer.rest(x, query, memories, fold(random, index))
         return pairs
 
-    def decode(self, read: Read, targets: jax.Array, random: jax.Array | None = None) -> jax.Array:
+    def decode(self, read: Read, targets: jax.Array, random: RandomKeys = None) -> jax.Array:
         """Teacher-forced logits [G*B, T, V] of targets [G*B, T] after the texts; G consecutive rows
         share one text.
         """
-        times = targets.shape[0] // read.last.shape[0]
-        first = jnp.repeat(read.last, times)[:, None]
+        times = targets.shape[0] // read.first.shape[0]
         length = targets.shape[1]
         places = jnp.repeat(read.position, times)[:, None] + jnp.arange(length)
         turn, causal = rotation(self.config, places), _causal(length)
-        x = self.token_embedder(jnp.concatenate([first, targets[:, :-1]], axis=1))
+        first = jnp.repeat(read.first, times, axis=0)[:, None]
+        x = jnp.concatenate([first, self.token_embedder(targets[:, :-1])], axis=1)
         for index, layer in enumerate(self.layers()):
             query, own = layer.project(x, turn)
             memories = [*_memories(read, index), Memory(*own, causal)]
@@ -201,7 +217,7 @@ class Decoder(nnx.Module):
         return self.head(x)
 
     def head(self, x: jax.Array) -> jax.Array:
-        """The last layer's output [..., H] -> logits [..., V]; padding is never likely."""
+        """Output of the last layer [..., H] -> logits [..., V]; padding is masked."""
         x = self.final_norm(x)
         if self.config.tied_head:
             logits = product(unwidened(self.form), x, self.token_embedder.embedding[...].T)
@@ -209,30 +225,32 @@ class Decoder(nnx.Module):
             logits = self.lm_head(x)
         return jnp.where(jnp.arange(self.config.vocab_size) == 0, MASKED, logits)
 
-    def begin(self, read: Read, length: int) -> tuple[jax.Array, Writing]:
-        """The token [B] that decoding starts from, and the state to write `length` tokens."""
-        config, rows = self.config, read.last.shape[0]
+    def begin(self, read: Read, length: int) -> tuple[jax.Array, DecodeState]:
+        """The embedding [B, H] that decoding starts from, and the state to write `length` tokens."""
+        config, rows = self.config, read.first.shape[0]
         shape = (config.layers, 2, rows, config.num_kv_heads, length, config.d_kv)
-        return read.last, Writing(read, jnp.zeros(shape, jnp.float32))
+        return read.first, DecodeState(read, jnp.zeros(shape, jnp.float32))
 
     def step(
-        self, state: Writing, token: jax.Array, position: jax.Array
-    ) -> tuple[jax.Array, Writing]:
-        """Logits [B, V] behind token [B], the `position`-th from the text's last, and the state."""
+        self, state: DecodeState, x: jax.Array, position: jax.Array
+    ) -> tuple[jax.Array, DecodeState]:
+        """Logits [B, V] after the embedding x [B, H], the `position`-th from the first, and the
+        state.
+        """
         read, cache = state
         turn = rotation(self.config, read.position[:, None] + position)
         bias = jnp.where(jnp.arange(cache.shape[4]) <= position, 0.0, MASKED)[None, None, None]
-        x = self.token_embedder(token[:, None])
+        x = x[:, None]
         for index, layer in enumerate(self.layers()):
             query, own = layer.project(x, turn)
             cache = cache.at[index, :, :, :, position].set(jnp.stack(own)[:, :, :, 0])
             written = Memory(cache[index, 0], cache[index, 1], bias)
             x = layer.rest(x, query, [*_memories(read, index), written], None)
-        return self.head(x)[:, 0], Writing(read, cache)
+        return self.head(x)[:, 0], DecodeState(read, cache)
 
 
 def _memories(read: Read, index: int) -> list[Memory]:
-    """What a layer sees of the prompt and of the text before its last token."""
+    """Keys and values of the prompt in front and of the text, for one layer."""
     prefix = [Memory(*read.prefix[index], None)] if read.prefix else []
     return [*prefix, Memory(*read.text[index], hide(read.mask))]
 
@@ -244,6 +262,6 @@ def _single(tokens: jax.Array) -> Packed:
 
 
 def _causal(length: int) -> jax.Array:
-    """The bias [1, 1, length, length] that hides what comes later."""
+    """The additive bias [1, 1, length, length] of causal attention."""
     places = jnp.arange(length)
     return jnp.where(places <= places[:, None], 0.0, MASKED)[None, None]

@@ -1,4 +1,4 @@
-"""What `model.name` takes without a file of one's own: the embedded model, and published ones."""
+"""The table of known models: the embedded one, and published ones that `model.name` takes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spot.models.config import ARCHITECTURES, DecoderConfig, ModelConfig, T5Config
-from spot.models.counts import decoder_count, t5_count
+from spot.models.defaults import ModelDefaults, defaults_of
+from spot.models.families import read_architecture
 from spot.models.model import FOLDERS, PACKAGED, packaged_file
 from spot.models.weights import hub, remote
+from spot.models.weights.gguf import GGUF
+from spot.models.weights.stored import STORED
+from spot.models.weights.t5x import T5X
 
 SIZES = ("small", "base", "large", "xl", "xxl")
-SAFETENSORS, T5X, GGUF = "safetensors", "T5X", "GGUF"
+SAFETENSORS = STORED.name
 BUCKET = "gs://t5-data/pretrained_models/t5x"
 T5X_VOCABULARY = "gs://t5-data/vocabs/cc_all.32000.100extra/sentencepiece.model"
 
@@ -54,11 +58,11 @@ DECODERS = {
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model by the name that `model.name` takes; sizes are its architecture's.
+    """A model by the name that `model.name` takes; sizes are those of its architecture.
 
-    `layers` are those of the encoder and the decoder, or a decoder's own. `vocabulary` is what
-    model.vocabulary needs, if anything; `path` is where the model lies on this machine, None where
-    it does not.
+    `layers`: of the encoder and the decoder, or of a decoder alone. `path`: its place on this
+    machine, None if it is not there. `vocabulary`: the value that model.vocabulary needs, if any.
+    `defaults`: settings that suit it where none are given.
     """
 
     name: str
@@ -69,6 +73,7 @@ class KnownModel:
     formats: str
     path: Path | None
     vocabulary: str | None = None
+    defaults: ModelDefaults = ModelDefaults()
 
 
 def known_models() -> list[KnownModel]:
@@ -84,32 +89,38 @@ def _known(
     path: Path | None,
     vocab: str | None = None,
 ) -> KnownModel:
-    if isinstance(config, DecoderConfig):
-        layers: tuple[int, ...] = (config.layers,)
-        size = decoder_count(config)
-    else:
-        layers, size = (config.encoder_layers, config.decoder_layers), t5_count(config)
-    return KnownModel(name, kind, size, config.d_model, layers, formats, path, vocab)
+    return KnownModel(
+        name=name,
+        kind=kind,
+        parameters=config.count(),
+        width=config.d_model,
+        layers=config.stacks,
+        formats=formats,
+        path=path,
+        vocabulary=vocab,
+        defaults=defaults_of(name),
+    )
 
 
 def _embedded() -> Iterator[KnownModel]:
     for name, folder in FOLDERS.items():
         stated = json.loads((folder / "config.json").read_text())["architecture"]
-        yield _known(name, "embedded", T5Config(**stated), SAFETENSORS, folder)
+        yield _known(name, "embedded", read_architecture(stated), SAFETENSORS, folder)
 
 
 def _packaged() -> Iterator[KnownModel]:
     config = DECODERS["HuggingFaceTB/SmolLM2-135M"]
     for name in PACKAGED:
-        yield _known(name, "SmolLM2 Instruct", config, GGUF, packaged_file(name))
+        yield _known(name, "SmolLM2 Instruct", config, GGUF.name, packaged_file(name))
 
 
 def _decoders() -> Iterator[KnownModel]:
     for name, config in DECODERS.items():
         kind = name.partition("/")[2].rpartition("-")[0]
         for form in ("", "-Instruct"):
-            yield _known(name + form, (kind + form.replace("-", " ")), config, SAFETENSORS,
-                         hub.cached(name + form))  # fmt: skip
+            full = name + form
+            title = kind + form.replace("-", " ")
+            yield _known(full, title, config, SAFETENSORS, hub.cached(full))
 
 
 def _on_the_hub() -> Iterator[KnownModel]:
@@ -135,4 +146,4 @@ def _in_the_bucket() -> Iterator[KnownModel]:
         name = f"{BUCKET}/t5_1_1_lm100k_{size}/checkpoint_1100000"
         config = ARCHITECTURES[f"t5-v1_1-{size}"]
         path = remote.copy_of(name)
-        yield _known(name, "T5 1.1 LM-adapted", config, T5X, path, T5X_VOCABULARY)
+        yield _known(name, "T5 1.1 LM-adapted", config, T5X.name, path, T5X_VOCABULARY)

@@ -1,9 +1,10 @@
-"""The parts of a T5 block. Every matrix product with weights goes through `product`, so precision
-is decided once.
+"""Building blocks of the networks. Every matrix product with weights goes through `product`, so
+precision is decided in one place.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -83,22 +84,64 @@ def _turned_rows(form: ProductForm, rows: jax.Array) -> jax.Array:
 product.defvjp(_product_forward, _product_backward)
 
 
-def dropout(x: jax.Array, rate: float, keys: jax.Array | None) -> jax.Array:
-    """Inverted dropout of x [B, ...]; `keys` [S] (S divides B) gives each slot's rows a stream of
-    its own.
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["keys", "owner", "place"],
+    meta_fields=["rows"],
+)
+@dataclass(frozen=True, eq=False)
+class RowKeys:
+    """Random keys of S prompts whose rows stand in any order in a batch.
+
+    keys: [S]; owner: int [B], the prompt of each row; place: int [B], the row's number among the rows
+    of its prompt; rows: the largest number of rows of a prompt. Dropout of a row is a function of its
+    prompt's key and its place, so shuffling a batch does not change it.
     """
-    if keys is None or rate == 0.0:
+
+    keys: jax.Array
+    owner: jax.Array
+    place: jax.Array
+    rows: int
+
+
+RandomKeys = jax.Array | RowKeys | None
+
+
+def dropout(x: jax.Array, rate: float, random: RandomKeys) -> jax.Array:
+    """Inverted dropout of x [B, ...].
+
+    random: keys [S], each for B/S consecutive rows, or `RowKeys`; None switches dropout off.
+    """
+    if random is None or rate == 0.0:
         return x
-    slots = keys.shape[0]
-    shape = (x.shape[0] // slots, *x.shape[1:])
+    keys, rows = (
+        (random.keys, random.rows)
+        if isinstance(random, RowKeys)
+        else (random, x.shape[0] // random.shape[0])
+    )
+    shape = (rows, *x.shape[1:])
     keep = jax.vmap(lambda key: jax.random.bernoulli(key, 1.0 - rate, shape))(keys)
-    return jnp.where(keep.reshape(x.shape), x / (1.0 - rate), 0.0)
+    keep = (
+        keep[random.owner, random.place] if isinstance(random, RowKeys) else keep.reshape(x.shape)
+    )
+    return jnp.where(keep, x / (1.0 - rate), 0.0)
 
 
-def fold(keys: jax.Array | None, number: int) -> jax.Array | None:
-    """The keys [S] of one place in the network, distinct for distinct numbers."""
-    if keys is None:
+def fold(random: RandomKeys, number: int) -> RandomKeys:
+    """The keys of one place in the network, distinct for distinct numbers."""
+    if random is None:
         return None
+    if isinstance(random, RowKeys):
+        return replace(random, keys=_folded(random.keys, number))
+    return _folded(random, number)
+
+
+def prompt_keys(random: RandomKeys) -> jax.Array | None:
+    """The keys [S] of the prompts themselves, one row each."""
+    return random.keys if isinstance(random, RowKeys) else random
+
+
+def _folded(keys: jax.Array, number: int) -> jax.Array:
     return jax.vmap(lambda key: jax.random.fold_in(key, number))(keys)
 
 
@@ -199,7 +242,7 @@ class Attention(nnx.Module):
         keys: jax.Array,
         values: jax.Array,
         bias: jax.Array,
-        random: jax.Array | None = None,
+        random: RandomKeys = None,
     ) -> jax.Array:
         """x [B, Q, H] over keys and values [B, heads, K, d_kv] with an additive bias [B|1, heads|1,
         Q|1, K].
@@ -238,7 +281,7 @@ class FeedForward(nnx.Module):
         self.wo = Dense(config.d_ff, config.d_model, form, rngs)
         self.gated, self.dropout = config.activation == "gated-gelu", config.dropout
 
-    def __call__(self, x: jax.Array, random: jax.Array | None = None) -> jax.Array:
+    def __call__(self, x: jax.Array, random: RandomKeys = None) -> jax.Array:
         if self.gated:
             hidden = jax.nn.gelu(self.wi_0(x), approximate=True) * self.wi_1(x)
         else:

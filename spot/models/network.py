@@ -1,23 +1,87 @@
-"""The network of an architecture, the one place that tells the kinds of models apart."""
+"""A network as one value that passes through `jax.jit`: its shape is static, its weights are leaves.
+
+Its methods are meant to be traced; `spot.models.scoring` and the training step compile them.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any
 
+import jax
 from flax import nnx
 
-from spot.models.config import DecoderConfig, ModelConfig
-from spot.models.decoder import Decoder
-from spot.models.layers import ProductForm
-from spot.models.t5 import T5
+from spot.models.config import ModelConfig
+from spot.models.decode import EOS, greedy
+from spot.models.families import family_of
+from spot.models.layers import ProductForm, RowKeys
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["parameters"],
+    meta_fields=["config", "form"],
+)
+@dataclass(frozen=True, eq=False)
+class Network:
+    """An architecture with its weights, an nnx.State of arrays by T5X name.
+
+    `form`: how bfloat16 products are computed. All methods return float32.
+    """
+
+    config: ModelConfig
+    form: ProductForm
+    parameters: Any
+
+    def module(self) -> Any:
+        """The flax.nnx module, a `T5` or a `Decoder`, with these weights."""
+        return nnx.merge(_graph(self.config, self.form), self.parameters)
+
+    def encode(self, texts: Any, prompts: Any = None, random: Any = None) -> Any:
+        """Read texts [B, T] (0 is padding, behind each text), or packed ones, with their prompts.
+
+        prompts: `Prompts`, an `Effect`, rows [S, P, H] in front of the text, or None. random: keys
+        [S] or `RowKeys` that switch dropout on.
+        """
+        return self.module().encode(texts, prompts, random)
+
+    def decode(
+        self, encoded: Any, targets: jax.Array, random: jax.Array | RowKeys | None = None
+    ) -> jax.Array:
+        """Teacher-forced logits [G*B, T, V] of targets [G*B, T]; G consecutive rows share a text."""
+        return self.module().decode(encoded, targets, random)
+
+    def greedy(self, encoded: Any, length: int, eos: int = EOS) -> jax.Array:
+        """Token ids [B, length] of greedy decoding, 0 after EOS."""
+        return greedy(self.module(), encoded, length, eos)
+
+    def embed(self, tokens: jax.Array) -> jax.Array:
+        """Embeddings [..., H] of tokens [...]."""
+        return self.module().token_embedder(tokens)
+
+    @property
+    def embeddings(self) -> jax.Array:
+        """The embedding table [V, H] in the dtype of the weights."""
+        return self.module().token_embedder.embedding[...]
+
+    def with_dropout(self, rate: float | None) -> Network:
+        """The same weights with another dropout rate; None keeps the model's own."""
+        if rate is None or rate == self.config.dropout:
+            return self
+        return replace(self, config=replace(self.config, dropout=rate))
+
+    def with_parameters(self, parameters: Any) -> Network:
+        """The same architecture with other weights, a tree like `parameters`."""
+        return replace(self, parameters=parameters)
 
 
 def outline(config: ModelConfig, form: ProductForm) -> tuple[Any, Any]:
-    """(graphdef, state) of the architecture's network with shapes in the place of numbers."""
+    """(graphdef, state) of an architecture, with shapes in place of arrays."""
+    network = family_of(config).network()
+    return nnx.split(nnx.eval_shape(lambda: network(config, form, nnx.Rngs(0))))
 
-    def make() -> Any:
-        if isinstance(config, DecoderConfig):
-            return Decoder(config, form, nnx.Rngs(0))
-        return T5(config, form, nnx.Rngs(0))
 
-    return nnx.split(nnx.eval_shape(make))
+@lru_cache(maxsize=64)
+def _graph(config: ModelConfig, form: ProductForm) -> Any:
+    return outline(config, form)[0]

@@ -1,4 +1,4 @@
-"""Which form of the bfloat16 product is fast here: measured once for a processor and jaxlib, then
+"""Choose the faster form of the bfloat16 product: measured once for a processor and jaxlib, then
 remembered.
 
 Both forms round operands to bfloat16 and add in float32; only their speed differs, by a factor of
@@ -7,13 +7,16 @@ five either way between processors and jaxlib versions, so it is never assumed.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import platform
 import time
 from pathlib import Path
 
-from spot.config import cache_dir
+from spot.settings import cache_dir
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.models.layers import ProductForm
 
 SHAPE = (1024, 256, 512)  # rows, width in, width out: one feed-forward product of a small model
@@ -44,20 +47,15 @@ def measure() -> dict[str, float]:
 
 
 def choose_form() -> ProductForm:
-    """ "widen" or "upcast", whichever was faster when it was first asked on this machine."""
+    """The faster of "widen" and "upcast", as first measured on this machine."""
     path = _remembered()
     try:
         remembered = json.loads(path.read_text())
         times = {form: float(remembered[form]) for form in ("widen", "upcast")}
     except (OSError, ValueError, TypeError, KeyError):
         times = measure()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".part")
-            temporary.write_text(json.dumps(times))
-            temporary.replace(path)
-        except OSError:
-            pass  # measured again next time
+        with contextlib.suppress(BankError):  # measured again next time
+            replace_file(path, json.dumps(times).encode())
     return "widen" if times["widen"] <= times["upcast"] else "upcast"
 
 
@@ -71,7 +69,7 @@ def _remembered() -> Path:
 
 
 def _processor() -> str:
-    """The processor's name with its model number, where the system tells it."""
+    """The processor's name and model number, where the system states them."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -12,17 +12,17 @@ from spot.models.config import DecoderConfig
 
 
 def frequencies(config: DecoderConfig) -> np.ndarray:
-    """Radians a token [D/2] of every pair of numbers."""
+    """Radians per token [D/2] of each pair of components."""
     plain = config.rope_theta ** -(np.arange(0, config.d_kv, 2) / config.d_kv)
     if config.rope_scaling == "none":
         return plain
     if config.rope_scaling == "linear":
         return plain / config.rope_factor
-    # Llama 3.1: waves longer than the old context are stretched, short ones kept, blended between.
+    # Llama 3.1: waves longer than the old context are stretched, short ones are not, with a blend between.
     turns = config.rope_context * plain / (2 * math.pi)
     low, high = config.rope_low_frequency, config.rope_high_frequency
-    kept = np.clip((turns - low) / (high - low), 0, 1)
-    return kept * plain + (1 - kept) * plain / config.rope_factor
+    share = np.clip((turns - low) / (high - low), 0, 1)
+    return share * plain + (1 - share) * plain / config.rope_factor
 
 
 def rotation(config: DecoderConfig, places: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -32,7 +32,7 @@ def rotation(config: DecoderConfig, places: jax.Array) -> tuple[jax.Array, jax.A
 
 
 def rotate(x: jax.Array, turn: tuple[jax.Array, jax.Array]) -> jax.Array:
-    """x [R, heads, Q, D] with number i of the first half turned against number i of the second."""
+    """x [R, heads, Q, D] with component i of the first half rotated against component i of the second."""
     cosine, sine = turn
     first, second = jnp.split(x, 2, axis=-1)
     return jnp.concatenate([first * cosine - second * sine, second * cosine + first * sine], -1)

@@ -1,7 +1,7 @@
-"""Where a model's arrays live: on one device, or each split over several (GSPMD, arXiv 2105.04663).
+"""Place a model's arrays on one device, or split each over several (GSPMD, arXiv 2105.04663).
 
-A product splits its outputs first and sums them next, so a layer talks once after attention and once
-after feed-forward (Megatron-LM, arXiv 1909.08053, section 3).
+The first product of a pair splits its outputs and the second sums over them, so a layer communicates
+once after attention and once after feed-forward (Megatron-LM, arXiv 1909.08053, section 3).
 """
 
 from __future__ import annotations
@@ -16,34 +16,44 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from spot.errors import SpotError
 
 AXIS = "model"
-# Which axis of an array is split, by the end of its name; arrays that are not named are on every device.
+# The axis that is split, by the end of an array's name; other arrays are on every device.
 SPLIT = {
-    "query/kernel": 1, "key/kernel": 1, "value/kernel": 1, "out/kernel": 0,
-    "wi/kernel": 1, "wi_0/kernel": 1, "wi_1/kernel": 1, "wo/kernel": 0,
-    "gate/kernel": 1, "up/kernel": 1, "down/kernel": 0,
-    "/embedding": 0, "logits_dense/kernel": 1, "lm_head/kernel": 1,
-}  # fmt: skip
+    "query/kernel": 1,
+    "key/kernel": 1,
+    "value/kernel": 1,
+    "out/kernel": 0,
+    "wi/kernel": 1,
+    "wi_0/kernel": 1,
+    "wi_1/kernel": 1,
+    "wo/kernel": 0,
+    "gate/kernel": 1,
+    "up/kernel": 1,
+    "down/kernel": 0,
+    "/embedding": 0,
+    "logits_dense/kernel": 1,
+    "lm_head/kernel": 1,
+}
 
 Place = Callable[[str, Any, Any], jax.Array]
 
 
 def placing(devices: int) -> Place:
-    """What puts an array (its name, content, dtype) onto one device, or splits it over the first
+    """A function that puts an array (name, content, dtype) on one device, or splits it over the first
     `devices` of this machine.
 
     An array is narrowed on the host and sent part by part, so a device never holds more than its
-    own share. Raises SpotError when there are fewer devices.
+    own share. Raises SpotError if there are fewer devices.
     """
-    found = jax.devices()
-    if devices > len(found):
+    present = jax.devices()
+    if devices > len(present):
         raise SpotError(
-            f"model.devices={devices}: expected as many devices, found {len(found)} "
-            f"({found[0].device_kind})",
-            f"use model.devices={len(found)} or fewer",
+            f"model.devices={devices}: expected as many devices, found {len(present)} "
+            f"({present[0].device_kind})",
+            f"use model.devices={len(present)} or fewer",
         )
     if devices == 1:
         return lambda _name, content, dtype: jax.numpy.asarray(content, dtype)
-    mesh = Mesh(np.asarray(found[:devices]), (AXIS,))
+    mesh = Mesh(np.asarray(present[:devices]), (AXIS,))
 
     def place(name: str, content: Any, dtype: Any) -> jax.Array:
         narrow = np.asarray(content).astype(dtype)
@@ -53,7 +63,7 @@ def placing(devices: int) -> Place:
 
 
 def split(name: str, shape: tuple[int, ...], devices: int) -> PartitionSpec:
-    """How an array of this name is split; not at all where its axis is no multiple of `devices`."""
+    """The partition of an array by its name; whole if its axis is no multiple of `devices`."""
     axis = next((axis for end, axis in SPLIT.items() if name.endswith(end)), None)
     if axis is None or shape[axis] % devices:
         return PartitionSpec()

@@ -4,19 +4,21 @@ by name.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from spot.models.config import ModelConfig, T5Config
+from spot.models.effect import Effect, behind, effect_of, spread
 from spot.models.layers import (
     MASKED,
     Attention,
     Dense,
     FeedForward,
     ProductForm,
+    RandomKeys,
     RelativeBias,
     RMSNorm,
     dropout,
@@ -27,15 +29,15 @@ from spot.models.layers import (
 
 
 class Encoded(NamedTuple):
-    """The encoder's output [B, P+T, H] and the mask [B, P+T] of the positions that may be seen."""
+    """Encoder output [B, P+T+P', H] and the mask [B, P+T+P'] of visible positions."""
 
     output: jax.Array
     mask: jax.Array
 
 
-class Writing(NamedTuple):
-    """What greedy decoding carries: every layer's keys and values of the text, the text's mask, and
-    keys and values [L, 2, B, heads, length, d_kv] of the tokens written.
+class DecodeState(NamedTuple):
+    """State of greedy decoding: keys and values of the text for every layer, the text's mask, and
+    keys and values [L, 2, B, heads, length, d_kv] of the tokens written so far.
     """
 
     memories: list[tuple[jax.Array, jax.Array]]
@@ -64,7 +66,7 @@ class EncoderLayer(nnx.Module):
         self.mlp = FeedForward(config, form, rngs)
         self.dropout = config.dropout
 
-    def __call__(self, x: jax.Array, bias: jax.Array, random: jax.Array | None) -> jax.Array:
+    def __call__(self, x: jax.Array, bias: jax.Array, random: RandomKeys) -> jax.Array:
         normed = self.pre_attention_layer_norm(x)
         seen = self.attention.attend(normed, *self.attention.project(normed), bias, fold(random, 0))
         x = x + dropout(seen, self.dropout, fold(random, 1))
@@ -90,7 +92,7 @@ class DecoderLayer(nnx.Module):
         keys: jax.Array,
         values: jax.Array,
         bias: jax.Array,
-        random: jax.Array | None = None,
+        random: RandomKeys = None,
     ) -> jax.Array:
         """Adds causal self-attention of x [B, Q, H] over the given keys and values to x."""
         normed = self.pre_self_attention_layer_norm(x)
@@ -102,7 +104,7 @@ class DecoderLayer(nnx.Module):
         x: jax.Array,
         memory: tuple[jax.Array, jax.Array],
         bias: jax.Array,
-        random: jax.Array | None = None,
+        random: RandomKeys = None,
     ) -> jax.Array:
         """Adds cross-attention and feed-forward to x [G*B, Q, H].
 
@@ -128,7 +130,7 @@ class Encoder(nnx.Module):
         self.encoder_norm = RMSNorm(config.d_model, config.epsilon)
         self.depth, self.dropout = config.encoder_layers, config.dropout
 
-    def __call__(self, x: jax.Array, mask: jax.Array, random: jax.Array | None) -> jax.Array:
+    def __call__(self, x: jax.Array, mask: jax.Array, random: RandomKeys) -> jax.Array:
         positions = jnp.arange(x.shape[1])
         bias = self.relpos_bias(positions, positions)[None] + hide(mask)
         x = dropout(x, self.dropout, fold(random, 1000))
@@ -153,7 +155,7 @@ class Decoder(nnx.Module):
         """The layers from first to last."""
         return [getattr(self, f"layers_{index}") for index in range(self.depth)]
 
-    def __call__(self, x: jax.Array, encoded: Encoded, random: jax.Array | None) -> jax.Array:
+    def __call__(self, x: jax.Array, encoded: Encoded, random: RandomKeys) -> jax.Array:
         positions = jnp.arange(x.shape[1])
         causal = jnp.where(positions[None, :] <= positions[:, None], 0.0, MASKED)
         bias = (self.relpos_bias(positions, positions) + causal)[None]
@@ -168,10 +170,10 @@ class Decoder(nnx.Module):
 
 
 class T5(nnx.Module):
-    """An encoder-decoder whose text may be preceded by a soft prompt.
+    """An encoder-decoder whose text may carry a soft prompt.
 
-    All methods take token ids with 0 as padding, and return float32. `random` are keys [S], one a
-    slot of consecutive rows, that switch dropout on; without them the model is deterministic.
+    All methods take token ids with 0 as padding and return float32. `random` are keys [S], one for
+    each prompt of consecutive rows, or `RowKeys`; they switch dropout on.
     """
 
     def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
@@ -180,24 +182,17 @@ class T5(nnx.Module):
         self.decoder = Decoder(config, form, rngs)
         self.config, self.form = config, form
 
-    def encode(
-        self, tokens: jax.Array, prompts: jax.Array | None = None, random: jax.Array | None = None
-    ) -> Encoded:
-        """tokens [B, T], each B/S rows behind one of the prompts [S, P, H] (or none) -> output
-        [B, P+T, H] and its mask.
+    def encode(self, tokens: jax.Array, prompts: Any = None, random: RandomKeys = None) -> Encoded:
+        """Read tokens [B, T] with the rows of their prompts in front of or behind them.
 
-        The prompt takes positions 0..P-1 and is always visible (Lester et al. 2021, section 2).
+        prompts: as `effect_of` takes them. Prompt rows take positions like tokens and are always
+        visible (Lester et al. 2021, section 2); rows behind a text follow its EOS.
         """
         x, mask = self.token_embedder(tokens), tokens > 0
-        if prompts is not None:
-            prompt = jnp.repeat(prompts, x.shape[0] // prompts.shape[0], axis=0)
-            x = jnp.concatenate([prompt, x], axis=1)
-            mask = jnp.concatenate([jnp.ones(prompt.shape[:2], bool), mask], axis=1)
+        x, mask = _surrounded(x, mask, effect_of(prompts, x, mask))
         return Encoded(self.encoder(x, mask, random), mask)
 
-    def decode(
-        self, encoded: Encoded, targets: jax.Array, random: jax.Array | None = None
-    ) -> jax.Array:
+    def decode(self, encoded: Encoded, targets: jax.Array, random: RandomKeys = None) -> jax.Array:
         """Teacher-forced logits [G*B, T, V] of targets [G*B, T]; G consecutive rows share one
         encoded text.
         """
@@ -211,23 +206,25 @@ class T5(nnx.Module):
         scaled = x * self.config.d_model**-0.5
         return product(unwidened(self.form), scaled, self.token_embedder.embedding[...].T)
 
-    def begin(self, encoded: Encoded, length: int) -> tuple[jax.Array, Writing]:
-        """The token [B] that decoding starts from, and the state to write `length` tokens."""
+    def begin(self, encoded: Encoded, length: int) -> tuple[jax.Array, DecodeState]:
+        """The embedding [B, H] that decoding starts from, and the state to write `length` tokens."""
         rows, layers = encoded.output.shape[0], self.decoder.layers()
         memories = [layer.encoder_decoder_attention.project(encoded.output) for layer in layers]
         shape = (len(layers), 2, rows, self.config.num_heads, length, self.config.d_kv)
-        state = Writing(memories, encoded.mask, jnp.zeros(shape, jnp.float32))
-        return jnp.zeros((rows,), jnp.int32), state
+        state = DecodeState(memories, encoded.mask, jnp.zeros(shape, jnp.float32))
+        return self.token_embedder(jnp.zeros((rows,), jnp.int32)), state
 
     def step(
-        self, state: Writing, token: jax.Array, position: jax.Array
-    ) -> tuple[jax.Array, Writing]:
-        """Logits [B, V] behind token [B] at `position`, and the state with its keys and values."""
+        self, state: DecodeState, x: jax.Array, position: jax.Array
+    ) -> tuple[jax.Array, DecodeState]:
+        """Logits [B, V] after the embedding x [B, H] at `position`, and the state with its keys and
+        values.
+        """
         cache = state.cache
         places = jnp.arange(cache.shape[4])
         seen = jnp.where(places <= position, 0.0, MASKED)
         bias = (self.decoder.relpos_bias(position[None], places) + seen)[None]
-        x = self.token_embedder(token[:, None])
+        x = x[:, None]
         for index, layer in enumerate(self.decoder.layers()):
             new = layer.self_attention.project(layer.pre_self_attention_layer_norm(x))
             cache = cache.at[index, :, :, :, position].set(jnp.stack(new)[:, :, :, 0])
@@ -236,9 +233,20 @@ class T5(nnx.Module):
         return self.head(self.decoder.decoder_norm(x))[:, 0], state._replace(cache=cache)
 
 
+def _surrounded(x: jax.Array, mask: jax.Array, effect: Effect) -> tuple[jax.Array, jax.Array]:
+    """Embedded texts [B, T, H] and their mask [B, T] with the prompts' rows."""
+    rows = x.shape[0]
+    if effect.after is not None:
+        lengths, after = mask.sum(-1), spread(effect.after, effect.owner, rows)
+        x = behind(x, lengths, after)
+        mask = jnp.arange(x.shape[1]) < (lengths + after.shape[1])[:, None]
+    if effect.before is not None:
+        before = spread(effect.before, effect.owner, rows)
+        x = jnp.concatenate([before, x], axis=1)
+        mask = jnp.concatenate([jnp.ones(before.shape[:2], bool), mask], axis=1)
+    return x, mask
+
+
 def hide(mask: jax.Array) -> jax.Array:
-    """Mask [B, K] -> additive bias [B, 1, 1, K]: 0 where seen, a large negative number elsewhere."""
+    """Mask [B, K] -> additive bias [B, 1, 1, K]: 0 where visible, a large negative number elsewhere."""
     return jnp.where(mask, 0.0, MASKED)[:, None, None, :]
-
-
-__all__ = ["T5", "Encoded", "hide"]

@@ -1,27 +1,67 @@
-"""Where a soft prompt starts from, and how it is read from an entry or a file.
+"""Inits: the rows that a soft prompt starts from, and how they are read from an entry or a file.
 
-Lester et al. 2021 (section 3.2) compare random, sampled-vocabulary and class-label starts; the
-start decides more than most settings, so it is recorded with every prompt.
+Lester et al. 2021 (section 3.2) compare random, sampled-vocabulary and class-label inits; the init
+decides more than most settings, so it is recorded with every prompt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from bank.entry import Backbone as Identity
-from bank.interchange import read_prompt_file
 from bank.store import Bank
-from spot.config import PromptSettings
+from spot.prompts.settings import PromptSettings
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.vocabulary import Vocabulary
 
 FREQUENT = 5000  # rows of the most frequent tokens that `vocab` draws from (Lester et al. 2021)
 PAPER_RATE = 0.3  # Lester et al. 2021, section 2.1, for T5
 SHARE = 0.1  # of the embeddings' scale that a step may change
-INITS = ("vocab", "labels", "random", "text", "words", "entry:<id>", "file:<path>")
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """Everything that an init may start from.
+
+    `argument` is the part behind the colon of `settings.init`; `embedding` [V, H]; `labels` are token
+    ids of each label word; `identity` is the backbone's.
+    """
+
+    settings: PromptSettings
+    argument: str
+    embedding: np.ndarray
+    vocabulary: Vocabulary
+    labels: Sequence[Sequence[int]]
+    seed: int
+    identity: Identity
+    bank: Bank | None
+
+    @property
+    def length(self) -> int:
+        """P."""
+        return self.settings.length
+
+    def rng(self) -> np.random.Generator:
+        """The generator of this seed, at its start."""
+        return np.random.default_rng([self.seed, 17])
+
+
+@dataclass(frozen=True)
+class Init:
+    """A way to start a prompt: its rows [P, H], and the argument that it takes, if any."""
+
+    name: str
+    description: str
+    rows: Callable[[Request], np.ndarray]
+    argument: str = ""
+
+    @property
+    def usage(self) -> str:
+        """The value of `prompt.init` that selects it."""
+        return f"{self.name}:<{self.argument}>" if self.argument else self.name
 
 
 def init_prompt(
@@ -33,61 +73,108 @@ def init_prompt(
     identity: Identity,
     bank: Bank | None = None,
 ) -> np.ndarray:
-    """The prompt [P, H] float32 that training starts from.
+    """The rows [P, H] float32 that a prompt starts from.
 
-    It depends on the seed but not on the task (except for `labels`), so prompts of one seed differ
-    only by what they learned. A prompt of tokens begins with the vocabulary's `begin`, if it has one:
-    a word in its place is lost, and takes points with it (RESULTS.md).
-
-    "words" are those of a text, without what they have in common: what they say together is said by
-    training alone, so that keys that began as them differ by what was learned.
+    They depend on the seed but not on the task (except for `labels`), so prompts of one seed differ
+    only by what they learned.
 
     embedding: [V, H]; labels: token ids of each label word; identity: the backbone's. Raises SpotError
     for an unknown init, no labels where they are needed, an entry of another backbone, or another shape.
     """
-    rng = np.random.default_rng([seed, 17])
-    length = settings.length
-    kind, _, name = settings.init.partition(":")
-    if kind == "random":
-        return _uniform(embedding, length, rng)
-    if kind in ("vocab", "labels", "text", "words"):
-        first = [] if vocabulary.begin is None else [vocabulary.begin]
-        rows = [embedding[first]]
-        if kind == "labels":
-            rows.append(label_rows(labels, embedding, vocabulary.eos))
-        elif kind in ("text", "words"):
-            rows.append(_text_rows(settings, vocabulary, embedding))
-        if kind != "vocab" and settings.filler == "random":
-            rows.append(_uniform(embedding, length, rng))
-        else:
-            rows.append(_frequent_rows(vocabulary, embedding, length, rng))
-        prompt = np.concatenate(rows)[:length].astype(np.float32)
-        return _balanced(prompt, len(first)) if kind == "words" else prompt
-    if kind == "entry" and name:
-        if bank is None:
-            raise SpotError(f"init {settings.init} needs a bank", "name one with --bank")
-        found = entry_prompt(bank, name, identity)
-    elif kind == "file" and name:
-        found = read_prompt_file(Path(name))
-    else:
+    name, colon, argument = settings.init.partition(":")
+    init = INITS.get(name)
+    if init is None or bool(argument) != bool(init.argument) or bool(colon) != bool(init.argument):
+        usages = [each.usage for each in INITS.values()]
         raise SpotError(
-            f'unknown prompt init "{settings.init}".{did_you_mean(settings.init, INITS)}',
-            f"one of {', '.join(INITS)}",
+            f'unknown prompt init "{settings.init}".{did_you_mean(settings.init, usages)}',
+            f"one of {', '.join(usages)}",
         )
-    if found.shape != (length, width := embedding.shape[1]):
+    request = Request(settings, argument, embedding, vocabulary, labels, seed, identity, bank)
+    rows = init.rows(request)
+    if rows.shape != (length := settings.length, width := embedding.shape[1]):
         raise SpotError(
             f"init {settings.init}: expected a prompt of {length} x {width} (length x width), "
-            f"found {found.shape[0]} x {found.shape[1]}",
+            f"found {rows.shape[0]} x {rows.shape[1]}",
             "set prompt.length to its length, and use the model that it was trained on",
         )
-    return np.asarray(found, np.float32)
+    return np.asarray(rows, np.float32)
+
+
+def _random(request: Request) -> np.ndarray:
+    return _uniform(request.embedding, request.length, request.rng())
+
+
+def _vocab(request: Request) -> np.ndarray:
+    return _tokens_in_front(request, [], _frequent_rows(request))
+
+
+def _labels(request: Request) -> np.ndarray:
+    rows = label_rows(request.labels, request.embedding, request.vocabulary.eos)
+    return _tokens_in_front(request, [rows], _filler(request))
+
+
+def _text(request: Request) -> np.ndarray:
+    return _tokens_in_front(request, [_text_rows(request)], _filler(request))
+
+
+def _words(request: Request) -> np.ndarray:
+    """The rows of a text without their mean, so that keys that start from them differ by what was
+    learned.
+    """
+    return _balanced(_text(request), len(_begin(request)))
+
+
+def _entry(request: Request) -> np.ndarray:
+    if request.bank is None:
+        raise SpotError(f"init {request.settings.init} needs a bank", "name one with --bank")
+    return entry_prompt(request.bank, request.argument, request.identity)
+
+
+def _file(request: Request) -> np.ndarray:
+    return read_prefix_file(request.argument)
+
+
+INITS: dict[str, Init] = {
+    init.name: init
+    for init in (
+        Init("vocab", "embeddings of frequent tokens", _vocab),
+        Init("labels", "the task's label words, then the filler", _labels),
+        Init("random", "uniform noise", _random),
+        Init("text", "the words of prompt.text, then the filler", _text),
+        Init("words", "as text, without what the words have in common", _words),
+        Init("entry", "the prompt of a bank's entry", _entry, argument="id"),
+        Init("file", "a prompt file", _file, argument="path"),
+    )
+}
+
+
+def _begin(request: Request) -> list[int]:
+    """The token that begins every text, if the vocabulary has one. A prompt of tokens starts with it:
+    a word in its place is lost, and costs accuracy (RESULTS.md).
+    """
+    begin = request.vocabulary.begin
+    return [] if begin is None else [begin]
+
+
+def _tokens_in_front(
+    request: Request, chosen: Sequence[np.ndarray], filler: np.ndarray
+) -> np.ndarray:
+    """P rows: the token that begins a text, chosen rows, filler."""
+    rows = np.concatenate([request.embedding[_begin(request)], *chosen, filler])
+    return rows[: request.length].astype(np.float32)
+
+
+def _filler(request: Request) -> np.ndarray:
+    if request.settings.filler == "random":
+        return _random(request)
+    return _frequent_rows(request)
 
 
 def entry_prompt(bank: Bank, name: str, identity: Identity) -> np.ndarray:
-    """What an entry starts others from [P, H].
+    """The rows [P, H] of an entry that other prompts start from.
 
     Raises BankError for an unknown name, SpotError for an entry of another backbone: prompts of
-    different backbones never mix, of whatever width they are.
+    different backbones never mix, whatever their width.
     """
     entry = bank.get(name)
     if entry.backbone.fingerprint != identity.fingerprint:
@@ -100,30 +187,30 @@ def entry_prompt(bank: Bank, name: str, identity: Identity) -> np.ndarray:
 
 
 def default_rate(embedding: np.ndarray) -> float:
-    """The learning rate of a prompt among embeddings [V, H]: the paper's 0.3, but at most a tenth of
-    their root mean square.
+    """Default learning rate of a prompt among embeddings [V, H]: the paper's 0.3, but at most a tenth
+    of their root mean square.
 
-    Adafactor and AdamW move every number by about the rate. T5's embeddings are as large as 0.3 is
-    small; a decoder's often are not (SmolLM2: 0.12), and a prompt would be noise after one step.
+    Adafactor and AdamW change every value by about the rate. That is little for the embeddings of a
+    T5, but not for those of many decoders (SmolLM2: 0.12), whose prompt would be noise after one step.
     """
     return min(PAPER_RATE, SHARE * _rms(embedding))
 
 
 def relabelled(prompt: np.ndarray, own: int, rows: np.ndarray, front: int = 0) -> np.ndarray:
-    """The prompt [P, H] with `own` tokens behind the first `front`, those that began as label words,
-    exchanged for a target's label rows [N, H].
+    """The prompt [P, H] with `own` rows behind the first `front`, those that started as label words,
+    replaced by a target's label rows [N, H].
 
-    Kin tasks differ in label words; the other tokens hold what they share. Rows that are missing at
-    the end are filled with the label rows again, rows that are too many are dropped.
+    Related tasks differ in label words; the other rows hold what they share. Missing rows at the end
+    are filled with the label rows again, surplus rows are dropped.
     """
     length = len(prompt)
-    kept = np.concatenate([prompt[:front], rows, prompt[front + own :]])
-    again = np.resize(rows, (max(0, length - len(kept)), prompt.shape[1]))
-    return np.concatenate([kept, again])[:length].astype(np.float32)
+    joined = np.concatenate([prompt[:front], rows, prompt[front + own :]])
+    again = np.resize(rows, (max(0, length - len(joined)), prompt.shape[1]))
+    return np.concatenate([joined, again])[:length].astype(np.float32)
 
 
 def _uniform(embedding: np.ndarray, length: int, rng: np.random.Generator) -> np.ndarray:
-    """The reference's -0.5 to 0.5, or as wide as the embeddings are, where they are smaller."""
+    """Uniform from -0.5 to 0.5 as in the reference, or as wide as the embeddings where they are smaller."""
     most = min(0.5, 3**0.5 * _rms(embedding))
     return rng.uniform(-most, most, (length, embedding.shape[1])).astype(np.float32)
 
@@ -132,22 +219,18 @@ def _rms(numbers: np.ndarray) -> float:
     return float(np.sqrt(np.vdot(numbers, numbers) / numbers.size))  # without a copy
 
 
-def _frequent_rows(
-    vocabulary: Vocabulary, embedding: np.ndarray, count: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Embeddings of `count` tokens out of the most frequent."""
-    ordinary = vocabulary.frequent(FREQUENT)
-    chosen = rng.choice(ordinary, count, replace=count > len(ordinary))
-    return np.asarray(embedding[chosen], np.float32)
+def _frequent_rows(request: Request) -> np.ndarray:
+    """Embeddings of P of the most frequent tokens."""
+    ordinary, count = request.vocabulary.frequent(FREQUENT), request.length
+    chosen = request.rng().choice(ordinary, count, replace=count > len(ordinary))
+    return np.asarray(request.embedding[chosen], np.float32)
 
 
 def label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray, eos: int) -> np.ndarray:
     """The embeddings of every label word's tokens in class order [N, H], without EOS.
 
-    embedding: [V, H]; raises SpotError without label words.
-
-    Lester et al. average the tokens of a word; of an average no model can read a word of several
-    tokens, and their order is lost.
+    embedding: [V, H]; raises SpotError without label words. Lester et al. average the tokens of a
+    word; an average of several tokens is no word that a model can read, and their order is lost.
     """
     if not labels:
         raise SpotError(
@@ -158,21 +241,20 @@ def label_rows(labels: Sequence[Sequence[int]], embedding: np.ndarray, eos: int)
     return np.asarray(embedding[tokens], np.float32)
 
 
-def _text_rows(
-    settings: PromptSettings, vocabulary: Vocabulary, embedding: np.ndarray
-) -> np.ndarray:
-    ids = vocabulary.encode(settings.text)
+def _text_rows(request: Request) -> np.ndarray:
+    ids = request.vocabulary.encode(request.settings.text)
     if not ids:
         raise SpotError(
-            f"prompt.init={settings.init} needs a text", 'set it: --set prompt.text="Is it true?"'
+            f"prompt.init={request.settings.init} needs a text",
+            'set it: --set prompt.text="Is it true?"',
         )
-    return np.asarray(embedding[ids], np.float32)
+    return np.asarray(request.embedding[ids], np.float32)
 
 
 def _balanced(prompt: np.ndarray, front: int) -> np.ndarray:
-    """The prompt [P, H] whose tokens behind the first `front` sum to zero.
+    """The prompt [P, H] whose rows behind the first `front` sum to zero.
 
-    Raises SpotError where fewer than two tokens are left to tell apart.
+    Raises SpotError if fewer than two rows are left.
     """
     words = prompt[front:]
     if len(words) < 2:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bank.errors import BankError
+from bank.similarities import default_for_clusters
 from bank.store import Bank
 from spot.report.heatmap import heatmap
 from spot.study.similarity import task_similarity
@@ -23,11 +24,9 @@ class Drawn(NamedTuple):
 def bank_heatmap(
     bank: Bank, out: Path, similarity: str | None = None, *, values: bool = False
 ) -> Drawn:
-    """Draws the similarity of all tasks of a bank to `out`; the suffix decides the format.
+    """Draw the similarity of all tasks of a bank to `out`; the suffix decides the format.
 
-    similarity: by default what shows families best, "task-vector" of prompts that all began alike, else
-    "centered"; or "average" of fewer than three prompts, which without their mean are opposites (or
-    nothing), whatever they hold.
+    similarity: default: `bank.similarities.default_for_clusters`.
     Raises BankError for an empty bank or an unknown similarity, SpotError for another suffix.
     """
     entries = bank.entries()
@@ -36,28 +35,20 @@ def bank_heatmap(
             f"the bank {bank.path} has no entries to draw", "build some: spot build-bank"
         )
     prompts = [bank.prompts(entry) for entry in entries]
-    arrays = [one.start if values else one.key for one in prompts]
-    inits = [one.init for one in prompts]
+    arrays = [prompt.start if values else prompt.key for prompt in prompts]
+    inits = [prompt.init for prompt in prompts]
     known = (
         None
         if any(init is None for init in inits)
         else np.stack([init for init in inits if init is not None])
     )
-    similarity = similarity or _default(known, len(entries))
+    similarity = similarity or default_for_clusters(known, len(entries))
     tasks = [entry.task for entry in entries]
-    found = task_similarity(tasks, np.stack(arrays), similarity, inits=known)
+    similarities = task_similarity(tasks, np.stack(arrays), similarity, inits=known)
     families = {entry.task: entry.family for entry in entries}
     seeds = len({entry.seed for entry in entries})
     what = "values" if values else "keys"
     count = f"{len(entries)} prompts, {seeds} seed{'s' if seeds > 1 else ''}"
     subtitle = f"{similarity} similarity of {what}, {count}"
-    path = heatmap(found, families, out, title="Task similarity", subtitle=subtitle)
+    path = heatmap(similarities, families, out, title="Task similarity", subtitle=subtitle)
     return Drawn(path, similarity)
-
-
-def _default(inits: np.ndarray | None, count: int) -> str:
-    """What shows families best among `count` prompts that began as `inits` [N, P, H], if known."""
-    if count < 3:
-        return "average"
-    alike = inits is not None and bool((inits == inits[0]).all())
-    return "task-vector" if alike else "centered"

@@ -1,15 +1,16 @@
-"""Learning curves: the validation score over steps for several runs, as picture or CSV."""
+"""Learning curves: the validation score over steps for several runs, as a picture or CSV."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spot.errors import SpotError
-from spot.report.files import checked_suffix, csv_bytes, figure_bytes, write_atomic
+from spot.report.files import PICTURES, csv_bytes, figure_bytes, write_atomic, writer_for
 from spot.report.layout import shorten, text_width, wrapped
 from spot.report.palette import MUTED, TEXT, colour_and_line
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-SUFFIXES = (".png", ".svg", ".pdf", ".csv")
+    from spot.strategies.transfer import TransferReport
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Curve:
 
     @property
     def label(self) -> str:
-        """What the legend says: the group, else the run's name."""
+        """The legend line: the group, else the run's name."""
         return self.group or self.name
 
     @property
@@ -66,56 +67,106 @@ class Curve:
         return self.steps[self.scores.index(score)], score
 
 
-def learning_curves(
-    curves: Sequence[Curve],
-    path: str | Path,
-    *,
-    title: str = "",
-    subtitle: str = "",
-    metric: str = "validation score",
-) -> Path:
-    """Write `curves` to `path` and return it; a ring marks the best step of each run.
+@dataclass(frozen=True)
+class Plot:
+    """The curves of one picture and the text around them; `metric` labels the vertical axis."""
 
-    `.png .svg .pdf` are pictures, `.csv` has the columns group, run, step, score. Raises SpotError
-    for no curves, another suffix, or a folder that cannot be written.
+    curves: tuple[Curve, ...]
+    title: str = ""
+    subtitle: str = ""
+    metric: str = "validation score"
+
+
+def learning_curves(plot: Plot, path: str | Path) -> Path:
+    """Write a plot to `path`, in the format of its suffix (see WRITERS), and return the path.
+
+    A ring marks the best step of each run. Raises SpotError for no curves, another suffix, or a
+    folder that cannot be written.
     """
-    suffix = checked_suffix(path, SUFFIXES)
-    if not curves:
+    write = writer_for(path, WRITERS)
+    if not plot.curves:
         raise SpotError("expected at least one learning curve, found none", "train something first")
-    if suffix == ".csv":
-        rows = [
-            (curve.group, curve.name, step, score)
-            for curve in curves
-            for step, score in zip(curve.steps, curve.scores, strict=True)
-        ]
-        return write_atomic(path, csv_bytes([("group", "run", "step", "score"), *rows]))
-    return write_atomic(path, figure_bytes(_draw(curves, title, subtitle, metric), suffix))
+    return write_atomic(path, write(plot))
 
 
-def _draw(curves: Sequence[Curve], title: str, subtitle: str, metric: str) -> Figure:
+def transfer_plot(report: TransferReport) -> Plot:
+    """The learning curves of a transfer: a curve a seed for each of the two arms.
+
+    Validation scores are those that chose the learning rate and the step of each run.
+    """
+    runs = [("scratch", run) for run in report.baseline]
+    runs += [("transfer", run) for run in report.transfer]
+    curves = tuple(
+        Curve(
+            f"{arm} from {run.start.name}, seed {run.seed}"
+            if arm == "transfer"
+            else f"{arm}, seed {run.seed}",
+            tuple(check.step for check in run.history),
+            tuple(check.score for check in run.history),
+            arm,
+        )
+        for arm, run in runs
+    )
+    sources = ", ".join(dict.fromkeys(run.start.name for run in report.transfer))
+    seeds = f"{len(report.baseline)} seed{'s' if len(report.baseline) > 1 else ''}"
+    return Plot(
+        curves,
+        title=f"{report.target}: transfer from {sources}, and scratch",
+        subtitle=f"{seeds} an arm; a ring marks the best check of a run",
+        metric=f"validation {report.metric}",
+    )
+
+
+def _csv(plot: Plot) -> bytes:
+    rows = [
+        (curve.group, curve.name, step, score)
+        for curve in plot.curves
+        for step, score in zip(curve.steps, curve.scores, strict=True)
+    ]
+    return csv_bytes([("group", "run", "step", "score"), *rows])
+
+
+def _picture(suffix: str, plot: Plot) -> bytes:
+    return figure_bytes(draw_curves(plot), suffix)
+
+
+# The suffix of a file -> the function that makes its bytes.
+WRITERS: dict[str, Callable[[Plot], bytes]] = {
+    **{suffix: partial(_picture, suffix) for suffix in PICTURES},
+    ".csv": _csv,
+}
+
+
+def draw_curves(plot: Plot) -> Figure:
+    """The figure of a plot: axes on the left, a legend line for each group on the right."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    labels = list(dict.fromkeys(curve.label for curve in curves))
+    labels = list(dict.fromkeys(curve.label for curve in plot.curves))
     legend = max(text_width(shorten(label), 8.5) for label in labels) + 0.65
     width, plot_height = 6.2 + legend, max(3.4, 0.2 * len(labels) + 0.2)
-    heading = wrapped(title, 13, width - 0.4)
-    below = wrapped(subtitle, 9.5, width - 0.4)
+    heading = wrapped(plot.title, 13, width - 0.4)
+    below = wrapped(plot.subtitle, 9.5, width - 0.4)
     top = 0.3 + 0.25 * len(heading) + 0.18 * len(below)
     height = top + plot_height + 0.65
     figure = Figure(figsize=(width, height), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.75 / width, 0.6 / height, 5.3 / width, plot_height / height))
-    _lines(axes, curves, labels)
-    _frame(axes, metric)
+    _lines(axes, plot.curves, labels)
+    _frame(axes, plot.metric)
     middle = 0.3
     for line, points, ink, drop in [(t, 13, TEXT, 0.25) for t in heading] + [
         (t, 9.5, MUTED, 0.18) for t in below
     ]:
         figure.text(
-            0.2 / width, 1 - middle / height, line, fontsize=points, color=ink, va="center",
+            0.2 / width,
+            1 - middle / height,
+            line,
+            fontsize=points,
+            color=ink,
+            va="center",
             parse_math=False,
-        )  # fmt: skip
+        )
         middle += drop
     return figure
 
@@ -127,7 +178,7 @@ def _lines(axes: Axes, curves: Sequence[Curve], labels: list[str]) -> None:
         (drawn,) = axes.plot(curve.steps, curve.scores, line, color=colour, lw=1.4)
         axes.plot(*curve.best, "o", ms=5, mfc="white", mec=colour, mew=1.3)
         handles.setdefault(curve.label, drawn)
-    # handles are given outright: Matplotlib drops a label that begins with "_" otherwise
+    # handles are passed explicitly: Matplotlib drops a label that begins with "_" otherwise
     legend = axes.legend(
         list(handles.values()),
         [shorten(label) for label in handles],

@@ -1,16 +1,14 @@
-"""Writing report files: the suffix decides the format, and a file appears whole or not at all."""
+"""Report files: a table of writers by suffix chooses the format; a file is whole or absent."""
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import os
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from bank.files import replace_file
 from spot.errors import SpotError, did_you_mean
 from spot.report.layout import quiet_glyphs
 
@@ -18,53 +16,40 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def checked_suffix(path: str | Path, suffixes: Sequence[str]) -> str:
-    """The lower-case suffix of `path`; SpotError with the list when it is none of `suffixes`."""
+# Picture formats and the metadata without which equal figures give equal bytes.
+PICTURES: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None},
+    ".pdf": {"CreationDate": None},
+}
+Writer = TypeVar("Writer")
+
+
+def writer_for(path: str | Path, writers: Mapping[str, Writer]) -> Writer:
+    """The writer of the path's suffix, in upper or lower case; SpotError lists the suffixes."""
     suffix = Path(path).suffix.lower()
-    if suffix not in suffixes:
+    if suffix not in writers:
         found = f'"{suffix}"' if suffix else "no suffix"
         raise SpotError(
-            f"{path}: expected a file name ending in {', '.join(suffixes)}, found {found}",
-            f"the suffix chooses the format.{did_you_mean(suffix, suffixes)}",
+            f"{path}: expected a file name ending in {', '.join(writers)}, found {found}",
+            f"the suffix chooses the format.{did_you_mean(suffix, writers)}",
         )
-    return suffix
+    return writers[suffix]
 
 
 def write_atomic(path: str | Path, data: bytes) -> Path:
-    """Write `data` beside `path` and move it there in one step; missing folders are made.
-
-    A reader never sees half a file, and a failure leaves the old file. Raises SpotError when the
-    folder cannot be written.
-    """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-        os.replace(temporary, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # the first error is the one to tell
-            temporary.unlink()
-        reason = error.strerror or str(error)
-        raise SpotError(
-            f"cannot write {target}: {reason}", "choose a folder that you may write to"
-        ) from error
-    return target
+    """Write `data` to `path` atomically, creating its folder if needed. Raises BankError."""
+    replace_file(Path(path), data)
+    return Path(path)
 
 
 def figure_bytes(figure: Figure, suffix: str, *, dpi: float = 150.0) -> bytes:
-    """`figure` as PNG, SVG or PDF. SVG keeps text as text; equal figures give equal bytes."""
+    """`figure` in a format of PICTURES. SVG keeps text as text; equal figures give equal bytes."""
     import matplotlib
 
-    metadata: dict[str, Any] = {
-        ".png": {"Software": None},
-        ".svg": {"Date": None},
-        ".pdf": {"CreationDate": None},
-    }[suffix]
     buffer = io.BytesIO()
     with quiet_glyphs(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "spot"}):
-        figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=metadata)
+        figure.savefig(buffer, format=suffix[1:], dpi=dpi, metadata=PICTURES[suffix])
     return buffer.getvalue()
 
 

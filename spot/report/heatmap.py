@@ -1,21 +1,55 @@
 """The clustered task-similarity heatmap as a file (SPoT, Vu et al. 2022, Figure 4).
 
-One function for every format: the suffix of the path decides.
+WRITERS has a function for every format; the suffix of the path chooses. What draws and clusters is
+imported when a file is written, so that the table alone costs nothing.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from spot.report.files import PICTURES, csv_bytes, figure_bytes, write_atomic, writer_for
 
-from spot.report.files import checked_suffix, csv_bytes, figure_bytes, write_atomic
-from spot.study.clusters import Clustering, adjusted_rand, cluster, family_count, flat_clusters
-from spot.study.similarity import TaskSimilarity
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
-SUFFIXES = (".png", ".svg", ".pdf", ".html", ".csv", ".json")
+    from spot.report.layout import Layout
+    from spot.study.clusters import Clustering
+    from spot.study.similarity import TaskSimilarity
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmap:
+    """The similarity of M tasks with its clustering, and the text around the picture.
+
+    `families` maps tasks to families; tasks it lacks, or maps to "", have none.
+    """
+
+    similarity: TaskSimilarity
+    tree: Clustering
+    families: Mapping[str, str]
+    title: str = ""
+    subtitle: str = ""
+
+    @property
+    def ordered(self) -> NDArray[np.float64]:
+        """The similarities [M, M] in the order of the clustering."""
+        order = list(self.tree.order)
+        matrix: NDArray[np.float64] = self.similarity.matrix[order][:, order]
+        return matrix
+
+    def draw(self) -> tuple[Figure, Layout]:
+        """The figure, and where its parts lie."""
+        from spot.report.heatmap_figure import draw_heatmap
+
+        return draw_heatmap(self.similarity, self.tree, self.families, self.title, self.subtitle)
 
 
 def heatmap(
@@ -28,54 +62,60 @@ def heatmap(
 ) -> Path:
     """Write the similarity of M tasks, ordered by clustering, to `path`; returns the path.
 
-    `.png .svg .pdf` are pictures, `.html` a self-contained page, `.csv` the ordered matrix under a
-    header of task names, `.json` everything with the tree and the clusters (as many as there are
-    families). `families` maps tasks to families; tasks it lacks, or maps to "", have none.
+    Pictures, a self-contained `.html` page, `.csv` with the ordered matrix under a header of task
+    names, or `.json` with the tree and the clusters (as many as there are families), see WRITERS.
     Raises SpotError for another suffix, NaN, or a folder that cannot be written.
     """
-    suffix = checked_suffix(path, SUFFIXES)
-    tree = cluster(similarity)
-    if suffix == ".csv":
-        return write_atomic(path, _csv(similarity, tree))
-    if suffix == ".json":
-        return write_atomic(path, _json(similarity, tree, families, title, subtitle))
-    from spot.report.heatmap_figure import draw_heatmap
+    from spot.study.clusters import cluster
+
+    write = writer_for(path, WRITERS)
+    drawing = Heatmap(similarity, cluster(similarity), families, title, subtitle)
+    return write_atomic(path, write(drawing))
+
+
+def _picture(suffix: str, drawing: Heatmap) -> bytes:
+    figure, place = drawing.draw()
+    # a picture of more than 12,000 pixels a side helps nobody and may not open
+    dpi = min(160.0, 12000 / max(place.width, place.height))
+    return figure_bytes(figure, suffix, dpi=dpi)
+
+
+def _html(drawing: Heatmap) -> bytes:
     from spot.report.heatmap_html import heatmap_page
 
-    figure, place = draw_heatmap(similarity, tree, families, title, subtitle)
-    if suffix != ".html":
-        # a picture of more than 12,000 pixels a side helps nobody and may not open
-        dpi = min(160.0, 12000 / max(place.width, place.height))
-        return write_atomic(path, figure_bytes(figure, suffix, dpi=dpi))
+    figure, place = drawing.draw()
     svg = figure_bytes(figure, ".svg").decode("utf-8")
-    page = heatmap_page(svg, similarity, tree.order, families, place, title, subtitle)
-    return write_atomic(path, page.encode("utf-8"))
+    page = heatmap_page(
+        svg,
+        drawing.similarity,
+        drawing.tree.order,
+        drawing.families,
+        place,
+        drawing.title,
+        drawing.subtitle,
+    )
+    return page.encode("utf-8")
 
 
-def _csv(similarity: TaskSimilarity, tree: Clustering) -> bytes:
-    ordered = similarity.matrix[np.ix_(tree.order, tree.order)]
-    rows: list[list[object]] = [["task", *tree.ordered_tasks]]
-    for task, values in zip(tree.ordered_tasks, ordered.tolist(), strict=True):
-        rows.append([task, *values])
+def _csv(drawing: Heatmap) -> bytes:
+    tasks = drawing.tree.ordered_tasks
+    rows: list[list[object]] = [["task", *tasks]]
+    rows += [[task, *values] for task, values in zip(tasks, drawing.ordered.tolist(), strict=True)]
     return csv_bytes(rows)
 
 
-def _json(
-    similarity: TaskSimilarity,
-    tree: Clustering,
-    families: Mapping[str, str],
-    title: str,
-    subtitle: str,
-) -> bytes:
-    count = family_count(similarity.tasks, families)
-    labels = flat_clusters(tree, count)
+def _json(drawing: Heatmap) -> bytes:
+    from spot.study.clusters import adjusted_rand, family_count, flat_clusters
+
+    similarity, tree, families = drawing.similarity, drawing.tree, drawing.families
+    labels = flat_clusters(tree, family_count(similarity.tasks, families))
     entries = similarity.entries or (None,) * len(similarity.tasks)
     content = {
-        "title": title,
-        "subtitle": subtitle,
+        "title": drawing.title,
+        "subtitle": drawing.subtitle,
         "similarity": similarity.similarity,
         "tasks": tree.ordered_tasks,
-        "matrix": similarity.matrix[np.ix_(tree.order, tree.order)].tolist(),
+        "matrix": drawing.ordered.tolist(),
         "families": [families.get(task, "") for task in tree.ordered_tasks],
         "clusters": [labels[index] for index in tree.order],
         "entries": [entries[index] for index in tree.order],
@@ -86,3 +126,12 @@ def _json(
     }
     text = json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False)
     return (text + "\n").encode("utf-8")
+
+
+# The suffix of a file -> the function that makes its bytes.
+WRITERS: dict[str, Callable[[Heatmap], bytes]] = {
+    **{suffix: partial(_picture, suffix) for suffix in PICTURES},
+    ".html": _html,
+    ".csv": _csv,
+    ".json": _json,
+}

@@ -84,9 +84,9 @@ def family_styles(
 ) -> dict[str, tuple[str, str]]:
     """Colour and hatch of each family in order of appearance; empty when no family is known."""
     names = [families.get(task, "") for task in tasks]
-    known = list(dict.fromkeys(name for name in names if name))
-    styles = {name: colour_and_hatch(index) for index, name in enumerate(known)}
-    if known and not all(names):
+    named = list(dict.fromkeys(name for name in names if name))
+    styles = {name: colour_and_hatch(index) for index, name in enumerate(named)}
+    if named and not all(names):
         styles[NO_FAMILY] = (UNKNOWN, "")
     return styles
 
@@ -237,7 +237,7 @@ def _swatch(figure: Figure, place: Layout, middle: float, colour: str, hatch: st
             edgecolor="white",
             lw=0.4,
             transform=figure.transFigure,
-        )  # fmt: skip
+        )
     )
 
 

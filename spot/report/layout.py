@@ -1,4 +1,4 @@
-"""Sizes of the heatmap picture, in inches, worked out from the text it must hold.
+"""Sizes of the heatmap picture, in inches, computed from the text it has to hold.
 
 Everything is placed by hand: cells stay square, no label is cut, and the HTML page knows where
 each cell lies.
@@ -114,6 +114,18 @@ def heatmap_layout(
     panel_height = 0.3 + bar + 0.3 + LEGEND_LINE * (len(legend) + 1)
     height = top + max(cell * count + below, panel_height) + MARGIN
     return Layout(
-        width, height, left, top, cell, count, dendrogram, strip, panel, bar, points, angle,
-        lines, more,
-    )  # fmt: skip
+        width,
+        height,
+        left,
+        top,
+        cell,
+        count,
+        dendrogram,
+        strip,
+        panel,
+        bar,
+        points,
+        angle,
+        lines,
+        more,
+    )

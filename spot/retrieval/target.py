@@ -1,30 +1,27 @@
-"""Search for a target: its query prompt (found or trained), the nearest keys, and what is known of
-them.
+"""Search for a target: its query prompt (found or trained), the nearest keys, and past outcomes.
 
 Nothing here imports JAX unless a query has to be trained or hits are to be reranked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bank.entry import Entry, Prompts
+from bank.nearest import SearchResult, rerank
 from bank.outcomes import Outcome
-from bank.search import SearchResult, rerank, search
+from bank.nearest import search as search_keys
 from bank.store import Bank
-from spot.config import Config
-from spot.models.model import identity
+from spot.models.model import Model
+from spot.retrieval.estimators import zero_shot_losses
 from spot.retrieval.query import cached_query, query_entry, train_query
-
-if TYPE_CHECKING:
-    from spot.models.model import Model
-    from spot.training.slots import Reporter
-
-LoadBackbone = Callable[[], "Model"]
+from spot.retrieval.settings import SearchSettings
+from spot.tasks.task import Task
+from spot.training.recipe import Recipe, recipe_of_entries
+from spot.training.runs import Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,92 +39,106 @@ class Answer:
     outcomes: tuple[Outcome, ...]
 
 
-def search_target(
-    target: str,
-    config: Config,
+def search(
     bank: Bank,
-    load_backbone: LoadBackbone,
-    reporter: Reporter | None = None,
-    *,
+    model: Model,
+    target: Task,
     k: int | None = None,
+    *,
+    recipe: Recipe | None = None,
+    settings: SearchSettings | None = None,
+    runs: Runs | None = None,
 ) -> Answer:
-    """The k tasks most similar to the target's queries; trains and keeps those that are new.
+    """The k tasks most similar to the target's queries; trains and keeps queries that are new.
 
-    The target's own entries, and mixtures that hold it, are left out. Raises SpotError for an
-    unknown target and BankError for an empty bank, a bad k or similarity, or another backbone.
+    k: by default `settings.k`. recipe: of the query; by default the one that most of the bank's keys
+    were trained with. settings: by default three hits by the similarity that suits the model's
+    prompts. The target's own entries, and mixtures that hold it, are left out. Raises BankError for
+    an empty bank, a bad k or similarity, or another model, SpotError for unusable rows.
     """
-    settings = config.search
+    recipe = recipe_for(bank, model, recipe)
+    settings = settings_for(model, recipe, settings)
+    runs = runs or Runs()
     count = settings.k if k is None else k
-    model = identity(config.model)
-    queries = tuple(query_entry(target, config, model, seed) for seed in settings.seeds)
-    known = [cached_query(bank, entry) for entry in queries]
-    if any(prompts is None for prompts in known):
-        _refuse_early(bank, queries[0], config, count)
-    found = [
-        train_query(bank, entry, config, load_backbone(), reporter) if prompts is None else prompts
-        for entry, prompts in zip(queries, known, strict=True)
+    queries = tuple(query_entry(target, model, recipe, seed) for seed in settings.seeds)
+    cached = [cached_query(bank, entry) for entry in queries]
+    if any(prompts is None for prompts in cached):
+        _refuse_early(bank, queries[0], recipe, settings, count)
+    prompts = [
+        train_query(bank, entry, target, model, recipe, runs) if query is None else query
+        for entry, query in zip(queries, cached, strict=True)
     ]
-    result = search(
+    result = search_keys(
         bank,
-        found,
+        prompts,
         similarity=settings.similarity,
         k=count,
-        exclude_tasks=(target,),
+        exclude_tasks=(target.name,),
         query_entry=queries[0],
-        unlearned=config.search.unlearned,
+        unlearned=settings.unlearned,
     )
     if settings.rerank_examples:
-        found_ids = [hit.id for hit in result.hits]
-        losses = zero_shot_losses(target, found_ids, config, bank, load_backbone())
+        losses = losses_of(
+            bank, model, target, recipe, [hit.id for hit in result.hits], settings
+        )
         result = SearchResult(
             rerank(result.hits, losses), result.warnings, result.similarity, result.n
         )
     ids = {hit.id for hit in result.hits} | {hit.task for hit in result.hits}
-    outcomes = tuple(one for one in bank.outcomes() if one.target == target and one.source in ids)
-    return Answer(target, queries, tuple(found), result, outcomes)
+    outcomes = tuple(
+        outcome
+        for outcome in bank.outcomes()
+        if outcome.target == target.name and outcome.source in ids
+    )
+    return Answer(target.name, queries, tuple(prompts), result, outcomes)
 
 
-def _refuse_early(bank: Bank, entry: Entry, config: Config, k: int) -> None:
-    """Searches with an arbitrary query of the right shape, so that errors come before any training."""
+def recipe_for(bank: Bank, model: Model, recipe: Recipe | None) -> Recipe:
+    """The recipe, or the one that most of the bank's keys were trained with, with a known start."""
+    return (recipe_of_entries(bank.entries()) if recipe is None else recipe).on(model)
+
+
+def settings_for(model: Model, recipe: Recipe, settings: SearchSettings | None) -> SearchSettings:
+    """The settings, or the default ones with the similarity that suits prompts of this start."""
+    if settings is not None:
+        return settings
+    own = model.defaults
+    if (recipe.init, recipe.text) == (own.init, own.text):
+        return SearchSettings(similarity=own.similarity)
+    return SearchSettings()
+
+
+def losses_of(
+    bank: Bank,
+    model: Model,
+    target: Task,
+    recipe: Recipe,
+    ids: Sequence[str],
+    settings: SearchSettings,
+) -> dict[str, float]:
+    """The zero-shot loss of each entry's value on `settings.rerank_examples` rows of the target."""
+    from spot.prompts.stored import value_of
+
+    values = [value_of(bank, bank.get(id)) for id in ids]
+    losses = zero_shot_losses(
+        model, target, recipe, values, settings.rerank_examples, settings.seeds[0]
+    )
+    return dict(zip(ids, losses.tolist(), strict=True))
+
+
+def _refuse_early(
+    bank: Bank, entry: Entry, recipe: Recipe, settings: SearchSettings, k: int
+) -> None:
+    """Search with an arbitrary query of the right shape, so that errors come before any training."""
     manifest = bank.manifest
     width = manifest.width if manifest else 1
-    stand_in = (
-        np.random.default_rng(0).normal(size=(config.prompt.length, width)).astype(np.float32)
-    )
-    search(
+    stand_in = np.random.default_rng(0).normal(size=(recipe.length, width)).astype(np.float32)
+    search_keys(
         bank,
         Prompts(np.zeros_like(stand_in), stand_in, None),
-        similarity=config.search.similarity,
+        similarity=settings.similarity,
         k=k,
         exclude_tasks=(entry.task,),
         query_entry=entry,
-        unlearned=config.search.unlearned,
+        unlearned=settings.unlearned,
     )
-
-
-def zero_shot_losses(
-    target: str, ids: Sequence[str], config: Config, bank: Bank, backbone: Model
-) -> dict[str, float]:
-    """Mean loss (nats a target token) of each entry's value on a few target training rows, in one
-    mixed batch.
-    """
-    from spot.training.batches import batch_of, sample
-    from spot.training.data import find_task, task_data
-    from spot.training.step import batch_losses
-
-    data = task_data(find_task(target, config), config, backbone.vocabulary)
-    rows = sample(data.train, config.search.rerank_examples, config.search.seeds[0])
-    count = len(rows)
-    values = [value_of(bank, id) for id in ids]
-    inputs = [rows.inputs[row] for row in range(count)] * len(ids)
-    targets = [rows.targets[row] for row in range(count)] * len(ids)
-    losses = batch_losses(
-        backbone.graphdef, backbone.parameters, np.stack(values), batch_of(inputs, targets)
-    )
-    means = np.asarray(losses).reshape(len(ids), count).mean(axis=1)
-    return {id: float(mean) for id, mean in zip(ids, means, strict=True)}
-
-
-def value_of(bank: Bank, id: str) -> np.ndarray:
-    """The value prompt [P, H] of an entry, or its key when it holds no value."""
-    return bank.prompts(bank.get(id)).start

@@ -8,63 +8,50 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from bank.combine import weighted_average
-from bank.entry import Entry
+from bank.files import replace_file
+from bank.nearest import searchable, seeds_of_tasks
 from bank.outcomes import Outcome
-from bank.search import Hit, searchable, seeds_of_tasks
 from bank.store import Bank
-from spot.config import Config, dump
 from spot.errors import SpotError
-from spot.models.model import Model, vocabulary
-from spot.prompts.inits import default_rate, init_prompt, label_rows, relabelled
-from spot.retrieval.target import Answer, LoadBackbone, search_target, value_of
-from spot.tasks.task import digest, proportional_rates
-from spot.tasks.vocabulary import Vocabulary, label_tokens
-from spot.training.batches import Source
-from spot.training.build import embedding_table, new_slot
-from spot.training.data import find_task, load_source, members_of, tokens
-from spot.training.evaluate import evaluate
-from spot.training.loop import discard_checkpoints, train_prompts
-from spot.training.slots import Reporter, Slot, Trained
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """Where a target's prompt starts: from an entry's value, a combination, or (init None) from
-    scratch.
-    """
-
-    strategy: str
-    source: str | None = None
-    task: str | None = None
-    similarity: float | None = None
-    init: np.ndarray | None = None
-    k: int | None = None
-
-    @property
-    def name(self) -> str:
-        """How people read it: "scratch", or the task, or the strategy."""
-        return "scratch" if self.strategy == "none" else self.task or self.strategy
+from spot.models.model import Model
+from spot.prompts.inits import default_rate
+from spot.prompts.prompt import SoftPrompt
+from spot.retrieval.settings import SearchSettings
+from spot.retrieval.target import recipe_for, search, settings_for
+from spot.strategies.settings import TransferSettings
+from spot.strategies.start import SCRATCH, Situation, Start
+from spot.strategies.table import find_strategy
+from spot.tasks.task import Mixture, Task
+from spot.tasks.tokens import tokens
+from spot.tasks.vocabulary import label_tokens
+from spot.training.build import new_slot
+from spot.training.recipe import Recipe
+from spot.training.runs import Runs, prompt_digest
+from spot.training.slots import Check, Slot, Trained
+from spot.training.source import lengths_of, source_of
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A start trained with one seed: the learning rate, step and prompt that validation chose."""
+    """A start trained with one seed: the learning rate, step and prompt that validation chose, and all
+    checks on the way.
+    """
 
     start: Start
     seed: int
     learning_rate: float
     step: int
     validation: float
-    prompt: np.ndarray
+    prompt: SoftPrompt
+    history: tuple[Check, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +93,24 @@ class TransferReport:
         """Test score by transfer minus from scratch, in points, a seed each."""
         return tuple(t.test - b.test for t, b in zip(self.transfer, self.baseline, strict=True))
 
+    @property
+    def gain(self) -> float:
+        """The mean of the gains, in points."""
+        return statistics.fmean(self.gains)
+
+    @property
+    def curves(self) -> dict[str, list[tuple[Check, ...]]]:
+        """The learning curves of both arms: the checks of every seed, under "scratch" and "transfer"."""
+        return {
+            "scratch": [run.history for run in self.baseline],
+            "transfer": [run.history for run in self.transfer],
+        }
+
+    @property
+    def prompt(self) -> SoftPrompt:
+        """The prompt of the best validation score in both arms; `np.asarray` gives [P, H]."""
+        return max((*self.transfer, *self.baseline), key=lambda run: run.validation).prompt
+
 
 def spread(values: Sequence[float]) -> float | None:
     """The sample standard deviation, None for a single value."""
@@ -113,53 +118,78 @@ def spread(values: Sequence[float]) -> float | None:
 
 
 def transfer(
-    target: str,
-    config: Config,
     bank: Bank,
-    load_backbone: LoadBackbone,
-    reporter: Reporter | None = None,
+    model: Model,
+    target: Task,
+    start: str = "best",
+    k: int = 1,
+    *,
+    recipe: Recipe | None = None,
+    sources: Mapping[str, Task | Mixture] | None = None,
+    seeds: Sequence[int] = (0, 1, 2),
+    steps: int = 60,
+    learning_rates: Sequence[float] = (),
+    scratch_learning_rates: Sequence[float] = (),
+    labels: Literal["keep", "swap"] = "keep",
+    search_settings: SearchSettings | None = None,
+    runs: Runs | None = None,
 ) -> TransferReport:
-    """Searches, trains from the chosen start and from scratch, and records the outcome in the bank.
+    """Search, train from the chosen start and from scratch, and record the outcome in the bank.
+
+    start: a key of `spot.strategies.table.STRATEGIES`; k: the entries it uses. recipe: by default
+    the one that most of the bank's keys were trained with. sources: the tasks of the bank's entries
+    by name, which "mixture" and labels="swap" need. steps: of both arms. learning_rates: tried by
+    both arms, `scratch_learning_rates` by the arm from scratch alone; validation chooses.
 
     Raises SpotError or BankError before any training when target, bank or settings are unusable.
     """
-    reporter = reporter or Reporter()
-    settings = config.transfer
-    check_target(target, config)
-    k = count_for(target, config, bank) if settings.strategy == "oracle" else settings.k
-    answer = search_target(target, config, bank, load_backbone, reporter, k=k)
-    for warning in answer.result.warnings:
-        reporter.warn(warning)
-    backbone = load_backbone()
-    begin = [Start("none"), *starts(answer, config, bank, backbone, reporter)]
-    folder = run_folder(target, config, begin)
-    candidates = train_starts(target, begin, config, backbone, folder, reporter)
-    runs = [score_on_test(one, target, config, backbone) for one in candidates]
-    discard_groups(folder)
-    baseline = tuple(run for run in runs if run.start.strategy == "none")
-    chosen = tuple(
-        max((run for run in runs if run.start.strategy != "none" and run.seed == seed), key=_choice)
-        for seed in settings.seeds
+    strategy, runs = find_strategy(start), runs or Runs()
+    recipe = recipe_for(bank, model, recipe)
+    plan = TransferSettings(
+        strategy=start,
+        k=k,
+        seeds=tuple(seeds),
+        steps=steps,
+        learning_rates=tuple(learning_rates),
+        scratch_learning_rates=tuple(scratch_learning_rates),
+        labels=labels,
     )
-    metric = "+".join(find_task(target, config).metrics)
+    how = settings_for(model, recipe, search_settings)
+    check_target(target, model, recipe)
+    count = count_for(bank, target, how) if strategy.wants_all else k
+    answer = search(bank, model, target, count, recipe=recipe, settings=how, runs=runs)
+    for warning in answer.result.warnings:
+        runs.reporter.warn(warning)
+    situation = Situation(
+        bank, model, target, answer.result.hits, recipe, sources or {}, plan, how, runs
+    )
+    begin = [Start(SCRATCH), *strategy.starts(situation)]
+    candidates = train_starts(model, target, begin, recipe, plan, runs)
+    scored = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
+    baseline = tuple(run for run in scored if run.start.strategy == SCRATCH)
+    chosen = tuple(
+        max((run for run in scored if run.start.strategy != SCRATCH and run.seed == seed), key=_choice)
+        for seed in seeds
+    )
+    folder = runs.place("transfer", target.name, _facts(scored))
+    metric = "+".join(target.metrics)
     report = TransferReport(
-        target, metric, settings.strategy, baseline, chosen, tuple(runs), folder
+        target.name, metric, start, baseline, chosen, tuple(scored), folder
     )
     bank.add_outcomes(outcomes(report))
-    _write(report, config)
+    _write(report)
     return report
 
 
-def check_target(target: str, config: Config) -> None:
-    """Reads the target's splits, so that a bad row or an empty split comes before any training."""
-    vocab = vocabulary(config.model)
-    load_source(target, config, vocab)
-    tokens(find_task(target, config), "test", config, vocab)
+def check_target(target: Task, model: Model, recipe: Recipe) -> None:
+    """Read the target's splits, so that a bad row or an empty split comes before any training."""
+    source_of(target, model, recipe)
+    tokens(target, "test", model.vocabulary, lengths_of(recipe))
 
 
-def count_for(target: str, config: Config, bank: Bank) -> int:
-    """How many tasks a search for the target can find, at least 1: what the oracle asks for."""
-    entries, _ = searchable(bank.entries(), (target,), config.search.unlearned)
+def count_for(bank: Bank, target: Task, settings: SearchSettings) -> int:
+    """How many tasks a search for the target can find, at least 1."""
+    entries, _ = searchable(bank.entries(), (target.name,), settings.unlearned)
     return max(1, len(seeds_of_tasks(entries)))
 
 
@@ -168,174 +198,55 @@ def _choice(run: Run) -> tuple[float, str]:
     return run.validation, run.start.source or ""
 
 
-def starts(
-    answer: Answer, config: Config, bank: Bank, backbone: Model, reporter: Reporter
-) -> list[Start]:
-    """The prompts that the strategy starts from: one a hit, or one made of the hits."""
-    hits = answer.result.hits
-    strategy = config.transfer.strategy
-    if strategy in ("best", "oracle"):
-        return hit_starts(strategy, answer.target, hits, config, bank, backbone)
-    if strategy == "average":
-        values = start_prompts(answer.target, [hit.id for hit in hits], config, bank, backbone)
-        mean = weighted_average(np.stack(values), np.asarray([hit.score for hit in hits]))
-        return [Start("average", None, _names(hits), None, mean, len(hits))]
-    mixed = train_mixture(answer.target, hits, config, backbone, reporter)
-    return [Start("mixture", None, _names(hits), None, mixed, len(hits))]
-
-
-def hit_starts(
-    strategy: str,
-    target: str,
-    hits: Sequence[Hit],
-    config: Config,
-    bank: Bank,
-    backbone: Model,
-) -> list[Start]:
-    """A start from each hit's own prompt."""
-    prompts = start_prompts(target, [hit.id for hit in hits], config, bank, backbone)
-    return [
-        Start(strategy, hit.id, hit.task, hit.score, prompt)
-        for hit, prompt in zip(hits, prompts, strict=True)
-    ]
-
-
-def start_prompts(
-    target: str, ids: Sequence[str], config: Config, bank: Bank, backbone: Model
-) -> list[np.ndarray]:
-    """What the target starts from for each entry [P, H]: its value, or with `transfer.labels=swap`
-    its value with the target's label words for its own.
-
-    Raises SpotError when label words are to be swapped and the target has none, or when an entry's
-    task, whose label words stand in its prompt, is not known here.
-    """
-    values = [value_of(bank, id) for id in ids]
-    if config.transfer.labels == "keep":
-        return values
-    vocab = backbone.vocabulary
-    words = label_tokens(find_task(target, config), vocab)
-    if not words:
-        raise SpotError(
-            f"transfer.labels=swap needs a target with label words, {target} has none",
-            "use transfer.labels=keep for it",
-        )
-    rows = label_rows(words, embedding_table(backbone), vocab.eos)
-    owns = [_own_label_rows(bank.get(id), config, vocab) for id in ids]
-    front = 0 if vocab.begin is None else 1
-    return [relabelled(value, own, rows, front) for value, own in zip(values, owns, strict=True)]
-
-
-def _own_label_rows(entry: Entry, config: Config, vocab: Vocabulary) -> int:
-    """How many tokens of an entry's prompt began as label words; 0 for another init."""
-    if not str(entry.recipe.get("init", "")).startswith("labels"):
-        return 0
-    tasks = [find_task(name, config) for name in entry.members or (entry.task,)]
-    words = [ids for task in tasks for ids in label_tokens(task, vocab)]
-    return sum(token != vocab.eos for ids in words for token in ids)
-
-
-def _names(hits: Sequence[Hit]) -> str:
-    return "+".join(dict.fromkeys(hit.task for hit in hits))
-
-
-def train_mixture(
-    target: str, hits: Sequence[Hit], config: Config, backbone: Model, reporter: Reporter
-) -> np.ndarray:
-    """The last prompt [P, H] of training on the hits' tasks and the target together (SPoT, section
-    4).
-    """
-    names = [target]
-    for hit in hits:
-        names += members_of(hit.task, config)[0]
-    members = [
-        load_source(name, config, backbone.vocabulary).members[0] for name in dict.fromkeys(names)
-    ]
-    sizes = {member.definition.name: len(member.train) for member in members}
-    source = Source("+".join(sizes), tuple(members), proportional_rates(sizes))
-    seed = config.search.seeds[0]
-    name, embedding = f"mixture for {target}", embedding_table(backbone)
-    slot = new_slot(name, source, seed, config, backbone, embedding)
-    folder = config.runs / "mixtures" / digest(source.name, dump(config))[:16]
-    return train_prompts(
-        backbone, [slot], config.train, folder, title=slot.name, validate=False, reporter=reporter
-    )[0].last
-
-
-def run_folder(target: str, config: Config, begin: Sequence[Start]) -> Path:
-    """Where the runs of these starts live: the same starts and settings find their own work again."""
-    content = [
-        [one.strategy, one.source, None if one.init is None else one.init.tobytes().hex()]
-        for one in begin
-    ]
-    return config.runs / "transfer" / f"{target}-{digest(content, dump(config))[:12]}"
+def _facts(scored: Sequence[Run]) -> dict[str, Any]:
+    """The content of a report, by which its folder is named."""
+    return {"runs": [[run.to_json(), prompt_digest(run.prompt)] for run in scored]}
 
 
 def train_starts(
-    target: str,
+    model: Model,
+    target: Task,
     begin: Sequence[Start],
-    config: Config,
-    backbone: Model,
-    folder: Path,
-    reporter: Reporter,
+    recipe: Recipe,
+    plan: TransferSettings,
+    runs: Runs,
 ) -> list[Candidate]:
     """One candidate a start and seed, in that order; the learning rate is chosen on validation.
 
-    What is trained stays in the folder until `discard_groups`, to be found again. Raises SpotError
-    when every learning rate of a start failed with a loss that is not finite.
+    Raises SpotError when every learning rate of a start failed with a loss that is not finite.
     """
-    source = load_source(target, config, backbone.vocabulary)
-    embedding = embedding_table(backbone)
-    labels = source.labels
+    recipe = recipe.on(model).replace(
+        steps=plan.steps, key_step=min(recipe.key_step, plan.steps)
+    )
+    source = source_of(target, model, recipe)
     planned: list[tuple[Start, int, int]] = []
     slots: list[Slot] = []
     for start in begin:
-        for seed in config.transfer.seeds:
-            init = start.init
-            if init is None:
-                init = init_prompt(
-                    config.prompt, embedding, backbone.vocabulary, labels, seed, backbone.identity
-                )
-            rates = learning_rates(start, config, embedding)
+        for seed in plan.seeds:
+            init = new_slot(model, source, recipe, seed).init if start.init is None else start.init
+            rates = learning_rates(start, recipe, plan, model.embeddings)
             planned.append((start, seed, len(rates)))
             for rate in rates:
-                name = f"{target} from {start.source or start.name} lr {rate:g}"
+                name = f"{target.name} from {start.source or start.name} lr {rate:g}"
                 slots.append(Slot(name, source, seed, init, rate))
-    settings = config.train.model_copy(
-        update={
-            "steps": config.transfer.steps,
-            "key_step": min(config.train.key_step, config.transfer.steps),
-        }
-    )
-    trained: list[Trained] = []
-    size = settings.slots
-    for number, first in enumerate(range(0, len(slots), size)):
-        title = f"transfer to {target}, {number + 1} of {-(-len(slots) // size)}"
-        trained += train_prompts(
-            backbone, slots[first : first + size], settings, folder / f"group-{number:03d}",
-            title=title, reporter=reporter,
-        )  # fmt: skip
+    trained = runs.train_prompts(model, slots, recipe, title=f"transfer to {target.name}")
     rest = iter(trained)
     return [_best(start, seed, list(islice(rest, tried))) for start, seed, tried in planned]
 
 
-def discard_groups(folder: Path) -> None:
-    """Removes the prompts of finished training in a folder; call when their scores are kept."""
-    for group in folder.glob("group-*"):
-        discard_checkpoints(group)
-
-
-def learning_rates(start: Start, config: Config, embedding: np.ndarray) -> tuple[float, ...]:
-    """The rates that a run from this start tries, of which validation chooses one; embedding is the
+def learning_rates(
+    start: Start, recipe: Recipe, plan: TransferSettings, embeddings: np.ndarray
+) -> tuple[float, ...]:
+    """The rates that a run from this start tries, of which validation chooses one; embeddings are the
     model's [V, H].
     """
-    settings = config.transfer
-    scratch = settings.scratch_learning_rates if start.strategy == "none" else ()
-    chosen = scratch or settings.learning_rates
-    return chosen or (config.train.learning_rate or default_rate(embedding),)
+    scratch = plan.scratch_learning_rates if start.strategy == SCRATCH else ()
+    chosen = scratch or plan.learning_rates
+    return chosen or (recipe.learning_rate or default_rate(embeddings),)
 
 
 def _best(start: Start, seed: int, trained: Sequence[Trained]) -> Candidate:
-    """The one whose learning rate validation prefers."""
+    """The one whose learning rate validation prefers, of equals the first."""
     usable = [(one.best.score, one) for one in trained if one.best is not None]
     if not usable:
         raise SpotError(
@@ -343,48 +254,54 @@ def _best(start: Start, seed: int, trained: Sequence[Trained]) -> Candidate:
             "lower train.learning_rate or transfer.learning_rates",
         )
     validation, best = max(usable, key=lambda pair: pair[0])
-    return Candidate(start, seed, best.slot.learning_rate, best.value_step, validation, best.value)
+    return Candidate(
+        start, seed, best.slot.learning_rate, best.value_step, validation, best.value, best.history
+    )
 
 
-def score_on_test(candidate: Candidate, target: str, config: Config, backbone: Model) -> Run:
+def score_on_test(
+    model: Model, target: Task, candidate: Candidate, recipe: Recipe, runs: Runs
+) -> Run:
     """The candidate with the scores of its prompt on the target's test split."""
-    definition = find_task(target, config)
-    test = tokens(definition, "test", config, backbone.vocabulary)
-    labels = label_tokens(definition, backbone.vocabulary)
-    found = evaluate(backbone, candidate.prompt, definition, test, labels)
+    test = tokens(target, "test", model.vocabulary, lengths_of(recipe))
+    labels = label_tokens(target, model.vocabulary)
+    score = runs.evaluate(model, candidate.prompt, target, test, labels)
     return Run(
         candidate.start, candidate.seed, candidate.learning_rate, candidate.step,
-        candidate.validation, candidate.prompt,
-        found.value, found.metrics, found.n, found.predictions,
+        candidate.validation, candidate.prompt, candidate.history,
+        score.value, score.metrics, score.n, score.predictions,
     )  # fmt: skip
 
 
 def outcomes(report: TransferReport) -> list[Outcome]:
-    """What the bank remembers: each transfer run beside the same seed's score from scratch."""
+    """The bank's record: each transfer run beside the same seed's score from scratch."""
     scratch = {run.seed: run.test for run in report.baseline}
     return [
         Outcome(
-            source=run.start.source or run.start.name, target=report.target, strategy=run.start.strategy,
-            seed=run.seed, metric=report.metric, score=run.test, baseline=scratch[run.seed], split="test",
+            source=run.start.source or run.start.name,
+            target=report.target,
+            strategy=run.start.strategy,
+            seed=run.seed,
+            metric=report.metric,
+            score=run.test,
+            baseline=scratch[run.seed],
+            split="test",
             n=run.n_test,
         )
         for run in report.runs
-        if run.start.strategy != "none"
-    ]  # fmt: skip
+        if run.start.strategy != SCRATCH
+    ]
 
 
-def _write(report: TransferReport, config: Config) -> None:
-    """report.json, config.json and the chosen prompts, beside the run's metrics."""
-    from bank.interchange import export_prompt
+def _write(report: TransferReport) -> None:
+    """report.json and the prompts that transfer chose, one a seed."""
+    from spot.prompts.files import write_prompt
 
-    (report.folder / "config.json").write_text(dump(config))
     content = {
         "target": report.target, "metric": report.metric, "strategy": report.strategy,
         "runs": [run.to_json() for run in report.runs], "gains": report.gains,
     }  # fmt: skip
-    (report.folder / "report.json").write_text(json.dumps(content, indent=1) + "\n")
+    text = json.dumps(content, indent=1) + "\n"
+    replace_file(report.folder / "report.json", text.encode())
     for run in report.transfer:
-        export_prompt(report.folder / f"prompt-s{run.seed}.safetensors", run.prompt)
-
-
-__all__ = ["Run", "Start", "TransferReport", "spread", "starts", "train_starts", "transfer"]
+        write_prompt(report.folder / f"prompt-s{run.seed}.safetensors", run.prompt)

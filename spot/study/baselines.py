@@ -16,31 +16,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bank.files import replace_file
-from bank.interchange import export_prompt
-from spot.config import Config, dump
 from spot.errors import SpotError, did_you_mean
-from spot.models.counts import Counts, count, prompt_counts
+from spot.models.counts import Counts, count
 from spot.models.model import Model
-from spot.retrieval.target import LoadBackbone
-from spot.strategies.transfer import (
-    Start,
-    check_target,
-    discard_groups,
-    score_on_test,
-    spread,
-    train_starts,
-)
+from spot.prompts.files import write_prompt
+from spot.prompts.prompt import SoftPrompt
+from spot.strategies.settings import TransferSettings
+from spot.strategies.start import SCRATCH, Start
+from spot.strategies.transfer import check_target, score_on_test, spread, train_starts
 from spot.tasks.examples import TokenizedSplit
-from spot.tasks.task import Task, digest
+from spot.tasks.shots import mean_shots
+from spot.tasks.task import Task
+from spot.tasks.tokens import token_count, tokens
 from spot.tasks.vocabulary import label_tokens
-from spot.training.data import find_task, load_source, shots_fitting, tokens
 from spot.training.evaluate import Evaluation, evaluate, gain_interval, mean_interval
-from spot.training.loop import discard_checkpoints
-from spot.training.slots import Reporter
-from spot.training.tuning import best_tuned
+from spot.training.fine_tuning import RATES, best_rate
+from spot.training.recipe import Recipe
+from spot.training.runs import (
+    Runs,
+    discard_checkpoints,
+    model_facts,
+    scoring_facts,
+    source_digest,
+    split_digest,
+)
+from spot.training.source import lengths_of, source_of
 
 SHOTS = 4  # training examples in front of every text, where `data.shots` names no number
 
@@ -122,81 +123,64 @@ class Baselines:
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
-    """What every method works with."""
+class Runner:
+    """Everything that a method works with; the target may have a text prompt and examples in front."""
 
-    target: str
-    config: Config
-    backbone: Model
-    reporter: Reporter
+    target: Task
+    model: Model
+    recipe: Recipe
+    plan: TransferSettings
+    rates: Sequence[float]
+    runs: Runs
 
-    @property
-    def folder(self) -> Path:
-        """Where all results of the target are."""
-        return self.config.runs / "baselines" / self.target
-
-    def place(self, name: str, config: Config) -> Path:
-        """The folder of a method's work with its config: equal settings find it again."""
-        key = digest(self.backbone.identity.fingerprint, dump(config))[:12]
-        folder = self.folder / f"{name}-{key}"
-        replace_file(folder / "config.json", dump(config).encode())
-        return folder
-
-    def asked(self, config: Config) -> tuple[Task, TokenizedSplit]:
-        """The target and its test split; a tuned model has the vocabulary of the one it was."""
-        definition = find_task(self.target, config)
-        return definition, tokens(definition, "test", config, self.backbone.vocabulary)
-
-    def tested(
-        self, config: Config, prompt: np.ndarray | None = None, model: Model | None = None
-    ) -> Evaluation:
-        """The scores of a prompt [P, H] (None: no soft prompt) on the test split."""
-        backbone = model or self.backbone
-        definition, test = self.asked(config)
-        labels = label_tokens(definition, backbone.vocabulary)
-        return evaluate(backbone, prompt, definition, test, labels)
-
-    def examples(self, config: Config) -> float:
-        """How many training examples fit in front of a test row, on average."""
-        definition = find_task(self.target, config)
-        return shots_fitting(definition, "test", config, self.backbone.vocabulary)
+    def test_split(self, target: Task) -> tuple[Task, TokenizedSplit, list[list[int]]]:
+        """The target in this wording, its test split and the tokens of its label words."""
+        vocabulary = self.model.vocabulary
+        test = tokens(target, "test", vocabulary, lengths_of(self.recipe))
+        return target, test, label_tokens(target, vocabulary)
 
     def row(self, method: str, shots: int, counts: Counts, trials: Sequence[Trial]) -> Row:
         """The trials as a line of the table."""
-        definition, test = self.asked(undesigned(self.config))
-        interval = mean_interval([trial.predictions for trial in trials], definition, test)
+        task, test, _ = self.test_split(undesigned(self.target))
+        interval = mean_interval([trial.predictions for trial in trials], task, test)
         return Row(method, shots, counts, tuple(trials), interval)
 
     def compared(self, row: Row, bare: Row) -> Row:
         """The row with its gain over the bare model's."""
-        definition, test = self.asked(undesigned(self.config))
-        ours, theirs = ([trial.predictions for trial in one.trials] for one in (row, bare))
-        return replace(row, gain=gain_interval(ours, theirs, definition, test))
+        task, test, _ = self.test_split(undesigned(self.target))
+        ours, theirs = ([trial.predictions for trial in line.trials] for line in (row, bare))
+        return replace(row, gain=gain_interval(ours, theirs, task, test))
 
 
 def baselines(
-    target: str,
-    config: Config,
-    load_backbone: LoadBackbone,
+    model: Model,
+    target: Task,
+    recipe: Recipe | None = None,
+    *,
     methods: Sequence[str] | None = None,
-    reporter: Reporter | None = None,
+    plan: TransferSettings | None = None,
+    rates: Sequence[float] = RATES,
+    runs: Runs | None = None,
 ) -> Baselines:
-    """The table of a target, of all METHODS or of some; what has been finished is not done again.
+    """The table of a target, of all METHODS or of some; finished work is found again.
 
-    Seeds, steps and the rates of prompt tuning are those of `transfer` from scratch, the rates of
-    model tuning `tuning.learning_rates`. Raises SpotError for an unknown method, or an unusable
-    target, before any training.
+    Prompt design has the target's text prompt and examples, the other methods have not. plan: the
+    seeds, steps and rates of prompt tuning, as of `transfer` from scratch; rates: of fine-tuning.
+    Raises SpotError for an unknown method, or an unusable target, before any training.
     """
     chosen = check_methods(tuple(METHODS) if methods is None else methods)
-    plain = undesigned(config)
-    check_target(target, plain)
-    bench = Bench(target, config, load_backbone(), reporter or Reporter())
-    rows = [METHODS[method](bench) for method in chosen]
+    recipe, runs = (recipe or Recipe()).on(model), runs or Runs()
+    check_target(undesigned(target), model, recipe)
+    runner = Runner(target, model, recipe, plan or TransferSettings(), rates, runs)
+    results = [METHODS[method](runner) for method in chosen]
+    rows = [row for row, _ in results]
     if chosen[0] == "zero-shot":
         bare, *others = rows
-        rows = [bare, *(bench.compared(row, bare) for row in others)]
-    metric = "+".join(find_task(target, plain).metrics)
-    return Baselines(target, metric, tuple(rows), bench.folder)
+        rows = [bare, *(runner.compared(row, bare) for row in others)]
+    folder = runs.place("baselines", target.name, {"rows": [row.to_json() for row in rows]})
+    table = Baselines(target.name, "+".join(target.metrics), tuple(rows), folder)
+    _write(table, {seed: prompt for _, prompts in results for seed, prompt in prompts.items()})
+    return table
 
 
 def check_methods(names: Sequence[str]) -> list[str]:
@@ -210,82 +194,87 @@ def check_methods(names: Sequence[str]) -> list[str]:
     return [name for name in METHODS if name in names]
 
 
-def zero_shot(bench: Bench) -> Row:
-    """Prompt design without examples: the bare model behind the config's text prompt."""
-    return designed(bench, "zero-shot", 0, (None,))
+Result = tuple[Row, dict[int, SoftPrompt]]
+"""A method's line, and the prompts that it trained, by seed."""
 
 
-def few_shot(bench: Bench) -> Row:
+def zero_shot(runner: Runner) -> Result:
+    """Prompt design without examples: the bare model behind the target's text prompt."""
+    return designed(runner, "zero-shot", 0, (None,)), {}
+
+
+def few_shot(runner: Runner) -> Result:
     """Prompt design with examples, which the seed draws."""
-    shots = bench.config.data.shots or SHOTS
-    return designed(bench, "few-shot", shots, bench.config.transfer.seeds)
+    shots = runner.target.shots or SHOTS
+    return designed(runner, "few-shot", shots, runner.plan.seeds), {}
 
 
-def designed(bench: Bench, name: str, shots: int, seeds: Sequence[int | None]) -> Row:
+def designed(runner: Runner, name: str, shots: int, seeds: Sequence[int | None]) -> Row:
     """A row of prompt design: nothing is trained."""
-
-    def score(config: Config, seed: int | None) -> list[Trial]:
-        return [scored(seed, bench.tested(config), examples=bench.examples(config))]
-
-    trials: list[Trial] = []
+    model, limit = runner.model, runner.recipe.input_length
+    trials = []
     for seed in seeds:
-        config = with_data(bench.config, shots=shots, shot_seed=seed or 0)
-        path = bench.place(name, config) / "trials.json"
-        trials += kept(path, partial(score, config, seed))
-    return bench.row(name, shots, Counts(0, count(bench.backbone.parameters)), trials)
+        task = replace(runner.target, shots=shots, shot_seed=seed or 0)
+        score = runner.runs.evaluate(model, None, *runner.test_split(task))
+        examples = mean_shots(task, "test", token_count(model.vocabulary), limit)
+        trials.append(scored(seed, score, examples=examples))
+    return runner.row(name, shots, Counts(0, count(model.network)), trials)
 
 
-def prompt_tuning(bench: Bench) -> Row:
-    """A soft prompt from scratch, as `spot transfer` trains it; the prompts are written, too."""
-    config = undesigned(bench.config)
-    folder = bench.place("prompt-tuning", config)
-
-    def train() -> list[Trial]:
-        found = train_starts(
-            bench.target, [Start("none")], config, bench.backbone, folder, bench.reporter
+def prompt_tuning(runner: Runner) -> Result:
+    """A soft prompt from scratch, as `spot transfer` trains it."""
+    model, target, recipe, runs = (
+        runner.model, undesigned(runner.target), runner.recipe, runner.runs,
+    )  # fmt: skip
+    candidates = train_starts(model, target, [Start(SCRATCH)], recipe, runner.plan, runs)
+    scores = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
+    trials = [
+        Trial(
+            run.seed, run.test, run.test_metrics, run.predictions,
+            run.learning_rate, run.step, run.validation,
         )
-        runs = [score_on_test(one, bench.target, config, bench.backbone) for one in found]
-        discard_groups(folder)
-        for run in runs:
-            export_prompt(folder / f"prompt-s{run.seed}.safetensors", run.prompt)
-        return [
-            Trial(
-                run.seed, run.test, run.test_metrics, run.predictions,
-                run.learning_rate, run.step, run.validation,
-            )
-            for run in runs
-        ]  # fmt: skip
-
-    frozen, width = count(bench.backbone.parameters), bench.backbone.config.d_model
-    counts = prompt_counts(config.prompt.length, width, frozen)
-    return bench.row("prompt-tuning", 0, counts, kept(folder / "trials.json", train))
+        for run in scores
+    ]  # fmt: skip
+    trained = scores[0].prompt.count
+    row = runner.row("prompt-tuning", 0, Counts(trained, count(model.network)), trials)
+    return row, {run.seed: run.prompt for run in scores}
 
 
-def model_tuning(bench: Bench) -> Row:
+def model_tuning(runner: Runner) -> Result:
     """All weights, for as many steps as a prompt."""
-    config = undesigned(bench.config)
-    train = config.train.model_copy(update={"steps": config.transfer.steps})
-    config = config.model_copy(update={"train": train})
-    folder = bench.place("model-tuning", config)
-    source = load_source(bench.target, config, bench.backbone.vocabulary)
+    model, target, runs = runner.model, undesigned(runner.target), runner.runs
+    steps = runner.plan.steps
+    recipe = runner.recipe.replace(steps=steps, key_step=min(steps, runner.recipe.key_step))
+    source = source_of(target, model, recipe)
+    task, test, labels = runner.test_split(target)
 
-    def tune(seed: int) -> list[Trial]:
-        work = folder / f"s{seed}"
-        tuned = best_tuned(source, seed, config, bench.backbone, work, bench.reporter)
-        found = bench.tested(config, model=tuned.on(bench.backbone))
+    def tune(seed: int) -> dict[str, Any]:
+        at = partial(runs.fine_tune, model, source, seed, recipe=recipe)
+        tuned = best_rate(runner.rates, at, source.name)
+        score = evaluate(tuned.on(model), None, task, test, labels)
         chosen = {"step": tuned.best.step, "validation": tuned.best.score}
-        return [scored(seed, found, learning_rate=tuned.learning_rate, **chosen)]
+        return asdict(scored(seed, score, learning_rate=tuned.learning_rate, **chosen))
 
     trials: list[Trial] = []
-    for seed in config.transfer.seeds:
-        trials += kept(folder / f"s{seed}" / "trials.json", partial(tune, seed))
-        for rate in (folder / f"s{seed}").glob("rate-*"):
-            discard_checkpoints(rate)
-    counts = Counts(count(bench.backbone.parameters), 0)
-    return bench.row("model-tuning", 0, counts, trials)
+    for seed in runner.plan.seeds:
+        places = [
+            runs.fine_tuning_place(model, source, seed, rate, recipe) for rate in runner.rates
+        ]
+        read = {
+            "model": model_facts(model),
+            "runs": sorted(place.name for place in places),
+            "data": source_digest(source),
+            "test": [scoring_facts(task, labels), split_digest(test)],
+        }
+        title = f"model tuning on {target.name} (seed {seed})"
+        facts = runs.remembered("fine-tuned", target.name, read, partial(tune, seed), title)
+        trials.append(Trial(**{**facts, "predictions": tuple(facts["predictions"])}))
+        for place in places:
+            discard_checkpoints(place)
+    return runner.row("model-tuning", 0, Counts(count(model.network), 0), trials), {}
 
 
-METHODS: dict[str, Callable[[Bench], Row]] = {
+METHODS: dict[str, Callable[[Runner], Result]] = {
     "zero-shot": zero_shot,
     "few-shot": few_shot,
     "prompt-tuning": prompt_tuning,
@@ -293,25 +282,22 @@ METHODS: dict[str, Callable[[Bench], Row]] = {
 }
 
 
-def with_data(config: Config, **changes: Any) -> Config:
-    """The config with some fields of `data` changed."""
-    return config.model_copy(update={"data": config.data.model_copy(update=changes)})
+def undesigned(target: Task) -> Task:
+    """The task without a prompt of text: nothing stands in front of its own text."""
+    return replace(target, text="", shots=0, shot_seed=0)
 
 
-def undesigned(config: Config) -> Config:
-    """The config without a prompt of text: nothing stands in front of what a task says."""
-    return with_data(config, text="", shots=0, shot_seed=0)
-
-
-def scored(seed: int | None, found: Evaluation, **more: Any) -> Trial:
+def scored(seed: int | None, score: Evaluation, **more: Any) -> Trial:
     """A trial with these test scores; `more` are its other fields."""
-    return Trial(seed, found.value, found.metrics, found.predictions, **more)
+    return Trial(seed, score.value, score.metrics, score.predictions, **more)
 
 
-def kept(path: Path, make: Callable[[], list[Trial]]) -> list[Trial]:
-    """The trials in a file, which are made and written first where it is not there."""
-    if not path.exists():
-        text = json.dumps([asdict(trial) for trial in make()], indent=1, ensure_ascii=False)
-        replace_file(path, f"{text}\n".encode())
-    rows = json.loads(path.read_text(encoding="utf-8"))
-    return [Trial(**{**row, "predictions": tuple(row["predictions"])}) for row in rows]
+def _write(table: Baselines, prompts: dict[int, SoftPrompt]) -> None:
+    """baselines.json and the trained prompts."""
+    content = {
+        "target": table.target, "metric": table.metric, "rows": [row.to_json() for row in table.rows],
+    }  # fmt: skip
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    replace_file(table.folder / "baselines.json", text.encode())
+    for seed, prompt in prompts.items():
+        write_prompt(table.folder / f"prompt-s{seed}.safetensors", prompt)

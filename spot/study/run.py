@@ -5,45 +5,45 @@ Trains (or finds again) one run a source and seed for each target, and turns the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bank.errors import BankError
-from bank.search import SIMILARITIES
+from bank.similarities import SIMILARITIES
 from bank.store import Bank
-from spot.config import Config, dump
 from spot.models.model import Model
-from spot.retrieval.target import Answer, search_target, zero_shot_losses
+from spot.retrieval.settings import SearchSettings
+from spot.retrieval.target import Answer, losses_of, recipe_for, search, settings_for
+from spot.strategies.settings import TransferSettings
+from spot.strategies.single import hit_starts, start_prompts
+from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.transfer import (
     Candidate,
-    Start,
     check_target,
     count_for,
-    discard_groups,
-    hit_starts,
-    run_folder,
     score_on_test,
-    start_prompts,
     train_starts,
 )
 from spot.study.records import SINGLE, TransferRecord, reportable
 from spot.study.statistics import Interval
 from spot.study.tables import BEST, MethodScores, TransferTable, method_scores, transfer_table
-from spot.training.slots import Reporter
+from spot.tasks.task import Mixture, Task
+from spot.training.recipe import Recipe
+from spot.training.runs import Runs
 
-Order = dict[str, dict[str, float]]  # of each target, the scores of its sources by id
+Order = dict[str, dict[str, float]]
+"""Of each target, the scores of its sources by id."""
+ESTIMATED = "zero-shot loss"
 
 
 @dataclass(frozen=True)
 class Study:
     """A finished study: the paper's table, and each method's mean gain over scratch with its
     interval. `by_order` has the scores of the best of the top k for every order of the sources, the
-    config's similarity among them; `scratch` those from scratch.
+    search's similarity among them; `scratch` those from scratch.
     """
 
     table: TransferTable
@@ -60,103 +60,113 @@ class Study:
         """
         compared = self.scratch.test if scratch is None else scratch
         return {
-            name: {k: one.gain_over(compared) for k, one in found.items()}
-            for name, found in self.by_order.items()
+            name: {k: scores.gain_over(compared) for k, scores in by_k.items()}
+            for name, by_k in self.by_order.items()
         }
 
 
 def study(
-    targets: Sequence[str],
-    config: Config,
     bank: Bank,
-    backbone: Model,
-    reporter: Reporter | None = None,
+    model: Model,
+    targets: Sequence[Task],
+    *,
+    recipe: Recipe | None = None,
+    plan: TransferSettings | None = None,
+    search_settings: SearchSettings | None = None,
+    sources: Mapping[str, Task | Mixture] | None = None,
     ks: Sequence[int] = (1, 3),
+    runs: Runs | None = None,
 ) -> Study:
     """Oracle, best of top k and scratch for every target, from all single-task entries that a search
     compares; each mixture entry is a generic start beside them.
 
+    recipe, search_settings, sources: as for `transfer`; plan: seeds, steps and rates of both arms.
     Choices are made on validation, scores are of the test split. Raises SpotError or BankError for
     unusable input; a run that fails stops the study, since a table with gaps would mislead.
     """
-    reporter = reporter or Reporter()
+    runs = runs or Runs()
+    recipe = recipe_for(bank, model, recipe)
+    plan = plan or TransferSettings()
+    how = settings_for(model, recipe, search_settings)
     records: list[TransferRecord] = []
     every: dict[str, Order] = {}
     warned: set[str] = set()
+    targets = list({target.name: target for target in targets}.values())
     for target in targets:
-        check_target(target, config)
-    for target in dict.fromkeys(targets):
-        k = count_for(target, config, bank)
-        answer = ranking(config.search.similarity, target, k, config, bank, backbone, reporter)
+        check_target(target, model, recipe)
+    for target in targets:
+        k = count_for(bank, target, how)
+        answer = ranking(how.similarity, bank, model, target, k, recipe, how, runs)
         for warning in answer.result.warnings:
             if warning not in warned:
-                reporter.warn(warning)
+                runs.reporter.warn(warning)
                 warned.add(warning)
         hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
-        ids = [hit.id for hit in hits]
-        for name, scores in orders(target, ids, k, config, bank, backbone).items():
-            every.setdefault(name, {})[target] = scores
-        begin = [Start("none")]
-        begin += hit_starts("oracle", target, hits, config, bank, backbone)
-        begin += generic_starts(target, targets, config, bank, backbone)
-        folder = run_folder(target, config, begin)
-        found = stored_records(folder)
-        ranked = [order[target] for order in every.values()]
-        if not found or any(found[row].test is None for row in reported(found, ranked)):
-            trained = train_starts(target, begin, config, backbone, folder, reporter)
-            found = scored(target, trained, ranked, config, backbone)
-            store_records(folder, found, config)
-            discard_groups(folder)
-        records += found
-    similarity = config.search.similarity
-    planned = {target: list(scores) for target, scores in every[similarity].items()}
+        for name, scores in orders(
+            bank, model, target, [hit.id for hit in hits], k, recipe, how, runs
+        ).items():
+            every.setdefault(name, {})[target.name] = scores
+        situation = Situation(bank, model, target, hits, recipe, sources or {}, plan, how, runs)
+        begin = [Start(SCRATCH), *hit_starts("oracle", hits, situation)]
+        begin += generic_starts([one.name for one in targets], situation)
+        ranked = [order[target.name] for order in every.values()]
+        candidates = train_starts(model, target, begin, recipe, plan, runs)
+        records += scored(model, target, candidates, ranked, recipe, runs)
+    planned = {target: list(scores) for target, scores in every[how.similarity].items()}
     usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
-    table = transfer_table(records, ks=usable, similarity=similarity, planned=planned)
+    table = transfer_table(records, ks=usable, similarity=how.similarity, planned=planned)
     by_order = {
-        name: best_of([reordered(one, order[one.target]) for one in records], usable)
+        name: best_of([reordered(record, order[record.target]) for record in records], usable)
         for name, order in every.items()
     }
     _, _, (scratch, *methods) = method_scores(records, ks=usable, planned=planned)
-    gains = {one.name: one.gain_over(scratch.test) for one in methods}
+    gains = {scores.name: scores.gain_over(scratch.test) for scores in methods}
     return Study(table, gains, tuple(records), scratch, by_order)
 
 
 def ranking(
     similarity: str,
-    target: str,
-    k: int,
-    config: Config,
     bank: Bank,
-    backbone: Model,
-    reporter: Reporter | None = None,
+    model: Model,
+    target: Task,
+    k: int,
+    recipe: Recipe,
+    settings: SearchSettings,
+    runs: Runs | None = None,
 ) -> Answer:
-    """The search for a target by a similarity alone, whatever orders the config's own search."""
-    search = config.search.model_copy(update={"similarity": similarity, "rerank_examples": 0})
-    asked = config.model_copy(update={"search": search})
-    return search_target(target, asked, bank, lambda: backbone, reporter, k=k)
+    """The search for a target by a similarity alone, whatever orders the study's own search."""
+    alone = settings.model_copy(update={"similarity": similarity, "rerank_examples": 0})
+    return search(bank, model, target, k, recipe=recipe, settings=alone, runs=runs)
 
 
 def orders(
-    target: str, ids: Sequence[str], k: int, config: Config, bank: Bank, backbone: Model
+    bank: Bank,
+    model: Model,
+    target: Task,
+    ids: Sequence[str],
+    k: int,
+    recipe: Recipe,
+    settings: SearchSettings,
+    runs: Runs | None = None,
 ) -> dict[str, dict[str, float]]:
     """Scores of the target's sources (the higher, the nearer) by every similarity that this bank
-    allows, and with `search.rerank_examples` by the loss of their values on so many rows. k is what
+    allows, and with `rerank_examples` by the loss of their values on so many rows. k: the tasks that
     a search can find.
     """
-    found = {}
+    by_name = {}
     for name in SIMILARITIES:
         try:
-            answer = ranking(name, target, k, config, bank, backbone)
+            answer = ranking(name, bank, model, target, k, recipe, settings, runs)
         except BankError:
-            if name == config.search.similarity:
+            if name == settings.similarity:
                 raise
             continue  # as "delta" where an init prompt is not known
         scores = {hit.id: hit.score for hit in answer.result.hits}
-        found[name] = {id: scores[id] for id in ids}
-    if config.search.rerank_examples:
-        losses = zero_shot_losses(target, ids, config, bank, backbone)
-        found["zero-shot loss"] = {id: -losses[id] for id in ids}
-    return found
+        by_name[name] = {id: scores[id] for id in ids}
+    if settings.rerank_examples:
+        losses = losses_of(bank, model, target, recipe, ids, settings)
+        by_name[ESTIMATED] = {id: -losses[id] for id in ids}
+    return by_name
 
 
 def reordered(record: TransferRecord, scores: Mapping[str, float]) -> TransferRecord:
@@ -167,75 +177,64 @@ def reordered(record: TransferRecord, scores: Mapping[str, float]) -> TransferRe
 
 
 def reported(records: Sequence[TransferRecord], ranked: Sequence[Mapping[str, float]]) -> set[int]:
-    """Which of a target's records a table may report under one of these orders of its sources."""
-    found = set()
+    """The places of a target's records that a table may report under one of these orders."""
+    places = set()
     for scores in ranked:
-        rows = [reordered(one, scores) for one in records]
+        rows = [reordered(record, scores) for record in records]
         wanted = reportable(rows)
-        found |= {number for number, row in enumerate(rows) if row in wanted}
-    return found
+        places |= {number for number, row in enumerate(rows) if row in wanted}
+    return places
 
 
 def best_of(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, MethodScores]:
     """The scores of the best of the top k, for every k."""
     _, _, methods = method_scores(records, ks=ks)
-    return {one.k: one for one in methods if one.method == BEST and one.k}
+    return {scores.k: scores for scores in methods if scores.method == BEST and scores.k}
 
 
-def generic_starts(
-    target: str, targets: Sequence[str], config: Config, bank: Bank, backbone: Model
-) -> list[Start]:
+def generic_starts(targets: Sequence[str], situation: Situation) -> list[Start]:
     """The bank's mixture entries that hold none of the targets, as starts that no search chooses
     (generic SPoT, section 2.2 of the paper); k is the number of their tasks.
     """
     mixtures = [
-        one
-        for one in bank.entries()
-        if one.kind == "mixture" and not set(one.members) & set(targets)
+        entry
+        for entry in situation.bank.entries()
+        if entry.kind == "mixture" and not set(entry.members) & set(targets)
     ]
-    prompts = start_prompts(target, [one.id for one in mixtures], config, bank, backbone)
+    prompts = start_prompts([entry.id for entry in mixtures], situation)
     return [
-        Start("generic", one.id, one.task, None, prompt, len(one.members))
-        for one, prompt in zip(mixtures, prompts, strict=True)
+        Start("generic", entry.id, entry.task, None, prompt, len(entry.members))
+        for entry, prompt in zip(mixtures, prompts, strict=True)
     ]
 
 
 def scored(
-    target: str,
+    model: Model,
+    target: Task,
     candidates: Sequence[Candidate],
     ranked: Sequence[Mapping[str, float]],
-    config: Config,
-    backbone: Model,
+    recipe: Recipe,
+    runs: Runs,
 ) -> list[TransferRecord]:
     """The candidates as the tables read them; only what a table may report is scored on test."""
     plain = [
         TransferRecord(
-            target, one.seed, one.start.source, one.start.task, one.start.similarity,
-            one.validation, None, one.start.strategy, one.start.k,
+            target=target.name,
+            seed=candidate.seed,
+            source=candidate.start.source,
+            source_task=candidate.start.task,
+            similarity=candidate.start.similarity,
+            validation=candidate.validation,
+            test=None,
+            strategy=candidate.start.strategy,
+            k=candidate.start.k,
         )
-        for one in candidates
-    ]  # fmt: skip
+        for candidate in candidates
+    ]
     wanted = reported(plain, ranked)
     return [
-        replace(row, test=score_on_test(one, target, config, backbone).test)
+        replace(row, test=score_on_test(model, target, candidate, recipe, runs).test)
         if number in wanted
         else row
-        for number, (row, one) in enumerate(zip(plain, candidates, strict=True))
+        for number, (row, candidate) in enumerate(zip(plain, candidates, strict=True))
     ]
-
-
-def store_records(folder: Path, records: Sequence[TransferRecord], config: Config) -> None:
-    """Writes a target's records.json and the config that made them; its presence means they are
-    whole.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(dump(config))
-    temporary = folder / "records.part"
-    temporary.write_text(json.dumps([asdict(one) for one in records], indent=1) + "\n")
-    temporary.replace(folder / "records.json")
-
-
-def stored_records(folder: Path) -> list[TransferRecord]:
-    """The records that `store_records` wrote, or [] when the target has not been finished."""
-    path = folder / "records.json"
-    return [TransferRecord(**row) for row in json.loads(path.read_text())] if path.exists() else []

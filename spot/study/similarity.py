@@ -96,9 +96,9 @@ def task_similarity(
 ) -> TaskSimilarity:
     """The task-by-task similarity of `keys` [N,P,H]; `tasks` names the task of each key.
 
-    `similarity` is a name that `bank.similarity.matrix` knows; `delta` needs the `inits` [N,P,H].
+    `similarity` is a name in `bank.SIMILARITIES`; some of them need the `inits` [N,P,H].
     See `average_by_task` for the averaging over seeds (Vu et al. 2022, Figure 4). Raises SpotError
-    for shapes that do not fit and BankError for an unknown measure or `delta` without `inits`.
+    for shapes that do not fit and BankError for an unknown measure or missing `inits`.
     """
     prompts = np.asarray(keys)
     if prompts.ndim != 3 or len(prompts) != len(tasks):
@@ -109,7 +109,7 @@ def task_similarity(
         )
     if not len(tasks):
         raise SpotError("expected at least one task, found none", "add entries to the bank")
-    from bank.similarity import matrix  # here: averaging alone does not need the bank
+    from bank.similarities import find_similarity  # here: averaging alone does not need the bank
 
     starts = None if inits is None else np.asarray(inits)
-    return average_by_task(tasks, matrix(prompts, similarity, starts), similarity)
+    return average_by_task(tasks, find_similarity(similarity).matrix(prompts, starts), similarity)

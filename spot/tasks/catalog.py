@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spot.config import cache_dir
 from spot.errors import SpotError, did_you_mean
+from spot.settings import cache_dir
 from spot.tasks.published.catalog import MIXTURES, TASKS, find_template, published_task
 from spot.tasks.published.sources import Places, source_kind
 from spot.tasks.published.templates import DEFAULT

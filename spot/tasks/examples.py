@@ -5,7 +5,6 @@ Needs numpy only: training, evaluation and search read these files and never imp
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bank.files import replace_file
+from bank.files import replacing
 from spot.errors import SpotError
 from spot.tasks.text import Reference
 
@@ -83,7 +82,7 @@ class TokenizedSplit:
         return np.stack([self.inputs.lengths(), self.targets.lengths()], axis=1)
 
     def save(self, path: Path) -> None:
-        """Write one .npz (JSON inside) atomically; raises BankError, or OSError."""
+        """Write one .npz (JSON inside) atomically. Raises BankError."""
         about = {
             "format": FORMAT,
             "references": self.references,
@@ -99,9 +98,8 @@ class TokenizedSplit:
             "labels": self.labels,
             "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
         }
-        content = io.BytesIO()
-        np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
-        replace_file(path, content.getvalue())
+        with replacing(path) as temporary:
+            np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> TokenizedSplit:

@@ -17,8 +17,8 @@ import numpy as np
 from filelock import FileLock
 
 from bank.errors import BankError
-from spot.config import cache_dir as default_cache
 from spot.errors import SpotError
+from spot.settings import cache_dir as default_cache
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.shots import Length, with_few_shot
 from spot.tasks.splits import check_split

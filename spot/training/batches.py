@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spot.models.padding import bucket_length, pad_rows
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.task import Task
-
-BUCKETS = (1, 2, 4, 8, 16, 32, 48, 64, 80, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,18 +43,6 @@ class Source:
         return [label for member in self.members for label in member.labels]
 
 
-def bucket_length(longest: int) -> int:
-    """The smallest bucket that holds `longest` tokens; beyond the last bucket a multiple of 256.
-
-    >>> [bucket_length(n) for n in (1, 16, 17, 1025)]
-    [1, 16, 32, 1280]
-    """
-    for size in BUCKETS:
-        if longest <= size:
-            return size
-    return -(-longest // 256) * 256
-
-
 def data_order(sizes: Sequence[int], rates: Sequence[float], seed: int, count: int) -> np.ndarray:
     """The first `count` draws [count, 2] of (member, row) of an endless, seeded order.
 
@@ -76,14 +63,6 @@ def data_order(sizes: Sequence[int], rates: Sequence[float], seed: int, count: i
         if orders:
             rows[places] = np.concatenate(orders)[: len(places)]
     return np.stack([members, rows], axis=1)
-
-
-def pad_rows(rows: Sequence[np.ndarray], length: int) -> np.ndarray:
-    """Rows of token ids -> int32 [B, length], 0 behind each row."""
-    out = np.zeros((len(rows), length), np.int32)
-    for index, row in enumerate(rows):
-        out[index, : len(row)] = row
-    return out
 
 
 def batch_of(

@@ -1,4 +1,5 @@
-"""Builds a bank: every source and mixture times every seed, in groups that train together.
+"""Trains source prompts and builds a bank: every source and mixture times every seed, in groups that
+train together.
 
 The plan of groups is written before any training, so a build that is killed and called again
 trains the same groups and gives the same bits; two builders on one bank share the groups out.
@@ -9,29 +10,30 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import filelock
-import numpy as np
 
 import spot
-from bank.entry import Backbone as Identity
-from bank.entry import Entry, Prompts, entry_id
+from bank.entry import Entry, Prompts, entry_id, id_of
+from bank.files import replace_file
 from bank.store import Bank
-from spot.config import Config, dump, key_recipe
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.inits import default_rate, init_prompt
-from spot.tasks.task import digest
+from spot.prompts.kinds import find_kind
+from spot.prompts.prompt import SoftPrompt
+from spot.prompts.stored import stored
+from spot.tasks.task import Mixture, Task, digest
 from spot.training.batches import Source
-from spot.training.data import data_fingerprint, find_task, load_source, members_of, source_names
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
-from spot.training.loop import discard_checkpoints, train_prompts
+from spot.training.prompt_tuning import time_step
+from spot.training.recipe import Recipe
+from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained
-from spot.training.stepper import time_step
+from spot.training.source import data_fingerprint, source_of
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,20 @@ class Job:
     """One entry to be: a task or mixture with a seed, and the id that the entry will have."""
 
     id: str
-    kind: str
-    task: str
-    members: tuple[str, ...]
-    family: str
+    source: Task | Mixture
     seed: int
     data: str
+
+    @property
+    def kind(self) -> str:
+        """The entry's kind."""
+        return "mixture" if isinstance(self.source, Mixture) else "source"
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The names of a mixture's tasks."""
+        members = self.source.members if isinstance(self.source, Mixture) else ()
+        return tuple(task.name for task in members)
 
 
 @dataclass(frozen=True)
@@ -56,66 +66,111 @@ class BuildReport:
     failed: tuple[str, ...]
 
 
-def entry_recipe(config: Config) -> dict[str, Any]:
-    """The recipe that an entry records: the key's, and the budget of the value under `budget`."""
-    train = config.train
-    budget = {
-        "steps": train.steps,
-        "check_every": train.check_every,
-        "patience": train.patience,
-        "validation_examples": config.data.validation_examples,
-    }
-    return {**key_recipe(config), "key_step": train.key_step, "budget": budget}
+def train_prompt(
+    model: Model,
+    source: Task | Mixture,
+    recipe: Recipe,
+    seed: int = 0,
+    *,
+    bank: Bank | None = None,
+    runs: Runs | None = None,
+) -> Trained:
+    """Train one prompt on a task or mixture, or find it trained.
 
-
-def jobs(config: Config, identity: Identity) -> list[Job]:
-    """Every entry that the config asks for, seeds outermost; SpotError for an unknown or absent
-    task.
+    bank: where init "entry:<id>" looks. Raises SpotError for rows that cannot be used, and for a loss
+    that is not finite before the first check.
     """
-    found = []
-    names = [(name, "source") for name in source_names(config)]
-    names += [(name, "mixture") for name in config.bank.mixtures]
-    recipe = entry_recipe(config)
-    facts = {
-        name: (members_of(name, config)[0], data_fingerprint(name, config)) for name, _ in names
-    }
-    for seed in config.bank.seeds:
-        for name, kind in names:
-            members, data = facts[name]
-            known = members if kind == "mixture" else ()
-            id = entry_id(
-                kind=kind, task=name, members=known, seed=seed,
-                backbone=identity.fingerprint, recipe=recipe, data=data,
-            )  # fmt: skip
-            family = find_task(name, config).family if kind == "source" else "mixture"
-            found.append(Job(id, kind, name, known, family, seed, data))
-    return found
+    runs = runs or Runs()
+    slot = new_slot(model, source_of(source, model, recipe), recipe, seed, bank)
+    trained = runs.train_prompts(model, [slot], recipe, title=source.name)[0]
+    if trained.best is None:
+        raise SpotError(
+            f"{source.name}: the loss was not finite at step {trained.failed_step}, before any check",
+            "lower train.learning_rate",
+        )
+    return trained
+
+
+def train_source(
+    model: Model,
+    source: Task | Mixture,
+    recipe: Recipe,
+    seed: int = 0,
+    *,
+    runs: Runs | None = None,
+) -> tuple[Entry, Prompts]:
+    """Train a source prompt; the entry and its prompts, as `Bank.add` takes them.
+
+    Raises SpotError as `train_prompt` does, and for a loss that was not finite at any step.
+    """
+    recipe = recipe.on(model)
+    trained = train_prompt(model, source, recipe, seed, runs=runs)
+    if trained.failed_step or trained.key is None:
+        raise SpotError(
+            f"{source.name}: the loss is not finite at step {trained.failed_step}",
+            "lower the recipe's learning_rate",
+        )
+    job = new_job(model, source, recipe, seed)
+    return make_entry(job, model, recipe, trained), prompts_of(trained)
+
+
+def new_job(model: Model, source: Task | Mixture, recipe: Recipe, seed: int) -> Job:
+    """The entry that training this source with this seed will give."""
+    job = Job("", source, seed, data_fingerprint(source, recipe.train_examples))
+    id = entry_id(
+        kind=job.kind,
+        task=source.name,
+        members=job.members,
+        seed=seed,
+        backbone=model.fingerprint,
+        recipe=recipe.on(model).entry_facts(model.precision, source.wording),
+        data=job.data,
+    )
+    return replace(job, id=id)
+
+
+def jobs(
+    model: Model, sources: Sequence[Task | Mixture], recipe: Recipe, seeds: Sequence[int]
+) -> list[Job]:
+    """Every entry of these sources and seeds, seeds outermost."""
+    first = [new_job(model, source, recipe, seeds[0]) for source in sources]
+    return [
+        job if seed == seeds[0] else new_job(model, job.source, recipe, seed)
+        for seed in seeds
+        for job in first
+    ]
 
 
 def build_bank(
-    config: Config, backbone: Model, bank: Bank, reporter: Reporter | None = None
+    bank: Bank,
+    model: Model,
+    sources: Sequence[Task | Mixture],
+    recipe: Recipe | None = None,
+    *,
+    seeds: Sequence[int] = (0,),
+    runs: Runs | None = None,
 ) -> BuildReport:
-    """Trains what the bank lacks and adds it; entries that are there are left alone.
+    """Train what the bank lacks and add it; entries that are there are left alone.
 
-    Raises SpotError for unusable input and BankError for a bank of another backbone, P or H, both
+    Raises SpotError for unusable input and BankError for a bank of another model, P or H, both
     before any training.
     """
-    reporter, begun = reporter or Reporter(), time.monotonic()
-    wanted = jobs(config, backbone.identity)
-    _check_bank(bank, backbone, config)
+    runs, recipe, begun = runs or Runs(), (recipe or Recipe()).on(model), time.monotonic()
+    wanted = jobs(model, sources, recipe, seeds)
+    _check_bank(bank, model, recipe)
     Bank.create_or_open(bank.path)  # a build that is killed before its first entry is one, too
     there = {entry.id for entry in bank.entries()}
     present = tuple(job.id for job in wanted if job.id in there)
     by_id = {job.id: job for job in wanted}
     work = bank.path / "work" / digest("plan", sorted(by_id))[:16]
-    groups = _plan(work, [job.id for job in wanted if job.id not in there], config.train.slots)
     left = [job for job in wanted if job.id not in there]
+    groups = _plan(work, [job.id for job in left], runs.slots)
     if left:
-        slots = _slots(left[: config.train.slots], config, backbone, bank)
-        compiling, step = time_step(backbone, slots, config.train)
-        rows = len(slots) * config.train.batch_size
-        rest = seconds_left(work_of(left, config), rows, compiling, step)
-        reporter.say(f"about {duration(time.monotonic() - begun + rest)} in all")
+        slots = _slots(left[: runs.slots], model, recipe, bank)
+        compiling, step = time_step(model, slots, recipe)
+        rows = len(slots) * recipe.batch_size
+        rest = seconds_left(work_of(left, recipe), rows, compiling, step)
+        runs.reporter.say(f"about {duration(time.monotonic() - begun + rest)} in all")
     added: list[str] = []
     failed: list[str] = []
 
@@ -123,34 +178,34 @@ def build_bank(
         there = {entry.id for entry in bank.entries()}
         if all(id in there for id in groups[number]):
             return
-        wanted = [by_id[id] for id in groups[number]]
-        folder, title = _folder(work, number), f"group {number + 1} of {len(groups)}"
-        done = _train_group(config, backbone, bank, wanted, folder, title, reporter)
+        group = [by_id[id] for id in groups[number]]
+        # The plan has made the groups; all builders of this bank find a group's run in its folder.
+        own = replace(runs, root=_folder(work, number), slots=len(group))
+        title = f"group {number + 1} of {len(groups)}"
+        done = _train_group(bank, model, recipe, group, title, own)
         added.extend(done[0])
         failed.extend(done[1])
-        discard_checkpoints(folder)
 
-    _in_turns([_folder(work, number) for number in range(len(groups))], build, reporter)
+    _in_turns([_folder(work, number) for number in range(len(groups))], build, runs.reporter)
     return BuildReport(tuple(added), present, tuple(failed))
 
 
-def work_of(left: Sequence[Job], config: Config) -> Work:
+def work_of(left: Sequence[Job], recipe: Recipe) -> Work:
     """The rows that training and checking these jobs will read, if none stops early."""
-    train, cap = config.train, config.data.validation_examples
-    checks = -(-train.steps // train.check_every)
+    cap = recipe.validation_examples
+    checks = -(-recipe.steps // recipe.check_every)
     validation = 0
     for job in left:
-        for member in job.members or (job.task,):
-            definition = find_task(member, config)
-            rows = definition.rows("validation")
+        for member in job.source.members:
+            rows = member.rows("validation")
             validation += rows if cap is None else min(rows, cap)
-    return Work(len(left) * train.steps * train.batch_size, checks * validation)
+    return Work(len(left) * recipe.steps * recipe.batch_size, checks * validation)
 
 
-def _check_bank(bank: Bank, backbone: Model, config: Config) -> None:
+def _check_bank(bank: Bank, model: Model, recipe: Recipe) -> None:
     manifest = bank.manifest
-    shape = (config.prompt.length, backbone.config.d_model)
-    fault = manifest.disagreement(backbone.identity, shape) if manifest else ""
+    shape = (recipe.length, model.width)
+    fault = manifest.disagreement(model.identity, shape) if manifest else ""
     if fault:
         raise SpotError(
             f"the bank {bank.path} does not take prompts of this run: {fault}",
@@ -169,9 +224,7 @@ def _plan(work: Path, missing: Sequence[str], size: int) -> list[list[str]]:
         planned = {id for group in groups for id in group}
         new = [id for id in missing if id not in planned]
         groups += [list(new[start : start + size]) for start in range(0, len(new), size)]
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(groups))
-        temporary.replace(path)
+        replace_file(path, json.dumps(groups).encode())
     return groups
 
 
@@ -180,7 +233,7 @@ def _folder(work: Path, number: int) -> Path:
 
 
 def _in_turns(folders: Sequence[Path], build: Callable[[int], None], reporter: Reporter) -> None:
-    """Builds every group while holding its lock: first those that nobody else is training, then,
+    """Build every group while holding its lock: first those that nobody else is training, then,
     by waiting for them, the others; what another builder has finished is there by then.
     """
     taken = []
@@ -198,71 +251,49 @@ def _in_turns(folders: Sequence[Path], build: Callable[[int], None], reporter: R
 
 
 def _train_group(
-    config: Config,
-    backbone: Model,
-    bank: Bank,
-    group: Sequence[Job],
-    folder: Path,
-    title: str,
-    reporter: Reporter,
+    bank: Bank, model: Model, recipe: Recipe, group: Sequence[Job], title: str, runs: Runs
 ) -> tuple[list[str], list[str]]:
-    (folder / "config.json").write_text(dump(config))
-    slots = _slots(group, config, backbone, bank)
-    trained = train_prompts(backbone, slots, config.train, folder, title=title, reporter=reporter)
+    slots = _slots(group, model, recipe, bank)
+    results = runs.train_prompts(model, slots, recipe, title=title)
     items, failed = [], []
-    for job, result in zip(group, trained, strict=True):
+    for job, result in zip(group, results, strict=True):
         if result.failed_step or result.key is None or result.best is None:
             failed.append(job.id)
         else:
-            items.append(
-                (make_entry(job, config, backbone.identity, result), prompts_of(result, result.key))
-            )
+            items.append((make_entry(job, model, recipe, result), prompts_of(result)))
     return bank.add_many(items), failed
 
 
-def _slots(jobs: Sequence[Job], config: Config, backbone: Model, bank: Bank) -> list[Slot]:
+def _slots(jobs: Sequence[Job], model: Model, recipe: Recipe, bank: Bank) -> list[Slot]:
     """The jobs' prompts before training."""
-    embedding = embedding_table(backbone)
-    slots = []
-    for job in jobs:
-        source = load_source(job.task, config, backbone.vocabulary)
-        slots.append(new_slot(job.task, source, job.seed, config, backbone, embedding, bank))
-    return slots
+    return [
+        new_slot(model, source_of(job.source, model, recipe), recipe, job.seed, bank)
+        for job in jobs
+    ]
 
 
 def new_slot(
-    name: str,
-    source: Source,
-    seed: int,
-    config: Config,
-    backbone: Model,
-    embedding: np.ndarray,
-    bank: Bank | None = None,
+    model: Model, source: Source, recipe: Recipe, seed: int, bank: Bank | None = None
 ) -> Slot:
-    """A prompt before training, from the config's init and at its rate; embedding: the backbone's
-    [V, H]. Raises what `init_prompt` raises.
+    """A prompt before training, from the recipe's init and at its rate. Raises what `init_prompt` and
+    `find_kind` raise.
     """
-    init = init_prompt(
-        config.prompt, embedding, backbone.vocabulary, source.labels, seed, backbone.identity, bank
+    recipe = recipe.on(model)
+    rows = init_prompt(
+        recipe, model.embeddings, model.vocabulary, source.labels, seed, model.identity, bank
     )
-    rate = config.train.learning_rate or default_rate(embedding)
-    return Slot(name, source, seed, init, rate)
+    rate = recipe.learning_rate or default_rate(model.embeddings)
+    return Slot(source.name, source, seed, SoftPrompt.of(find_kind(recipe.kind), rows), rate)
 
 
-def embedding_table(backbone: Model) -> np.ndarray:
-    """The token embeddings [V, H] as float32 on the host."""
-    from flax import nnx
-
-    model = nnx.merge(backbone.graphdef, backbone.parameters)
-    return np.asarray(model.token_embedder.embedding[...]).astype(np.float32)
-
-
-def prompts_of(trained: Trained, key: np.ndarray) -> Prompts:
-    """Init, key and value as the bank stores them."""
-    return Prompts(trained.slot.init, key, trained.value)
+def prompts_of(trained: Trained) -> Prompts:
+    """Init, key and value as the bank stores them; the key must be there."""
+    if trained.key is None:
+        raise ValueError(f"{trained.slot.label} has no key")
+    return stored(trained.slot.init, trained.key, trained.value)
 
 
-def make_entry(job: Job, config: Config, identity: Identity, trained: Trained) -> Entry:
+def make_entry(job: Job, model: Model, recipe: Recipe, trained: Trained) -> Entry:
     """The bank's record of one trained prompt; the same training gives the same bytes."""
     best = trained.best
     scores = {}
@@ -277,8 +308,19 @@ def make_entry(job: Job, config: Config, identity: Identity, trained: Trained) -
         majority = majority_score(trained.slot.source)
         if majority is not None:
             scores["validation"]["majority"] = round(majority, 4)
-    return Entry(
-        id=job.id, kind=job.kind, task=job.task, members=job.members, family=job.family,
-        seed=job.seed, backbone=identity, recipe=entry_recipe(config), key_step=config.train.key_step,
-        value_step=trained.value_step, scores=scores, data=job.data, code=spot.__version__,
-    )  # fmt: skip
+    entry = Entry(
+        id="",
+        kind=job.kind,
+        task=job.source.name,
+        members=job.members,
+        family=job.source.family,
+        seed=job.seed,
+        backbone=model.identity,
+        recipe=recipe.entry_facts(model.precision, job.source.wording),
+        key_step=recipe.key_step,
+        value_step=trained.value_step,
+        scores=scores,
+        data=job.data,
+        code=spot.__version__,
+    )
+    return replace(entry, id=id_of(entry))

@@ -1,38 +1,27 @@
-"""Scores a prompt on a split: label words by likelihood (rank) or text by greedy decoding
-(generate).
-"""
+"""Evaluate a prompt on a task: metrics of its predictions, with confidence intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
-from spot.models.decode import greedy
 from spot.models.model import Model
+from spot.models.padding import bucket_length
+from spot.models.scoring import Normalisation, Promptlike
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.metrics import main_metric, score
 from spot.tasks.task import Task
-from spot.training.batches import Source, bucket_length, pad_rows
-from spot.training.context import check_context
+from spot.training.batches import Source
 
-Normalisation = Literal["sum", "mean"]
-
-ROWS = 32  # rows evaluated at once
 RESAMPLES = 500  # of a bootstrap interval
-SHORTEST = 32  # tokens; shorter texts are padded to it, so that few shapes are compiled
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Metrics (0 to 100) of one prompt on n rows; `value` is their mean, by which prompts are
-    chosen. `intervals` are the metrics' 95 % intervals, where they have been asked for.
+    """Metrics (0 to 100) of one prompt on n rows; `value`, their mean, selects prompts. `intervals` are
+    95 % intervals of the metrics, if computed (`with_intervals`).
     """
 
     value: float
@@ -42,128 +31,39 @@ class Evaluation:
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
-@partial(jax.jit, static_argnames="graphdef")
-def _encode(graphdef: Any, parameters: Any, prompt: jax.Array | None, inputs: jax.Array) -> Any:
-    """Each text [B, T] behind the same prompt [P, H]; compiled apart, for all labels to share."""
-    model = nnx.merge(graphdef, parameters)
-    return model.encode(inputs, None if prompt is None else prompt[None])
-
-
-@partial(jax.jit, static_argnames=("graphdef", "normalisation"))
-def _rank(
-    graphdef: Any,
-    parameters: Any,
-    encoded: Any,
-    labels: jax.Array,
-    normalisation: Normalisation,
-) -> jax.Array:
-    """Log-likelihood [B, C] of label words [C, T'] after each encoded text."""
-    model = nnx.merge(graphdef, parameters)
-    rows, classes = encoded.mask.shape[0], labels.shape[0]
-    targets = jnp.tile(labels, (rows, 1))
-    logits = model.decode(encoded, targets)
-    log_probability = jax.nn.log_softmax(logits, axis=-1)
-    chosen = jnp.take_along_axis(log_probability, targets[..., None], axis=-1)[..., 0]
-    total = jnp.where(targets > 0, chosen, 0.0).sum(-1)
-    if normalisation == "mean":
-        total = total / (targets > 0).sum(-1)
-    return total.reshape(rows, classes)
-
-
-@partial(jax.jit, static_argnames=("graphdef", "length", "eos"))
-def _generate(graphdef: Any, parameters: Any, encoded: Any, length: int, eos: int) -> jax.Array:
-    return greedy(nnx.merge(graphdef, parameters), encoded, length, eos)
-
-
-def label_scores(
-    backbone: Model,
-    prompt: np.ndarray | None,
-    split: TokenizedSplit,
-    labels: Sequence[Sequence[int]],
-    normalisation: Normalisation = "sum",
-) -> np.ndarray:
-    """Log-likelihood of every label word for every row, float32 [N, C], in nats.
-
-    prompt: [P, H], or None for the bare model. `sum` adds over a label's tokens, `mean` divides by
-    their number, so that a long label word is not punished for its length. Raises SpotError for rows
-    longer than a decoder's context.
-    """
-    words = pad_rows([np.asarray(ids) for ids in labels], bucket_length(max(map(len, labels))))
-    check_context(backbone.config, _length(prompt), split.inputs, words.shape[1])
-    out = np.zeros((len(split), len(labels)), np.float32)
-    model = (backbone.graphdef, backbone.parameters)
-    for rows, inputs in _batches(split):
-        encoded = _encode(*model, prompt, inputs)
-        found = _rank(*model, encoded, words, normalisation=normalisation)
-        out[rows] = np.asarray(found)[: len(rows)]
-    return out
-
-
-def generate(
-    backbone: Model, prompt: np.ndarray | None, split: TokenizedSplit, length: int
-) -> list[str]:
-    """The greedy continuation of every row as text, at most `length` tokens. Raises SpotError for
-    rows longer than a decoder's context.
-    """
-    check_context(backbone.config, _length(prompt), split.inputs, length)
-    texts = [""] * len(split)
-    model = (backbone.graphdef, backbone.parameters)
-    for rows, inputs in _batches(split):
-        encoded = _encode(*model, prompt, inputs)
-        eos = backbone.vocabulary.eos
-        ids = np.asarray(_generate(*model, encoded, length=length, eos=eos))
-        for row, line in zip(rows, ids, strict=False):
-            texts[row] = backbone.vocabulary.decode(line)
-    return texts
-
-
-def _length(prompt: np.ndarray | None) -> int:
-    return 0 if prompt is None else len(prompt)
-
-
-def _batches(split: TokenizedSplit) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows by length in groups of ROWS: (row numbers [<= ROWS], inputs [ROWS, T], padded with a
-    copy).
-    """
-    order = np.argsort(split.inputs.lengths(), kind="stable")
-    for start in range(0, len(order), ROWS):
-        rows = order[start : start + ROWS]
-        filled = np.concatenate([rows, np.repeat(rows[:1], ROWS - len(rows))])
-        width = bucket_length(max(SHORTEST, int(split.inputs.lengths()[rows].max())))
-        yield rows, pad_rows([split.inputs[row] for row in filled], width)
-
-
 def evaluate(
     backbone: Model,
-    prompt: np.ndarray | None,
+    prompt: Promptlike,
     definition: Task,
     split: TokenizedSplit,
     labels: Sequence[Sequence[int]],
     normalisation: Normalisation = "sum",
 ) -> Evaluation:
-    """The task's metrics of a prompt [P, H] (None: the bare model) on a tokenised split.
+    """The task's metrics of a prompt (None: the bare model) on a tokenised split.
 
-    Tasks with label words are ranked, others generated to the longest target's length.
+    Label words are ranked by likelihood, other answers are generated, as long as the longest target.
     """
     if definition.scoring == "rank":
-        best = label_scores(backbone, prompt, split, labels, normalisation).argmax(axis=1)
+        best = backbone.score(split.inputs, labels, prompt, normalisation).argmax(axis=1)
         predictions = [definition.labels[index] for index in best]
     else:
         length = bucket_length(int(split.targets.lengths().max()))
-        predictions = generate(backbone, prompt, split, length)
+        predictions = backbone.generate(split.inputs, length, prompt)
     metrics = _metrics(definition, split, predictions)
     return Evaluation(main_metric(metrics), metrics, len(split), tuple(predictions))
 
 
 def with_intervals(
-    found: Evaluation, definition: Task, split: TokenizedSplit, seed: int = 0
+    evaluation: Evaluation, definition: Task, split: TokenizedSplit, seed: int = 0
 ) -> Evaluation:
     """The evaluation with a 95 % percentile bootstrap interval of each metric (Efron and Tibshirani
     1993, chapter 13) over the split's rows; rows of one group, as of one question, stay together.
     """
-    drawn = _resampled(found.predictions, definition, split, seed)
-    intervals = {name: _middle([one[name] for one in drawn]) for name in found.metrics}
-    return replace(found, intervals=intervals)
+    resamples = _resampled(evaluation.predictions, definition, split, seed)
+    intervals = {
+        name: _middle([metrics[name] for metrics in resamples]) for name in evaluation.metrics
+    }
+    return replace(evaluation, intervals=intervals)
 
 
 def mean_interval(
@@ -172,8 +72,8 @@ def mean_interval(
     split: TokenizedSplit,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """As `with_intervals`, of the mean score of several predictions of the split, as of several
-    seeds: a resample is of the same rows for all of them.
+    """The interval of `with_intervals` for the mean score of several predictions of the split, such as
+    those of several seeds. A resample takes the same rows for all of them.
     """
     return _middle(_mean_scores(predictions, definition, split, seed))
 
@@ -185,10 +85,10 @@ def gain_interval(
     split: TokenizedSplit,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """As `mean_interval`, of the difference to the mean score of other predictions of the split,
-    paired: a resample is of the same rows for both.
+    """The interval of `mean_interval` for the difference to the mean score of other predictions of the
+    split, paired: a resample takes the same rows for both.
     """
-    ours, theirs = (_mean_scores(one, definition, split, seed) for one in (predictions, others))
+    ours, theirs = (_mean_scores(side, definition, split, seed) for side in (predictions, others))
     return _middle(ours - theirs)
 
 
@@ -200,8 +100,8 @@ def _mean_scores(
 ) -> np.ndarray:
     """The mean score over several predictions, of every resample [RESAMPLES]."""
     scores = [
-        [main_metric(metrics) for metrics in _resampled(one, definition, split, seed)]
-        for one in predictions
+        [main_metric(metrics) for metrics in _resampled(each, definition, split, seed)]
+        for each in predictions
     ]
     return np.mean(scores, axis=0)
 
@@ -225,7 +125,7 @@ def _resampled(
 
 
 def _middle(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """What 95 % of the values lie between."""
+    """The bounds of the middle 95 % of the values."""
     return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
 
 
@@ -245,7 +145,8 @@ def _metrics(
         [predictions[row] for row, _ in chosen],
         labels=[int(split.labels[row]) for row, _ in chosen],
         references=[
-            (texts[row],) if (known := references[row]) is None else known for row, _ in chosen
+            (texts[row],) if (accepted := references[row]) is None else accepted
+            for row, _ in chosen
         ],
         groups=[
             f"{split.groups[row]} {turn}" if turn else split.groups[row] for row, turn in chosen
@@ -255,9 +156,9 @@ def _metrics(
 
 
 def validate(
-    backbone: Model, prompt: np.ndarray | None, source: Source
+    backbone: Model, prompt: Promptlike, source: Source
 ) -> tuple[float, dict[str, float], int]:
-    """(score, metrics, rows) of a prompt [P, H] on the validation rows of a source's members.
+    """(score, metrics, rows) of a prompt on the validation rows of a source's members.
 
     The score is the mean over members; the metrics of a mixture's members carry their names.
     """
@@ -265,17 +166,17 @@ def validate(
     metrics: dict[str, float] = {}
     rows = 0
     for member in source.members:
-        found = evaluate(backbone, prompt, member.definition, member.validation, member.labels)
-        scores.append(found.value)
-        rows += found.n
+        result = evaluate(backbone, prompt, member.definition, member.validation, member.labels)
+        scores.append(result.value)
+        rows += result.n
         prefix = f"{member.definition.name}/" if len(source.members) > 1 else ""
-        metrics |= {prefix + name: value for name, value in found.metrics.items()}
+        metrics |= {prefix + name: value for name, value in result.metrics.items()}
     return float(np.mean(scores)), metrics, rows
 
 
 def majority_score(source: Source) -> float | None:
-    """The score of always answering the most frequent validation label, as `validate` would give it;
-    None for a source with a task that is generated.
+    """The validation score of the best constant answer, as `validate` computes it; None for a source
+    with a task whose answers are generated.
     """
     scores = [one_answer_score(member.definition, member.validation) for member in source.members]
     known = [score for score in scores if score is not None]
@@ -283,8 +184,8 @@ def majority_score(source: Source) -> float | None:
 
 
 def one_answer_score(definition: Task, split: TokenizedSplit) -> float | None:
-    """The best score that one label for every row gets, which by F1 may be the rarer one; None where
-    texts are generated or a row has no label.
+    """The best score of one label for every row, which by F1 may be the rarer one; None if answers are
+    generated or a row has no label.
     """
     labels = split.labels
     if definition.scoring != "rank" or not len(labels) or labels.min() < 0:

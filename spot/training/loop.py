@@ -1,8 +1,8 @@
-"""The training loop: the only place with side effects. It wires batches, steps, checks and files.
+"""The training loop, for prompts and for whole models: steps, checks, patience, checkpoints.
 
-A run's folder holds config.json, metrics.jsonl and, until it is done, checkpoints. Kill it at any
-moment and call it again: it goes on from the last checkpoint and gives the numbers of an unbroken
-run, because batches and dropout are functions of (seed, step).
+It is the only place of training with side effects. A run's folder holds metrics.jsonl and, until the
+run is done, checkpoints. Kill it at any moment and call it again: it goes on from the last checkpoint
+and gives the numbers of an unbroken run, because batches and dropout are functions of (seed, step).
 """
 
 from __future__ import annotations
@@ -10,34 +10,93 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import shutil
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import filelock
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spot.config import TrainSettings
-from spot.errors import SpotError
-from spot.models.model import Model
+from bank.files import replace_file
 from spot.training.checkpoint import Checkpoints
-from spot.training.context import check_source
-from spot.training.evaluate import validate
 from spot.training.events import write_events
-from spot.training.slots import Check, Reporter, Slot, Trained
-from spot.training.step import PromptState, init_state
-from spot.training.stepper import Stepper, start_losses
+from spot.training.slots import Check, Reporter, StartLoss
+
+Arrays = dict[str, np.ndarray]
+"""The named arrays of one trained thing, on the host."""
+
+
+class Schedule(NamedTuple):
+    """Durations in steps; `patience` counts checks without a better score. None: no key, no end."""
+
+    steps: int
+    check_every: int
+    key_step: int | None = None
+    patience: int | None = None
+
+
+class Learner(Protocol):
+    """S things that train together. Its state is a pytree with `active`, bool [S]."""
+
+    rows: Sequence[dict[str, Any]]
+    """What tells each of them from the others in metrics.jsonl."""
+    labels: Sequence[str]
+    """What messages call them."""
+
+    def start(self) -> Any:
+        """The state before the first step."""
+
+    def step(self, state: Any, step: int) -> tuple[Any, dict[str, jax.Array]]:
+        """The state after a step, counted from 0, with `loss` (nats a target token) and `finite`, [S]
+        each; whatever is not finite is no longer active.
+        """
+
+    def arrays(self, state: Any, index: int) -> Arrays:
+        """The trained arrays of one of them."""
+
+    def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
+        """Score (0 to 100), metrics and number of rows on validation."""
+
+    def start_losses(self) -> Sequence[StartLoss]:
+        """The losses before training, one each, or none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One trained thing: its arrays at the key step, at the best check, and at the end.
+
+    `failed_step` is the step whose loss was not finite, 0 when all were; what was reached before is
+    kept. Without a check the value is what training began with.
+    """
+
+    key: Arrays | None
+    value: Arrays
+    last: Arrays
+    history: tuple[Check, ...]
+    failed_step: int = 0
+
+    @property
+    def best(self) -> Check | None:
+        """The check whose arrays are the value."""
+        return best_check(self.history)
+
+
+def best_check(history: Sequence[Check]) -> Check | None:
+    """The check of the best score, of equals the first; the last one where nothing was validated."""
+    if not history:
+        return None
+    best = max(history, key=lambda check: check.score)
+    return history[-1] if best.score == -math.inf else best
 
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
-    """Turns the first Ctrl-C into an event, so that a step is never cut in the middle; a second one
+    """Turn the first Ctrl-C into an event, so that a step is never cut in the middle; a second one
     acts at once. Where Ctrl-C is ignored (a job in the background), it stays ignored.
     """
     event = threading.Event()
@@ -57,89 +116,41 @@ def deferred_interrupt() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, previous)
 
 
-class _Progress:
-    """What a run has reached beside the optimiser: arrays [S, …] that a checkpoint holds."""
-
-    def __init__(self, prompts: np.ndarray) -> None:
-        slots = len(prompts)
-        self.key = np.zeros_like(prompts)
-        self.value = prompts.copy()
-        self.value_step = np.zeros(slots, np.int32)
-        self.best = np.full(slots, -np.inf, np.float32)
-        self.stale = np.zeros(slots, np.int32)
-        self.failed_step = np.zeros(slots, np.int32)
-        self.loss_sum = np.zeros(slots, np.float32)
-        self.loss_count = np.zeros(slots, np.int32)
-
-    def tree(self) -> dict[str, np.ndarray]:
-        return dict(vars(self))
-
-    def load(self, tree: dict[str, Any]) -> None:
-        for name, array in tree.items():
-            setattr(self, name, np.array(array))
-
-
-def train_prompts(
-    backbone: Model,
-    slots: Sequence[Slot],
-    settings: TrainSettings,
+def train(
+    learner: Learner,
+    schedule: Schedule,
     folder: Path,
     *,
     title: str = "",
     validate: bool = True,
     reporter: Reporter | None = None,
-) -> list[Trained]:
-    """Trains S prompts at once for `settings.steps`; returns them in the order of `slots`.
+    tensorboard: bool = False,
+) -> list[Result]:
+    """Train for `schedule.steps`, or until everything has stopped; one result for each of the S.
 
     validate: check on validation every `check_every` steps and keep the best; without it the value
-    is the last prompt (a query needs no more). Raises SpotError for prompts of unequal shape, rows
-    longer than a decoder's context, or when a checkpoint cannot be written. KeyboardInterrupt saves a
-    checkpoint first.
+    is what the last check found. Raises SpotError when a checkpoint cannot be written.
+    KeyboardInterrupt saves a checkpoint first.
     """
     reporter = reporter or Reporter()
-    if not slots:
-        return []
-    shapes = {slot.init.shape for slot in slots}
-    if len(shapes) > 1:
-        raise SpotError(
-            f"expected prompts of one length and width, found {sorted(shapes)}",
-            "prompts that train together have the same prompt.length",
-        )
-    prompts = np.stack([slot.init for slot in slots]).astype(np.float32)
-    if prompts.shape[2] != backbone.config.d_model or not np.isfinite(prompts).all():
-        raise SpotError(
-            f"expected finite prompts of width {backbone.config.d_model}, found {prompts.shape[1:]}",
-            "use prompts that were trained on this model",
-        )
-    for slot in slots:
-        check_source(backbone.config, len(slot.init), slot.source)
     folder.mkdir(parents=True, exist_ok=True)
-    rates = jnp.asarray([slot.learning_rate for slot in slots], jnp.float32)
-    state = init_state(settings, jnp.asarray(prompts), rates)
-    progress = _Progress(prompts)
     with (
         _alone(folder, reporter),
         contextlib.closing(Checkpoints(folder / "checkpoints")) as checkpoints,
     ):
-        found = checkpoints.restore({"state": state, "progress": progress.tree()})
-        begin = 0
-        if found is not None:
-            begin, tree = found
-            state = jax.tree.map(jnp.asarray, tree["state"])
-            progress.load(tree["progress"])
-        run = _Run(backbone, slots, settings, folder, validate, reporter, checkpoints)
-        history = run.resume_history(begin)
+        run = _Run(learner, schedule, folder, validate, reporter, checkpoints, tensorboard)
+        begin = run.restore()
         if begin == 0:
-            run.check_start(prompts)
-        reporter.begin(title, settings.steps, begin)
-        state = run.steps(state, progress, history, begin)
+            run.check_start()
+        reporter.begin(title, schedule.steps, begin)
+        run.steps(begin)
         reporter.end()
-    return [_trained(slot, index, state, progress, history) for index, slot in enumerate(slots)]
+    return run.results()
 
 
 @contextlib.contextmanager
 def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
-    """Holds the lock beside the folder: two processes with one run would spoil each other's checkpoints."""
+    """Hold the lock beside the folder: two processes in one run would spoil each other's checkpoints."""
     lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
     try:
         lock.acquire(timeout=0)
@@ -152,108 +163,124 @@ def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
         lock.release()
 
 
-def discard_checkpoints(folder: Path) -> None:
-    """Removes a finished run's checkpoints; its metrics and config stay."""
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-
-
 class _Run:
-    """The fixed surroundings of one call, so that its parts need not hand them around."""
+    """One call of `train`: its surroundings, and what it has reached so far."""
 
     def __init__(
         self,
-        backbone: Model,
-        slots: Sequence[Slot],
-        settings: TrainSettings,
+        learner: Learner,
+        schedule: Schedule,
         folder: Path,
         validate: bool,
         reporter: Reporter,
         checkpoints: Checkpoints,
+        tensorboard: bool,
     ) -> None:
-        self.slots, self.settings = slots, settings
-        self.folder, self.validate, self.reporter = folder, validate, reporter
-        self.checkpoints = checkpoints
-        self.stepper = Stepper(backbone, slots, settings)
+        self.learner, self.schedule, self.folder = learner, schedule, folder
+        self.validate, self.reporter = validate, reporter
+        self.checkpoints, self.tensorboard = checkpoints, tensorboard
+        self.count = count = len(learner.labels)
+        self.state = learner.start()
+        self.value = [learner.arrays(self.state, index) for index in range(count)]
+        # Zeros until the key step, so that a checkpoint has one structure from the first to the last.
+        self.key = [_zeros(arrays) for arrays in self.value if schedule.key_step is not None]
+        self.has_key = np.zeros(count, bool)
+        self.failed_step = np.zeros(count, np.int32)
+        self.loss_sum = np.zeros(count, np.float32)
+        self.loss_count = np.zeros(count, np.int32)
+        self.history: list[list[Check]] = [[] for _ in range(count)]
 
-    def steps(
-        self, state: PromptState, progress: _Progress, history: list[list[Check]], begin: int
-    ) -> PromptState:
-        """From step `begin` to the last; saves a checkpoint at every check and on Ctrl-C."""
-        settings, step = self.settings, begin
+    PROGRESS = ("value", "key", "has_key", "failed_step", "loss_sum", "loss_count")
+
+    def tree(self) -> dict[str, Any]:
+        """Everything that the next step depends on, as a checkpoint holds it."""
+        progress = {name: getattr(self, name) for name in self.PROGRESS}
+        return {"state": self.state, "progress": {k: v for k, v in progress.items() if len(v)}}
+
+    def restore(self) -> int:
+        """Take up the newest whole checkpoint; the number of steps that are done."""
+        restored = self.checkpoints.restore(self.tree())
+        step = 0
+        if restored is not None:
+            step, tree = restored
+            self.state = jax.tree.map(jnp.asarray, tree["state"])
+            for name, value in tree["progress"].items():
+                setattr(self, name, jax.tree.map(np.array, value))
+        self.history = self.resume_history(step)
+        return step
+
+    def steps(self, step: int) -> None:
+        """From this step to the last; saves a checkpoint at every check and on Ctrl-C."""
+        schedule = self.schedule
         with deferred_interrupt() as interrupted:
-            while step < settings.steps and bool(np.asarray(state.active).any()):
-                state, numbers = self.stepper(state, step)
+            while step < schedule.steps and np.asarray(self.state.active).any():
+                self.state, numbers = self.learner.step(self.state, step)
                 step += 1
-                self.account(numbers, state, progress, step)
-                if step == settings.key_step:
-                    progress.key = np.where(state.active[:, None, None], state.prompt, 0.0)
-                if step % settings.check_every == 0 or step == settings.steps:
-                    state = self.check(state, progress, history, step)
-                    self.save(step, state, progress)
+                self.account(numbers, step)
+                if step == schedule.key_step:
+                    self.take_keys()
+                if step % schedule.check_every == 0 or step == schedule.steps:
+                    self.check(step)
+                    self.checkpoints.save(step, self.tree())
                 if interrupted.is_set():
-                    self.save(step, state, progress)
+                    self.checkpoints.save(step, self.tree())
                     raise KeyboardInterrupt
-        return state
 
-    def save(self, step: int, state: PromptState, progress: _Progress) -> None:
-        """Everything that the next step depends on, durably."""
-        self.checkpoints.save(step, {"state": state, "progress": progress.tree()})
+    def take_keys(self) -> None:
+        """Keep the arrays of everything that is still active."""
+        for index in np.flatnonzero(np.asarray(self.state.active)).tolist():
+            self.key[index] = self.learner.arrays(self.state, index)
+            self.has_key[index] = True
 
-    def account(
-        self, numbers: dict[str, jax.Array], state: PromptState, progress: _Progress, step: int
-    ) -> None:
-        """Adds the step's losses up and names slots whose loss is not finite any more."""
+    def account(self, numbers: dict[str, jax.Array], step: int) -> None:
+        """Add the step's losses up, and name what has no finite loss any more."""
         loss, finite = np.asarray(numbers["loss"]), np.asarray(numbers["finite"])
         failed = ~finite | ~np.isfinite(loss)
-        for index in np.flatnonzero(failed & (progress.failed_step == 0)).tolist():
-            progress.failed_step[index] = step
+        for index in np.flatnonzero(failed & (self.failed_step == 0)).tolist():
+            self.failed_step[index] = step
             self.reporter.warn(
-                f"{self.slots[index].label}: the loss is not finite at step {step}; this prompt stops "
-                "with what it had, the others go on (lower train.learning_rate)"
+                f"{self.learner.labels[index]}: the loss is not finite at step {step}; it stops with "
+                "what it had (lower the learning rate)"
             )
-        active = np.asarray(state.active)
-        progress.loss_sum[active] += loss[active]
-        progress.loss_count[active] += 1
+        active = np.asarray(self.state.active)
+        self.loss_sum[active] += loss[active]
+        self.loss_count[active] += 1
         self.reporter.advance(step, float(loss[active].mean()) if active.any() else math.nan)
 
-    def check(
-        self, state: PromptState, progress: _Progress, history: list[list[Check]], step: int
-    ) -> PromptState:
-        """Validates every active slot, keeps the best prompts, and stops slots without progress."""
-        prompts, active = np.asarray(state.prompt), np.array(state.active)
+    def check(self, step: int) -> None:
+        """Validate what is active, keep the best arrays, and stop what makes no progress."""
+        schedule, active = self.schedule, np.array(self.state.active)
         for index in np.flatnonzero(active).tolist():
-            slot = self.slots[index]
-            loss = float(progress.loss_sum[index] / max(progress.loss_count[index], 1))
-            check = self.validation(slot, prompts[index], step, loss)
-            history[index].append(check)
-            self.record({"slot": slot.name, "seed": slot.seed, **asdict(check)})
-            self.reporter.check(slot.label, check)
-            if not self.validate or check.score > progress.best[index]:
-                progress.best[index], progress.value_step[index] = check.score, step
-                progress.value[index], progress.stale[index] = prompts[index], 0
-            else:
-                progress.stale[index] += 1
-            patience = self.settings.patience
-            # A slot may not stop before it has a key.
-            if patience and progress.stale[index] >= patience and step >= self.settings.key_step:
+            arrays = self.learner.arrays(self.state, index)
+            loss = float(self.loss_sum[index] / max(self.loss_count[index], 1))
+            history = self.history[index]
+            history.append(self.validation(arrays, index, step, loss))
+            self.record({**self.learner.rows[index], **history[-1].to_json()})
+            self.reporter.check(self.learner.labels[index], history[-1])
+            best = best_check(history)
+            if best is history[-1]:
+                self.value[index] = arrays
+            stale = sum(best is not None and check.step > best.step for check in history)
+            has_key = schedule.key_step is None or step >= schedule.key_step
+            if schedule.patience and stale >= schedule.patience and has_key:
                 active[index] = False
-        progress.loss_sum[:], progress.loss_count[:] = 0, 0
-        return state._replace(active=jnp.asarray(active))
+        self.loss_sum[:], self.loss_count[:] = 0, 0
+        self.state = self.state._replace(active=jnp.asarray(active))
 
-    def validation(self, slot: Slot, prompt: np.ndarray, step: int, loss: float) -> Check:
-        """The mean over the source's members of their scores; -inf stands for "not validated"."""
+    def validation(self, arrays: Arrays, index: int, step: int, loss: float) -> Check:
+        """The check of one of them; a score of -inf stands for "not validated"."""
         if not self.validate:
             return Check(step, -math.inf, loss, {}, 0)
-        score, metrics, rows = validate(self.stepper.backbone, prompt, slot.source)
+        score, metrics, rows = self.learner.validate(arrays, index)
         return Check(step, score, loss, metrics, rows)
 
-    def check_start(self, prompts: np.ndarray) -> None:
-        """Compares the first batch's loss with the promptless model's and with log V, and says so."""
-        starts = start_losses(self.stepper.backbone, prompts, self.stepper.batch(0))
-        for slot, start in zip(self.slots, starts, strict=True):
-            self.record({"slot": slot.name, "seed": slot.seed, "step": 0, **asdict(start)})
+    def check_start(self) -> None:
+        """Say the losses before training, and warn of a start that is far too high."""
+        starts = self.learner.start_losses()
+        for row, label, start in zip(self.learner.rows, self.learner.labels, starts, strict=False):
+            self.record({**row, "step": 0, **start.to_json()})
             text = (
-                f"{slot.label}: start loss {start.prompt:.2f} "
+                f"{label}: start loss {start.prompt:.2f} "
                 f"(no prompt {start.promptless:.2f}, log V {start.uniform:.2f})"
             )
             self.reporter.say(text)
@@ -263,14 +290,11 @@ class _Run:
                 )
 
     def record(self, row: dict[str, Any]) -> None:
-        """Appends one line to metrics.jsonl."""
-        finite = {
-            k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()
-        }
+        """Append one line to metrics.jsonl."""
         with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as out:
-            out.write(json.dumps(finite) + "\n")
-        if self.settings.tensorboard:
-            write_events(self.folder / "events", finite)
+            out.write(json.dumps(row) + "\n")
+        if self.tensorboard:
+            write_events(self.folder / "events", row)
 
     def resume_history(self, begin: int) -> list[list[Check]]:
         """The checks up to step `begin`; later lines of metrics.jsonl are dropped, they come again."""
@@ -278,41 +302,29 @@ class _Run:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
         whole = [line for line in lines if line.endswith("\n")]
         rows = [row for row in map(json.loads, whole) if begin and row["step"] <= begin]
-        temporary = path.with_suffix(".part")
-        temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        temporary.replace(path)
-        history: list[list[Check]] = []
-        for slot in self.slots:
-            mine = [
-                r for r in rows if (r["slot"], r["seed"]) == (slot.name, slot.seed) and r["step"]
+        replace_file(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        return [
+            [
+                Check.from_json(row)
+                for row in rows
+                if row["step"] and {name: row.get(name) for name in own} == own
             ]
-            history.append(
-                [
-                    Check(
-                        r["step"],
-                        -math.inf if r["score"] is None else r["score"],
-                        r["loss"],
-                        r["metrics"],
-                        r["n"],
-                    )
-                    for r in mine
-                ]
+            for own in self.learner.rows
+        ]
+
+    def results(self) -> list[Result]:
+        """Everything that was reached, one each."""
+        return [
+            Result(
+                key=self.key[index] if self.has_key[index] else None,
+                value=self.value[index],
+                last=self.learner.arrays(self.state, index),
+                history=tuple(self.history[index]),
+                failed_step=int(self.failed_step[index]),
             )
-        return history
+            for index in range(self.count)
+        ]
 
 
-def _trained(
-    slot: Slot, index: int, state: PromptState, progress: _Progress, history: list[list[Check]]
-) -> Trained:
-    key = progress.key[index]
-    best = [check for check in history[index] if check.step == progress.value_step[index]]
-    return Trained(
-        slot=slot,
-        key=key if key.any() else None,
-        value=progress.value[index],
-        last=np.asarray(state.prompt[index]),
-        value_step=int(progress.value_step[index]),
-        best=best[0] if best else None,
-        history=tuple(history[index]),
-        failed_step=int(progress.failed_step[index]),
-    )
+def _zeros(arrays: Arrays) -> Arrays:
+    return {name: np.zeros_like(array) for name, array in arrays.items()}

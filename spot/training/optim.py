@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
+
+T5X_ADAFACTOR: dict[str, Any] = {
+    "min_dim_size_to_factor": 128, "decay_rate": 0.8, "clipping_threshold": 1.0, "eps": 1e-30,
+}  # fmt: skip
 
 
 def optimiser(
@@ -27,10 +33,14 @@ def optimiser(
         return optax.adamw(rate, weight_decay=settings.weight_decay)
     return optax.adafactor(
         rate,
-        min_dim_size_to_factor=128,
-        decay_rate=0.8,
         multiply_by_parameter_scale=False,
-        clipping_threshold=1.0,
         weight_decay_rate=settings.weight_decay or None,
-        eps=1e-30,
+        **T5X_ADAFACTOR,
     )
+
+
+def scaled_adafactor(learning_rate: float | jax.Array) -> optax.GradientTransformation:
+    """Adafactor with parameter scaling at a constant rate, as T5 was fine-tuned (Raffel et al. 2020,
+    section 3.1.2, with 0.001): a step is in proportion to the array it changes.
+    """
+    return optax.adafactor(learning_rate, multiply_by_parameter_scale=True, **T5X_ADAFACTOR)

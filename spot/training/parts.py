@@ -1,7 +1,7 @@
-"""How the rows of a step are laid out: in parts of some rows, with little padding.
+"""Divide the rows of a step into parts with little padding.
 
-A sum of gradients over parts is the gradient of the whole. A processor takes part after part; an
-accelerator would rather have one large batch.
+The sum of the gradients of the parts is the gradient of the whole. A CPU is faster with several small
+parts, an accelerator with one large one.
 """
 
 from __future__ import annotations
@@ -14,20 +14,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spot.models.config import ModelConfig
 from spot.models.decoder import Packed
-from spot.training.batches import bucket_length
+from spot.models.families import Layout, family_of
+from spot.models.padding import bucket_length
+from spot.prompts.kind import Kind
 
 Batch = tuple[np.ndarray, np.ndarray]
 Divide = Callable[[Batch, int], list[tuple[Any, np.ndarray]]]
 
 TEXTS_A_ROW = (4, 3, 2, 1)  # of a packed batch: the first that divides a slot's rows
-WIDTH = 32  # a packed row is as wide as a multiple of it, so that few shapes are compiled
-DEAR_WIDTH = 800  # tokens a row at which attention takes as long as everything else (SmolLM2, AVX2)
+WIDTH = 32  # packed rows are padded to a multiple of it, so that few shapes are compiled
+# Tokens a row at which attention takes as long as everything else (SmolLM2, AVX2).
+ATTENTION_BOUND_WIDTH = 800
 
 
 def by_length(batch: Batch, slots: int, part_rows: int = 8) -> list[Batch]:
-    """The batch of S slots in parts of `part_rows` rows or a few more, each with as many of every
-    slot, the shortest ones first: so short rows are not padded to the longest one.
+    """Parts of `part_rows` rows or a few more, each with as many rows of every slot, the shortest rows
+    first, so that short rows are not padded to the longest one.
     """
     inputs, targets = (np.asarray(array) for array in batch)
     each = len(inputs) // slots
@@ -45,12 +49,11 @@ def by_length(batch: Batch, slots: int, part_rows: int = 8) -> list[Batch]:
     return parts
 
 
-def side_by_side(
-    batch: Batch, slots: int, part_tokens: int = 1024
-) -> list[tuple[Packed, np.ndarray]]:
-    """As `by_length`, for a decoder, which computes the prompt's part anew for each: in parts of about
-    `part_tokens` tokens, as memory allows (under 2 GB of SmolLM2-135M), and the texts of a part packed,
-    some a row or one, whichever is less work.
+def packed(batch: Batch, slots: int, part_tokens: int = 1024) -> list[tuple[Packed, np.ndarray]]:
+    """Parts of about `part_tokens` tokens with several texts in each row, or one if that is less work.
+
+    For a decoder, which computes the keys and values of the prompts anew for every part: parts are as
+    large as memory allows (under 2 GB for SmolLM2-135M).
     """
     inputs, targets = (np.asarray(array) for array in batch)
     rows = np.arange(len(inputs)).reshape(slots, -1)
@@ -58,9 +61,17 @@ def side_by_side(
     least = -(-int((inputs > 0).sum()) // part_tokens) if jax.default_backend() == "cpu" else 1
     count = next(n for n in range(max(1, min(least, each)), each + 1) if each % n == 0)
     return [
-        _packed(inputs[chosen.reshape(-1)], targets[chosen.reshape(-1)], slots)
+        _pack(inputs[chosen.reshape(-1)], targets[chosen.reshape(-1)], slots)
         for chosen in np.split(rows, count, axis=1)
     ]
+
+
+LAYOUTS: dict[Layout, Divide] = {"by length": by_length, "packed": packed}
+
+
+def layout(config: ModelConfig, kind: Kind) -> Divide:
+    """The division that suits a model family, one text a row where the kind of prompt needs it."""
+    return LAYOUTS[family_of(config).layout] if kind.packed else by_length
 
 
 def _first_rows(lengths: np.ndarray) -> np.ndarray:
@@ -69,31 +80,31 @@ def _first_rows(lengths: np.ndarray) -> np.ndarray:
     return rows * np.arange(slots)[:, None]
 
 
-def _packed(inputs: np.ndarray, targets: np.ndarray, slots: int) -> tuple[Packed, np.ndarray]:
+def _pack(inputs: np.ndarray, targets: np.ndarray, slots: int) -> tuple[Packed, np.ndarray]:
     """Texts [S*B, T] packed, G a row, and their targets in the same order."""
     before = np.maximum((inputs > 0).sum(1) - 1, 0)  # tokens but the last
     lengths = before.reshape(slots, -1)
     many = next(size for size in TEXTS_A_ROW if lengths.shape[1] % size == 0)
-    found = []
+    choices = []
     for size in sorted({1, many}):
-        groups = np.stack([_level(one, size) for one in lengths])
+        groups = np.stack([_balanced(slot, size) for slot in lengths])
         groups = (groups + _first_rows(lengths)[..., None]).reshape(-1, size)
         width = -(-int(before[groups].sum(1).max()) // WIDTH) * WIDTH or WIDTH
-        found.append((len(groups) * width * (1 + width / DEAR_WIDTH), width, groups))
-    _, width, groups = min(found, key=lambda one: one[0])
+        work = len(groups) * width * (1 + width / ATTENTION_BOUND_WIDTH)
+        choices.append((work, width, groups))
+    _, width, groups = min(choices, key=lambda choice: choice[0])
     tokens = np.zeros((len(groups), width), np.int32)
     for row, group in enumerate(groups):
         joined = np.concatenate([inputs[text, : before[text]] for text in group])
         tokens[row, : len(joined)] = joined
     last = inputs[groups, before[groups]]
     ends = before[groups].cumsum(1).astype(np.int32)
-    packed = Packed(*map(jnp.asarray, (tokens, ends, last)))
-    return packed, targets[groups.reshape(-1)]
+    return Packed(*map(jnp.asarray, (tokens, ends, last))), targets[groups.reshape(-1)]
 
 
-def _level(lengths: np.ndarray, size: int) -> np.ndarray:
-    """Rows [B] in groups [B/size, size] whose sums of lengths are nearly the same: the longest row
-    that is left goes where least is.
+def _balanced(lengths: np.ndarray, size: int) -> np.ndarray:
+    """Rows [B] in groups [B/size, size] with nearly equal sums of lengths: the longest remaining row
+    goes to the shortest group.
     """
     groups: list[list[int]] = [[] for _ in range(len(lengths) // size)]
     unfilled = [(0, group) for group in range(len(groups))]  # a heap of (tokens, group)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-import numpy as np
-
+from spot.prompts.prompt import SoftPrompt
 from spot.training.batches import Source
 
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """One prompt to train: on what, from where [P, H], with which seed and learning rate.
+    """One prompt to train: on what, from where, with which seed and learning rate.
 
     Seed and source decide the order of rows; `name` labels the slot in metrics and messages.
     """
@@ -19,7 +21,7 @@ class Slot:
     name: str
     source: Source
     seed: int
-    init: np.ndarray
+    init: SoftPrompt
     learning_rate: float
 
     @property
@@ -30,7 +32,9 @@ class Slot:
 
 @dataclass(frozen=True)
 class Check:
-    """A slot's validation score (0 to 100) after `step` steps, and its mean training loss before."""
+    """A slot's validation score (0 to 100) after `step` steps, and its mean training loss before; a
+    score of -inf stands for "not validated".
+    """
 
     step: int
     score: float
@@ -38,23 +42,41 @@ class Check:
     metrics: dict[str, float]
     n: int
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; what is not finite is None."""
+        return {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Check:
+        """The inverse of `to_json`; other keys are passed over."""
+        score = -math.inf if row["score"] is None else row["score"]
+        loss = math.nan if row["loss"] is None else row["loss"]
+        return cls(row["step"], score, loss, row["metrics"], row["n"])
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained prompt: `key` [P, H] at the key step, `value` [P, H] at the best check.
+    """A trained prompt: `key` at the key step, `value` at the best check, `last` at the end.
 
     `failed_step` is the step whose loss was not finite, 0 when all were; what was reached before
-    is kept. `value_step` is 0 while no check has been made.
+    is kept.
     """
 
     slot: Slot
-    key: np.ndarray | None
-    value: np.ndarray
-    last: np.ndarray
-    value_step: int
+    key: SoftPrompt | None
+    value: SoftPrompt
+    last: SoftPrompt
     best: Check | None
     history: tuple[Check, ...]
     failed_step: int = 0
+
+    @property
+    def value_step(self) -> int:
+        """The step of the value, 0 while no check has been made."""
+        return 0 if self.best is None else self.best.step
 
 
 @dataclass(frozen=True)
@@ -67,6 +89,10 @@ class StartLoss:
     promptless: float
     uniform: float
 
+    def to_json(self) -> dict[str, float | None]:
+        """Plain values; what is not finite is None."""
+        return {k: v if math.isfinite(v) else None for k, v in asdict(self).items()}
+
     @property
     def suspicious(self) -> bool:
         """Whether the start is worse than a model that knows nothing, by a clear margin."""
@@ -75,7 +101,7 @@ class StartLoss:
 
 @dataclass
 class Reporter:
-    """What a person sees of training; the default says nothing. `cli.py` passes one that draws.
+    """What a person sees of training; the default says nothing. Commands pass one that draws.
 
     Every method may be overridden; none of them changes a number.
     """

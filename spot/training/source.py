@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from spot.models.model import Model
 from spot.tasks.task import Mixture, Task, digest
 from spot.tasks.tokens import Lengths, tokens
 from spot.tasks.vocabulary import Vocabulary, label_tokens
 from spot.training.batches import Source, TaskData, sample
+from spot.training.recipe import Recipe
 
 
 def load_source(
@@ -24,6 +26,18 @@ def load_source(
         for member in source.members
     )
     return Source(source.name, data, source.rates)
+
+
+def source_of(source: Task | Mixture, model: Model, recipe: Recipe) -> Source:
+    """The token arrays that prompts of a recipe are trained on."""
+    return load_source(
+        source, model.vocabulary, lengths_of(recipe), recipe.train_examples, recipe.validation_examples
+    )
+
+
+def lengths_of(recipe: Recipe) -> Lengths:
+    """The most tokens of inputs and targets."""
+    return Lengths(recipe.input_length, recipe.target_length)
 
 
 def task_data(

@@ -9,94 +9,129 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
+from spot.models.layers import RandomKeys, RowKeys
+from spot.models.network import Network
+from spot.prompts.kind import Kind
+from spot.prompts.prefix import PREFIX
+from spot.prompts.stacked import SoftPrompts
+from spot.training.losses import Loss, cross_entropy, find_loss
 from spot.training.optim import optimiser
-from spot.training.parts import Divide, by_length
+from spot.training.parts import Batch, Divide, by_length
 
-Z_LOSS = 1e-4  # of the reference implementation's loss
+Params = dict[str, jax.Array]
 
 
 class PromptState(NamedTuple):
     """S prompts in training; every leaf has the leading axis S.
 
-    `prompt` [S, P, H], the optimiser's state, `learning_rate` [S], and `active` [S]: a slot that
-    has stopped (early, or for a loss that is not finite) keeps its last good prompt.
+    `params` are the prompts' arrays by name, with the optimiser's state and `learning_rate` [S].
+    `active` [S] is False for a slot that has stopped, early or for a loss that is not finite; it keeps
+    its last good prompt.
     """
 
-    prompt: jax.Array
+    params: Params
     optimizer: Any
     learning_rate: jax.Array
     active: jax.Array
 
 
-def init_state(settings: TrainSettings, prompts: jax.Array, rates: jax.Array) -> PromptState:
-    """The state before the first step, from prompts [S, P, H] and learning rates [S]."""
-    state = jax.vmap(lambda prompt, rate: optimiser(settings, rate).init(prompt))(prompts, rates)
-    return PromptState(prompts, state, rates, jnp.ones(prompts.shape[0], bool))
+def init_state(settings: TrainSettings, params: Params, rates: jax.Array) -> PromptState:
+    """The state before the first step, from arrays [S, ...] by name and learning rates [S]."""
+    state = jax.vmap(lambda each, rate: optimiser(settings, rate).init(each))(params, rates)
+    return PromptState(params, state, rates, jnp.ones(rates.shape[0], bool))
 
 
 def row_losses(
-    model: Any, prompts: jax.Array | None, batch: tuple[Any, jax.Array], random: Any
-) -> Any:
-    """(loss with z-loss, cross entropy) of each row [R], summed over its target tokens.
+    network: Network,
+    prompts: Any,
+    batch: tuple[Any, jax.Array],
+    random: RandomKeys = None,
+    loss: Loss = cross_entropy,
+) -> tuple[jax.Array, jax.Array]:
+    """(training loss, cross entropy) of each row [R] of a batch, in nats, summed over target tokens.
 
-    model: a `T5` or a `Decoder`; the batch's texts are as its `encode` takes them. prompts [S, P, H],
-    each for R/S consecutive rows, or None for no prompt. Nats.
+    prompts: as `Network.encode` takes them; the texts of the batch likewise.
     """
     inputs, targets = batch
-    logits = model.decode(model.encode(inputs, prompts, random), targets, random)
-    normaliser = jax.nn.logsumexp(logits, axis=-1)
-    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-    real = targets > 0
-    entropy = jnp.where(real, normaliser - chosen, 0.0)
-    return (entropy + jnp.where(real, Z_LOSS * normaliser**2, 0.0)).sum(-1), entropy.sum(-1)
+    return loss(network.decode(network.encode(inputs, prompts, random), targets, random), targets)
 
 
 def slot_losses(
-    graphdef: Any,
-    parameters: Any,
-    prompts: jax.Array,
-    batch: tuple[jax.Array, jax.Array],
-    random: Any,
+    network: Network,
+    prompts: SoftPrompts,
+    batch: tuple[Any, jax.Array],
+    random: RandomKeys = None,
+    loss: Loss = cross_entropy,
 ) -> tuple[jax.Array, jax.Array]:
-    """Summed loss (z-loss included) and summed cross entropy, [S] each, of S slots of B rows.
+    """Training loss and cross entropy of each prompt [S], summed over its rows.
 
-    Rows are independent, so the gradient of the sum over slots is each slot's own gradient.
+    Rows are independent, so the gradient of the sum over prompts is each prompt's own gradient.
     """
-    model = nnx.merge(graphdef, parameters)
-    slots = prompts.shape[0]
-    per_row, entropy = row_losses(model, prompts, batch, random)
-    return per_row.reshape(slots, -1).sum(-1), entropy.reshape(slots, -1).sum(-1)
+    per_row, entropy = row_losses(network, prompts, batch, random, loss)
+    return _by_slot(per_row, prompts), _by_slot(entropy, prompts)
+
+
+def _by_slot(rows: jax.Array, prompts: SoftPrompts) -> jax.Array:
+    """Sums [S] of the rows [B] of each prompt."""
+    if prompts.owner is None:
+        return rows.reshape(prompts.size, -1).sum(-1)
+    return jax.ops.segment_sum(rows, prompts.owner, num_segments=prompts.size)
 
 
 def train_step(
     state: PromptState,
-    parameters: Any,
-    batch: tuple[np.ndarray, np.ndarray],
+    network: Network,
+    batch: Batch,
     keys: jax.Array,
     step: jax.Array,
     *,
-    graphdef: Any,
     settings: TrainSettings,
-    dropout: bool,
+    kind: Kind = PREFIX,
     divide: Divide = by_length,
+    owner: np.ndarray | None = None,
 ) -> tuple[PromptState, dict[str, jax.Array]]:
-    """One update of S prompts on a batch [S*B, T]; returns the state and each slot's numbers [S].
+    """One update of S prompts on a batch [B, T]; returns the state and each slot's numbers [S].
 
-    divide: how the batch is laid out, in parts; a decoder's may be `side_by_side`.
+    divide: the layout of the batch in parts, see `spot.training.parts.layout`.
+    owner: int [B], the slot of each row; without it each slot has B/S consecutive rows.
+    A slot without rows in the batch stays as it is.
     keys: one random key a slot; with the step it decides dropout, whatever came before. A slot
-    whose loss or update is not finite is switched off with its prompt as it was (`finite` False).
+    whose loss or update is not finite is switched off with its prompt unchanged (`finite` False).
     """
-    slots = state.prompt.shape[0]
-    gradient, loss = jnp.zeros_like(state.prompt), jnp.zeros(slots)
-    counted = (np.asarray(batch[1]) > 0).reshape(slots, -1).sum(-1)
-    for number, part in enumerate(divide(batch, slots)):
-        random = _random(keys, step, number) if dropout else None
-        more, entropy = _gradient(graphdef, parameters, state.prompt, part, random)
-        gradient, loss = gradient + more, loss + entropy
-    return _update(state, gradient, loss / counted, settings=settings)
+    slots = len(state.learning_rate)
+    loss = find_loss(settings.loss)
+    batch, owner, counts = _grouped(batch, owner, slots)
+    counted = np.zeros(slots, np.int64)
+    np.add.at(counted, np.repeat(np.arange(slots), counts), (np.asarray(batch[1]) > 0).sum(-1))
+    present = counted > 0
+    parts = divide(batch, slots) if owner is None else [batch]
+    gradient, summed = jax.tree.map(jnp.zeros_like, state.params), jnp.zeros(slots)
+    for number, part in enumerate(parts):
+        random = _random(keys, step, number) if network.config.dropout > 0 else None
+        if owner is not None and random is not None:
+            place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+            random = RowKeys(random, jnp.asarray(owner), jnp.asarray(place), int(counts.max()))
+        prompts = SoftPrompts(kind, state.params, None if owner is None else jnp.asarray(owner))
+        more, entropy = _gradient(network, prompts, part, random, loss=loss)
+        gradient, summed = jax.tree.map(jnp.add, gradient, more), summed + entropy
+    losses = summed / np.maximum(counted, 1)
+    return _update(state, gradient, losses, present, settings=settings)
+
+
+def _grouped(
+    batch: Batch, owner: np.ndarray | None, slots: int
+) -> tuple[Batch, np.ndarray | None, np.ndarray]:
+    """The batch with the rows of each slot together, in their order; the slot of each row, None if all
+    have as many; and the rows of each slot [S].
+    """
+    if owner is None:
+        return batch, None, np.full(slots, len(batch[1]) // slots)
+    order, counts = np.argsort(owner, kind="stable"), np.bincount(owner, minlength=slots)
+    inputs, targets = (np.asarray(array)[order] for array in batch)
+    even = bool((counts == counts[0]).all())
+    return (inputs, targets), None if even else np.asarray(owner)[order], counts
 
 
 @jax.jit
@@ -105,59 +140,64 @@ def _random(keys: jax.Array, step: jax.Array, part: int) -> jax.Array:
     return jax.vmap(lambda key: jax.random.fold_in(jax.random.fold_in(key, step), part))(keys)
 
 
-@partial(jax.jit, static_argnames="graphdef")
+@partial(jax.jit, static_argnames="loss")
 def _gradient(
-    graphdef: Any,
-    parameters: Any,
-    prompts: jax.Array,
-    batch: tuple[jax.Array, jax.Array],
-    random: Any,
-) -> tuple[jax.Array, jax.Array]:
-    """The gradient [S, P, H] of a part's summed losses, and its summed cross entropies [S]."""
+    network: Network,
+    prompts: SoftPrompts,
+    batch: tuple[Any, jax.Array],
+    random: RandomKeys,
+    *,
+    loss: Loss,
+) -> tuple[Params, jax.Array]:
+    """The gradient of a part's summed losses by array, and its summed cross entropies [S]."""
 
-    def total(prompts: jax.Array) -> tuple[jax.Array, jax.Array]:
-        summed, entropy = slot_losses(graphdef, parameters, prompts, batch, random)
+    def total(params: Params) -> tuple[jax.Array, jax.Array]:
+        given = SoftPrompts(prompts.kind, params, prompts.owner)
+        summed, entropy = slot_losses(network, given, batch, random, loss)
         return summed.sum(), entropy
 
-    gradient, entropy = jax.grad(total, has_aux=True)(prompts)
+    gradient, entropy = jax.grad(total, has_aux=True)(prompts.params)
     return gradient, entropy
 
 
 @partial(jax.jit, static_argnames="settings")
 def _update(
-    state: PromptState, gradient: jax.Array, loss: jax.Array, *, settings: TrainSettings
+    state: PromptState,
+    gradient: Params,
+    loss: jax.Array,
+    present: jax.Array,
+    *,
+    settings: TrainSettings,
 ) -> tuple[PromptState, dict[str, jax.Array]]:
-    """The state after the optimiser's step, and each slot's numbers [S]."""
+    """The state after the optimiser's step, and each slot's numbers [S]; slots that are not `present`
+    in the batch stay as they are.
+    """
 
-    def update(grad: jax.Array, inner: Any, prompt: jax.Array, rate: jax.Array) -> tuple[Any, Any]:
-        change, inner = optimiser(settings, rate).update(grad, inner, prompt)
-        return optax.apply_updates(prompt, change), inner
+    def update(grad: Params, inner: Any, params: Params, rate: jax.Array) -> tuple[Any, Any]:
+        change, inner = optimiser(settings, rate).update(grad, inner, params)
+        return optax.apply_updates(params, change), inner
 
-    prompt, inner = jax.vmap(update)(gradient, state.optimizer, state.prompt, state.learning_rate)
-    finite = jnp.isfinite(loss) & jnp.isfinite(prompt).all(axis=(1, 2))
-    go = state.active & finite
+    params, inner = jax.vmap(update)(gradient, state.optimizer, state.params, state.learning_rate)
+    finite = jnp.isfinite(loss)
+    for array in jax.tree.leaves(params):
+        finite &= jnp.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+    go = state.active & finite & present
 
     def choose(new: jax.Array, old: jax.Array) -> jax.Array:
         return jnp.where(go.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
-    fine = finite | ~state.active
+    fine = finite | ~state.active | ~present
     state = PromptState(
-        choose(prompt, state.prompt),
+        jax.tree.map(choose, params, state.params),
         jax.tree.map(choose, inner, state.optimizer),
         state.learning_rate,
-        go,
+        state.active & fine,
     )
-    norm = jnp.linalg.norm(state.prompt, axis=-1).mean(-1)
-    return state, {"loss": loss, "finite": fine, "norm": norm}
+    return state, {"loss": loss, "finite": fine}
 
 
-@partial(jax.jit, static_argnames="graphdef")
-def batch_losses(
-    graphdef: Any, parameters: Any, prompts: jax.Array | None, batch: tuple[jax.Array, jax.Array]
-) -> jax.Array:
-    """Cross entropy of each row [R] in nats a target token, with prompts [S, P, H], each for R/S
-    consecutive rows, or none.
-    """
-    model = nnx.merge(graphdef, parameters)
-    entropy = row_losses(model, prompts, batch, None)[1]
+@jax.jit
+def batch_losses(network: Network, prompts: Any, batch: tuple[jax.Array, jax.Array]) -> jax.Array:
+    """Cross entropy of each row [R] in nats a target token; prompts: as `Network.encode` takes them."""
+    entropy = row_losses(network, prompts, batch)[1]
     return entropy / (batch[1] > 0).sum(-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bank.entry import (
+    Backbone,
+    Entry,
     Prompts,
     checked,
+    encode,
     entry_id,
-    read_entry,
     read_prompts,
     read_record,
-    write_entry,
+    write_files,
 )
 from bank.errors import BankError
+from bank.files import canonical_json, sha256_hex
 
 FACTS = {
     "kind": "source",
@@ -30,6 +34,14 @@ FACTS = {
     "recipe": {"init": "vocab", "learning_rate": 0.3},
     "data": "d",
 }
+
+
+def write_entry(folder, entry, prompts):
+    write_files(folder, encode(entry, prompts))
+
+
+def read_entry(folder):
+    return read_record(folder).entry
 
 
 @pytest.fixture
@@ -45,9 +57,11 @@ def folder(tmp_path, entry_of, prompts_of):
 def test_reading_gives_back_the_same_entry_and_the_same_bits(folder, entry_of, prompts_of):
     entry = read_entry(folder)
     assert entry == entry_of(scores={"test": {"metric": "accuracy", "value": 81.2}})
-    for array, expected in zip(read_prompts(folder, entry), prompts_of(), strict=True):
+    tensors, expected = read_prompts(folder, entry).tensors(), prompts_of().tensors()
+    assert list(tensors) == list(expected) == ["init", "key", "value"]
+    for name, array in tensors.items():
         assert array.dtype == np.float32
-        assert array.tobytes() == expected.tobytes()
+        assert array.tobytes() == expected[name].tobytes()
 
 
 @settings(deadline=None)
@@ -160,7 +174,7 @@ def test_entry_json_that_is_no_entry_is_refused(folder, monkeypatch):
     with pytest.raises(BankError, match="cannot be read as an entry"):
         read_entry(folder)
     path.write_text('{"format": 99, "checksum": ""}')
-    with pytest.raises(BankError, match="expected format 1, found 99"):
+    with pytest.raises(BankError, match="expected format 1 or 2, found 99"):
         read_entry(folder)
     monkeypatch.setattr("bank.entry._checksum", lambda content: "")
     path.write_text('{"format": 1, "checksum": "", "entry": {"colour": 1}}')
@@ -192,7 +206,7 @@ def _with(name, array):
 @pytest.mark.parametrize("name", ["init", "key", "value"])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite_are_refused(entry_of, name, bad):
-    with pytest.raises(BankError, match=f"boolq-s0-.*{name} holds NaN or infinity"):
+    with pytest.raises(BankError, match=f"the {name} of boolq-s0-.* holds NaN, infinity"):
         checked(entry_of(), _with(name, [[1, 1, 1], [1, bad, 1]]))
 
 
@@ -217,7 +231,7 @@ def test_shapes_and_types_are_checked(entry_of):
         checked(entry_of(), Prompts(None, np.ones((2, 3), dtype=np.int64), None))
     with pytest.raises(BankError, match="found shape .* of object"):
         checked(entry_of(), Prompts(None, None, None))
-    with pytest.raises(BankError, match="NaN or infinity"):  # beyond float32
+    with pytest.raises(BankError, match="beyond float32"):  # beyond float32
         checked(entry_of(), Prompts(None, np.full((2, 3), 1e300), None))
 
 
@@ -230,3 +244,143 @@ def test_the_same_entry_has_the_same_bytes_and_another_has_not(tmp_path, entry_o
         write_entry(place, entry, prompts_of())
         texts.append((place / "entry.json").read_bytes())
     assert texts[0] == texts[1] != texts[2]
+
+
+BEFORE = Path(__file__).parent / "written_before" / "boolq-s1-79683784"
+
+
+def written_before():
+    """The entry of the files in BEFORE, which an earlier version wrote."""
+    recipe = {
+        "init": "vocab",
+        "prompt_length": 2,
+        "learning_rate": 0.3,
+        "key_step": 60,
+        "budget": {"steps": 80},
+    }
+    facts = {"kind": "source", "task": "boolq", "members": (), "seed": 1, "data": "data-1"}
+    entry = Entry(
+        id=entry_id(backbone="fp-a", recipe=recipe, **facts),
+        family="reading",
+        backbone=Backbone("tiny", "fp-a"),
+        recipe=recipe,
+        key_step=60,
+        value_step=80,
+        scores={"validation": {"metric": "accuracy", "value": 81.25, "n": 64}},
+        code="0.1",
+        **facts,
+    )
+    return entry, Prompts(*(np.arange(18, dtype=np.float32).reshape(3, 2, 3) / 4 - 1))
+
+
+def test_a_plain_entry_has_the_id_and_the_bytes_of_earlier_versions(tmp_path):
+    entry, prompts = written_before()
+    assert entry.id == BEFORE.name and entry.prompt_kind == "prefix"
+    write_entry(tmp_path, entry, prompts)
+    for name in ("prompt.safetensors", "entry.json"):
+        assert (tmp_path / name).read_bytes() == (BEFORE / name).read_bytes()
+
+
+def test_an_entry_of_earlier_versions_is_read():
+    entry, prompts = written_before()
+    assert read_entry(BEFORE) == entry
+    read = read_prompts(BEFORE, entry)
+    assert read.arrays == {}
+    for name, array in prompts.tensors().items():
+        assert read.tensors()[name].tobytes() == array.tobytes()
+
+
+LAYERED = {"init": "vocab", "prompt_kind": "layered"}
+
+
+def layered():
+    """Prompts whose value has named arrays of other shapes."""
+    rng = np.random.default_rng(2)
+    init, key, value = rng.normal(size=(3, 2, 3)).astype(np.float32)
+    arrays = {
+        "layers": rng.normal(size=(4, 2, 3)).astype(np.float32),
+        "scale": np.asarray(0.25, np.float32),
+    }
+    return Prompts(init, key, value, arrays)
+
+
+def test_named_arrays_keep_their_names_shapes_and_bits(tmp_path, entry_of):
+    entry, prompts = entry_of(recipe=LAYERED), layered()
+    assert entry.prompt_kind == "layered"
+    write_entry(tmp_path, entry, prompts)
+    assert read_entry(tmp_path) == entry
+    read = read_prompts(tmp_path, entry).tensors()
+    assert list(read) == ["init", "key", "value", "value.layers", "value.scale"]
+    for name, array in prompts.tensors().items():
+        assert read[name].shape == array.shape and read[name].tobytes() == array.tobytes()
+    content = json.loads((tmp_path / "entry.json").read_text())
+    assert content["format"] == 2  # which versions that know the plain kind alone refuse
+    assert content["prompt"]["tensors"]["value.layers"] == [4, 2, 3]
+
+
+def test_every_byte_of_named_arrays_is_checked(tmp_path, entry_of):
+    entry = entry_of(recipe=LAYERED)
+    write_entry(tmp_path, entry, layered())
+    path = tmp_path / "prompt.safetensors"
+    content = path.read_bytes()
+    for place in (len(content) - 1, len(content) - 20, len(content) - 90, 100, 10):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(BankError, match="does not match its checksum"):
+            read_prompts(tmp_path, entry)
+
+
+def test_a_kind_whose_value_is_one_matrix_needs_no_named_arrays(tmp_path, entry_of, prompts_of):
+    entry = entry_of(recipe=LAYERED)
+    write_entry(tmp_path, entry, prompts_of())
+    read = read_prompts(tmp_path, entry)
+    assert read.arrays == {} and np.array_equal(read.value, prompts_of().value)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_named_arrays_must_be_finite_floats(entry_of, bad):
+    entry, prompts = entry_of(recipe=LAYERED), layered()
+    arrays = {"layers": np.full((2, 2, 2), bad, np.float32)}
+    with pytest.raises(BankError, match=r"the value\.layers of boolq-s0-.* holds NaN, infinity"):
+        checked(entry, prompts._replace(arrays=arrays))
+    with pytest.raises(BankError, match=r"value\.ids of .* as floats, found shape \(2,\) of int64"):
+        checked(entry, prompts._replace(arrays={"ids": np.array([1, 2])}))
+    with pytest.raises(BankError, match=r"value \[P, H\] beside its named arrays, found none"):
+        checked(entry, prompts._replace(value=None))
+
+
+@pytest.mark.parametrize("stated", ["prefix", "", None, 3])
+def test_the_kind_is_a_name_and_left_out_for_the_plain_one(entry_of, prompts_of, stated):
+    entry = entry_of(recipe={"init": "vocab", "prompt_kind": stated})
+    with pytest.raises(BankError, match='as "prompt_kind" in the recipe, found') as caught:
+        checked(entry, prompts_of())
+    assert 'leave the key out for the plain kind, "prefix"' in caught.value.hint
+
+
+def test_a_plain_prompt_has_no_named_arrays(entry_of):
+    with pytest.raises(BankError, match="no named arrays .* kind prefix, found layers, scale"):
+        checked(entry_of(), layered())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seed", "0"),
+        ("seed", True),
+        ("task", 3),
+        ("recipe", []),
+        ("members", "boolq"),
+        ("key_step", 1.5),
+        ("scores", {"validation": 80.0}),
+        ("scores", {"validation": {"value": "80"}}),
+        ("backbone", "t5"),
+    ],
+)
+def test_a_field_of_another_type_is_refused_even_with_a_right_checksum(folder, field, value):
+    path = folder / "entry.json"
+    content = json.loads(path.read_text())
+    content["entry"][field] = value
+    del content["checksum"]
+    content["checksum"] = sha256_hex(canonical_json(content))
+    path.write_text(json.dumps(content))
+    with pytest.raises(BankError, match=rf"a field is missing or not as expected \({field}"):
+        read_entry(folder)

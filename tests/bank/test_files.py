@@ -97,3 +97,49 @@ def test_json_that_means_the_same_reads_the_same():
     assert files.canonical_json({10: 0, 2: 0}) == files.canonical_json({"2": 0, "10": 0})
     with pytest.raises(BankError, match="JSON can hold"):
         files.canonical_json(float("inf"))
+
+
+def test_a_library_writes_to_a_temporary_path_with_the_suffix(tmp_path):
+    path = tmp_path / "new" / "a.npz"
+    with files.replacing(path) as temporary:
+        assert temporary.parent == path.parent and temporary.suffix == ".npz"
+        assert temporary.name.startswith(files.TEMPORARY) and not path.exists()
+        temporary.write_bytes(b"whole")
+    assert path.read_bytes() == b"whole"
+    assert [child.name for child in path.parent.iterdir()] == ["a.npz"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "a.npz"
+    files.replace_file(path, b"old")
+    with pytest.raises(error), files.replacing(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise error
+    assert path.read_bytes() == b"old"
+    assert [child.name for child in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path):
+    with (
+        pytest.raises(BankError, match=r"cannot write .*a\.npz: No such file"),
+        files.replacing(tmp_path / "a.npz"),
+    ):
+        pass
+
+
+def test_a_folder_that_cannot_be_created_is_named(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(BankError, match=r"cannot write .*taken/a\.json: "):
+        files.replace_file(tmp_path / "taken" / "a.json", b"{}")
+
+
+def test_files_are_flushed_before_they_are_renamed(tmp_path, monkeypatch):
+    calls = []
+    for name in ("fsync", "replace"):
+        real = getattr(files.os, name)
+        monkeypatch.setattr(
+            f"os.{name}", lambda *a, name=name, real=real: (calls.append(name), real(*a))[1]
+        )
+    files.replace_file(tmp_path / "a", b"x")
+    assert calls == ["fsync", "replace", "fsync"]  # the file, its name, the folder

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from bank import index as index_module
-from bank.search import SIMILARITIES, search
+from bank.nearest import search
+from bank.similarities import SIMILARITIES
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def built(monkeypatch):
     real = index_module.build_index
 
     def counted(bank, similarity, entries):
-        names.append(similarity)
+        names.append(similarity.name)
         return real(bank, similarity, entries)
 
     monkeypatch.setattr(index_module, "build_index", counted)
@@ -89,9 +90,9 @@ def test_a_description_of_other_arrays_is_not_believed(filled, entry_of, prompts
 
 def test_file_that_vanishes_counts_as_a_change(filled):
     entries = filled.entries()
-    before = index_module._stamp(filled, "average", entries)
+    before = index_module._stamp(filled, SIMILARITIES["average"], entries)
     (filled.folder(entries[0]) / "entry.json").unlink()
-    assert index_module._stamp(filled, "average", entries) != before
+    assert index_module._stamp(filled, SIMILARITIES["average"], entries) != before
 
 
 def test_all_arrays_damaged_gives_an_empty_index(filled):
@@ -99,12 +100,12 @@ def test_all_arrays_damaged_gives_an_empty_index(filled):
         path = filled.folder(entry) / "prompt.safetensors"
         path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
     for name in ("average", "max-inner-product"):
-        empty = index_module.load_index(filled, name, filled.entries())
+        empty = index_module.load_index(filled, SIMILARITIES[name], filled.entries())
         assert empty.ids == () and len(empty.dropped) == 7
 
 
 def test_the_mean_is_kept_exactly(filled, prompts_of):
     entries = filled.entries()
-    made = index_module.load_index(filled, "centered", entries)
-    read = index_module.load_index(filled, "centered", entries)
+    made = index_module.load_index(filled, SIMILARITIES["centered"], entries)
+    read = index_module.load_index(filled, SIMILARITIES["centered"], entries)
     assert np.array_equal(made.mean, read.mean) and made.mean.dtype == read.mean.dtype

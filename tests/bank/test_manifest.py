@@ -7,6 +7,7 @@ import json
 import pytest
 
 from bank.errors import BankError
+from bank.integrity import verify
 from bank.manifest import read_manifest
 from bank.store import Bank
 
@@ -28,16 +29,16 @@ def test_a_bank_json_cut_short_is_an_error_that_says_what_to_do(
     with pytest.raises(BankError, match=r"bank\.json is damaged") as caught:
         Bank.open(filled.path)
     assert "remove it" in caught.value.hint
-    assert filled.verify() and "damaged" in filled.verify()[0]
+    assert verify(filled) and "damaged" in verify(filled)[0]
     path.unlink()
     filled.add(entry_of("late"), prompts_of(9))  # as the hint promises
     assert read_manifest(filled.path).width == 6
-    assert filled.verify() == []
+    assert verify(filled) == []
 
 
 def test_a_lost_bank_json_does_not_let_strangers_in(filled, entry_of, prompts_of):
     (filled.path / "bank.json").unlink()
-    assert "bank.json is missing, and entries is not empty" in filled.verify()
+    assert "bank.json is missing, and entries is not empty" in verify(filled)
     with pytest.raises(BankError, match="does not fit"):
         filled.add(entry_of("late", backbone="fp-b"), prompts_of(9))
 

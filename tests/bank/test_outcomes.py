@@ -87,6 +87,8 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         ({"score": True}, "finite score"),
         ({"baseline": float("inf")}, "finite baseline"),
         ({"source": 3}, "text as source"),
+        ({"seed": "0"}, "whole seed"),
+        ({"n": 1.5}, "whole n"),
     ],
 )
 def test_values_that_later_readers_cannot_use_are_refused(tmp_path, change, message):

@@ -12,8 +12,9 @@ import pytest
 
 from bank.errors import BankError
 from bank.files import write_synced
+from bank.integrity import verify
+from bank.nearest import search
 from bank.outcomes import Outcome
-from bank.search import search
 from bank.store import Bank
 
 WRITER = """
@@ -48,8 +49,8 @@ def test_leftovers_of_a_crash_are_no_entries(filled, monkeypatch, entry_of, prom
             with pytest.raises(Killed):
                 filled.add(entry_of("late"), prompts_of(9))
         assert len(filled.entries()) == 7 and filled.damaged() == []
-    left = [problem for problem in filled.verify() if "left from an interrupted" in problem]
-    assert len(left) == len(filled.verify()) == 3
+    left = [problem for problem in verify(filled) if "left from an interrupted" in problem]
+    assert len(left) == len(verify(filled)) == 3
     assert filled.add(entry_of("late"), prompts_of(9)) != []
     assert len(filled.entries()) == 8
 
@@ -85,7 +86,7 @@ def test_a_full_or_read_only_disk_is_an_error_and_leaves_nothing(
         filled.add(entry_of("late"), prompts_of(9))
     assert caught.value.hint
     monkeypatch.undo()
-    assert tree(filled) == before and filled.verify() == []
+    assert tree(filled) == before and verify(filled) == []
 
 
 def test_a_read_only_folder_can_be_read_and_refuses_writing(filled, monkeypatch, prompts_of):
@@ -94,7 +95,7 @@ def test_a_read_only_folder_can_be_read_and_refuses_writing(filled, monkeypatch,
 
     for name in ("mkdir", "rename", "replace"):
         monkeypatch.setattr(f"os.{name}", refuse)
-    monkeypatch.setattr("bank.files.write_synced", refuse)
+    monkeypatch.setattr("os.fsync", refuse)
     monkeypatch.setattr("filelock.FileLock.acquire", refuse)
     assert len(Bank.open(filled.path).entries()) == 7
     assert filled.prompts(filled.entries()[0]).key.shape == (4, 6)
@@ -118,4 +119,4 @@ def test_two_processes_that_add_overlapping_entries_lose_and_double_nothing(tmp_
     bank = Bank.open(root)
     assert sorted(entry.task for entry in bank.entries()) == sorted(f"t{n}" for n in range(18))
     assert sorted(one.score for one in bank.outcomes()) == [float(n) for n in range(18)]
-    assert bank.verify() == []
+    assert verify(bank) == []

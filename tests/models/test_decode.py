@@ -7,7 +7,6 @@ import functools
 import jax
 import numpy as np
 import pytest
-from flax import nnx
 
 from spot.models.decode import EOS, greedy
 from spot.models.weights.build import build
@@ -18,10 +17,9 @@ LENGTH = 7
 TEXTS = ((7, 8, 9, 10, 1), (11, 12, 1), (13, 1), (14, 15, 16, 1), (17, 18, 19, 1), (20, 21, 1))
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4))
-def predict(graphdef, parameters, tokens, prompts, length):
-    model = nnx.merge(graphdef, parameters)
-    return greedy(model, model.encode(tokens, prompts), length)
+@functools.partial(jax.jit, static_argnames="length")
+def predict(network, tokens, prompts, length):
+    return network.greedy(network.encode(tokens, prompts), length)
 
 
 def padded(texts):
@@ -52,7 +50,7 @@ def decoded(request):
     prompt = np.random.default_rng(1).normal(size=(2, config.d_model)).astype(np.float32)
     prompts = np.broadcast_to(prompt, (len(TEXTS), *prompt.shape))
     model = build(config, arrays, "float32", "float32")
-    fast = np.asarray(predict(*model, padded(TEXTS), prompts, LENGTH))
+    fast = np.asarray(predict(model, padded(TEXTS), prompts, LENGTH))
     slow = [
         numpy_t5.greedy(arrays, config, numpy_t5.encode(arrays, config, text, prompt), LENGTH)
         for text in TEXTS
@@ -76,7 +74,7 @@ def test_rows_end_at_different_places_and_stay_ended(decoded):
 @pytest.mark.parametrize(("texts", "steps"), [([TEXTS[0], TEXTS[3]], 1), (TEXTS[:4], LENGTH)])
 def test_decoding_stops_when_all_rows_have_ended(texts, steps):
     config, arrays = talkative("1.1")
-    model = nnx.merge(*build(config, arrays, "float32", "float32"))
+    model = build(config, arrays, "float32", "float32").module()
     prompt = np.random.default_rng(1).normal(size=(2, config.d_model)).astype(np.float32)
     prompts = np.broadcast_to(prompt, (len(texts), *prompt.shape))
     made, head = [], model.head
@@ -96,8 +94,8 @@ def test_decoding_stops_when_all_rows_have_ended(texts, steps):
 
 def test_float32_predicts_what_the_reference_implementation_predicts(golden):
     # The reference decodes with one beam, which is greedy.
-    graphdef, parameters = build(golden.config, golden.params, "float32", "float32")
+    network = build(golden.config, golden.params, "float32", "float32")
     tokens = golden.encoder_input_tokens
     prompts = np.broadcast_to(golden.prompt, (len(tokens), *golden.prompt.shape))
-    found = predict(graphdef, parameters, tokens, prompts, golden.predict_batch.shape[1])
+    found = predict(network, tokens, prompts, golden.predict_batch.shape[1])
     np.testing.assert_array_equal(found, golden.predict_batch)

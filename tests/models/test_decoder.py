@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
-from spot.models.decode import greedy
 from spot.models.weights.build import build
 from spot.training.step import row_losses
 from tests.models import numpy_decoder
@@ -36,10 +32,9 @@ def prompts(count=2, length=3, width=16):
     return np.random.default_rng(1).normal(size=(count, length, width)).astype(np.float32)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def decoded(graphdef, parameters, texts, prompts, targets):
-    model = nnx.merge(graphdef, parameters)
-    return model.decode(model.encode(texts, prompts), targets)
+@jax.jit
+def decoded(network, texts, prompts, targets):
+    return network.decode(network.encode(texts, prompts), targets)
 
 
 @pytest.fixture(scope="module", params=list(KINDS))
@@ -54,7 +49,7 @@ def kind(request):
 def test_logits_are_those_of_the_joined_sequence(kind, slots):
     config, arrays, model = kind
     given = prompts(slots) if slots else None
-    found = np.asarray(decoded(*model, padded(TEXTS), given, padded(TARGETS)))
+    found = np.asarray(decoded(model, padded(TEXTS), given, padded(TARGETS)))
     for row, (text, target) in enumerate(zip(TEXTS, TARGETS, strict=True)):
         prompt = given[row * slots // len(TEXTS)] if slots else None
         slow = numpy_decoder.logits(arrays, config, text, target, prompt)
@@ -63,24 +58,24 @@ def test_logits_are_those_of_the_joined_sequence(kind, slots):
 
 def test_padding_changes_nothing(kind):
     _, _, model = kind
-    short = np.asarray(decoded(*model, padded(TEXTS), prompts(), padded(TARGETS)))
-    long = np.asarray(decoded(*model, padded(TEXTS, 12), prompts(), padded(TARGETS, 5)))
+    short = np.asarray(decoded(model, padded(TEXTS), prompts(), padded(TARGETS)))
+    long = np.asarray(decoded(model, padded(TEXTS, 12), prompts(), padded(TARGETS, 5)))
     np.testing.assert_allclose(long[:, :3], short, rtol=1e-5, atol=1e-5)
 
 
 def test_label_words_share_a_text(kind):
     _, _, model = kind
     words = padded(TARGETS[:2])
-    shared = decoded(*model, padded(TEXTS), prompts(), np.tile(words, (len(TEXTS), 1)))
+    shared = decoded(model, padded(TEXTS), prompts(), np.tile(words, (len(TEXTS), 1)))
     copied = decoded(
-        *model, np.repeat(padded(TEXTS), 2, axis=0), prompts(), np.tile(words, (len(TEXTS), 1))
+        model, np.repeat(padded(TEXTS), 2, axis=0), prompts(), np.tile(words, (len(TEXTS), 1))
     )
     np.testing.assert_allclose(shared, copied, rtol=1e-5, atol=1e-5)
 
 
-def joined_loss(graphdef, parameters, prompt, text, target):
+def joined_loss(network, prompt, text, target):
     """The naive way: the prompt of one row, then all its tokens, as one causal sequence."""
-    model = nnx.merge(graphdef, parameters)
+    model = network.module()
     rows = model.token_embedder(jnp.asarray([*text, *target[:-1]]))
     joined = jnp.concatenate([prompt, rows])[None]
     return _naive_loss(model, joined, jnp.asarray(target))
@@ -105,12 +100,11 @@ def test_the_shared_prefix_gives_the_loss_and_gradient_of_joining(kind):
     start = jnp.asarray(prompts())
 
     def shared(given):
-        merged = nnx.merge(*model)
-        return row_losses(merged, given, (padded(TEXTS), padded(TARGETS)), None)[1].sum()
+        return row_losses(model, given, (padded(TEXTS), padded(TARGETS)))[1].sum()
 
     def naive(given):
         pairs = enumerate(zip(TEXTS, TARGETS, strict=True))
-        return sum(joined_loss(*model, given[row // 2], *pair) for row, pair in pairs)
+        return sum(joined_loss(model, given[row // 2], *pair) for row, pair in pairs)
 
     value, gradient = jax.jit(jax.value_and_grad(shared))(start)
     slow_value, slow_gradient = jax.jit(jax.value_and_grad(naive))(start)
@@ -122,7 +116,7 @@ def test_the_shared_prefix_gives_the_loss_and_gradient_of_joining(kind):
 def test_the_shared_prefix_saves_the_work_of_the_design():
     """Rows of the feed-forward part: P + B*T in the place of B*(P+T)."""
     config = tiny_decoder(layers=3)
-    model = nnx.merge(*build(config, random_arrays(config), "float32", "float32"))
+    model = build(config, random_arrays(config), "float32", "float32").module()
     rows, length, text = 8, 20, 6
     counted, layer = [], model.layers()[0]
     rest = type(layer).rest
@@ -144,8 +138,7 @@ def test_the_shared_prefix_saves_the_work_of_the_design():
 def test_greedy_decoding_is_that_of_the_slow_version(kind):
     config, arrays, model = kind
     given, eos = prompts(), 20
-    merged = nnx.merge(*model)
-    fast = jax.jit(lambda: greedy(merged, merged.encode(padded(TEXTS), given), 6, eos))()
+    fast = jax.jit(lambda: model.greedy(model.encode(padded(TEXTS), given), 6, eos))()
     slow = [
         numpy_decoder.greedy(arrays, config, text, given[row // 2], 6, eos)
         for row, text in enumerate(TEXTS)
@@ -155,7 +148,7 @@ def test_greedy_decoding_is_that_of_the_slow_version(kind):
 
 def test_padding_is_never_written(kind):
     _, _, model = kind
-    found = decoded(*model, padded(TEXTS), prompts(), padded(TARGETS))
+    found = decoded(model, padded(TEXTS), prompts(), padded(TARGETS))
     assert (np.asarray(found)[..., 0] < -1e9).all()
 
 
@@ -163,6 +156,6 @@ def test_padding_is_never_written(kind):
 def test_bfloat16_is_near(kind, form):
     config, arrays, model = kind
     narrow = build(config, arrays, "bfloat16", form)
-    plain = decoded(*model, padded(TEXTS), prompts(), padded(TARGETS))[..., 1:]
-    near = decoded(*narrow, padded(TEXTS), prompts(), padded(TARGETS))[..., 1:]
+    plain = decoded(model, padded(TEXTS), prompts(), padded(TARGETS))[..., 1:]
+    near = decoded(narrow, padded(TEXTS), prompts(), padded(TARGETS))[..., 1:]
     assert 0 < np.abs(near - plain).max() < 0.05 * np.abs(plain).max()

@@ -101,7 +101,7 @@ def test_a_file_gives_the_arrays_that_it_was_made_of(tmp_path, changes, kind):
     quantised = None if kind is None else gguf.GGMLQuantizationType[kind]
     loaded = load(model_settings(write(tmp_path / "m.gguf", config, arrays, quantised)))
     assert loaded.config == config
-    found = to_arrays(loaded.parameters)
+    found = to_arrays(loaded.network.parameters)
     assert set(found) == set(arrays)
     for name, array in arrays.items():
         rows = array.T if name.endswith("/kernel") else array

@@ -10,7 +10,6 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 from safetensors.numpy import load_file, save_file
 
 from spot.errors import SpotError
@@ -104,7 +103,7 @@ def test_every_array_comes_back_by_its_t5x_name(tmp_path, changes, shards):
     arrays = random_arrays(config)
     backbone = load(model_settings(write_hf(tmp_path / "hf", config, arrays, shards)))
     assert backbone.config == config
-    found = to_arrays(backbone.parameters)
+    found = to_arrays(backbone.network.parameters)
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array.astype(np.float32), name)
@@ -135,7 +134,7 @@ def test_logits_are_those_of_transformers(tmp_path, changes):
     write_vocabulary(tmp_path / "hf" / "spiece.model")
     backbone = load(model_settings(tmp_path / "hf"))
     assert backbone.config == config
-    model = nnx.merge(backbone.graphdef, backbone.parameters)
+    model = backbone.network
     ours = np.asarray(model.decode(model.encode(jnp.asarray(TOKENS)), jnp.asarray(TARGETS)))
     with torch.no_grad():
         expected = theirs(
@@ -159,12 +158,12 @@ def test_the_fingerprint_is_known_without_loading_and_tells_weights_apart(folder
 
 def test_an_embedding_may_go_by_the_name_of_its_copy_and_unused_arrays_are_passed_over(folder):
     arrays = load_file(folder / "model.safetensors")
-    before = to_arrays(load(model_settings(folder)).parameters)
+    before = to_arrays(load(model_settings(folder)).network.parameters)
     del arrays["shared.weight"]
     unused = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
     arrays[unused] = np.zeros((8, 2), np.float32)
     save_file(arrays, folder / "model.safetensors")
-    after = to_arrays(load(model_settings(folder)).parameters)
+    after = to_arrays(load(model_settings(folder)).network.parameters)
     for name, array in before.items():
         np.testing.assert_array_equal(after[name], array)
 
@@ -189,7 +188,7 @@ def test_an_mt5_has_a_head_of_its_own_whatever_is_stated(tmp_path):
     backbone = load(model_settings(write_hf(tmp_path / "hf", config, arrays, **stated)))
     assert backbone.config == config
     head = "decoder/logits_dense/kernel"
-    np.testing.assert_array_equal(to_arrays(backbone.parameters)[head], arrays[head])
+    np.testing.assert_array_equal(to_arrays(backbone.network.parameters)[head], arrays[head])
 
 
 def test_a_stated_copy_of_the_embedding_with_other_numbers_is_refused(folder):
@@ -208,8 +207,8 @@ def test_a_pickle_of_weights_is_read_and_one_with_code_in_it_is_not(folder, tmp_
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     torch.save(tensors, folder / "pytorch_model.bin")
     after = load(model_settings(folder))
-    for name, array in to_arrays(before.parameters).items():
-        np.testing.assert_array_equal(to_arrays(after.parameters)[name], array)
+    for name, array in to_arrays(before.network.parameters).items():
+        np.testing.assert_array_equal(to_arrays(after.network.parameters)[name], array)
     found = identity(model_settings(folder))
     assert found == after.identity != before.identity
 

@@ -88,7 +88,7 @@ def test_a_folder_gives_the_arrays_that_it_was_made_of(tmp_path, shards, changes
             (arrays[name] if "embedder" in name else arrays[name].T)[0] = 0
     loaded = load(model_settings(write_folder(tmp_path / "m", config, arrays, shards)))
     assert loaded.config == config
-    found = to_arrays(loaded.parameters)
+    found = to_arrays(loaded.network.parameters)
     assert set(found) == set(arrays)
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array, err_msg=name)
@@ -218,7 +218,7 @@ def test_names_of_no_decoder_are_unknown():
 
 
 def test_a_decoder_that_was_written_by_us_is_read_again(tmp_path):
-    from spot.models.weights.folder import write_model
+    from spot.models.weights.stored import write_model
 
     config = tiny_decoder(biases=True)
     arrays = random_arrays(config)
@@ -227,5 +227,5 @@ def test_a_decoder_that_was_written_by_us_is_read_again(tmp_path):
     loaded = load(model_settings(tmp_path))
     assert loaded.config == config and loaded.vocabulary.digest() == words.digest()
     np.testing.assert_array_equal(
-        to_arrays(loaded.parameters)["layers_1/key_bias"], arrays["layers_1/key_bias"]
+        to_arrays(loaded.network.parameters)["layers_1/key_bias"], arrays["layers_1/key_bias"]
     )

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.model import load, model_path
 from spot.models.weights import hub as module

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spot.models.config import ARCHITECTURES
-from spot.models.counts import Counts, count, decoder_count, prompt_counts, short, t5_count
+from spot.models.counts import Counts, count, prompt_counts, short
 from spot.models.known import T5X_VOCABULARY, known_models
 from spot.models.model import PACKAGED
 from spot.models.weights import remote
@@ -33,14 +33,14 @@ PUBLISHED = {
 def test_the_count_of_an_architecture_is_that_of_its_arrays(changes):
     config = tiny_config(**changes)
     arrays = random_arrays(config)
-    assert t5_count(config) == sum(array.size for array in arrays.values()) == count(arrays)
+    assert config.count() == sum(array.size for array in arrays.values()) == count(arrays)
 
 
 @pytest.mark.parametrize("changes", [{}, {"biases": True, "tied_head": False}, {"num_kv_heads": 4}])
 def test_the_count_of_a_decoder_is_that_of_its_arrays(changes):
     config = tiny_decoder(**changes)
     arrays = random_arrays(config)
-    assert decoder_count(config) == sum(array.size for array in arrays.values())
+    assert config.count() == sum(array.size for array in arrays.values())
 
 
 def test_published_models_have_their_known_sizes():
@@ -49,7 +49,7 @@ def test_published_models_have_their_known_sizes():
 
 
 def test_the_papers_prompt_of_the_largest_model():
-    counts = prompt_counts(100, 4096, t5_count(ARCHITECTURES["t5-v1_1-xxl"]))
+    counts = prompt_counts(100, 4096, ARCHITECTURES["t5-v1_1-xxl"].count())
     assert counts.trained == 409_600 and short(counts.trained) == "409.6K"
     assert counts.percent == pytest.approx(100 * 409_600 / 11_135_741_952)
     assert str(Counts(5000, 0)) == "5.0K of 5.0K parameters trained (100 %)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
 
@@ -12,10 +11,11 @@ import pytest
 from flax import nnx
 from safetensors.numpy import load_file, save_file
 
-from spot.config import ModelSettings, cache_dir
+from spot.models.settings import ModelSettings
+from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models import model as module
-from spot.models.model import identity, load, model_path, vocabulary, with_dropout
+from spot.models.model import identity, load, model_path, vocabulary
 from spot.models.weights.build import to_arrays
 from tests.toys import model_settings, random_arrays, tiny_config, write_model, write_vocabulary
 
@@ -113,25 +113,26 @@ def test_the_precision_and_the_folder_are_not_part_of_it(folder, tmp_path):
 
 
 def test_the_weights_are_those_of_the_file(tiny_folder, tiny_backbone):
-    found = to_arrays(tiny_backbone.parameters)
+    found = to_arrays(tiny_backbone.network.parameters)
     for name, array in load_file(tiny_folder / "weights.safetensors").items():
         np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def logits(graphdef, parameters):
-    model = nnx.merge(graphdef, parameters)
+@jax.jit
+def logits(model):
     return model.decode(model.encode(np.asarray([[5, 6, 7, 1]])), np.asarray([[7, 8, 9]]))
 
 
 def test_every_array_that_is_loaded_decides_the_logits(tiny_backbone):
-    graphdef, parameters = tiny_backbone.graphdef, tiny_backbone.parameters
-    plain = np.asarray(logits(graphdef, parameters))
+    network = tiny_backbone.network
+    parameters, plain = network.parameters, np.asarray(logits(network))
     for path, leaf in nnx.to_flat_state(parameters):
         zeroed = jax.tree.map(lambda array: array, parameters)
         dict(nnx.to_flat_state(zeroed))[path].set_value(leaf.get_value() * 0)
-        assert np.abs(np.asarray(logits(graphdef, zeroed)) - plain).max() > 1e-4, path
-    np.testing.assert_array_equal(logits(graphdef, parameters), plain)
+        assert np.abs(np.asarray(logits(network.with_parameters(zeroed))) - plain).max() > 1e-4, (
+            path
+        )
+    np.testing.assert_array_equal(logits(network), plain)
 
 
 def test_an_unknown_name_offers_the_nearest():
@@ -193,27 +194,29 @@ def test_weights_of_another_architecture_are_listed(folder):
 
 def test_a_folder_of_anything_else_is_no_model(tmp_path):
     write_vocabulary(tmp_path / "spiece.model")
-    with pytest.raises(SpotError, match="expected a T5X checkpoint"):
+    with pytest.raises(
+        SpotError, match="or a T5X checkpoint .a folder with a file named `checkpoint`.; found none"
+    ):
         load(model_settings(tmp_path))
 
 
 def test_bfloat16_uses_a_bfloat16_form(folder, monkeypatch):
     monkeypatch.setattr("spot.models.product.measure", lambda: {"widen": 2.0, "upcast": 1.0})
     loaded = load(model_settings(folder, precision="bfloat16"))
-    assert nnx.merge(loaded.graphdef, loaded.parameters).form == "upcast"
+    assert loaded.network.form == "upcast" == loaded.network.module().form
 
 
-def test_a_t5x_checkpoint_loads_and_its_prompt_is_left_out(shared_data):
+def test_a_t5x_checkpoint_loads_and_its_prompt_is_left_out(shared_data, t5_vocabulary_file):
     settings = ModelSettings(
         name=str(shared_data / "t5x" / "test_t5_1_1_tiny" / "checkpoint_3"),
-        vocabulary=shared_data / "t5x" / "t5_vocab",
+        vocabulary=t5_vocabulary_file,
         precision="float32",
         relative_max_distance=8,
     )
     loaded = load(settings)
     assert (loaded.config.vocab_size, loaded.config.relative_max_distance) == (32128, 8)
     assert identity(settings) == loaded.identity
-    assert "encoder/prompt/prompt/prompt" not in to_arrays(loaded.parameters)
+    assert "encoder/prompt/prompt/prompt" not in to_arrays(loaded.network.parameters)
     other = settings.model_copy(update={"relative_max_distance": 128})
     assert identity(other).fingerprint != loaded.identity.fingerprint
 
@@ -222,13 +225,13 @@ def test_a_t5x_checkpoint_loads_and_its_prompt_is_left_out(shared_data):
 
 
 def test_another_dropout_keeps_weights_and_identity(tiny_backbone):
-    changed = with_dropout(tiny_backbone, 0.5)
+    changed = tiny_backbone.with_dropout(0.5)
     assert changed.config.dropout == 0.5
-    assert changed.parameters is tiny_backbone.parameters
+    assert changed.network.parameters is tiny_backbone.network.parameters
     assert changed.identity == tiny_backbone.identity
-    assert nnx.merge(changed.graphdef, changed.parameters).encoder.dropout == 0.5
+    assert changed.network.module().encoder.dropout == 0.5
 
 
 @pytest.mark.parametrize("rate", [None, 0.1])
 def test_the_models_own_dropout_is_no_change(tiny_backbone, rate):
-    assert with_dropout(tiny_backbone, rate) is tiny_backbone
+    assert tiny_backbone.with_dropout(rate) is tiny_backbone

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from bank.files import replace_file
-from spot.config import ModelSettings, cache_dir, dump, load_config
+from spot.config import dump, load_config
+from spot.models.settings import ModelSettings
+from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models.model import identity, load, model_path
 from spot.models.weights import remote

@@ -14,7 +14,7 @@ import sys
 import pytest
 from jax.sharding import PartitionSpec
 
-from spot.config import ModelSettings
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.models.sharding import split
@@ -23,30 +23,31 @@ SCRIPT = """
 import json, sys
 import jax, jax.numpy as jnp, numpy as np
 from flax import nnx
-from spot.config import ModelSettings, TrainSettings
+from spot.models.settings import ModelSettings
+from spot.training.recipe import TrainSettings
 from spot.models.model import load
 from spot.training.step import init_state, train_step
 
 def steps(devices):
-    backbone = load(ModelSettings(precision="float32", devices=devices))
+    backbone = load(ModelSettings(precision="float32", devices=devices)).with_dropout(0.0)
     rng = np.random.default_rng(0)
     prompts = jnp.asarray(rng.normal(size=(2, 4, 256)), jnp.float32)
     batch = rng.integers(3, 6000, (8, 16), dtype=np.int32), rng.integers(3, 6000, (8, 4), dtype=np.int32)
     settings = TrainSettings()
-    state, losses = init_state(settings, prompts, jnp.full(2, 0.3)), []
+    state, losses = init_state(settings, {"prompt": prompts}, jnp.full(2, 0.3)), []
     for step in range(3):
         state, numbers = train_step(
-            state, backbone.parameters, batch, jax.random.split(jax.random.key(0), 2),
-            jnp.asarray(step), graphdef=backbone.graphdef, settings=settings, dropout=False)
+            state, backbone.network, batch, jax.random.split(jax.random.key(0), 2),
+            jnp.asarray(step), settings=settings)
         losses.append(numbers["loss"].tolist())
-    return backbone, np.asarray(state.prompt), losses
+    return backbone, np.asarray(state.params["prompt"]), losses
 
 one, four = steps(1), steps(4)
 parts = {
     "/".join(map(str, path)): [list(leaf.get_value().shape),
                                list(leaf.get_value().addressable_shards[0].data.shape),
                                len(leaf.get_value().sharding.device_set)]
-    for path, leaf in nnx.to_flat_state(four[0].parameters)
+    for path, leaf in nnx.to_flat_state(four[0].network.parameters)
 }
 json.dump({"parts": parts, "difference": float(np.abs(one[1] - four[1]).max()),
            "moved": float(np.abs(one[1]).max()), "losses": [one[2], four[2]]}, sys.stdout)

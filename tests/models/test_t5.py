@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
 from spot.models.layers import bucket
 from spot.models.weights.build import build
@@ -18,12 +15,11 @@ from tests.toys import random_arrays, tiny_config
 SUFFIXES = ("prompt", "noprompt")
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def forward(graphdef, parameters, tokens, prompts, targets):
+@jax.jit
+def forward(network, tokens, prompts, targets):
     """Encoder output and logits with one prompt a row, or None."""
-    model = nnx.merge(graphdef, parameters)
-    encoded = model.encode(tokens, prompts)
-    return encoded.output, model.decode(encoded, targets)
+    encoded = network.encode(tokens, prompts)
+    return encoded.output, network.decode(encoded, targets)
 
 
 def repeated(prompt, rows):
@@ -35,7 +31,7 @@ def golden_run(golden, suffix, precision, form):
     model = build(golden.config, golden.params, precision, form)
     prompt = golden.prompt if suffix == "prompt" else None
     tokens, targets = golden.encoder_input_tokens, golden.decoder_target_tokens
-    output, logits = forward(*model, tokens, repeated(prompt, len(tokens)), targets)
+    output, logits = forward(model, tokens, repeated(prompt, len(tokens)), targets)
     seen = tokens > 0
     if prompt is not None:
         seen = np.concatenate([np.ones((len(tokens), len(prompt)), bool), seen], axis=1)
@@ -70,7 +66,7 @@ VERSIONS = {
 
 @pytest.fixture(scope="module", params=sorted(VERSIONS))
 def version(request):
-    """(config, arrays, (graphdef, parameters)) of a random T5 of this version."""
+    """(config, arrays, network) of a random T5 of this version."""
     config = VERSIONS[request.param]
     arrays = random_arrays(config, seed=3)
     return config, arrays, build(config, arrays, "float32", "float32")
@@ -85,7 +81,7 @@ def test_equals_the_slow_version_in_numpy(version):
     tokens, wanted = np.zeros((3, 11), np.int32), np.zeros((3, 5), np.int32)
     for row, (text, target) in enumerate(zip(texts, targets, strict=True)):
         tokens[row, : len(text)], wanted[row, : len(target)] = text, target
-    output, logits = forward(*model, tokens, repeated(prompt, 3), wanted)
+    output, logits = forward(model, tokens, repeated(prompt, 3), wanted)
     for row, (text, target) in enumerate(zip(texts, targets, strict=True)):
         encoded = numpy_t5.encode(arrays, config, text, prompt)
         np.testing.assert_allclose(output[row, : 4 + len(text)], encoded, rtol=0, atol=1e-4)
@@ -100,15 +96,15 @@ def test_both_bfloat16_forms_give_every_weight_the_same_gradient(name):
     rng = np.random.default_rng(1)
     tokens, targets = rng.integers(3, 192, (2, 9)), rng.integers(3, 192, (2, 4))
 
-    @functools.partial(jax.jit, static_argnums=0)
-    def gradient(graphdef, parameters):
-        def loss(parameters):
-            logits = forward(graphdef, parameters, tokens, None, targets)[1]
+    @jax.jit
+    def gradient(network):
+        def loss(network):
+            logits = forward(network, tokens, None, targets)[1]
             return -jnp.take_along_axis(jax.nn.log_softmax(logits), targets[..., None], -1).mean()
 
-        return jax.grad(loss)(parameters)
+        return jax.grad(loss)(network)
 
-    forms = [gradient(*build(config, arrays, "float32", form)) for form in ("widen", "upcast")]
+    forms = [gradient(build(config, arrays, "float32", form)) for form in ("widen", "upcast")]
     for widened, upcast in zip(*map(jax.tree.leaves, forms), strict=True):
         assert np.abs(widened).max() > 0
         np.testing.assert_allclose(widened, upcast, rtol=0, atol=1e-3 * np.abs(upcast).max())
@@ -134,9 +130,7 @@ def prompt(tiny_backbone):
 
 
 def run(backbone, tokens, prompt, targets):
-    return forward(
-        backbone.graphdef, backbone.parameters, tokens, repeated(prompt, len(tokens)), targets
-    )
+    return forward(backbone.network, tokens, repeated(prompt, len(tokens)), targets)
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +168,8 @@ def test_a_target_sees_only_what_comes_before_it(tiny_backbone, prompt, plain):
 
 
 def test_a_prompt_of_token_embeddings_is_those_tokens_in_front(tiny_backbone):
-    embedding = nnx.merge(tiny_backbone.graphdef, tiny_backbone.parameters).token_embedder
     words = np.asarray([40, 41, 42], np.int32)
-    prompted = run(tiny_backbone, TOKENS, embedding.embedding[...][words], TARGETS)
+    prompted = run(tiny_backbone, TOKENS, tiny_backbone.embeddings[words], TARGETS)
     written = np.concatenate([np.broadcast_to(words, (2, 3)), TOKENS], axis=1)
     for ours, theirs in zip(prompted, run(tiny_backbone, written, None, TARGETS), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
@@ -191,7 +184,7 @@ def test_a_prompt_is_seen_even_where_it_is_zero(tiny_backbone, plain):
 
 def test_each_row_has_its_own_prompt(tiny_backbone, prompt, plain):
     both = np.stack([prompt, -prompt])
-    logits = forward(tiny_backbone.graphdef, tiny_backbone.parameters, TOKENS, both, TARGETS)[1]
+    logits = forward(tiny_backbone.network, TOKENS, both, TARGETS)[1]
     np.testing.assert_allclose(logits[0], plain[1][0], rtol=0, atol=1e-5)
     assert np.abs(logits[1] - plain[1][1]).max() > 1e-2
 
@@ -206,7 +199,7 @@ def test_several_targets_of_one_text_are_as_if_decoded_one_by_one(tiny_backbone,
 
 
 def test_dropout_follows_its_keys_slot_by_slot(tiny_backbone):
-    model = nnx.merge(tiny_backbone.graphdef, tiny_backbone.parameters)
+    model = tiny_backbone.network
     keys = jax.vmap(jax.random.key)(jnp.arange(2))
     encode = jax.jit(lambda tokens, keys: model.encode(tokens, None, keys).output)
     tokens = np.concatenate([TOKENS, TOKENS])

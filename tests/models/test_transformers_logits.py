@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flax import nnx
 
 from spot.models.model import load
 from tests.models.test_decoder import padded
@@ -55,7 +54,7 @@ def their_logits(folder):
 def test_our_logits_are_the_saved_ones_of_transformers(tmp_path, kind):
     saved = np.asarray(json.loads(SAVED.read_text())[kind])
     backbone = load(model_settings(folder_of(kind, tmp_path / "model")))
-    model = nnx.merge(backbone.graphdef, backbone.parameters)
+    model = backbone.network
     found = model.decode(model.encode(padded(TEXTS)), padded(TARGETS))[..., 1:]
     assert found.shape == saved.shape and np.abs(saved).max() > 1
     assert np.abs(np.asarray(found) - saved).max() <= LIMIT * np.abs(saved).max()

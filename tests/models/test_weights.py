@@ -31,14 +31,14 @@ def arrays():
 def test_a_model_gives_back_the_arrays_that_it_was_built_of(changes):
     config = tiny_config(encoder_layers=2, **changes)
     given = random_arrays(config)
-    back = to_arrays(build(config, given, "float32", "float32")[1])
+    back = to_arrays(build(config, given, "float32", "float32").parameters)
     assert sorted(back) == sorted(given)
     for name, array in given.items():
         np.testing.assert_array_equal(back[name], array)
 
 
 def test_bfloat16_narrows_matrices_and_keeps_norms_and_biases(arrays):
-    back = to_arrays(build(CONFIG, arrays, "bfloat16", "widen")[1])
+    back = to_arrays(build(CONFIG, arrays, "bfloat16", "widen").parameters)
     for name, array in back.items():
         small = name.endswith(("scale", "rel_embedding"))
         assert str(array.dtype) == ("float32" if small else "bfloat16"), name

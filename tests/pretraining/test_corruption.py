@@ -1,4 +1,4 @@
-"""What the embedded model reads: corrupted spans can be put back, prefixes are continued."""
+"""Span corruption keeps all tokens, and prefix targets continue their inputs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FIRST = V - 1
 
 
 def sentinels(ids):
-    """Token ids that are sentinels, given that text tokens are below 400."""
+    """The sentinels among token ids; text tokens are below 400."""
     return [token for token in ids if token >= 400]
 
 
 def restored(inputs, targets):
-    """The text: each sentinel of the input replaced by what follows it in the targets."""
+    """The text, with each sentinel of the input replaced by its span in the targets."""
     spans: dict[int, list[int]] = {}
     for token in targets[:-1]:
         if token >= 400:
@@ -33,7 +33,7 @@ def restored(inputs, targets):
 
 
 @given(st.integers(2, 300), st.integers(0, 10**6))
-def test_the_text_can_be_put_back(length, seed):
+def test_the_text_can_be_restored(length, seed):
     rng = np.random.default_rng(seed)
     text = rng.integers(3, 400, length)
     inputs, targets = corrupt_spans(text, V, rng)
@@ -44,7 +44,7 @@ def test_the_text_can_be_put_back(length, seed):
 
 
 @given(st.integers(2, 300), st.integers(0, 10**6))
-def test_the_first_piece_is_kept_and_no_span_is_empty(length, seed):
+def test_the_text_begins_uncorrupted_and_no_span_is_empty(length, seed):
     rng = np.random.default_rng(seed)
     inputs, targets = corrupt_spans(rng.integers(3, 400, length), V, rng)
     assert inputs[0] < 400

@@ -1,9 +1,10 @@
-"""Pretraining the embedded model: what it reads, what it writes, and that a killed run goes on."""
+"""Pretraining the embedded model: batches, exported weights, and resumption after a kill."""
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -14,13 +15,12 @@ import numpy as np
 import pytest
 
 from pretraining import data as pretrain_data
-from pretraining import pretrain, soft_headers
-from pretraining.config import PretrainConfig
+from pretraining import headers, pretrain, soft_headers, wording
+from pretraining.config import PretrainConfig, read_config
+from pretraining.examples import TOPICS, pretraining_tasks
 from spot.errors import SpotError
 from spot.models.model import FOLDERS
-from spot.tasks.mini import headers
-from spot.tasks.mini.lexicon import instructions
-from spot.tasks.mini.pretrain import TOPICS, pretraining_tasks
+from spot.tasks.mini.suite import SPECS
 
 NANO = FOLDERS["spot-nano"]
 STEPS = 4
@@ -33,6 +33,17 @@ STAGES = (
         "family_weights": {"topic": 2.0, "sense": 0.0},
     },
 )
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory) -> Path:
+    """The folder of compiled programs, shared by the tests here."""
+    return tmp_path_factory.mktemp("programs")
+
+
+@pytest.fixture(autouse=True)
+def share_programs(programs, monkeypatch):
+    monkeypatch.setenv("SPOT_CACHE_DIR", str(programs))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +61,7 @@ def config(prose: Path, output: Path, **changes: object) -> PretrainConfig:
     settings: dict[str, object] = {
         "seed": 3, "text": prose, "output": output, "pieces": 6044, "d_model": 64, "d_ff": 64,
         "encoder_layers": 1, "decoder_layers": 1, "steps": STEPS, "warmup_steps": 1,
-        "decays": ((2, 4),), "learning_rate": 0.01, "text_rows": 4, "text_length": 32,
+        "decays": ((3, 4),), "learning_rate": 0.01, "text_rows": 4, "text_length": 32,
         "text_target_length": 8, "prefix_share": 0.5, "task_rows": 4, "task_length": 64,
         "task_target_length": 6, "task_weight": 1.0, "curriculum": STAGES,
         "checkpoint_every": 2, "log_every": 2,
@@ -59,9 +70,11 @@ def config(prose: Path, output: Path, **changes: object) -> PretrainConfig:
 
 
 @pytest.fixture(scope="module")
-def finished(prose, tmp_path_factory) -> PretrainConfig:
+def finished(prose, programs, tmp_path_factory) -> PretrainConfig:
     made = config(prose, tmp_path_factory.mktemp("whole"))
-    pretrain.run(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPOT_CACHE_DIR", str(programs))
+        pretrain.run(made)
     return made
 
 
@@ -102,11 +115,12 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(prose, fini
         np.testing.assert_array_equal(np.asarray(whole[name]), np.asarray(resumed[name]), name)
 
 
-def test_weights_of_a_restart_are_all_that_is_needed_to_go_on(prose, finished, tmp_path):
+def test_a_restart_needs_only_the_exported_weights(prose, finished, tmp_path):
     """A run through a restart, and one that begins there with the weights alone."""
     stages = ({"from_step": 0}, {"from_step": 2, "stacked_rows": 2})
-    whole = config(prose, tmp_path / "whole", restarts=(2,), decays=((3, 4),), curriculum=stages)
-    short = config(prose, tmp_path / "short", restarts=(2,), decays=(), curriculum=stages, steps=2)
+    whole = config(prose, tmp_path / "whole", restarts=(2,), curriculum=stages)
+    other = config(prose, tmp_path / "short", restarts=(2,), curriculum=stages)
+    short = other.model_copy(update={"steps": 2})  # with the rates of the whole run
     pretrain.run(whole)
     pretrain.run(short)
     shutil.rmtree(short.output / "checkpoints")
@@ -118,27 +132,24 @@ def test_weights_of_a_restart_are_all_that_is_needed_to_go_on(prose, finished, t
     assert steps == [2, 4]
 
 
-def test_weights_of_another_step_are_not_gone_on_with(prose, tmp_path):
+def test_weights_of_another_step_are_not_resumed_from(prose, tmp_path):
     made = config(prose, tmp_path / "run", restarts=(3,))
     (made.output / "config.json").write_text('{"pretraining": {"steps": 2}}')
     assert pretrain.exported(made) is None
 
 
-def test_what_it_writes_is_a_backbone(finished):
+def test_the_exported_weights_are_a_backbone(finished):
     from spot.models.weights.build import build
 
     card = json.loads((finished.output / "config.json").read_text())
     assert card["architecture"]["tied_head"] is True
     assert card["pretraining"]["steps"] == STEPS
-    graphdef, parameters = build(finished.architecture, arrays(finished.output), "float32", "widen")
+    network = build(finished.architecture, arrays(finished.output), "float32", "widen")
     tokens = jnp.ones((2, 5), jnp.int32)
-    from flax import nnx
-
-    model = nnx.merge(graphdef, parameters)
-    assert np.isfinite(model.decode(model.encode(tokens), tokens)).all()
+    assert np.isfinite(network.decode(network.encode(tokens), tokens)).all()
 
 
-def test_the_log_has_a_line_every_so_often_with_every_loss(finished):
+def test_the_log_has_every_loss_at_every_interval(finished):
     rows = [json.loads(line) for line in (finished.output / "metrics.jsonl").open()]
     assert [row["step"] for row in rows] == [2, 4]
     for row in rows:
@@ -170,7 +181,7 @@ def test_task_rows_come_in_pairs_that_share_an_instruction(finished, tokenizer):
     np.testing.assert_array_equal(inputs, again[0])
 
 
-def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path, tokenizer):
+def test_the_stage_of_a_step_decides_the_instructions(prose, tmp_path, tokenizer):
     families = {task.family for task in pretraining_tasks()}
     stages = (
         {"from_step": 0},
@@ -188,7 +199,7 @@ def test_the_stage_of_a_step_decides_what_is_asked(prose, tmp_path, tokenizer):
     assert not set(texts(4, 1)) <= set(TOPICS)
     fixed = [text.startswith("Answer ") for text in texts(9, 0)]
     assert all(fixed) and not all(text.startswith("Answer ") for text in texts(8, 0))
-    named = {word for words in instructions.KEYWORDS.values() for word in words}
+    named = {word for words in wording.KEYWORDS.values() for word in words}
     told = [len(named & set(text.split(". ")[0].split(" "))) >= 2 for text in texts(12, 0)]
     assert all(told) and not any(text.startswith("Answer ") for text in texts(12, 0))
 
@@ -200,14 +211,14 @@ def test_a_soft_header_holds_its_words_in_order_among_noise(prose, tmp_path, tok
     assert batch.inputs.shape == (16, 64) and batch.targets.shape == (16, 6)
     assert len(pretrain_data.task_batch(made, tokenizer, 3)[0]) == 8
     assert len(pretrain_data.task_batch(made, tokenizer, 2)[0]) == 24
-    named = {word for words in instructions.KEYWORDS.values() for word in words}
-    found = 0
+    named = {word for words in wording.KEYWORDS.values() for word in words}
+    keywords = 0
     for words, weights, target in zip(batch.words, batch.weights, batch.targets, strict=True):
         label = [int(i) for i in target if i > 1]
         places = [i for i in range(len(words)) if list(words[i : i + 1, 0]) == label[:1]]
         assert any(weights[i, 0] > 0 for i in places)
-        found += len(named & set(tokenizer.decode([int(i) for i in words[:, 0]]).split()))
-    assert found >= 16
+        keywords += len(named & set(tokenizer.decode([int(i) for i in words[:, 0]]).split()))
+    assert keywords >= 16
     for one, other in zip(batch, soft_headers.prompted_batch(made, tokenizer, 3), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -229,13 +240,11 @@ def test_a_soft_prompt_is_the_weighted_sum_of_its_words_and_its_noise():
         for slot in range(3):
             (a, b), (v, w) = words[row, slot], weights[row, slot]
             expected = v * table[a] + w * table[b] + size * noise[row, slot]
-            found = pretrain.soft_prompts(Model(), batch)[row, slot]  # type: ignore[arg-type]
-            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+            prompt = pretrain.soft_prompts(Model(), batch)[row, slot]  # type: ignore[arg-type]
+            np.testing.assert_allclose(prompt, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_free_words_are_many_and_none_is_of_the_suite(tokenizer):
-    from spot.tasks.mini.specs import SPECS
-
     words = soft_headers.free_words(tokenizer)
     assert len(words) == len(set(words)) > 3000 and words == soft_headers.free_words(tokenizer)
     assert not set(words) & {word for spec in SPECS for word in (*spec.labels, *spec.keys)}
@@ -253,7 +262,7 @@ def test_a_stacked_header_has_all_its_words_and_listed_label_words_are_in_the_te
     assert len(pretrain_data.task_batch(made, tokenizer, 3)[0]) == 8
     assert pretrain.soft_batch(made, tokenizer, 2) is None
     marks = {word for words in headers.MARKS.values() for word in words}
-    found = in_header = 0
+    marks_seen = in_header = 0
     for words, weights, inputs, target in zip(
         batch.words, batch.weights, batch.inputs, batch.targets, strict=True
     ):
@@ -262,13 +271,13 @@ def test_a_stacked_header_has_all_its_words_and_listed_label_words_are_in_the_te
         in_header += set(label) <= held
         text = tokenizer.decode([int(i) for i in inputs if i > 1])
         assert set(label) <= held or tokenizer.decode(label) in text
-        found += len(marks & set(tokenizer.decode([int(i) for i in held]).split()))
-    assert found >= 40 and 8 < in_header < 36
+        marks_seen += len(marks & set(tokenizer.decode([int(i) for i in held]).split()))
+    assert marks_seen >= 40 and 8 < in_header < 36
     for one, other in zip(batch, pretrain.soft_batch(made, tokenizer, 3), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_label_words_stand_first_or_in_order_and_what_tells_them_beside(tokenizer):
+def test_label_words_are_in_order_with_their_explanations_in_the_same_slots_or_behind(tokenizer):
     header = headers.Header(("fine", "odd"), (("wheat",), ("goal", "team")), ("mood",), ("query",))
     ids = {
         word: tokenizer.encode(word)[0]
@@ -288,14 +297,12 @@ def test_label_words_stand_first_or_in_order_and_what_tells_them_beside(tokenize
     assert len(shapes) == 8
 
 
-def test_a_header_longer_than_a_prompt_is_passed_over(tokenizer):
+def test_a_header_longer_than_a_prompt_is_refused(tokenizer):
     header = headers.Header(tuple("abcdefghijklmnopqrs"), (), (), ())
     assert soft_headers.place(header, tokenizer, random.Random(0)) is None
 
 
-def test_every_token_of_a_targets_label_word_is_in_words_that_may_be_answers(tokenizer):
-    from spot.tasks.mini.specs import SPECS
-
+def test_every_token_of_a_targets_label_words_is_in_words_that_can_be_answers(tokenizer):
     words = soft_headers.answerable_words(tokenizer)
     held = Counter(token for word in words for token in set(tokenizer.encode(word)))
     targets = [spec for spec in SPECS if spec.role == "target"]
@@ -335,16 +342,13 @@ def test_soft_prompts_of_several_kinds_are_one_batch(prose, tmp_path, tokenizer)
     for one in alone:
         rows = slice(first, first := first + len(one.inputs))
         expected = np.einsum("bpk,bpkh->bph", one.weights, table[one.words])
-        found = np.einsum("bpk,bpkh->bph", batch.weights[rows], table[batch.words[rows]])
-        assert np.allclose(found, expected, atol=1e-6)
+        prompts = np.einsum("bpk,bpkh->bph", batch.weights[rows], table[batch.words[rows]])
+        assert np.allclose(prompts, expected, atol=1e-6)
         assert (batch.inputs[rows] == one.inputs).all()
 
 
 def test_steps_are_in_proportion_to_the_size_of_an_array():
-    class Settings:
-        learning_rate, warmup_steps, decays = 0.01, 1, ((8, 10),)
-
-    tx = pretrain.optimiser(Settings)  # type: ignore[arg-type]
+    tx = pretrain.optimiser(0.01, 1, ((8, 10),))
     parameters = {"large": jnp.full((4,), 16.0), "small": jnp.full((4,), 0.5)}
     gradient = {"large": jnp.ones((4,)), "small": jnp.ones((4,))}
     state = tx.init(parameters)
@@ -355,10 +359,7 @@ def test_steps_are_in_proportion_to_the_size_of_an_array():
 
 
 def test_the_rate_falls_in_each_decay_and_is_constant_elsewhere():
-    class Settings:
-        learning_rate, warmup_steps, decays = 0.01, 2, ((4, 8), (10, 12))
-
-    tx = pretrain.optimiser(Settings)  # type: ignore[arg-type]
+    tx = pretrain.optimiser(0.01, 2, ((4, 8), (10, 12)))
     parameters = {"array": jnp.full((4,), 1.0)}
     state, rates = tx.init(parameters), []
     for _ in range(14):
@@ -373,6 +374,29 @@ def test_the_rate_falls_in_each_decay_and_is_constant_elsewhere():
 def test_decays_that_overlap_or_leave_the_run_are_refused(prose, tmp_path, decays):
     with pytest.raises(ValueError, match="decays"):
         config(prose, tmp_path / "refused", decays=decays)
+
+
+def test_the_config_of_the_embedded_model_is_read():
+    made = read_config(Path(__file__).resolve().parents[2] / "configs" / "nano.toml")
+    assert made.steps == 19_600 and len(made.curriculum) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "expected a config at .*nano.toml, found: No such file"),
+     ("seed = ", "nano.toml: expected TOML"),
+     ("seed = 0\nstep = 3", "nano.toml: .*: Field required"),
+     ("seed = 'x'", "nano.toml: seed: Input should be a valid integer")],
+)  # fmt: skip
+def test_a_bad_config_is_an_error_without_a_traceback(tmp_path, capsys, text, message):
+    file = tmp_path / "nano.toml"
+    if text is not None:
+        file.write_text(text)
+    assert pretrain.main([str(file)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert re.match(f"error: .*{message}", lines[0]) and lines[1].startswith("hint: ")
+    assert pretrain.main([]) == 2
+    assert capsys.readouterr().err.startswith("usage: ")
 
 
 def test_no_text_is_an_error_that_names_the_folder(tmp_path):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bank.entry import Backbone, Entry, Prompts, entry_id
-from bank.interchange import export_prompt
+from bank.formats import export_prompt
 from bank.store import Bank
-from spot.config import PromptSettings
+from spot.prompts.settings import PromptSettings
 from spot.errors import SpotError
 from spot.prompts import inits as module
 from spot.prompts.inits import default_rate, init_prompt, relabelled

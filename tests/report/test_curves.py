@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 from PIL import Image
 
 from spot.errors import SpotError
-from spot.report.curves import Curve, _draw, learning_curves
+from spot.report.curves import Curve, Plot, draw_curves, learning_curves, transfer_plot
+from spot.training.slots import Check
+from tests.commands import samples
 
 CURVES = (
     Curve("boolq-s0", (0, 100, 200), (50.0, 60.1, 60.1), "no transfer"),
@@ -21,20 +24,20 @@ CURVES = (
 
 
 def test_png_is_an_image(tmp_path):
-    with Image.open(learning_curves(CURVES, tmp_path / "a.png", title="T " * 90)) as image:
+    with Image.open(learning_curves(Plot(CURVES, "T " * 90), tmp_path / "a.png")) as image:
         image.load()
         assert 800 < image.width < 2500 and 500 < image.height < 1500
 
 
 def test_svg_names_each_group_once(tmp_path):
-    path = learning_curves(CURVES, tmp_path / "a.svg", title="Title", metric="accuracy")
+    path = learning_curves(Plot(CURVES, "Title", metric="accuracy"), tmp_path / "a.svg")
     words = [e.text for e in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
     assert words.count("no transfer") == 1
     assert {"_from $mnli$", "Title", "accuracy", "step"} <= set(words)
 
 
 def test_lines_hold_the_data_and_rings_the_first_best_step():
-    axes = _draw(CURVES, "", "", "accuracy").axes[0]
+    axes = draw_curves(Plot(CURVES)).axes[0]
     lines = [line.get_xydata() for line in axes.lines]
     for number, curve in enumerate(CURVES):
         np.testing.assert_array_equal(lines[2 * number][:, 1], curve.scores)
@@ -44,7 +47,7 @@ def test_lines_hold_the_data_and_rings_the_first_best_step():
 
 def test_many_long_names_stay_inside():
     many = [Curve(f"{i} " + "W" * 60, (0, 1), (0.0, float(i))) for i in range(30)]
-    figure = _draw(many, "", "", "accuracy")
+    figure = draw_curves(Plot(tuple(many)))
     renderer = figure.canvas.get_renderer()
     figure.draw(renderer)
     box = figure.axes[0].get_legend().get_window_extent(renderer)
@@ -54,11 +57,33 @@ def test_many_long_names_stay_inside():
 
 
 def test_csv_round_trip(tmp_path):
-    text = learning_curves(CURVES, tmp_path / "a.csv").read_text("utf-8")
+    text = learning_curves(Plot(CURVES), tmp_path / "a.csv").read_text("utf-8")
     head, *rows = csv.reader(io.StringIO(text))
     assert head == ["group", "run", "step", "score"]
     assert [(g, n, int(s), float(v)) for g, n, s, v in rows] == [
         (c.group, c.name, s, v) for c in CURVES for s, v in zip(c.steps, c.scores, strict=True)
+    ]
+
+
+def test_a_transfer_has_a_curve_an_arm_and_seed():
+    def with_history(run):
+        checks = [Check(step, run.test + step, 0.1, {}, 5) for step in (20, 40)]
+        return replace(run, history=tuple(checks))
+
+    report = samples.transfer(2.0, 5.0)
+    report = replace(
+        report,
+        baseline=tuple(map(with_history, report.baseline)),
+        transfer=tuple(map(with_history, report.transfer)),
+    )
+    plot = transfer_plot(report)
+    assert plot.title == "boolq: transfer from news, and scratch"
+    assert plot.metric == "validation accuracy"
+    assert [(curve.group, curve.name, curve.steps, curve.scores) for curve in plot.curves] == [
+        ("scratch", "scratch, seed 0", (20, 40), (80.0, 100.0)),
+        ("scratch", "scratch, seed 1", (20, 40), (80.0, 100.0)),
+        ("transfer", "transfer from news, seed 0", (20, 40), (82.0, 102.0)),
+        ("transfer", "transfer from news, seed 1", (20, 40), (85.0, 105.0)),
     ]
 
 
@@ -78,6 +103,6 @@ def test_a_broken_curve_is_refused(steps, scores, text):
 
 def test_errors(tmp_path):
     with pytest.raises(SpotError, match="at least one learning curve"):
-        learning_curves([], tmp_path / "a.png")
+        learning_curves(Plot(()), tmp_path / "a.png")
     with pytest.raises(SpotError, match='.png, .svg, .pdf, .csv, found ".html"'):
-        learning_curves(CURVES, tmp_path / "a.html")
+        learning_curves(Plot(CURVES), tmp_path / "a.html")

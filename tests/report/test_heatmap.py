@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.cluster.hierarchy import leaves_list
 
 from spot.errors import SpotError
-from spot.report.heatmap import SUFFIXES, heatmap
+from spot.report.heatmap import WRITERS, heatmap
 from spot.report.heatmap_figure import (
     NO_FAMILY,
     OFF_SCALE,
@@ -140,7 +140,7 @@ def test_pdf_and_upper_case_suffix(tmp_path):
     assert data.startswith(b"%PDF-") and b"%%EOF" in data[-20:]
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", WRITERS)
 def test_equal_input_gives_equal_bytes(tmp_path, suffix):
     similarity, families = structured(5)
     first = heatmap(similarity, families, tmp_path / f"a{suffix}").read_bytes()
@@ -200,8 +200,9 @@ def test_tooltips_lie_on_their_cells(tmp_path):
     text = heatmap(similarity, families, tmp_path / "a.html", title="T", subtitle="S").read_text()
     boxes = re.findall(r'class="cell" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', text)
     view = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
-    np.testing.assert_allclose([float(v) for v in view.groups()], figure.get_size_inches() * 72,
-                               rtol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(
+        [float(v) for v in view.groups()], figure.get_size_inches() * 72, rtol=1e-5
+    )
     for row, column in ((0, 0), (2, 5), (6, 6)):
         x, y, side = map(float, boxes[row * 7 + column])
         corner = figure.axes[0].transData.transform((column, row)) / figure.dpi * 72

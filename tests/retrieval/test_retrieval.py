@@ -7,7 +7,6 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 
 from bank.errors import BankError
 from bank.store import Bank
@@ -151,7 +150,7 @@ def test_a_bank_that_cannot_be_written_costs_a_warning(
 
 def slow_loss(backbone, prompt, inputs, targets):
     """Cross entropy a target token of one row, without padding or batches."""
-    model = nnx.merge(backbone.graphdef, backbone.parameters)
+    model = backbone.network
     encoded = model.encode(jnp.asarray(inputs)[None], jnp.asarray(prompt)[None], None)
     logits = np.asarray(model.decode(encoded, jnp.asarray(targets)[None], None)[0], np.float64)
     shifted = logits - logits.max(axis=1, keepdims=True)

@@ -46,9 +46,10 @@ def test_the_score_of_a_trained_file_is_the_one_that_training_reported(
         found.append(lines(done.stdout)[0])
         assert found[-1]["n"] == 12
     assert np.mean([one["value"] for one in found]) == pytest.approx(report["validation"])
-    runs = [path for path in (tmp_path / "spot-runs" / "train").iterdir() if path.is_dir()]
-    assert {path.name for path in runs[0].iterdir()} >= {"config.json", "metrics.jsonl"}
-    assert not (runs[0] / "checkpoints").exists()
+    (run,) = [path for path in (tmp_path / "spot-runs" / "prompts").iterdir() if path.is_dir()]
+    assert {path.name for path in run.iterdir()} == {
+        "metrics.jsonl", "trained.json", "trained.safetensors"
+    }  # fmt: skip
 
 
 def test_a_tuned_model_is_a_model_that_scores_as_reported(lab, tmp_path):
@@ -188,8 +189,8 @@ def test_a_prompt_file_becomes_an_entry_once(lab, tmp_path):
 
 def test_training_starts_where_it_is_told(lab, tmp_path, tiny_backbone, monkeypatch):
     """init entry:<id> and file:<path> are the very prompt that training is given."""
-    from spot.serving import single
-    from spot.training.loop import train_prompts
+    from spot.training import runs
+    from spot.training.prompt_tuning import train_prompts
 
     given = []
 
@@ -197,7 +198,7 @@ def test_training_starts_where_it_is_told(lab, tmp_path, tiny_backbone, monkeypa
         given.append(slots[0].init)
         return train_prompts(backbone, slots, *rest, **more)
 
-    monkeypatch.setattr(single, "train_prompts", spy)
+    monkeypatch.setattr(runs, "train_prompts", spy)
     value = Bank.open(lab.bank).prompts(Bank.open(lab.bank).get("place")).value
     np.save(tmp_path / "p.npy", value)
     for init in ("entry:place", f"file:{tmp_path / 'p.npy'}"):

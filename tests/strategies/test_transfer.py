@@ -13,11 +13,12 @@ from spot.errors import SpotError
 from spot.retrieval.target import search_target
 from spot.strategies import transfer as transfer_module
 from spot.strategies.transfer import Candidate, Run, Start, count_for, spread, starts, transfer
-from spot.training import stepper
+from spot.training import prompt_tuning
+from spot.training import runs as runs_module
 from spot.training.batches import data_order, step_batch
-from spot.training.loop import train_prompts
+from spot.training.prompt_tuning import start_losses, train_prompts
+from spot.training.runs import runs_of
 from spot.training.slots import Reporter
-from spot.training.stepper import start_losses
 from tests.lab import learned, lines, write_task
 
 pytest_plugins = ("tests.lab",)
@@ -38,7 +39,7 @@ def seen(monkeypatch):
         groups.append(list(slots))
         return train_prompts(backbone, slots, *rest, **more)
 
-    monkeypatch.setattr(transfer_module, "train_prompts", spy)
+    monkeypatch.setattr(runs_module, "train_prompts", spy)
     return groups
 
 
@@ -63,7 +64,7 @@ def test_the_start_is_the_value_and_the_first_loss_is_its_loss(
     assert len(slots) == 3 and {slot.seed for slot in slots} == {3}
     rows = [
         json.loads(line)
-        for path in sorted(report.folder.glob("group-*/metrics.jsonl"))
+        for path in sorted(tmp_path.rglob("metrics.jsonl"))
         for line in path.read_text().splitlines()
     ]
     orders = data_order([len(slots[0].source.members[0].train)], (1.0,), 3, 1000)
@@ -80,7 +81,7 @@ def test_both_arms_see_the_same_rows_in_the_same_order(
     lab, bank, tmp_path, tiny_backbone, monkeypatch
 ):
     batches = []
-    real = stepper.step_batch
+    real = prompt_tuning.step_batch
 
     def spy(sources, orders, step, size):
         batches.append(real(sources, orders, step, size))
@@ -88,7 +89,7 @@ def test_both_arms_see_the_same_rows_in_the_same_order(
 
     config = lab.config("transfer.seeds=[0]", runs=tmp_path)
     search_target("house", config, bank, lambda: tiny_backbone)
-    monkeypatch.setattr(stepper, "step_batch", spy)
+    monkeypatch.setattr(prompt_tuning, "step_batch", spy)
     transfer("house", config, bank, lambda: tiny_backbone)
     assert len(batches) == 1 + config.transfer.steps  # the first also for the losses at the start
     for inputs, targets in batches:
@@ -131,7 +132,7 @@ def test_a_transfer_twice_gives_the_same_numbers_and_one_outcome_a_run(
         str(first.folder / f"prompt-s{best.seed}.safetensors"), config, tiny_backbone
     )
     assert (kept == best.prompt).all()
-    assert not list(first.folder.glob("group-*/checkpoints"))
+    assert not list(tmp_path.rglob("checkpoints"))
 
 
 def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
@@ -139,18 +140,17 @@ def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
 ):
     """The run that is best on validation is made the worst on test: it must be the one chosen."""
 
-    def invented(target, begin, config, backbone, folder, reporter):
-        folder.mkdir(parents=True)
+    def invented(target, begin, config, backbone, _runs):
         runs = []
         for number, start in enumerate(begin):
             for seed in config.transfer.seeds:
                 points = 10.0 * (number if seed == 0 else -number)
                 prompt = np.full((4, 16), 40 - points, np.float32)
-                runs.append(Candidate(start, seed, 0.5, 2, 50 + points, prompt))
+                runs.append(Candidate(start, seed, 0.5, 2, 50 + points, prompt, ()))
         return runs
 
     def score(one, *_):
-        return Run(one.start, one.seed, one.learning_rate, one.step, one.validation, one.prompt,
+        return Run(one.start, one.seed, one.learning_rate, one.step, one.validation, one.prompt, (),
                    float(one.prompt[0, 0]), {}, 16)  # fmt: skip
 
     monkeypatch.setattr(transfer_module, "train_starts", invented)
@@ -166,7 +166,7 @@ def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
 def test_average_starts_at_the_similarity_weighted_mean(lab, bank, tmp_path, tiny_backbone):
     config = lab.config("transfer.strategy=average", "transfer.k=3", runs=tmp_path)
     answer = search_target("house", config, bank, lambda: tiny_backbone, k=3)
-    made = starts(answer, config, bank, tiny_backbone, Reporter())
+    made = starts(answer, config, bank, tiny_backbone, runs_of(config))
     kept, weights = values(bank), [hit.score for hit in answer.result.hits]
     slow = sum(
         w * kept[hit.id].astype(np.float64)
@@ -210,7 +210,7 @@ def test_both_arms_try_all_learning_rates_and_validation_chooses(
     report = transfer("house", config, bank, lambda: tiny_backbone)
     assert [[slot.learning_rate for slot in group] for group in seen] == [[0.0001, 0.5]] * 2
     assert len(report.runs) == 2
-    files = sorted(report.folder.glob("group-*/metrics.jsonl"))
+    files = sorted(tmp_path.rglob("metrics.jsonl"))
     rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     rows = [row for row in rows if row["step"]]
     for run in report.runs:
@@ -356,12 +356,11 @@ def labelled(lab, tmp_path, tiny_backbone):
 def test_swapped_starts_hold_the_targets_label_words_and_the_rest_of_the_value(
     lab, labelled, tiny_backbone
 ):
-    from spot.training.build import embedding_table
 
     config = lab.config(*SWAP)
     pieces = tiny_backbone.vocabulary.processor()
     words = [pieces.EncodeAsIds(word) for word in ("no", "yes")]
-    rows = embedding_table(tiny_backbone)[[token for word in words for token in word]]
+    rows = tiny_backbone.embeddings[[token for word in words for token in word]]
     entries = labelled.entries()
     made = transfer_module.start_prompts(
         "house", [entry.id for entry in entries], config, labelled, tiny_backbone

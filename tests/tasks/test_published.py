@@ -321,8 +321,8 @@ def test_shared_passages_stay_on_one_side(name, shared_data):
     assert f'"spot-test-v1:" + {field}' in task.split_rule
 
 
-def test_label_words_of_real_tasks_fit_the_targets(shared_data):
-    words = VocabularyFile(shared_data / "t5x" / "t5_vocab", 100)
+def test_label_words_of_real_tasks_fit_the_targets(shared_data, t5_vocabulary_file):
+    words = VocabularyFile(t5_vocabulary_file, 100)
     for name in TASKS:
         if name == "banking77" or not TASKS[name].labels:
             continue

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bank.errors import BankError
 from spot.errors import SpotError
 from spot.tasks.mini.suite import mini_task
 from spot.tasks.published.catalog import local_task
@@ -82,7 +83,7 @@ def test_full_disk_is_reported_and_leaves_nothing(words, tmp_path, monkeypatch, 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("spot.tasks.examples.np.savez_compressed", full)
-    with pytest.raises(SpotError, match="No space left on device"):
+    with pytest.raises(BankError, match="No space left on device"):
         tokens(fake(), "train", words, LONG, tmp_path)
     assert [p.suffix for p in (tmp_path / "tokens").iterdir() if p.suffix != ".lock"] == []
 
@@ -184,8 +185,8 @@ def test_ids_are_those_of_the_same_task_in_seqio(name, words, tmp_path, fake):
     ] == theirs
 
 
-def test_real_task_with_the_t5_vocabulary(shared_data, tmp_path):
-    t5 = VocabularyFile(shared_data / "t5x" / "t5_vocab", 100)
+def test_real_task_with_the_t5_vocabulary(shared_data, t5_vocabulary_file, tmp_path):
+    t5 = VocabularyFile(t5_vocabulary_file, 100)
     task = local_task("cb", shared_data / "tasks")
     split = tokens(task, "train", t5, Lengths(512, 8), tmp_path)
     pieces = t5.processor()

@@ -40,8 +40,8 @@ def test_missing_and_foreign_vocabulary(tmp_path, words):
     assert dataclasses.replace(words, extra_ids=5).sha256() == words.sha256()
 
 
-def test_t5_vocabulary(shared_data, fake):
-    t5 = VocabularyFile(shared_data / "t5x" / "t5_vocab", 100)
+def test_t5_vocabulary(t5_vocabulary_file, fake):
+    t5 = VocabularyFile(t5_vocabulary_file, 100)
     assert label_tokens(fake(labels=("True", "False")), t5) == [[10998, 1], [10747, 7, 15, 1]]
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.training.batches import Source, TaskData
 from spot.training.context import check_context, check_source
 from spot.training.evaluate import generate, label_scores
-from spot.training.loop import train_prompts
+from spot.training.fine_tuning import fine_tune
+from spot.training.prompt_tuning import train_prompts
 from spot.training.slots import Slot
-from spot.training.tuning import tune_model
 from tests.models.test_hf_decoder import write_folder
 from tests.toys import definition, model_settings, random_arrays, tiny_config, tiny_decoder
 
@@ -78,7 +78,7 @@ def test_training_and_validation_rows_count_and_nothing_is_written(backbone, tmp
         train_prompts(backbone, [slot], TrainSettings(steps=1), folder)
     with pytest.raises(SpotError, match="found 69: 0 of the prompt, 65 of the longest text"):
         longer = source(*(length + 8 if length > 8 else 8 for length in lengths))
-        tune_model(backbone, longer, 0, 0.1, TrainSettings(steps=1), folder)
+        fine_tune(backbone, longer, 0, 0.1, TrainSettings(steps=1), folder)
     assert not folder.exists()
 
 

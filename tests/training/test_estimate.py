@@ -7,11 +7,11 @@ import time
 import pytest
 
 from bank.store import Bank
-from spot.config import TrainSettings
-from spot.training import build, stepper
+from spot.training.recipe import TrainSettings
+from spot.training import build, prompt_tuning
 from spot.training.build import build_bank, jobs, work_of
 from spot.training.estimate import Work, duration, seconds_left
-from spot.training.stepper import time_step
+from spot.training.prompt_tuning import time_step
 from tests.training.conftest import Watcher
 
 pytest_plugins = ("tests.lab",)
@@ -49,7 +49,7 @@ def test_timing_changes_nothing_and_one_busy_moment_does_not_count(
     tiny_backbone, make_slot, monkeypatch
 ):
     slot, states = make_slot(), []
-    real = stepper.train_step
+    real = prompt_tuning.train_step
 
     def spy(state, *rest, **named):
         states.append(state)
@@ -57,7 +57,7 @@ def test_timing_changes_nothing_and_one_busy_moment_does_not_count(
             time.sleep(2.0)
         return real(state, *rest, **named)
 
-    monkeypatch.setattr(stepper, "train_step", spy)
+    monkeypatch.setattr(prompt_tuning, "train_step", spy)
     before = slot.init.copy()
     first, step = time_step(tiny_backbone, [slot], TrainSettings(steps=2, key_step=1))
     assert len(states) == 4 and all(state is states[0] for state in states)

@@ -7,14 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from spot.models.scoring import ROWS
 from spot.models.weights.build import to_arrays
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.training import evaluate as module
 from spot.training.batches import Source
 from spot.training.evaluate import (
     evaluate,
-    generate,
-    label_scores,
     majority_score,
     one_answer_score,
 )
@@ -34,7 +33,7 @@ def split(data):
 @pytest.fixture(scope="module")
 def slow(tiny_backbone, split):
     """Log-likelihoods [N, C, tokens] as lists, one label decoded at a time, nothing padded."""
-    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
+    arrays, config = to_arrays(tiny_backbone.network.parameters), tiny_backbone.config
     scores = []
     for row in range(len(split)):
         encoded = numpy_t5.encode(arrays, config, split.inputs[row], PROMPT)
@@ -49,7 +48,7 @@ def slow(tiny_backbone, split):
 
 @pytest.fixture(scope="module")
 def scores(tiny_backbone, split):
-    return label_scores(tiny_backbone, PROMPT, split, LABELS)
+    return tiny_backbone.score(split.inputs, LABELS, PROMPT)
 
 
 def picked(split, rows):
@@ -71,14 +70,14 @@ def test_the_sum_over_a_labels_tokens(scores, slow):
 
 
 def test_the_mean_over_a_labels_tokens(tiny_backbone, split, slow):
-    found = label_scores(tiny_backbone, PROMPT, split, LABELS, "mean")
+    found = tiny_backbone.score(split.inputs, LABELS, PROMPT, "mean")
     expected = [[label.mean() for label in row] for row in slow]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
 def test_the_order_of_rows_changes_no_score(tiny_backbone, split, scores):
     order = np.random.default_rng(0).permutation(len(split))
-    found = label_scores(tiny_backbone, PROMPT, picked(split, order), LABELS)
+    found = tiny_backbone.score(picked(split, order).inputs, LABELS, PROMPT)
     np.testing.assert_allclose(found, scores[order], rtol=0, atol=1e-5)
 
 
@@ -95,25 +94,25 @@ def test_neighbours_and_padding_change_no_score(tiny_backbone, split, scores):
         groups=[""] * 4,
         target_texts=[""] * 4,
     )
-    found = label_scores(tiny_backbone, PROMPT, rows, LABELS)
+    found = tiny_backbone.score(rows.inputs, LABELS, PROMPT)
     np.testing.assert_allclose(found[1:], scores[:3], rtol=0, atol=1e-5)
 
 
 def test_more_rows_than_are_evaluated_at_once(tiny_backbone, split, scores):
     rows = np.arange(70) % len(split)
-    assert len(rows) > 2 * module.ROWS
-    found = label_scores(tiny_backbone, PROMPT, picked(split, rows), LABELS)
+    assert len(rows) > 2 * ROWS
+    found = tiny_backbone.score(picked(split, rows).inputs, LABELS, PROMPT)
     np.testing.assert_allclose(found, scores[rows], rtol=0, atol=1e-5)
 
 
 def test_another_label_changes_no_score(tiny_backbone, split, scores):
-    found = label_scores(tiny_backbone, PROMPT, split, [LABELS[2], LABELS[0], [20, 21, 1]])
+    found = tiny_backbone.score(split.inputs, [LABELS[2], LABELS[0], [20, 21, 1]], PROMPT)
     np.testing.assert_allclose(found[:, :2], scores[:, [2, 0]], rtol=0, atol=1e-5)
 
 
 def test_the_bare_model_has_no_prompt(tiny_backbone, split):
-    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
-    found = label_scores(tiny_backbone, None, split, LABELS)
+    arrays, config = to_arrays(tiny_backbone.network.parameters), tiny_backbone.config
+    found = tiny_backbone.score(split.inputs, LABELS, None)
     encoded = numpy_t5.encode(arrays, config, split.inputs[0])
     logits = numpy_t5.decode(arrays, config, encoded, LABELS[1])
     exact = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -125,11 +124,11 @@ def test_the_bare_model_has_no_prompt(tiny_backbone, split):
 
 @pytest.fixture(scope="module")
 def written(tiny_backbone, data):
-    return generate(tiny_backbone, PROMPT, data["animal"].validation, 8)
+    return tiny_backbone.generate(data["animal"].validation.inputs, 8, PROMPT)
 
 
 def test_generation_is_greedy_text(tiny_backbone, data, written):
-    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
+    arrays, config = to_arrays(tiny_backbone.network.parameters), tiny_backbone.config
     pieces = tiny_backbone.vocabulary.processor()
     split = data["animal"].validation
     for row in range(4):
@@ -141,7 +140,7 @@ def test_generation_is_greedy_text(tiny_backbone, data, written):
 
 def test_the_order_of_rows_changes_no_text(tiny_backbone, data, written):
     order = np.random.default_rng(0).permutation(len(written))
-    found = generate(tiny_backbone, PROMPT, picked(data["animal"].validation, order), 8)
+    found = tiny_backbone.generate(picked(data["animal"].validation, order).inputs, 8, PROMPT)
     assert found == [written[row] for row in order]
 
 
@@ -151,7 +150,7 @@ def test_the_order_of_rows_changes_no_text(tiny_backbone, data, written):
 def test_ranking_is_scored_with_the_tasks_metrics(tiny_backbone, data):
     task = data["colour"]
     found = evaluate(tiny_backbone, PROMPT, task.definition, task.validation, task.labels)
-    best = label_scores(tiny_backbone, PROMPT, task.validation, task.labels).argmax(axis=1)
+    best = tiny_backbone.score(task.validation.inputs, task.labels, PROMPT).argmax(axis=1)
     assert found.predictions == tuple(("no", "yes")[index] for index in best)
     right = 100 * float(np.mean(best == task.validation.labels))
     assert found.value == pytest.approx(right)
@@ -161,9 +160,9 @@ def test_ranking_is_scored_with_the_tasks_metrics(tiny_backbone, data):
 def test_the_normalisation_is_passed_on(tiny_backbone, split):
     words = definition("three", labels=("a", "b", "c"))
     found = evaluate(tiny_backbone, PROMPT, words, split, LABELS, "mean").predictions
-    best = label_scores(tiny_backbone, PROMPT, split, LABELS, "mean").argmax(axis=1)
+    best = tiny_backbone.score(split.inputs, LABELS, PROMPT, "mean").argmax(axis=1)
     assert found == tuple("abc"[index] for index in best)
-    summed = label_scores(tiny_backbone, PROMPT, split, LABELS).argmax(axis=1)
+    summed = tiny_backbone.score(split.inputs, LABELS, PROMPT).argmax(axis=1)
     assert (best != summed).any(), "choose another prompt: this one tests nothing"
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from spot.errors import SpotError
 from spot.models.weights.build import to_arrays
-from spot.training import stepper
+from spot.training import prompt_tuning
 from spot.training.batches import Source
-from spot.training.loop import discard_checkpoints, train_prompts
+from spot.training.prompt_tuning import train_prompts
+from spot.training.runs import discard_checkpoints
 from tests.training.conftest import SETTINGS, Watcher
 
 # What is kept.
@@ -71,9 +72,11 @@ def test_training_lowers_the_loss(train, make_slot):
 
 
 def test_the_backbone_is_not_changed(tiny_backbone, train, pair):
-    before = {name: array.copy() for name, array in to_arrays(tiny_backbone.parameters).items()}
+    before = {
+        name: array.copy() for name, array in to_arrays(tiny_backbone.network.parameters).items()
+    }
     train(pair, validate=False)
-    for name, array in to_arrays(tiny_backbone.parameters).items():
+    for name, array in to_arrays(tiny_backbone.network.parameters).items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
 
 
@@ -172,14 +175,14 @@ def test_a_failed_slot_has_no_key(train, pair):
 
 def test_a_slot_that_fails_later_keeps_its_best(train, pair, scripted, monkeypatch):
     scripted(colour=[10], bird=[1, 2, 3, 4])
-    real = stepper.train_step
+    real = prompt_tuning.train_step
 
     def step(state, *args, **more):
         if int(args[3]) == 2:
             state = state._replace(learning_rate=state.learning_rate.at[0].set(math.inf))
         return real(state, *args, **more)
 
-    monkeypatch.setattr(stepper, "train_step", step)
+    monkeypatch.setattr(prompt_tuning, "train_step", step)
     trained = train(pair)
     assert trained[0].failed_step == 3
     assert trained[0].value_step == 2 and trained[0].best.score == 10

@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spot.config import TrainSettings
+from spot.training.recipe import TrainSettings
 from spot.models.weights.build import build
+from spot.prompts.prefix import PREFIX
+from spot.prompts.stacked import SoftPrompts
 from spot.training.optim import optimiser
 from spot.training.step import init_state, slot_losses, train_step
 
@@ -29,7 +31,7 @@ def batch(golden):
 
 def test_loss_and_gradient_equal_the_reference_implementations(golden, model, batch):
     def total(prompts):
-        return slot_losses(*model, prompts, batch, None)[0].sum()
+        return slot_losses(model, SoftPrompts(PREFIX, {"prompt": prompts}), batch)[0].sum()
 
     loss, gradient = jax.jit(jax.value_and_grad(total))(golden.prompt[None])
     np.testing.assert_allclose(loss, golden.loss_sum, rtol=1e-5)
@@ -37,13 +39,13 @@ def test_loss_and_gradient_equal_the_reference_implementations(golden, model, ba
 
 
 def test_three_updates_equal_the_reference_implementations(golden, model, batch):
-    graphdef, parameters = model
-    state = init_state(REFERENCE, jnp.asarray(golden.prompt[None]), jnp.asarray([0.3]))
+    start = {"prompt": jnp.asarray(golden.prompt[None])}
+    state = init_state(REFERENCE, start, jnp.asarray([0.3]))
     keys = jax.vmap(jax.random.key)(jnp.arange(1))
-    step = functools.partial(train_step, graphdef=graphdef, settings=REFERENCE, dropout=False)
+    step = functools.partial(train_step, settings=REFERENCE)
     for number, expected in enumerate(golden.adafactor_prompt_after_steps_1_2_3):
-        state, _ = step(state, parameters, batch, keys, jnp.asarray(number))
-        np.testing.assert_allclose(state.prompt[0], expected, rtol=0, atol=1e-4)
+        state, _ = step(state, model, batch, keys, jnp.asarray(number))
+        np.testing.assert_allclose(state.params["prompt"][0], expected, rtol=0, atol=1e-4)
     moments = [leaf for leaf in jax.tree.leaves(state.optimizer) if leaf.shape == (1, 10, 4)]
     expected = golden.adafactor_v_after_step_3
     assert any(np.allclose(moment[0], expected, rtol=1e-3, atol=1e-6) for moment in moments)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spot.models.weights.build import build
-from spot.training.parts import by_length, side_by_side
+from spot.training.parts import by_length
+from spot.training.parts import packed as packed_parts
 from spot.training.step import row_losses
 from tests.models import numpy_decoder
 from tests.toys import random_arrays, tiny_decoder
@@ -76,12 +76,12 @@ def rows_of(lengths):
     lengths=st.lists(st.integers(1, 70), min_size=1, max_size=24),
     part_tokens=st.integers(1, 400),
 )
-def test_texts_side_by_side_are_all_there_each_with_its_slot_and_target(
+def test_texts_packed_parts_are_all_there_each_with_its_slot_and_target(
     slots, lengths, part_tokens
 ):
     inputs, targets = rows_of(lengths * slots)
     seen = [[] for _ in range(slots)]
-    for packed, answers in side_by_side((inputs, targets), slots, part_tokens):
+    for packed, answers in packed_parts((inputs, targets), slots, part_tokens):
         texts = texts_of(packed)
         assert len(texts) == len(answers)
         for place, (text, answer) in enumerate(zip(texts, answers[:, 0], strict=True)):
@@ -94,23 +94,23 @@ def test_texts_side_by_side_are_all_there_each_with_its_slot_and_target(
 
 def test_packing_leaves_less_padding_and_texts_of_full_length_apart():
     short = rows_of([10, 64, 12, 9, 30, 14, 8, 11, 13, 25, 7, 16, 12, 10, 40, 9])
-    ((packed, _),) = side_by_side(short, 1)
+    ((packed, _),) = packed_parts(short, 1)
     assert packed.tokens.size < 0.5 * short[0].size and packed.ends.shape[1] > 1
-    ((packed, _),) = side_by_side(rows_of([64] * 16), 1)
+    ((packed, _),) = packed_parts(rows_of([64] * 16), 1)
     assert packed.tokens.shape == (16, 64)
 
 
 def test_long_texts_are_read_in_parts_that_fit_memory():
     batch = rows_of([60] * 16)
-    assert [len(answers) for _, answers in side_by_side(batch, 2, 300)] == [4] * 4
-    assert [len(answers) for _, answers in side_by_side(batch, 2, 10)] == [2] * 8
+    assert [len(answers) for _, answers in packed_parts(batch, 2, 300)] == [4] * 4
+    assert [len(answers) for _, answers in packed_parts(batch, 2, 10)] == [2] * 8
 
 
 @pytest.mark.parametrize("slots", [1, 2])
 def test_losses_of_packed_texts_are_those_of_each_joined_with_its_prompt(slots):
     config = tiny_decoder()
     arrays = random_arrays(config, seed=3)
-    graphdef, parameters = build(config, arrays, "float32", "float32")
+    model = build(config, arrays, "float32", "float32")
     rng = np.random.default_rng(4)
     prompts = rng.normal(size=(slots, 3, config.d_model)).astype(np.float32)
     lengths = rng.integers(1, 40, 8 * slots)
@@ -119,9 +119,8 @@ def test_losses_of_packed_texts_are_those_of_each_joined_with_its_prompt(slots):
         inputs[row, :length] = rng.integers(3, config.vocab_size, length)
     targets = rng.integers(3, config.vocab_size, (8 * slots, 2)).astype(np.int32)
     targets[::3, 1] = 0
-    ((packed, answers),) = side_by_side((inputs, targets), slots)
+    ((packed, answers),) = packed_parts((inputs, targets), slots)
     assert packed.ends.shape[1] > 1
-    model = nnx.merge(graphdef, parameters)
 
     def losses(given, batch):
         return row_losses(model, given, batch, None)[1]

@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 
 from spot.models.weights.build import to_arrays
-from spot.training import loop
 from spot.training.batches import batch_of
-from spot.training.loop import train_prompts
+from spot.training.prompt_tuning import PromptLearner, start_losses, train_prompts
 from spot.training.slots import StartLoss
-from spot.training.stepper import start_losses
 from tests.models import numpy_t5
 from tests.training.conftest import SETTINGS, Watcher
 
@@ -47,7 +45,7 @@ def test_start_losses_are_of_each_slots_own_rows(tiny_backbone, make_slot):
     prompts = np.stack([slot.init, slot.init[::-1] * 2])
     batch = batch_of([split.inputs[i] for i in range(8)], [split.targets[i] for i in range(8)])
     both = start_losses(tiny_backbone, prompts, batch)
-    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
+    arrays, config = to_arrays(tiny_backbone.network.parameters), tiny_backbone.config
     for value, prompt, rows in (
         (both[0].prompt, prompts[0], range(4)),
         (both[0].promptless, None, range(4)),
@@ -78,7 +76,7 @@ def test_a_start_far_above_both_references_is_suspicious(start, suspicious):
 
 
 def test_a_suspicious_start_is_said_before_training(train, make_slot, monkeypatch):
-    monkeypatch.setattr(loop, "start_losses", lambda *_: [StartLoss(30.0, 4.0, 5.0)])
+    monkeypatch.setattr(PromptLearner, "start_losses", lambda _: [StartLoss(30.0, 4.0, 5.0)])
     watcher = Watcher()
     train([make_slot()], watcher, validate=False, steps=1, key_step=1)
     assert watcher.said == ["colour (seed 0): start loss 30.00 (no prompt 4.00, log V 5.00)"]

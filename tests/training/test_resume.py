@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from spot.training.checkpoint import Checkpoints
-from spot.training.loop import deferred_interrupt, train_prompts
+from spot.training.loop import deferred_interrupt
+from spot.training.prompt_tuning import train_prompts
 from spot.training.slots import Reporter
 from tests.training.conftest import SETTINGS
 
@@ -222,7 +223,7 @@ import numpy as np
 from pathlib import Path
 from spot.models.model import load
 from spot.training.batches import Source
-from spot.training.loop import train_prompts
+from spot.training.prompt_tuning import train_prompts
 from spot.training.slots import Reporter, Slot
 from tests.toys import model_settings, toy_data
 from tests.training.conftest import SETTINGS

@@ -11,15 +11,12 @@ import numpy as np
 import pytest
 
 from spot.models.weights.build import to_arrays
+from spot.prompts.prefix import PREFIX
+from spot.prompts.stacked import SoftPrompts
 from spot.training.batches import data_order, step_batch
+from spot.training.losses import Z_LOSS
 from spot.training.parts import by_length
-from spot.training.step import (
-    Z_LOSS,
-    batch_losses,
-    init_state,
-    slot_losses,
-    train_step,
-)
+from spot.training.step import batch_losses, init_state, slot_losses, train_step
 from tests.models import numpy_t5
 from tests.training.conftest import SETTINGS
 
@@ -29,7 +26,7 @@ ROWS = 4
 
 def hashes(backbone):
     """sha256 of every array of the backbone, by name."""
-    arrays = to_arrays(backbone.parameters)
+    arrays = to_arrays(backbone.network.parameters)
     return {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()}
 
 
@@ -41,19 +38,18 @@ def slots(make_slot):
 @pytest.fixture(scope="module")
 def train(tiny_backbone):
     """A function that trains slots for some steps: (state, the numbers of each step)."""
-    step = functools.partial(
-        train_step, graphdef=tiny_backbone.graphdef, settings=SETTINGS, dropout=False
-    )
+    network = tiny_backbone.network.with_dropout(0.0)
+    step = functools.partial(train_step, settings=SETTINGS)
 
     def run(slots, steps=3, rates=None, divide=by_length):
         prompts = jnp.asarray(np.stack([slot.init for slot in slots]))
         rates = [slot.learning_rate for slot in slots] if rates is None else rates
-        state = init_state(SETTINGS, prompts, jnp.asarray(rates, jnp.float32))
+        state = init_state(SETTINGS, {"prompt": prompts}, jnp.asarray(rates, jnp.float32))
         keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
         numbers = []
         for number in range(steps):
             inputs, targets = batch(slots, number)
-            args = (state, tiny_backbone.parameters, (inputs, targets), keys, jnp.asarray(number))
+            args = (state, network, (inputs, targets), keys, jnp.asarray(number))
             state, found = step(*args, divide=divide)
             numbers.append({name: np.asarray(value) for name, value in found.items()})
         return state, numbers
@@ -80,19 +76,21 @@ def test_only_the_prompts_change(tiny_backbone, train, slots):
     before = hashes(tiny_backbone)
     state, _ = train(slots)
     assert hashes(tiny_backbone) == before and len(before) > 20
-    moved = np.abs(np.asarray(state.prompt) - np.stack([slot.init for slot in slots]))
+    moved = np.abs(np.asarray(state.params["prompt"]) - np.stack([slot.init for slot in slots]))
     assert (moved.max(axis=(1, 2)) > 0.05).all()
 
 
 def test_every_token_of_a_prompt_is_trained(together, slots):
     start = np.stack([slot.init for slot in slots])
-    assert (np.abs(np.asarray(together[0].prompt) - start).max(axis=2) > 1e-3).all()
+    assert (np.abs(np.asarray(together[0].params["prompt"]) - start).max(axis=2) > 1e-3).all()
 
 
 def test_slots_together_are_as_each_alone(train, slots, together):
     for index, slot in enumerate(slots):
         alone, numbers = train([slot])
-        np.testing.assert_allclose(together[0].prompt[index], alone.prompt[0], rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            together[0].params["prompt"][index], alone.params["prompt"][0], rtol=1e-5, atol=1e-5
+        )
         for ours, theirs in zip(together[1], numbers, strict=True):
             np.testing.assert_allclose(ours["loss"][index], theirs["loss"][0], rtol=1e-5)
 
@@ -101,19 +99,22 @@ def test_a_slot_does_not_feel_its_neighbour(train, slots, make_slot, together):
     other = [slots[0], make_slot("bird", seed=11), slots[2]]
     state, _ = train(other)
     for same in (0, 2):
-        np.testing.assert_array_equal(state.prompt[same], together[0].prompt[same])
-    assert np.abs(state.prompt[1] - together[0].prompt[1]).max() > 0.1
+        np.testing.assert_array_equal(
+            state.params["prompt"][same], together[0].params["prompt"][same]
+        )
+    assert np.abs(state.params["prompt"][1] - together[0].params["prompt"][1]).max() > 0.1
 
 
 def test_a_slots_gradient_does_not_contain_another_slots_loss(tiny_backbone, slots):
     prompts = jnp.asarray(np.stack([slot.init for slot in slots]))
-    model = (tiny_backbone.graphdef, tiny_backbone.parameters)
+    network = tiny_backbone.network
     first_batch = batch(slots, 0)
 
     @jax.jit
     def of_slot(weights):
         def total(prompts):
-            return (weights * slot_losses(*model, prompts, first_batch, None)[0]).sum()
+            given = SoftPrompts(PREFIX, {"prompt": prompts})
+            return (weights * slot_losses(network, given, first_batch)[0]).sum()
 
         return jax.grad(total)(prompts)
 
@@ -132,9 +133,11 @@ def test_a_slot_that_is_not_finite_stops_and_the_others_go_on(train, slots, toge
         [True] * 3
     ] * 2
     assert state.active.tolist() == [True, False, True]
-    np.testing.assert_array_equal(state.prompt[1], slots[1].init)
+    np.testing.assert_array_equal(state.params["prompt"][1], slots[1].init)
     for healthy in (0, 2):
-        np.testing.assert_array_equal(state.prompt[healthy], together[0].prompt[healthy])
+        np.testing.assert_array_equal(
+            state.params["prompt"][healthy], together[0].params["prompt"][healthy]
+        )
 
 
 def test_a_loss_that_is_not_finite_stops_the_slot_too(train, slots, make_slot, together):
@@ -142,12 +145,12 @@ def test_a_loss_that_is_not_finite_stops_the_slot_too(train, slots, make_slot, t
     state, numbers = train([slots[0], broken, slots[2]])
     assert np.isnan(numbers[0]["loss"][1]) and not numbers[0]["finite"][1]
     assert state.active.tolist() == [True, False, True]
-    np.testing.assert_array_equal(state.prompt[0], together[0].prompt[0])
+    np.testing.assert_array_equal(state.params["prompt"][0], together[0].params["prompt"][0])
 
 
 def test_a_stopped_slots_optimiser_stays_as_it_was(train, slots):
     state, _ = train(slots, rates=[0.3, np.inf, 0.3])
-    fresh = init_state(SETTINGS, state.prompt, state.learning_rate)
+    fresh = init_state(SETTINGS, state.params, state.learning_rate)
     pairs = zip(jax.tree.leaves(state.optimizer), jax.tree.leaves(fresh.optimizer), strict=True)
     changed = [(np.asarray(a[1]) != np.asarray(b[1])).any() for a, b in pairs if a.ndim]
     assert not any(changed)
@@ -158,19 +161,22 @@ def test_a_step_in_parts_is_the_step_in_one(train, slots, together, part_rows):
     divide = functools.partial(by_length, part_rows=part_rows)
     assert len(divide(batch(slots, 0), len(slots))) == 12 // part_rows
     state, numbers = train(slots, divide=divide)
-    np.testing.assert_allclose(state.prompt, together[0].prompt, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        state.params["prompt"], together[0].params["prompt"], rtol=1e-5, atol=1e-5
+    )
     for ours, theirs in zip(numbers, together[1], strict=True):
         np.testing.assert_allclose(ours["loss"], theirs["loss"], rtol=1e-5)
 
 
 def test_losses_are_cross_entropy_with_z_loss(tiny_backbone, slots):
     """Against the slow T5, row by row, token by token."""
-    arrays, config = to_arrays(tiny_backbone.parameters), tiny_backbone.config
+    arrays, config = to_arrays(tiny_backbone.network.parameters), tiny_backbone.config
     inputs, targets = batch(slots, 0)
     prompts = jnp.asarray(np.stack([slot.init for slot in slots]))
-    model = (tiny_backbone.graphdef, tiny_backbone.parameters)
-    summed, entropies = jax.jit(lambda p: slot_losses(*model, p, (inputs, targets), None))(prompts)
-    each = batch_losses(*model, jnp.repeat(prompts, ROWS, axis=0), (inputs, targets))
+    network = tiny_backbone.network
+    stacked = SoftPrompts(PREFIX, {"prompt": prompts})
+    summed, entropies = jax.jit(lambda p: slot_losses(network, p, (inputs, targets)))(stacked)
+    each = batch_losses(network, jnp.repeat(prompts, ROWS, axis=0), (inputs, targets))
     for index, slot in enumerate(slots):
         entropy, with_z = 0.0, 0.0
         for row in range(index * ROWS, (index + 1) * ROWS):

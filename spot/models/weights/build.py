@@ -1,4 +1,4 @@
-"""From arrays by name to a model, strictly: every missing, extra or wrongly shaped array is listed."""
+"""Build a network from arrays by name, strictly: every missing, extra or misshapen array is listed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flax import nnx
 from spot.errors import SpotError
 from spot.models.config import ModelConfig, Precision, T5Config
 from spot.models.layers import ProductForm
-from spot.models.network import outline
+from spot.models.network import Network, outline
 from spot.models.sharding import placing
 from spot.models.weights.lazy import content
 
@@ -21,10 +21,9 @@ _SMALL = ("scale", "rel_embedding", "bias")  # arrays that stay float32
 
 
 def infer_config(arrays: Mapping[str, Any], relative_max_distance: int, dropout: float) -> T5Config:
-    """The T5 architecture that these arrays have; a checkpoint states all of it but the two
-    arguments.
+    """The T5 architecture of these arrays; the two arguments are not stored in a checkpoint.
 
-    Raises SpotError when an array that tells the sizes is missing.
+    Raises SpotError if an array that shows the sizes is missing.
     """
     try:
         vocab_size, d_model = arrays["token_embedder/embedding"].shape
@@ -64,14 +63,14 @@ def build(
     precision: Precision,
     form: ProductForm,
     devices: int = 1,
-) -> tuple[Any, Any]:
-    """(graphdef, parameters) of a model with exactly these arrays; `nnx.merge` makes the model.
+) -> Network:
+    """A network with exactly these arrays, read one at a time and split over the devices.
 
-    Arrays are read one at a time, and split over so many devices as `sharding` says. With bfloat16,
-    matrices are stored in bfloat16; norms and biases stay float32. Raises SpotError that lists all
-    names that are missing (-), extra (+) or of another shape (~), or for too few devices.
+    With bfloat16, matrices are stored in bfloat16; norms and biases stay float32. Raises SpotError
+    that lists all names that are missing (-), extra (+) or of another shape (~), or for too few
+    devices.
     """
-    graphdef, state = outline(config, form)
+    state = outline(config, form)[1]
     expected = {"/".join(map(str, path)): leaf.shape for path, leaf in nnx.to_flat_state(state)}
     problems = [f"- {name} {shape}" for name, shape in expected.items() if name not in arrays]
     problems += [f"+ {name} {arrays[name].shape}" for name in arrays if name not in expected]
@@ -93,11 +92,11 @@ def build(
         small = name.endswith(_SMALL)
         dtype = jnp.float32 if small else matrix_dtype
         leaf.set_value(place(name, content(arrays[name]), dtype))
-    return graphdef, state
+    return Network(config, form, state)
 
 
 def stored(arrays: Mapping[str, Any], precision: Precision) -> dict[str, Any]:
-    """The arrays in the dtypes of a stored model: matrices as `precision` says, norms and biases
+    """The arrays in the dtypes of a stored model: matrices in `precision`, norms and biases
     float32.
     """
     matrix = jnp.float32 if precision == "float32" else jnp.bfloat16
@@ -113,3 +112,11 @@ def to_arrays(state: Any) -> dict[str, np.ndarray]:
         "/".join(map(str, path)): np.asarray(jax.device_get(leaf.get_value()))
         for path, leaf in nnx.to_flat_state(state)
     }
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray], like: Any) -> Any:
+    """The inverse of `to_arrays`: parameters of these arrays, in the dtypes of `like`."""
+    return nnx.from_flat_state(
+        (path, leaf.replace(jnp.asarray(arrays["/".join(map(str, path))], leaf.get_value().dtype)))
+        for path, leaf in nnx.to_flat_state(like)
+    )

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spot.config import cache_dir
+from spot.models.settings import ModelSettings
+from spot.settings import cache_dir
+from bank.errors import BankError
+from bank.files import replace_file
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
-from spot.models.fingerprint import Piece
+from spot.models.fingerprint import Piece, stamp
 from spot.models.weights.gguf_tokenizer import tokenizer_json
+from spot.models.weights.hf_decoder import fitted
 from spot.models.weights.lazy import LazyArray
-from spot.tasks.tokenizer import TokenizerVocabulary
+from spot.models.weights.reader import Format
+from spot.tasks.tokenizer import TokenizerVocabulary, folder_tokenizer
+from spot.tasks.vocabulary import Vocabulary
 
 ARCHITECTURES = ("llama", "qwen2")
 _PARTS = {
@@ -39,6 +47,38 @@ _WHOLE = {
     "output_norm.weight": "final_norm/scale",
     "output.weight": "lm_head/kernel",
 }
+
+
+@dataclass(frozen=True)
+class GgufModel:
+    """A GGUF file as a model."""
+
+    file: Path
+    vocabulary_file: Path | None
+    settings: ModelSettings
+
+    def vocabulary(self) -> Vocabulary:
+        """The tokenizer in the file, unless another is named."""
+        if self.vocabulary_file:
+            return folder_tokenizer(self.file.parent, self.vocabulary_file)
+        return vocabulary(self.file)
+
+    def config(self) -> DecoderConfig:
+        """The architecture in the metadata."""
+        return opened(self.file).config()
+
+    def pieces(self) -> Iterable[Piece]:
+        """The arrays of the file."""
+        return opened(self.file).pieces()
+
+    def arrays(self) -> Mapping[str, Any]:
+        """The arrays of the file, read one by one."""
+        return opened(self.file).arrays(self.config())
+
+
+GGUF = Format(
+    "GGUF", "a GGUF file of a Llama or Qwen2", lambda path: path.suffix == ".gguf", GgufModel
+)
 
 
 class GgufFile:
@@ -108,7 +148,7 @@ class GgufFile:
         )
 
     def pieces(self) -> Iterator[Piece]:
-        """What a fingerprint is made of: every array as it is stored, by name."""
+        """The fingerprint's pieces: every array as it is stored, by name."""
         for tensor in sorted(self.reader.tensors, key=lambda tensor: tensor.name):
             shape = tuple(int(size) for size in tensor.shape)
             yield tensor.name, tensor.tensor_type.name, shape, tensor.data.tobytes()
@@ -117,8 +157,6 @@ class GgufFile:
         """The arrays by our names, each made float32 when it is asked for; SpotError for one that
         no such decoder has.
         """
-        from spot.models.weights.hf_decoder import fitted
-
         heads = {"query": config.num_heads, "key": config.num_kv_heads}
         found = {}
         for tensor in self.reader.tensors:
@@ -155,12 +193,11 @@ class GgufFile:
 
 def opened(path: Path) -> GgufFile:
     """The file, opened once while it stays as it is: its metadata take seconds to read."""
-    about = path.stat()
-    return _opened(path, about.st_size, about.st_mtime_ns)
+    return _opened(path, stamp(path))
 
 
 @lru_cache(maxsize=2)
-def _opened(path: Path, _size: int, _changed: int) -> GgufFile:
+def _opened(path: Path, _stamp: tuple[int, ...]) -> GgufFile:
     return GgufFile(path)
 
 
@@ -180,18 +217,12 @@ def _unpermuted(read: Any, heads: int) -> np.ndarray:
 
 def vocabulary(path: Path) -> TokenizerVocabulary:
     """The file's tokenizer; kept in the cache, because reading the metadata takes seconds."""
-    about = path.stat()
-    facts = f"2 {path.resolve()} {about.st_size} {about.st_mtime_ns}"
+    facts = f"3 {path.resolve()} {' '.join(map(str, stamp(path)))}"
     kept = cache_dir() / "tokenizers" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.json"
     try:
         content, eos = json.loads(kept.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         content, eos = opened(path).tokenizer_json()
-        try:
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            temporary = kept.with_suffix(".part")
-            temporary.write_text(json.dumps([content, eos]), encoding="utf-8")
-            temporary.replace(kept)
-        except OSError:
-            pass  # read again next time
+        with contextlib.suppress(BankError):  # read again next time
+            replace_file(kept, json.dumps([content, eos]).encode())
     return TokenizerVocabulary(str(path), content, eos)

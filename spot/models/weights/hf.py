@@ -8,17 +8,21 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.config import Activation, T5Config
 from spot.models.fingerprint import Piece, mapped, safetensors_pieces
 from spot.models.weights.lazy import LazyArray
+from spot.models.weights.reader import Format
+from spot.tasks.vocabulary import Vocabulary, folder_vocabulary
 
 INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
@@ -30,16 +34,45 @@ _UNUSED = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weigh
 _COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")  # of shared.weight
 
 
+@dataclass(frozen=True)
+class HuggingFaceT5:
+    """The folder of a T5 from Hugging Face."""
+
+    folder: Path
+    vocabulary_file: Path | None
+    settings: ModelSettings
+
+    def vocabulary(self) -> Vocabulary:
+        """The folder's vocabulary."""
+        return folder_vocabulary(self.folder, self.vocabulary_file)
+
+    def config(self) -> T5Config:
+        """The architecture in config.json."""
+        return read_config(self.folder)
+
+    def pieces(self) -> Iterable[Piece]:
+        """The arrays of the files."""
+        return raw_pieces(self.folder)
+
+    def arrays(self) -> Mapping[str, Any]:
+        """The arrays of the files, read one by one."""
+        return read_arrays(self.folder, self.config())
+
+
 def is_hf_folder(folder: Path) -> bool:
-    """Whether a folder has a config.json as transformers writes it."""
+    """True for a folder with a config.json as transformers writes it."""
     try:
         return "model_type" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
 
 
+# Of any model type, so that `read_config` can name the ones that are read.
+HUGGING_FACE_T5 = Format("Hugging Face T5", "a T5 from Hugging Face", is_hf_folder, HuggingFaceT5)
+
+
 def stated_config(folder: Path) -> dict[str, Any]:
-    """What config.json says; raises SpotError when it is no JSON object."""
+    """The content of config.json; raises SpotError when it is no JSON object."""
     path = folder / "config.json"
     try:
         return dict(json.loads(path.read_text(encoding="utf-8")))
@@ -82,9 +115,9 @@ def read_config(folder: Path) -> T5Config:
 
 
 def _tied(stated: Mapping[str, Any]) -> bool:
-    """Whether the head is the embedding, rescaled: transformers 5 calls every T5 tied and says
-    apart whether the head's input is rescaled; older releases say both at once. An mT5's head is its
-    own, though transformers 5 writes that it is tied.
+    """True if the head is the embedding, rescaled. transformers 5 calls every T5 tied and states
+    separately whether the head's input is rescaled; older releases state both at once. The head of an
+    mT5 is its own, though transformers 5 writes that it is tied.
     """
     return stated["model_type"] != "mt5" and bool(
         stated.get("scale_decoder_outputs", stated.get("tie_word_embeddings", True))
@@ -127,7 +160,7 @@ def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
 
 
 def raw_pieces(folder: Path) -> Iterator[Piece]:
-    """What a fingerprint is made of: every array of the safetensors files, or the pickles' bytes."""
+    """The fingerprint's pieces: every array of the safetensors files, or the bytes of the pickles."""
     for file in weight_files(folder):
         if file.suffix == ".safetensors":
             yield from safetensors_pieces(file)

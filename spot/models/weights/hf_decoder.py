@@ -1,19 +1,23 @@
-"""Decoders of Llama's kind as Hugging Face keeps them: Llama, SmolLM2, Qwen2 and Qwen2.5."""
+"""Llama-like decoders as Hugging Face keeps them: Llama, SmolLM2, Qwen2 and Qwen2.5."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
-
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
+from spot.models.fingerprint import Piece
 from spot.models.weights import hf
 from spot.models.weights.lazy import LazyArray
+from spot.models.weights.reader import Format
+from spot.tasks.tokenizer import folder_tokenizer
+from spot.tasks.vocabulary import Vocabulary
 
 _PARTS = {
     "self_attn.q_proj.weight": "query/kernel",
@@ -34,6 +38,39 @@ _WHOLE = {
     "model.norm.weight": "final_norm/scale",
     "lm_head.weight": "lm_head/kernel",
 }
+
+
+@dataclass(frozen=True)
+class HuggingFaceDecoder:
+    """The folder of a decoder from Hugging Face."""
+
+    folder: Path
+    vocabulary_file: Path | None
+    settings: ModelSettings
+
+    def vocabulary(self) -> Vocabulary:
+        """The folder's tokenizer."""
+        return folder_tokenizer(self.folder, self.vocabulary_file)
+
+    def config(self) -> DecoderConfig:
+        """The architecture in config.json."""
+        return read_config(self.folder)
+
+    def pieces(self) -> Iterable[Piece]:
+        """The arrays of the files."""
+        return hf.raw_pieces(self.folder)
+
+    def arrays(self) -> Mapping[str, Any]:
+        """The arrays of the files, read one by one."""
+        return read_arrays(self.folder, self.config())
+
+
+HUGGING_FACE_DECODER = Format(
+    "Hugging Face decoder",
+    "a Llama or Qwen2 from Hugging Face",
+    lambda path: hf.is_hf_folder(path) and hf.stated_config(path)["model_type"] in hf.DECODERS,
+    HuggingFaceDecoder,
+)
 
 
 def read_arrays(folder: Path, config: DecoderConfig) -> Mapping[str, LazyArray]:
@@ -78,8 +115,14 @@ def fitted(name: str, stored: LazyArray) -> LazyArray:
     padded = stored
     if name in ("token_embedder/embedding", "lm_head/kernel"):
         rows, width = stored.shape
-        padded = LazyArray((rows + 1, width), lambda: jnp.pad(stored.read(), ((1, 0), (0, 0))))
+        padded = LazyArray((rows + 1, width), lambda: _with_padding(stored.read()))
     return hf.turned(padded) if name.endswith("/kernel") else padded
+
+
+def _with_padding(array: Any) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.pad(array, ((1, 0), (0, 0)))
 
 
 def read_config(folder: Path) -> DecoderConfig:
@@ -116,7 +159,7 @@ def read_config(folder: Path) -> DecoderConfig:
 
 
 def _stretched(kind: str, scaling: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of DecoderConfig that say how rotary positions are stretched."""
+    """The fields of DecoderConfig for stretched rotary positions."""
     if kind == "default":
         return {}
     fields: dict[str, Any] = {"rope_scaling": kind, "rope_factor": float(scaling["factor"])}

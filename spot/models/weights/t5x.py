@@ -4,32 +4,89 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spot.models.settings import ModelSettings
 from spot.errors import SpotError
+from spot.models.config import T5Config
+from spot.models.fingerprint import Piece
+from spot.models.weights.lazy import LazyArray, content
+from spot.models.weights.reader import Format
+from spot.tasks.vocabulary import Vocabulary, folder_vocabulary
 
 INDEX = "checkpoint"  # the msgpack file
 PROMPT_NAME = "encoder/prompt/prompt/prompt"  # where google-research/prompt-tuning keeps a prompt
 
 
-def read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
-    """The model parameters of a T5X checkpoint as {"encoder/layers_0/…/kernel": array}.
+@dataclass(frozen=True)
+class T5XCheckpoint:
+    """The folder of a T5X checkpoint."""
 
-    Small arrays lie in the msgpack file `checkpoint`, large ones in zarr folders beside it; the
-    optimiser's state is left out. Raises SpotError when the folder is not a checkpoint, an array
-    folder is missing, or a chunk cannot be read.
+    folder: Path
+    vocabulary_file: Path | None
+    settings: ModelSettings
+
+    def vocabulary(self) -> Vocabulary:
+        """The vocabulary named in the settings, or the folder's."""
+        return folder_vocabulary(self.folder, self.vocabulary_file)
+
+    def config(self) -> T5Config:
+        """The architecture, from the arrays' shapes and two numbers of the settings."""
+        from spot.models.weights.build import infer_config
+
+        distance, dropout = self.settings.relative_max_distance, self.settings.dropout
+        return infer_config(self._arrays, distance, dropout)
+
+    def pieces(self) -> Iterable[Piece]:
+        """The arrays of the checkpoint."""
+        for name, stored in self._arrays.items():
+            array = content(stored)
+            yield name, str(array.dtype), array.shape, array.tobytes()
+
+    def arrays(self) -> Mapping[str, Any]:
+        """The backbone's arrays; a prompt that was trained on it is left out."""
+        return self._arrays
+
+    @cached_property
+    def _arrays(self) -> dict[str, Any]:
+        stored = checkpoint_arrays(self.folder)
+        return {name: array for name, array in stored.items() if name != PROMPT_NAME}
+
+
+T5X = Format(
+    "T5X",
+    f"a T5X checkpoint (a folder with a file named `{INDEX}`)",
+    lambda path: (path / INDEX).is_file(),
+    T5XCheckpoint,
+)
+
+
+def read_checkpoint(folder: Path) -> dict[str, np.ndarray]:
+    """As `checkpoint_arrays`, all of them read."""
+    return {name: content(array) for name, array in checkpoint_arrays(folder).items()}
+
+
+def checkpoint_arrays(folder: Path) -> dict[str, LazyArray | np.ndarray]:
+    """The model parameters of a T5X checkpoint as {"encoder/layers_0/…/kernel": array}, by name.
+
+    Small arrays are in the msgpack file `checkpoint`, large ones in zarr folders beside it, read when
+    they are needed; the optimiser's state is left out. Raises SpotError if the folder is not a
+    checkpoint or an array folder is missing; reading raises it for a chunk that cannot be read.
     """
-    tree = _target(folder)
-    return {name: _array(folder, name, leaf) for name, leaf in sorted(_leaves(tree).items())}
+    leaves = sorted(_leaves(_target(folder)).items())
+    return {name: _stored(folder, name, leaf) for name, leaf in leaves}
 
 
 def array_folders(index: bytes, origin: str) -> list[str]:
     """The folders beside the index of a checkpoint that hold the model's large arrays.
 
-    origin: what an error calls the index. Raises SpotError when it cannot be read.
+    origin: the name of the index in errors. Raises SpotError if it cannot be read.
     """
     leaves = sorted(_leaves(_parsed(index, origin)).items())
     return [_folder_name(name, leaf) for name, leaf in leaves if not isinstance(leaf, np.ndarray)]
@@ -59,15 +116,15 @@ def _parsed(index: bytes, origin: str) -> dict[str, Any]:
 
 
 def _leaves(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens a tree; a dict with a `driver` is a tensorstore spec, hence a leaf."""
-    found: dict[str, Any] = {}
+    """The leaves of a tree by path; a dict with a `driver` is a tensorstore spec, hence a leaf."""
+    leaves: dict[str, Any] = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict) and "driver" not in value:
-            found.update(_leaves(value, f"{name}/"))
+            leaves.update(_leaves(value, f"{name}/"))
         else:
-            found[name] = value
-    return found
+            leaves[name] = value
+    return leaves
 
 
 def _folder_name(name: str, leaf: Any) -> str:
@@ -78,17 +135,25 @@ def _folder_name(name: str, leaf: Any) -> str:
     return Path(relative).name
 
 
-def _array(folder: Path, name: str, leaf: Any) -> np.ndarray:
+def _stored(folder: Path, name: str, leaf: Any) -> LazyArray | np.ndarray:
     if isinstance(leaf, np.ndarray):
         return leaf
-    import tensorstore
-
     path = folder / _folder_name(name, leaf)
     if not (path / ".zarray").is_file():
         raise SpotError(
             f"{folder}: array {name} is named in `checkpoint` but {path.name}/.zarray is not there",
             "copy the whole checkpoint folder, array folders included",
         )
+    try:
+        shape = tuple(json.loads((path / ".zarray").read_text())["shape"])
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise _unreadable(path, name, error) from error
+    return LazyArray(shape, partial(_read, path, name))
+
+
+def _read(path: Path, name: str) -> np.ndarray:
+    import tensorstore
+
     spec = {"driver": "zarr", "kvstore": {"driver": "file", "path": f"{path}/"}}
     try:
         store = tensorstore.open(spec, open=True, read=True).result()
@@ -100,6 +165,8 @@ def _array(folder: Path, name: str, leaf: Any) -> np.ndarray:
             raise ValueError(f"{present} of {chunks} chunk files are there")
         return np.asarray(store.read().result())
     except (ValueError, KeyError, OSError) as error:
-        raise SpotError(
-            f"{path}: array {name} cannot be read ({error})", "copy the checkpoint again"
-        ) from error
+        raise _unreadable(path, name, error) from error
+
+
+def _unreadable(path: Path, name: str, error: Exception) -> SpotError:
+    return SpotError(f"{path}: array {name} cannot be read ({error})", "copy the checkpoint again")

@@ -1,3 +1,1 @@
-"""The mini suite: English classification tasks from this project's own generator."""
-
-from __future__ import annotations
+"""The mini suite: small English classification tasks, stored in the package."""

@@ -1,0 +1,187 @@
+"""The table of formats in which prompts are exchanged with other programs.
+
+A new one is a file with `recognises`, `read` and `write`, and one line here. Nothing runs what it
+reads: no pickle is ever loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bank.arrays import Array, as_floats
+from bank.entry import PREFIX, Entry, Prompts
+from bank.errors import BankError, did_you_mean
+from bank.formats import npy, peft, prompt_embeds, safetensors, t5x
+from bank.formats.prompt import Export, PromptFile
+
+__all__ = [
+    "FORMATS",
+    "Export",
+    "Format",
+    "PromptFile",
+    "export_entry",
+    "export_prompt",
+    "read_prefix_file",
+    "read_prompt_file",
+]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format: `write` returns the file or folder that it wrote.
+
+    suffix: of a file; "" for a folder. every_kind: holds prompts of every kind, not the plain one
+    alone. `read` is None for a format that is only written.
+    """
+
+    name: str
+    description: str
+    write: Callable[[Path, PromptFile, Export], Path]
+    recognises: Callable[[Path], bool] = lambda path: False
+    read: Callable[[Path], PromptFile] | None = None
+    suffix: str = ""
+    every_kind: bool = False
+
+
+_ALL = (
+    Format("npy", "a NumPy file", npy.write, npy.recognises, npy.read, ".npy"),
+    Format(
+        "safetensors", "a safetensors file", safetensors.write, safetensors.recognises,
+        safetensors.read, ".safetensors", every_kind=True,
+    ),
+    Format(
+        "t5x", "the folder of a google-research/prompt-tuning run", t5x.write, t5x.recognises,
+        t5x.read,
+    ),
+    Format("peft", "the folder of a PEFT adapter", peft.write, peft.recognises, peft.read),
+    Format("prompt-embeds", "a request for servers such as vLLM", prompt_embeds.write),
+)  # fmt: skip
+
+FORMATS: dict[str, Format] = {form.name: form for form in _ALL}
+
+
+def read_prompt_file(path: str | Path) -> PromptFile:
+    """The prompt in a file or folder of any format that can be read, with its kind.
+
+    Raises BankError: absent, of no known format, damaged, not [P, H] floats, NaN or infinity.
+    """
+    path = Path(path)
+    try:
+        path.stat()
+        for form in FORMATS.values():
+            if form.read is not None and form.recognises(path):
+                return form.read(path)
+    except OSError as error:
+        raise BankError(f"cannot read the prompt {path}: {error.strerror or error}") from error
+    readable = [
+        form.description
+        for form in FORMATS.values()
+        if form.read is not None and bool(form.suffix) == path.is_file()
+    ]
+    raise BankError(
+        f"expected a prompt as {' or '.join(readable)}, found something else: {path}",
+        "save the prompt's array [P, H] with numpy.save, or name the prompt's file itself",
+    )
+
+
+def read_prefix_file(path: str | Path) -> Array:
+    """The prompt [P, H] of the plain kind in a file or folder, float32.
+
+    Raises BankError for a prompt of another kind, and as `read_prompt_file`.
+    """
+    prompt = read_prompt_file(path)
+    if prompt.kind != PREFIX:
+        raise BankError(
+            f'{path}: expected a prompt of the kind "{PREFIX}", found "{prompt.kind}"',
+            f'set prompt.kind to "{prompt.kind}", or choose another file',
+        )
+    return prompt.prompt
+
+
+def export_prompt(
+    path: str | Path,
+    prompt: PromptFile | NDArray[Any],
+    form: str | None = None,
+    export: Export | None = None,
+) -> Path:
+    """Write a prompt in a format that others read; returns the file or folder.
+
+    prompt: an array [P, H] is of the plain kind. form: a name in `FORMATS`; default: the suffix of
+    `path` decides. A file's format given with a folder writes `<export.name>.<suffix>` in it. What
+    exists is replaced. Raises BankError: another suffix or name, a kind that the format cannot
+    hold, not [P, H] floats, a place that cannot be written.
+    """
+    path, export = Path(path), export or Export()
+    chosen = _by_suffix(path) if form is None else _by_name(form)
+    if not isinstance(prompt, PromptFile):
+        prompt = PromptFile(np.asarray(prompt))
+    if prompt.kind != PREFIX and not chosen.every_kind:
+        able = [form.name for form in FORMATS.values() if form.every_kind]
+        raise BankError(
+            f'{path}: the format {chosen.name} holds prompts of the kind "{PREFIX}" alone, '
+            f'found "{prompt.kind}"',
+            f"choose a format that holds every kind: {', '.join(able)}",
+        )
+    if chosen.suffix and path.suffix != chosen.suffix:
+        path = path / f"{export.name}{chosen.suffix}"
+    prompt = replace(
+        prompt,
+        prompt=as_floats(prompt.prompt, f"the prompt in {path}"),
+        arrays={
+            name: as_floats(array, f"the array {name} in {path}", matrix=False)
+            for name, array in prompt.arrays.items()
+        },
+    )
+    return chosen.write(path, prompt, export)
+
+
+def export_entry(
+    path: str | Path,
+    entry: Entry,
+    prompts: Prompts,
+    form: str | None = None,
+    *,
+    what: str = "value",
+    model: str = "",
+    causal: bool = False,
+) -> Path:
+    """Write one prompt of an entry, its "value", "key" or "init", as `export_prompt` does.
+
+    model: the model's name for the other program (default: the entry's own); causal: it is a
+    decoder. Raises BankError as well when the entry does not hold that prompt.
+    """
+    array = prompts.views().get(what)
+    if array is None or (prompts.arrays and what != "value"):
+        raise BankError(f"{entry.id} holds no {what}", "choose another with --what")
+    export = Export(
+        name=entry.id.rpartition("-s")[0],  # the task, as a file may be called
+        model=model or entry.backbone.name,
+        step={"value": entry.value_step, "key": entry.key_step}.get(what) or 0,
+        causal=causal,
+    )
+    return export_prompt(path, PromptFile(array, entry.prompt_kind, prompts.arrays), form, export)
+
+
+def _by_name(name: str) -> Format:
+    if name not in FORMATS:
+        raise BankError(
+            f'expected a format out of {", ".join(FORMATS)}, found "{name}".'
+            + did_you_mean(name, FORMATS)
+        )
+    return FORMATS[name]
+
+
+def _by_suffix(path: Path) -> Format:
+    by_suffix = {form.suffix: form for form in FORMATS.values() if form.suffix}
+    if path.suffix not in by_suffix:
+        raise BankError(
+            f'expected a file name that ends in {" or ".join(by_suffix)}, found "{path.name}".'
+            + did_you_mean(path.suffix, by_suffix)
+        )
+    return by_suffix[path.suffix]

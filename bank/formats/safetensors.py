@@ -1,0 +1,89 @@
+"""Safetensors files: the only format that holds every kind of prompt.
+
+The [P, H] is the tensor "prompt_embeddings", PEFT's name for it; a kind other than the plain one
+is named in the metadata, and its named arrays are tensors `value.<name>`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bank.arrays import as_floats
+from bank.entry import NAMED, PREFIX, PROMPT_KIND, named
+from bank.errors import BankError
+from bank.files import replace_file
+from bank.formats.prompt import Export, PromptFile
+
+# Names under which a prompt is found in a file that holds more than one tensor.
+PROMPT_NAMES = ("prompt_embeddings", "value", "prompt", "key")
+DTYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "BF16": np.uint16}
+
+
+def recognises(path: Path) -> bool:
+    """True for a file whose name ends in .safetensors."""
+    return path.suffix == ".safetensors" and path.is_file()
+
+
+def read(path: Path) -> PromptFile:
+    """The prompt of a file with one tensor, or one of `PROMPT_NAMES`; an entry's file as well.
+
+    Raises BankError: damaged, no such tensor, no floats [P, H], NaN or infinity.
+    """
+    import safetensors
+
+    try:
+        content = path.read_bytes()
+        tensors: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]
+        kind = _metadata(content).get(PROMPT_KIND, PREFIX)
+    except OSError as error:
+        raise BankError(f"cannot read the prompt {path}: {error.strerror or error}") from error
+    except safetensors.SafetensorError as error:
+        raise BankError(f"{path} is no complete safetensors file: {error}") from error
+    names = [name for name in PROMPT_NAMES if name in tensors]
+    if not names and len(tensors) != 1:
+        raise BankError(
+            f"expected one tensor or one named {' or '.join(PROMPT_NAMES)} in {path}, "
+            f"found {', '.join(sorted(tensors)) or 'none'}"
+        )
+    prompt = _numbers(path, tensors[names[0] if names else next(iter(tensors))])
+    arrays = {
+        name: as_floats(_numbers(path, tensor), f"the array {name} in {path}", matrix=False)
+        for name, tensor in named(tensors).items()
+    }
+    return PromptFile(as_floats(prompt, f"the prompt in {path}"), kind, arrays)
+
+
+def write(path: Path, prompt: PromptFile, export: Export) -> Path:
+    """Write the prompt as float32, with its kind and named arrays. Raises BankError."""
+    import safetensors.numpy
+
+    tensors = {PROMPT_NAMES[0]: prompt.prompt} | {
+        NAMED + name: prompt.arrays[name] for name in sorted(prompt.arrays)
+    }
+    metadata = {"format": "pt"}  # the tensors' framework: transformers and PEFT ask for it
+    if prompt.kind != PREFIX:
+        metadata[PROMPT_KIND] = prompt.kind
+    replace_file(path, safetensors.numpy.save(tensors, metadata=metadata))
+    return path
+
+
+def _metadata(content: bytes) -> Mapping[str, str]:
+    """The metadata of a file that is known to be whole: its header is JSON behind eight bytes."""
+    size = int.from_bytes(content[:8], "little")
+    metadata: Mapping[str, str] = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
+    return metadata
+
+
+def _numbers(path: Path, tensor: Mapping[str, Any]) -> NDArray[Any]:
+    if tensor["dtype"] not in DTYPES:
+        raise BankError(f"{path}: expected a tensor of floats, found {tensor['dtype']}")
+    array: NDArray[Any] = np.frombuffer(tensor["data"], dtype=DTYPES[tensor["dtype"]])
+    if tensor["dtype"] == "BF16":  # NumPy has no bfloat16: it is the upper half of a float32
+        array = (array.astype(np.uint32) << 16).view(np.float32)
+    return array.reshape(tensor["shape"])

@@ -1,0 +1,50 @@
+"""The `spot` command: each subcommand is a file of this folder, imported when it is called.
+
+A command's file holds its options, its call of the library, and how its result is shown.
+"""
+
+from __future__ import annotations
+
+import click
+
+from spot.commands.group import Lazy, Spot
+
+__all__ = ["COMMANDS", "main"]
+
+# A new command is a new file and a line here.
+COMMANDS = {
+    "bank": Lazy("bank", "Look at, check, fill and share banks."),
+    "baselines": Lazy("baselines", "Prompt design, prompt and model tuning."),
+    "build-bank": Lazy("build_bank", "Train source prompts into a bank."),
+    "doctor": Lazy("doctor", "Check this machine."),
+    "eval": Lazy("evaluate", "Score a prompt on a task."),
+    "heatmap": Lazy("heatmap", "Draw how the tasks relate."),
+    "models": Lazy("models", "List models."),
+    "predict": Lazy("predict", "Use a prompt on texts."),
+    "search": Lazy("search", "Rank a bank's entries for a target."),
+    "study": Lazy("study", "Is retrieval any good here? Tables."),
+    "tasks": Lazy("tasks", "List tasks, and whether data is there."),
+    "train": Lazy("train", "Train one prompt on one task."),
+    "transfer": Lazy("transfer", "Start from the nearest prompt; compare."),
+    "tune": Lazy("tune", "Train all weights, as a baseline."),
+}
+
+
+@click.group(
+    cls=Spot,
+    package=__name__,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="spot-transfer", prog_name="spot")
+def main() -> None:
+    """SPoT: find the soft prompt that a new task should start from.
+
+    \b
+    spot build-bank                      train source prompts into a bank
+    spot search --target mini_boolq      which of them are nearest to a target
+    spot transfer --target mini_boolq    start there, and compare with scratch
+    spot heatmap --out tasks.png         how the tasks relate
+
+    Without arguments every command uses the embedded model and tasks, offline.
+    """

@@ -1,0 +1,32 @@
+"""`spot bank …`: look at a bank, check it, fill it from files, take prompts out of it."""
+
+from __future__ import annotations
+
+import click
+
+from spot.commands.group import Commands, Lazy
+
+COMMANDS = {
+    "add": Lazy("add", "Add one prompt file."),
+    "evaluate": Lazy("evaluate", "Judge similarities by past outcomes."),
+    "export": Lazy("export", "Write one prompt for other programs."),
+    "import": Lazy("import_", "Import .npy prompts or PEFT adapters."),
+    "list": Lazy("list", "List the entries."),
+    "merge": Lazy("merge", "Add another bank to this one."),
+    "show": Lazy("show", "Show one entry in full."),
+    "verify": Lazy("verify", "Read every file; report damage."),
+}
+
+
+@click.group(
+    "bank",
+    cls=Commands,
+    package=__name__,
+    table=COMMANDS,
+)
+def command() -> None:
+    """Look at, check, merge, import and export banks.
+
+    \b
+    Example: spot bank list
+    """

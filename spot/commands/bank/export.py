@@ -1,0 +1,69 @@
+"""`spot bank export`: write one prompt for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spot.commands.options import PATH, configured
+
+if TYPE_CHECKING:
+    from spot.config import Config
+    from spot.report.output import Output
+
+
+@click.command("export")
+@click.argument("entry")
+@click.option("--out", "path", type=PATH, required=True, help="A file, or a folder for --format")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["npy", "safetensors", "t5x", "peft", "prompt-embeds"]),
+    help="Default: by the suffix of --out, .npy or .safetensors.",
+)
+@click.option(
+    "--what", type=click.Choice(["value", "key", "init"]), default="value", show_default=True
+)
+@click.option("--base-model", help="The model's name in the export (default: the entry's own).")
+@click.option(
+    "--causal", is_flag=True, help="peft: the model is a decoder (default: an encoder-decoder)."
+)
+@configured
+def command(
+    config: Config,
+    out: Output,
+    entry: str,
+    path: Path,
+    form: Any,
+    what: str,
+    base_model: str | None,
+    causal: bool,
+) -> None:
+    """Write one prompt [P, H]: a .npy or .safetensors file, the folder of a PEFT adapter or of a
+    google-research/prompt-tuning run (t5x), or a request for servers (prompt-embeds).
+
+    \b
+    Example: spot bank export mini_news --out news.npy
+             spot bank export mini_news --out news --format peft --base-model google/t5-v1_1-small
+    """
+    from bank.errors import BankError
+    from bank.interchange import export_entry
+    from spot.commands.objects import open_bank
+    from spot.serving.embeds import export_prompt_embeds
+
+    bank = open_bank(config)
+    stored = bank.get(entry)
+    array = getattr(bank.prompts(stored), what)
+    if array is None:
+        raise BankError(f"{stored.id} holds no {what}", "choose another with --what")
+    model = base_model or stored.backbone.name
+    if form == "prompt-embeds":
+        export_prompt_embeds(path, array, model)
+        written = path
+    else:
+        task_type: Any = "CAUSAL_LM" if causal else "SEQ_2_SEQ_LM"
+        written = export_entry(path, array, stored, form, model, task_type)
+    out.record({"path": str(written), "id": stored.id})
+    out.say(f"{what} of {stored.id} written to {written}")

@@ -1,0 +1,59 @@
+"""`spot bank show`: show one entry in full."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from spot.commands.options import configured
+
+if TYPE_CHECKING:
+    from bank.entry import Entry, Prompts
+    from bank.outcomes import Outcome
+    from spot.config import Config
+    from spot.report.output import Output
+
+
+@click.command("show")
+@click.argument("entry")
+@configured
+def command(config: Config, out: Output, entry: str) -> None:
+    """Show one entry in full, by id, beginning of an id, or task.
+
+    \b
+    Example: spot bank show mini_news
+    """
+    from spot.commands.objects import open_bank
+
+    bank = open_bank(config)
+    stored = bank.get(entry)
+    outcomes = [outcome for outcome in bank.outcomes() if outcome.source == stored.id]
+    show(stored, bank.prompts(stored), outcomes, out)
+
+
+def show(entry: Entry, prompts: Prompts, outcomes: Sequence[Outcome], out: Output) -> None:
+    """One entry in full, with its prompts' norms and recorded transfers."""
+    from bank.combine import norms
+    from spot.report.entries import show_outcomes
+
+    sizes = {
+        name: round(float(norms(array).mean()), 4)
+        for name, array in prompts._asdict().items()
+        if array is not None
+    }
+    transfers = [asdict(outcome) for outcome in outcomes]
+    out.record({**asdict(entry), "mean_norms": sizes, "outcomes": transfers})
+    rows: list[tuple[str, object]] = [
+        (name, json.dumps(value) if isinstance(value, dict) else value)
+        for name, value in asdict(entry).items()
+    ]
+    rows.append(("shape", " x ".join(map(str, prompts.key.shape))))
+    rows.append(
+        ("mean token norms", ", ".join(f"{name} {size:.2f}" for name, size in sizes.items()))
+    )
+    out.table("", ("field", "value"), rows)
+    show_outcomes(outcomes, out)

@@ -1,0 +1,87 @@
+"""`spot baselines`: prompt design, prompt tuning and model tuning on one target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from spot.commands.options import Shorthand, configured
+
+if TYPE_CHECKING:
+    from spot.config import Config
+    from spot.report.output import Output
+    from spot.study.baselines import Baselines, Row
+
+
+@click.command("baselines")
+@click.option("--target", required=True, help="The task to compare them on.")
+@click.option(
+    "--methods",
+    help="Some of zero-shot, few-shot, prompt-tuning, model-tuning, joined by commas (default: all).",
+)
+@click.option(
+    "--shots",
+    cls=Shorthand,
+    key="data.shots",
+    type=click.IntRange(min=1),
+    help="Training examples in front of a text, as many as fit (default: data.shots, else 4).",
+)
+@configured
+def command(config: Config, out: Output, target: str, methods: str | None) -> None:
+    """Prompt design, prompt tuning and model tuning on the same rows of a target, in one table.
+
+    Training has the seeds and steps of transfer. Only prompt design has data.text and examples in
+    front of its texts.
+
+    \b
+    Example: spot baselines --target mini_rte --methods zero-shot,prompt-tuning
+    """
+    from spot.commands.objects import loader
+    from spot.report.console import progress
+    from spot.study.baselines import baselines
+
+    names = None if methods is None else [name.strip() for name in methods.split(",")]
+    with progress() as reporter:
+        result = baselines(target, config, loader(config), names, reporter)
+    show(result, out)
+
+
+def show(result: Baselines, out: Output) -> None:
+    """A row a method: how much it trains, and its test score with spread and interval."""
+    from spot.models.counts import short
+
+    for row in result.rows:
+        out.record({"target": result.target, "metric": result.metric, **row.to_json()})
+    rows = [
+        (
+            _method(row),
+            short(row.counts.trained),
+            f"{row.counts.percent:.3g}",
+            f"{row.mean:.1f}" + ("" if row.deviation is None else f" ± {row.deviation:.1f}"),
+            "{:.1f} to {:.1f}".format(*row.interval),
+            "–" if row.gain is None else "{:+.1f} to {:+.1f}".format(*row.gain),
+            len(row.trials),
+            row.n,
+        )
+        for row in result.rows
+    ]
+    columns = ("method", "trained ", "% ", "test ", "95 %", "over zero-shot", "runs ", "n ")
+    out.table(f"{result.target}: {result.metric} on the test split", columns, rows)
+    if any(row.examples < row.shots for row in result.rows):
+        out.say("not all examples fitted in front of every text: raise data.input_length")
+    out.say(
+        "±: standard deviation over seeds; 95 %: bootstrap intervals over test rows, of the mean and "
+        "of its difference from zero-shot"
+    )
+    out.say(f"scores and configs: {result.folder}")
+
+
+def _method(row: Row) -> str:
+    """The name of a method, with the number of examples of prompt design."""
+    if row.method == "zero-shot":
+        return "prompt design, zero-shot"
+    if row.method == "few-shot":
+        fitted = "" if row.examples == row.shots else f"{row.examples:.1f} of "
+        return f"prompt design, few-shot ({fitted}{row.shots} examples)"
+    return row.method.replace("-", " ")

@@ -1,0 +1,52 @@
+"""`spot build-bank`: train source prompts into a bank."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from spot.commands.options import configured
+
+if TYPE_CHECKING:
+    from bank.store import Bank
+    from spot.config import Config
+    from spot.report.output import Output
+    from spot.training.build import BuildReport
+
+
+@click.command("build-bank")
+@configured
+def command(config: Config, out: Output) -> None:
+    """Train prompts on all sources and mixtures of a config; resumes by itself.
+
+    \b
+    Example: spot build-bank --set 'bank.sources=["mini_news","mini_qqp"]'
+    """
+    from spot.commands.objects import bank_to_fill, loader
+    from spot.report.console import progress
+    from spot.training.build import build_bank
+
+    bank = bank_to_fill(config)
+    with progress() as reporter:
+        report = build_bank(config, loader(config)(), bank, reporter)
+    show(report, bank, out)
+    if report.failed:
+        raise SystemExit(1)
+
+
+def show(report: BuildReport, bank: Bank, out: Output) -> None:
+    """Entries that a build added, found present and lost, and where the bank is."""
+    from spot.report.entries import ENTRY_COLUMNS, entry_row
+
+    entries = {entry.id: entry for entry in bank.entries()}
+    out.record({"bank": str(bank.path), **asdict(report)})
+    if report.added:
+        out.table("built", ENTRY_COLUMNS, [entry_row(entries[id]) for id in report.added])
+    out.say(
+        f"{len(report.added)} entries built, {len(report.present)} already present, "
+        f"{len(report.failed)} failed; bank: {bank.path} ({len(entries)} entries)"
+    )
+    for id in report.failed:
+        out.say(f"failed: {id} (the loss was not finite before both key and value were saved)")

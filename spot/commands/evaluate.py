@@ -1,0 +1,67 @@
+"""`spot eval`: score a prompt on a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from spot.commands.options import configured
+
+if TYPE_CHECKING:
+    from spot.config import Config
+    from spot.report.output import Output
+    from spot.serving.single import TemplateSweep
+    from spot.training.evaluate import Evaluation
+
+
+@click.command("eval")
+@click.option("--task", required=True, help="The task to score on.")
+@click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")
+@click.option("--split", default="test", show_default=True)
+@click.option("--templates", is_flag=True, help="Try all templates; validation chooses one.")
+@configured
+def command(
+    config: Config, out: Output, task: str, prompt: str | None, split: str, templates: bool
+) -> None:
+    """Score a prompt on a task, also on one that it was not trained for.
+
+    \b
+    Example: spot eval --task mini_boolq --prompt mini_rooms
+    """
+    from spot.commands.objects import loader
+    from spot.serving.single import evaluate_one, sweep_templates
+
+    if templates:
+        show_sweep(task, split, sweep_templates(task, split, prompt, config, loader(config)()), out)
+    else:
+        show(task, split, evaluate_one(task, split, prompt, config, loader(config)()), out)
+
+
+def show(task: str, split: str, result: Evaluation, out: Output) -> None:
+    """The metrics of one evaluation with n and 95 % intervals."""
+    out.record(
+        {
+            "task": task,
+            "split": split,
+            "value": result.value,
+            "n": result.n,
+            **result.metrics,
+            "intervals": result.intervals,
+        }
+    )
+    rows = [
+        (metric, value, "{:.1f} to {:.1f}".format(*result.intervals[metric]), result.n)
+        for metric, value in result.metrics.items()
+    ]
+    out.table(f"{task}, {split} split", ("metric", "value ", "95 % interval", "n "), rows)
+
+
+def show_sweep(task: str, split: str, sweep: TemplateSweep, out: Output) -> None:
+    """Every template's score on validation, then the best one's metrics on the split."""
+    for template, score in sweep.validation.items():
+        out.record({"task": task, "template": template, "validation": score.value, "n": score.n})
+    rows = [(template, score.value, score.n) for template, score in sweep.validation.items()]
+    out.table(f"{task}, templates on validation", ("template", "value ", "n "), rows)
+    out.say(f"best on validation: {sweep.best}")
+    show(task, split, sweep.result, out)

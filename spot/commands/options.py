@@ -1,0 +1,119 @@
+"""Options that commands share: `configured` gives a command its config, `printed` its output.
+
+Nothing heavy is imported before a command runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+PATH = click.Path(path_type=Path)
+Command = Callable[..., None]
+
+
+def assignment(key: str, value: Any) -> str:
+    """`key=value` as `--set` reads it. Texts are quoted, so that any path or name comes through.
+
+    >>> assignment("bank.path", 'my "bank"'), assignment("search.k", 3)
+    ('bank.path="my \\\\"bank\\\\""', 'search.k=3')
+    """
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"
+
+
+class Shorthand(click.Option):
+    """An option that stands for a key of the config: `--k 3` for `--set search.k=3`."""
+
+    def __init__(self, *args: Any, key: str, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.key = key
+
+
+class NamesOption(click.Option):
+    """An option whose help lists the names of a table, in place of {names}.
+
+    The table is imported only when the help of its command is shown.
+    """
+
+    def __init__(self, *args: Any, names: Callable[[], Iterable[str]], **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.names = names
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        self.help = (self.help or "").replace("{names}", listed(self.names()))
+        return super().get_help_record(ctx)
+
+
+class NamesShorthand(Shorthand, NamesOption):
+    """A shorthand for a key of the config whose values are the names of a table."""
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as a sentence has them.
+
+    >>> listed(["best", "average", "oracle"]), listed(["best"])
+    ('best, average or oracle', 'best')
+    """
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def printed(command: Command) -> Command:
+    """Add --json, and hand the output that it chooses to the command as `out`."""
+
+    @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+    @functools.wraps(command)
+    def with_output(*, as_json: bool, **options: Any) -> None:
+        from spot.report.output import JsonLines, People
+
+        command(out=JsonLines() if as_json else People(), **options)
+
+    return with_output
+
+
+def configured(command: Command) -> Command:
+    """Add --config, --set, --bank and --json; hand the command its `config` and its `out`.
+
+    The config is the file's, then the assignments of --set, then the command's own shorthands,
+    which the command does not see itself. Raises SpotError for an unknown key or a wrong value.
+    """
+
+    @click.option("--config", "config_file", type=PATH, help="A TOML file; see configs/.")
+    @click.option(
+        "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="e.g. train.steps=100"
+    )
+    @click.option(
+        "--bank",
+        cls=Shorthand,
+        key="bank.path",
+        type=PATH,
+        help="The bank's folder (default: spot-bank).",
+    )
+    @printed
+    @functools.wraps(command)
+    def with_config(
+        *, config_file: Path | None, assignments: tuple[str, ...], **options: Any
+    ) -> None:
+        from spot.config import load_config
+
+        for option in click.get_current_context().command.params:
+            if isinstance(option, Shorthand) and option.name:
+                value = options.pop(option.name)
+                if value is not None:
+                    text = str(value) if isinstance(value, Path) else value
+                    assignments += (assignment(option.key, text),)
+        command(config=load_config(config_file, assignments), **options)
+
+    return with_config
+
+
+def similarities() -> Iterable[str]:
+    """The names of all similarities."""
+    from bank.keys import SIMILARITIES
+
+    return SIMILARITIES

@@ -1,0 +1,52 @@
+"""`spot predict`: use a prompt on texts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from spot.commands.options import configured
+
+if TYPE_CHECKING:
+    from spot.config import Config
+    from spot.report.output import Output
+    from spot.serving.single import Prediction
+
+
+@click.command("predict")
+@click.option(
+    "--task", required=True, help="The task whose label words are ranked, or that is generated."
+)
+@click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    help="An input as the model reads it; default: lines of stdin.",
+)
+@configured
+def command(
+    config: Config, out: Output, task: str, prompt: str | None, texts: tuple[str, ...]
+) -> None:
+    """Use a prompt: the label (with probabilities) or text for each input.
+
+    \b
+    Example: spot predict --task mini_boolq --prompt mini_rooms --text "passage: … question: …"
+    """
+    from spot.commands.objects import loader
+    from spot.serving.single import predict_texts
+
+    lines = list(texts) or [line.rstrip("\n") for line in sys.stdin if line.strip()]
+    show(predict_texts(task, lines, prompt, config, loader(config)()), out)
+
+
+def show(predictions: Sequence[Prediction], out: Output) -> None:
+    """An answer a line, with its probability where labels were ranked."""
+    for prediction in predictions:
+        out.record(asdict(prediction))
+        answer, shares = prediction.answer, prediction.probabilities
+        out.say(f"{answer}\t{shares[answer]:.3f}" if shares else answer)

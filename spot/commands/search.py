@@ -1,0 +1,67 @@
+"""`spot search`: rank a bank's entries for a target."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from spot.commands.options import NamesShorthand, Shorthand, configured, similarities
+
+if TYPE_CHECKING:
+    from bank.search import Hit
+    from spot.config import Config
+    from spot.report.output import Output
+    from spot.retrieval.target import Answer
+
+
+@click.command("search")
+@click.option("--target", required=True, help="The task to find a prompt for.")
+@click.option(
+    "--k", cls=Shorthand, key="search.k", type=int, help="How many entries to list (default 3)."
+)
+@click.option(
+    "--similarity",
+    cls=NamesShorthand,
+    key="search.similarity",
+    names=similarities,
+    help="{names} (default: average; task-vector on the embedded model).",
+)
+@configured
+def command(config: Config, out: Output, target: str) -> None:
+    """Rank the bank's entries by the similarity of their keys to a target's query.
+
+    \b
+    Example: spot search --target mini_boolq --k 3
+    """
+    from spot.commands.objects import loader, open_bank
+    from spot.report.console import progress
+    from spot.retrieval.target import search_target
+
+    bank = open_bank(config)
+    with progress() as reporter:
+        answer = search_target(target, config, bank, loader(config), reporter)
+    show(answer, out)
+
+
+def show(answer: Answer, out: Output) -> None:
+    """The ranked entries, transfers recorded earlier, and what makes the ranking doubtful."""
+    from spot.report.entries import show_outcomes
+
+    result = answer.result
+    for hit in result.hits:
+        out.record({"target": answer.target, "similarity": result.similarity, **asdict(hit)})
+    title = f"{answer.target}: nearest of {result.n} keys by {result.similarity} similarity"
+    if any(hit.pairs > 1 for hit in result.hits):
+        title += "; mean ± standard deviation over pairs of seeds"
+    rows = [(hit.rank, _score(hit), hit.id, hit.kind, hit.family) for hit in result.hits]
+    out.table(title, ("rank ", "score ", "entry", "kind", "family"), rows)
+    show_outcomes(answer.outcomes, out)
+    for warning in result.warnings:
+        out.warn(warning)
+
+
+def _score(hit: Hit) -> str:
+    spread = "" if hit.deviation is None else f" ± {hit.deviation:.4f}"
+    return f"{hit.score:.4f}{spread}"

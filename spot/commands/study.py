@@ -1,0 +1,69 @@
+"""`spot study`: is retrieval any good here?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from spot.commands.options import configured
+
+if TYPE_CHECKING:
+    from spot.config import Config
+    from spot.report.output import Output
+    from spot.study.run import Study
+
+
+@click.command("study")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    help="A target task; repeat it. Default: the mini suite's targets.",
+)
+@configured
+def command(config: Config, out: Output, targets: tuple[str, ...]) -> None:
+    """Oracle, best of top-k and scratch for several targets: is retrieval any good here?
+
+    \b
+    Example: spot study --target mini_boolq --target mini_rte
+    """
+    from spot.commands.objects import loader, open_bank
+    from spot.report.console import progress
+    from spot.study.run import study
+    from spot.tasks.mini.suite import target_names
+
+    bank = open_bank(config)
+    with progress() as reporter:
+        result = study(targets or target_names(), config, bank, loader(config)(), reporter)
+    show(result, out)
+
+
+def show(result: Study, out: Output) -> None:
+    """The paper's table, each method's gain with its interval, and the orders of the sources."""
+    from spot.study.tables import to_json, to_markdown
+
+    by_order = result.gains_by_order()
+    out.record(
+        {
+            "table": json.loads(to_json(result.table)),
+            "gains": {method: asdict(gain) for method, gain in result.gains.items()},
+            "by_order": {
+                order: {k: asdict(gain) for k, gain in gains.items()}
+                for order, gains in by_order.items()
+            },
+            "records": [asdict(record) for record in result.records],
+        }
+    )
+    out.say(to_markdown(result.table))
+    for method, gain in result.gains.items():
+        out.say(
+            f"{method}: {gain.mean:+.2f} points over scratch, "
+            f"95 % interval {gain.low:+.2f} to {gain.high:+.2f}"
+        )
+    rows = [(order, *(gain.signed for gain in gains.values())) for order, gains in by_order.items()]
+    ks = next(iter(by_order.values()))
+    columns = ("sources by", *(f"best of {k}" if k > 1 else "nearest" for k in ks))
+    out.table("points over scratch, by what ranks the sources (95 % interval)", columns, rows)

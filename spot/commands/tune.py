@@ -1,0 +1,57 @@
+"""`spot tune`: train all weights of a model on one task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spot.commands.options import PATH, configured
+
+if TYPE_CHECKING:
+    from spot.config import Config
+    from spot.models.counts import Counts
+    from spot.report.output import Output
+    from spot.training.tuning import TunedModel
+
+
+@click.command("tune")
+@click.option("--task", required=True, help="A task, or tasks joined by +.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--out", "path", type=PATH, required=True, help="A new folder for the model.")
+@configured
+def command(config: Config, out: Output, task: str, seed: int, path: Path) -> None:
+    """Train all weights on one task or mixture, as a baseline for prompts, and write the model.
+
+    \b
+    Example: spot tune --task mini_sst --out tuned
+             spot eval --task mini_sst --set model.name=tuned
+    """
+    from spot.commands.objects import loader
+    from spot.models.counts import Counts, count
+    from spot.report.console import progress
+    from spot.serving.single import tune_one
+
+    with progress() as reporter:
+        tuned = tune_one(task, seed, path, config, loader(config)(), reporter)
+    show(task, tuned, path, Counts(count(tuned.parameters), 0), out)
+
+
+def show(task: str, tuned: TunedModel, path: Path, counts: Counts, out: Output) -> None:
+    """The folder of a tuned model, the learning rate that was chosen, and the validation score."""
+    best = tuned.best
+    out.record(
+        {
+            "path": str(path),
+            "learning_rate": tuned.learning_rate,
+            "step": best.step,
+            "validation": best.score,
+            "parameters": counts.to_json(),
+        }
+    )
+    out.say(
+        f"{task}, all weights: validation {best.score:.2f} (n {best.n}) at step {best.step}, "
+        f"learning rate {tuned.learning_rate:g}; use it with --set model.name={path}"
+    )
+    out.say(str(counts))

@@ -1,0 +1,73 @@
+"""The table of model families. A new one is a config class, a network file and one record here.
+
+Imports no JAX: the network is imported when it is first built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from spot.models.config import DecoderConfig, ModelConfig, T5Config
+from spot.tasks.tokenizer import folder_tokenizer
+from spot.tasks.vocabulary import Vocabulary, folder_vocabulary
+
+Layout = Literal["by length", "packed"]
+
+
+def _t5() -> Any:
+    from spot.models.t5 import T5
+
+    return T5
+
+
+def _decoder() -> Any:
+    from spot.models.decoder import Decoder
+
+    return Decoder
+
+
+@dataclass(frozen=True)
+class Family:
+    """Models of one architecture in all sizes.
+
+    `config`: the class of its sizes. `network`: imports and returns the class of its network.
+    `layout`: how a training batch is divided into parts (`spot.training.parts.LAYOUTS`).
+    `vocabulary`: reads the vocabulary of a folder, or the file named in its place.
+    """
+
+    name: str
+    config: type[ModelConfig]
+    network: Callable[[], Any]
+    layout: Layout
+    vocabulary: Callable[[Path, Path | None], Vocabulary]
+
+    def recognises(self, architecture: Mapping[str, Any]) -> bool:
+        """Whether an architecture stored as JSON has the fields of this family's config."""
+        known = {field.name: field.default is MISSING for field in fields(self.config)}
+        required = {name for name, needed in known.items() if needed}
+        return required <= set(architecture) <= set(known)
+
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Family("T5", T5Config, _t5, "by length", folder_vocabulary),
+        Family("decoder", DecoderConfig, _decoder, "packed", folder_tokenizer),
+    )
+}
+
+
+def family_of(config: ModelConfig) -> Family:
+    """The family of an architecture."""
+    return next(family for family in FAMILIES.values() if family.config is type(config))
+
+
+def read_architecture(stored: Mapping[str, Any]) -> ModelConfig:
+    """The architecture that `config.to_json()` stored; ValueError for the fields of no family."""
+    for family in FAMILIES.values():
+        if family.recognises(stored):
+            return family.config(**stored)
+    raise ValueError(f"not the fields of {' or '.join(FAMILIES)}: {', '.join(sorted(stored))}")

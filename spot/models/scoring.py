@@ -1,0 +1,112 @@
+"""Score label words and write answers, compiled: rows in batches of equal length, one prompt for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spot.models.context import check_context
+from spot.models.effect import Effect, HostPrompt
+from spot.models.model import Model
+from spot.models.network import Network
+from spot.models.padding import bucket_length, pad_rows
+from spot.tasks.examples import Ragged
+
+Normalisation = Literal["sum", "mean"]
+Promptlike = HostPrompt | np.ndarray | None
+
+ROWS = 32  # rows evaluated at once
+SHORTEST = 32  # tokens; shorter texts are padded to it, so that few shapes are compiled
+
+
+@jax.jit
+def encode(network: Network, prompts: Any, inputs: jax.Array) -> Any:
+    """Texts [B, T] as read behind their prompts; compiled apart, so that all labels share it."""
+    return network.encode(inputs, prompts)
+
+
+@partial(jax.jit, static_argnames="normalisation")
+def _rank(
+    network: Network, encoded: Any, labels: jax.Array, normalisation: Normalisation
+) -> jax.Array:
+    """Log-likelihood [B, C] of label words [C, T'] after each encoded text."""
+    rows, classes = encoded.mask.shape[0], labels.shape[0]
+    targets = jnp.tile(labels, (rows, 1))
+    logits = network.decode(encoded, targets)
+    log_probability = jax.nn.log_softmax(logits, axis=-1)
+    chosen = jnp.take_along_axis(log_probability, targets[..., None], axis=-1)[..., 0]
+    total = jnp.where(targets > 0, chosen, 0.0).sum(-1)
+    if normalisation == "mean":
+        total = total / (targets > 0).sum(-1)
+    return total.reshape(rows, classes)
+
+
+@partial(jax.jit, static_argnames=("length", "eos"))
+def _generate(network: Network, encoded: Any, length: int, eos: int) -> jax.Array:
+    return network.greedy(encoded, length, eos)
+
+
+def label_scores(
+    model: Model,
+    inputs: Ragged,
+    labels: Sequence[Sequence[int]],
+    prompt: Promptlike = None,
+    normalisation: Normalisation = "sum",
+) -> np.ndarray:
+    """See `Model.score`."""
+    words = pad_rows([np.asarray(ids) for ids in labels], bucket_length(max(map(len, labels))))
+    check_context(model.config, prompt_tokens(prompt), inputs, words.shape[1])
+    out = np.zeros((len(inputs), len(labels)), np.float32)
+    network, prompts = model.network, on_device(prompt)
+    for rows, batch in _batches(inputs):
+        encoded = encode(network, prompts, batch)
+        scores = _rank(network, encoded, words, normalisation=normalisation)
+        out[rows] = np.asarray(scores)[: len(rows)]
+    return out
+
+
+def written(model: Model, inputs: Ragged, length: int, prompt: Promptlike = None) -> list[str]:
+    """See `Model.generate`."""
+    check_context(model.config, prompt_tokens(prompt), inputs, length)
+    texts = [""] * len(inputs)
+    network, prompts, eos = model.network, on_device(prompt), model.vocabulary.eos
+    for rows, batch in _batches(inputs):
+        encoded = encode(network, prompts, batch)
+        ids = np.asarray(_generate(network, encoded, length=length, eos=eos))
+        for row, line in zip(rows, ids, strict=False):
+            texts[row] = model.vocabulary.decode(line)
+    return texts
+
+
+def on_device(prompt: Promptlike) -> Any:
+    """One prompt as a network takes it; an array [P, H] is a prompt in front of the text."""
+    if prompt is None:
+        return None
+    if isinstance(prompt, HostPrompt):
+        return prompt.stacked()
+    return Effect(before=jnp.asarray(prompt)[None])
+
+
+def prompt_tokens(prompt: Promptlike) -> int:
+    """Rows that a prompt adds to the context."""
+    if prompt is None:
+        return 0
+    return prompt.tokens if isinstance(prompt, HostPrompt) else len(prompt)
+
+
+def _batches(inputs: Ragged) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows by length in groups of ROWS: (row numbers [<= ROWS], inputs [ROWS, T]); the last group is
+    filled up with copies of a row.
+    """
+    lengths = inputs.lengths()
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), ROWS):
+        rows = order[start : start + ROWS]
+        filled = np.concatenate([rows, np.repeat(rows[:1], ROWS - len(rows))])
+        width = bucket_length(max(SHORTEST, int(lengths[rows].max())))
+        yield rows, pad_rows([inputs[row] for row in filled], width)

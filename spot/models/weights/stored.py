@@ -1,0 +1,89 @@
+"""The project's own format: a folder with weights.safetensors and config.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spot.models.settings import ModelSettings
+from bank.files import replace_file, replacing
+from spot.errors import SpotError
+from spot.models.config import ModelConfig
+from spot.models.families import FAMILIES, family_of, read_architecture
+from spot.models.fingerprint import Piece, safetensors_pieces
+from spot.models.weights.reader import Format
+from spot.tasks.vocabulary import Vocabulary
+
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A folder that `write_model` wrote: the embedded model, or a tuned one."""
+
+    folder: Path
+    vocabulary_file: Path | None
+    settings: ModelSettings
+
+    def vocabulary(self) -> Vocabulary:
+        """The folder's vocabulary."""
+        try:
+            family = family_of(self.config())
+        except SpotError:
+            family = FAMILIES["T5"]  # loading reports what is wrong with the configuration
+        return family.vocabulary(self.folder, self.vocabulary_file)
+
+    def config(self) -> ModelConfig:
+        """The architecture in config.json."""
+        path = self.folder / "config.json"
+        try:
+            return read_architecture(json.loads(path.read_text())["architecture"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SpotError(
+                f"{path}: expected an `architecture` with the fields of {' or '.join(FAMILIES)} "
+                f"({error})",
+                f"{WEIGHTS} needs its config.json beside it",
+            ) from error
+
+    def pieces(self) -> Iterable[Piece]:
+        """The arrays of the file."""
+        return safetensors_pieces(self.folder / WEIGHTS)
+
+    def arrays(self) -> Mapping[str, Any]:
+        """The arrays of the file."""
+        from safetensors import SafetensorError
+        from safetensors.flax import load_file
+
+        try:
+            return dict(load_file(self.folder / WEIGHTS))
+        except (SafetensorError, OSError) as error:
+            raise SpotError(
+                f"{self.folder / WEIGHTS}: expected a whole safetensors file ({error})",
+                "copy it again",
+            ) from error
+
+
+STORED = Format(
+    "safetensors",
+    f"a tuned model with {WEIGHTS}",
+    lambda path: (path / WEIGHTS).is_file(),
+    Stored,
+)
+
+
+def write_model(
+    folder: Path, config: ModelConfig, arrays: Mapping[str, Any], about: Mapping[str, Any]
+) -> None:
+    """Write weights by T5X name and config.json, which also holds `about`, as a folder that
+    `model.name` can name; config.json last, since without it the folder is not a model.
+    """
+    from safetensors.numpy import save_file
+
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(dict(arrays), temporary)
+    card = {"architecture": config.to_json(), **about}
+    content = json.dumps(card, indent=1, default=str) + "\n"
+    replace_file(folder / "config.json", content.encode())

@@ -1,0 +1,102 @@
+"""Soft prompts in files, and prompts by the names that a person gives. Imports no JAX."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bank.entry import Entry, Prompts, id_of
+from bank.formats import PromptFile, export_prompt, read_prompt_file
+from bank.store import Bank
+from spot.errors import SpotError
+from spot.models.model import Model
+from spot.prompts.kinds import find_kind
+from spot.prompts.prefix import PREFIX
+from spot.prompts.prompt import SoftPrompt
+from spot.prompts.stored import check_model, value_of
+
+SUFFIXES = (".npy", ".safetensors")
+
+
+def write_prompt(path: Path, prompt: SoftPrompt | np.ndarray) -> None:
+    """Write a prompt to `.npy` (plain prompts alone) or `.safetensors`; an array [P, H] is plain.
+
+    Raises BankError: another suffix, a kind that the format cannot hold, a place that cannot be
+    written.
+    """
+    if not isinstance(prompt, SoftPrompt):
+        prompt = SoftPrompt.of(PREFIX, prompt)
+    arrays = dict(prompt.arrays) if len(prompt.arrays) > 1 else {}
+    export_prompt(path, PromptFile(prompt.key, prompt.kind.name, arrays))
+
+
+def read_prompt(path: str | Path) -> SoftPrompt:
+    """The prompt in a file or folder of any format that can be read.
+
+    Raises BankError for a file that holds none, SpotError for a kind of prompt that is not known.
+    """
+    file = read_prompt_file(path)
+    kind = find_kind(file.kind)
+    if file.arrays:
+        return SoftPrompt(kind, dict(file.arrays))
+    return SoftPrompt.of(kind, file.prompt)
+
+
+def find_prompt(name: str | None, bank: Path, model: Model) -> SoftPrompt | None:
+    """The prompt of a file, or of an entry of the bank in that folder; None for the bare model.
+
+    Raises SpotError or BankError for an unknown name or a prompt of another model or width.
+    """
+    if name is None:
+        return None
+    if Path(name).exists() or Path(name).suffix in SUFFIXES:
+        prompt = read_prompt(name)
+    else:
+        opened = Bank.open(bank)
+        entry = opened.get(name)
+        check_model(entry, model)
+        prompt = value_of(opened, entry)
+    check_width(prompt, name, model)
+    return prompt
+
+
+def check_width(prompt: SoftPrompt, name: str, model: Model) -> None:
+    """Raises SpotError for a prompt of another width than the model's."""
+    width = prompt.key.shape[1]
+    if width != model.width:
+        raise SpotError(
+            f"the prompt {name} is {width} wide, the model {model.width}",
+            "choose the model that it was trained on with model.name",
+        )
+
+
+def prompt_file_entry(file: Path, task: str, model: Model) -> tuple[Entry, Prompts]:
+    """A prompt file as an entry of this model, as key and value both.
+
+    Raises BankError for a file that holds no prompt, SpotError for one of another width.
+    """
+    prompt = read_prompt(file)
+    check_width(prompt, str(file), model)
+    key = np.ascontiguousarray(prompt.key, np.float32)
+    recipe = {
+        "init": "unknown",
+        "prompt_length": len(key),
+        "sha256": hashlib.sha256(key.tobytes()).hexdigest(),
+    }
+    if prompt.kind is not PREFIX:
+        recipe["prompt_kind"] = prompt.kind.name
+    entry = Entry(
+        id="",
+        kind="imported",
+        task=task,
+        members=(),
+        family="",
+        seed=0,
+        backbone=model.identity,
+        recipe=recipe,
+    )
+    arrays = dict(prompt.arrays) if len(prompt.arrays) > 1 else {}
+    return replace(entry, id=id_of(entry)), Prompts(None, key, key, arrays)

@@ -1,0 +1,43 @@
+"""The prompts of a bank's entries as soft prompts, and back. Imports no JAX."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bank.entry import Entry, Prompts
+from bank.store import Bank
+from spot.errors import SpotError
+from spot.models.model import Model
+from spot.prompts.kinds import find_kind
+from spot.prompts.prompt import SoftPrompt
+
+
+def value_of(bank: Bank, entry: Entry) -> SoftPrompt:
+    """The prompt that targets start from: the entry's value, or its key where it holds no value.
+
+    Raises BankError for damaged files, SpotError for a kind of prompt that is not known.
+    """
+    kind, prompts = find_kind(entry.prompt_kind), bank.prompts(entry)
+    if prompts.arrays:
+        return SoftPrompt(kind, {name: np.asarray(a) for name, a in prompts.arrays.items()})
+    return SoftPrompt.of(kind, prompts.start)
+
+
+def stored(init: SoftPrompt | None, key: SoftPrompt, value: SoftPrompt | None) -> Prompts:
+    """Three states of one prompt as a bank stores them: the rows [P, H] that search compares and, of a
+    kind with other arrays than these, all arrays of the value.
+    """
+    rows = [None if prompt is None else prompt.key for prompt in (init, value)]
+    one_array = value is None or len(value.arrays) == 1
+    return Prompts(rows[0], key.key, rows[1], {} if one_array else dict(value.arrays))
+
+
+def check_model(entry: Entry, model: Model) -> None:
+    """Raises SpotError for an entry of another model: prompts of different models never mix, whatever
+    their width.
+    """
+    if entry.backbone.fingerprint != model.fingerprint:
+        raise SpotError(
+            f"{entry.id} was trained on {entry.backbone.name}, not on {model.name} with these weights",
+            "choose the model that it was trained on with model.name",
+        )

@@ -1,0 +1,34 @@
+"""Prompt rows behind the text: the encoder of a T5 reads them behind EOS, a decoder between the text
+and its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spot.prompts.kind import Kind
+
+if TYPE_CHECKING:
+    from spot.models.effect import Effect
+
+
+def _effect(arrays: Mapping[str, Any], _embedded: Any, _mask: Any, owner: Any) -> Effect:
+    from spot.models.effect import Effect
+
+    return Effect(after=arrays["suffix"], owner=owner)
+
+
+SUFFIX = Kind(
+    name="suffix",
+    description="rows behind the text, in front of the answer",
+    init=lambda rows: {"suffix": np.asarray(rows, np.float32)},
+    effect=_effect,
+    key=lambda arrays: arrays["suffix"],
+    count=lambda length, width: length * width,
+    before=lambda length: 0,
+    after=lambda length: length,
+    packed=False,
+)

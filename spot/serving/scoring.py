@@ -1,0 +1,66 @@
+"""Score a prompt, or a task's templates, on the split of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from spot.models.model import Model
+from spot.prompts.prompt import SoftPrompt
+from spot.tasks.task import Task
+from spot.tasks.tokens import Lengths, tokens
+from spot.tasks.vocabulary import label_tokens
+from spot.training.evaluate import Evaluation, with_intervals
+from spot.training.evaluate import evaluate as evaluate_rows
+from spot.training.recipe import RowSettings
+
+DEFAULTS = RowSettings()
+
+
+def evaluate(
+    model: Model,
+    task: Task,
+    prompt: SoftPrompt | np.ndarray | None = None,
+    split: str = "test",
+    *,
+    input_length: int = DEFAULTS.input_length,
+    target_length: int = DEFAULTS.target_length,
+) -> Evaluation:
+    """The metrics of a prompt (None: the bare model; an array [P, H] is a plain prompt) on one split of
+    a task, with 95 % intervals over rows. Raises SpotError for unusable rows.
+    """
+    rows = tokens(task, split, model.vocabulary, Lengths(input_length, target_length))
+    labels = label_tokens(task, model.vocabulary)
+    return with_intervals(evaluate_rows(model, prompt, task, rows, labels), task, rows)
+
+
+@dataclass(frozen=True)
+class TemplateSweep:
+    """Each template's scores on validation; those of the best one on the split asked for."""
+
+    validation: dict[str, Evaluation]
+    best: str
+    result: Evaluation
+
+
+def sweep_templates(
+    model: Model,
+    tasks: Mapping[str, Task],
+    prompt: SoftPrompt | np.ndarray | None = None,
+    split: str = "test",
+    *,
+    input_length: int = DEFAULTS.input_length,
+    target_length: int = DEFAULTS.target_length,
+) -> TemplateSweep:
+    """Score every template of a task on validation, and the best of them on `split`.
+
+    tasks: one task by the names of its templates; of equal ones the first is the best.
+    """
+    size = {"input_length": input_length, "target_length": target_length}
+    scores = {
+        name: evaluate(model, task, prompt, "validation", **size) for name, task in tasks.items()
+    }
+    best = max(scores, key=lambda name: scores[name].value)
+    return TemplateSweep(scores, best, evaluate(model, tasks[best], prompt, split, **size))

@@ -1,0 +1,22 @@
+"""The settings of a transfer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from spot.settings import Stage
+
+
+class TransferSettings(Stage):
+    """How a target's prompt starts, and with which budget both arms are trained."""
+
+    strategy: str = "best"  # a key of spot.strategies.table.STRATEGIES
+    k: int = Field(1, ge=1)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    steps: int = Field(60, ge=1)
+    # Tried by both arms, chosen on validation; none: train's.
+    learning_rates: tuple[float, ...] = ()
+    scratch_learning_rates: tuple[float, ...] = ()  # of the arm from scratch, where it has others
+    labels: Literal["keep", "swap"] = "keep"  # swap: the target's label words for the source's

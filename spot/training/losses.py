@@ -1,0 +1,40 @@
+"""The table of training losses: functions from logits and target ids to one number per row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from spot.errors import SpotError, did_you_mean
+
+Z_LOSS = 1e-4  # of the reference implementation's loss
+
+Loss = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+
+
+def cross_entropy(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """(training loss, cross entropy) of each row [R] in nats, summed over its target tokens.
+
+    logits: [R, T, V]; targets: ids [R, T], 0 is padding. The training loss adds z-loss, which keeps
+    the softmax's normaliser near 1, as T5X does.
+    """
+    normaliser = jax.nn.logsumexp(logits, axis=-1)
+    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    real = targets > 0
+    entropy = jnp.where(real, normaliser - chosen, 0.0)
+    return (entropy + jnp.where(real, Z_LOSS * normaliser**2, 0.0)).sum(-1), entropy.sum(-1)
+
+
+LOSSES: dict[str, Loss] = {"cross-entropy": cross_entropy}
+
+
+def find_loss(name: str) -> Loss:
+    """The loss of this name; SpotError with the nearest one if there is none."""
+    if name not in LOSSES:
+        raise SpotError(
+            f'unknown loss "{name}".{did_you_mean(name, LOSSES)}',
+            f"train.loss is one of {', '.join(LOSSES)}",
+        )
+    return LOSSES[name]

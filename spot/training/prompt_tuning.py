@@ -1,0 +1,183 @@
+"""Prompt tuning (Lester et al. 2021): S prompts train together behind one frozen model."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spot.training.recipe import TrainSettings
+from spot.errors import SpotError
+from spot.models.model import Model
+from spot.prompts.prompt import SoftPrompt
+from spot.prompts.stacked import stack
+from spot.training.batches import data_order, step_batch
+from spot.training.context import check_source
+from spot.training.evaluate import validate
+from spot.training.loop import Arrays, Result, Schedule, train
+from spot.training.parts import layout
+from spot.training.slots import Reporter, Slot, StartLoss, Trained
+from spot.training.step import PromptState, batch_losses, init_state, train_step
+
+TIMED_STEPS = 3
+"""Runs of a step that are timed for an estimate; the median counts, for one may meet a busy moment."""
+
+
+class PromptLearner:
+    """Prompts of some slots as the loop trains them: their rows, random keys and the frozen model."""
+
+    def __init__(self, model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:
+        """Raises SpotError for prompts that are not finite, of unequal length or of another width, and
+        for rows longer than a decoder's context.
+        """
+        _check_prompts(model, slots)
+        self.slots, self.recipe = slots, recipe
+        self.rows = [{"slot": slot.name, "seed": slot.seed} for slot in slots]
+        self.labels = [slot.label for slot in slots]
+        count = recipe.steps * recipe.batch_size
+        self.orders = [
+            data_order(
+                [len(member.train) for member in slot.source.members],
+                slot.source.rates,
+                slot.seed,
+                count,
+            )
+            for slot in slots
+        ]
+        # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
+        self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
+        self.model = model.with_dropout(recipe.dropout)
+        self.kind = slots[0].init.kind
+        self.divide = layout(model.config, self.kind)
+
+    def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of a step, from 0."""
+        sources = [slot.source for slot in self.slots]
+        return step_batch(sources, self.orders, step, self.recipe.batch_size)
+
+    def start(self) -> PromptState:
+        """The prompts before training, with a fresh optimiser."""
+        prompts = stack([slot.init for slot in self.slots])
+        rates = jnp.asarray([slot.learning_rate for slot in self.slots], jnp.float32)
+        return init_state(self.recipe, prompts.params, rates)
+
+    def step(self, state: PromptState, step: int) -> tuple[PromptState, dict[str, jax.Array]]:
+        """The state after a step, and each slot's numbers."""
+        return train_step(
+            state,
+            self.model.network,
+            self.batch(step),
+            self.keys,
+            jnp.asarray(step),
+            settings=_compiled(self.recipe),
+            kind=self.kind,
+            divide=self.divide,
+        )
+
+    def arrays(self, state: PromptState, index: int) -> Arrays:
+        """One slot's prompt."""
+        return {name: np.asarray(array[index]) for name, array in state.params.items()}
+
+    def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
+        """The mean over the source's members of their scores."""
+        return validate(self.model, SoftPrompt(self.kind, arrays), self.slots[index].source)
+
+    def start_losses(self) -> list[StartLoss]:
+        """Losses on the first batch."""
+        return start_losses(self.model, [slot.init for slot in self.slots], self.batch(0))
+
+
+def train_prompts(
+    model: Model,
+    slots: Sequence[Slot],
+    recipe: TrainSettings,
+    folder: Path,
+    *,
+    title: str = "",
+    validate: bool = True,
+    reporter: Reporter | None = None,
+    tensorboard: bool = False,
+) -> list[Trained]:
+    """Train S prompts at once in a folder; returns them in the order of `slots`.
+
+    `spot.training.runs` gives every run a folder by what it reads. Raises what `PromptLearner` and
+    `train` raise.
+    """
+    if not slots:
+        return []
+    schedule = Schedule(recipe.steps, recipe.check_every, recipe.key_step, recipe.patience)
+    learner = PromptLearner(model, slots, recipe)
+    results = train(
+        learner, schedule, folder,
+        title=title, validate=validate, reporter=reporter, tensorboard=tensorboard,
+    )  # fmt: skip
+    return [trained(slot, result) for slot, result in zip(slots, results, strict=True)]
+
+
+def trained(slot: Slot, result: Result) -> Trained:
+    """A slot with the result of its training."""
+    kind = slot.init.kind
+    return Trained(
+        slot=slot,
+        key=None if result.key is None else SoftPrompt(kind, result.key),
+        value=SoftPrompt(kind, result.value),
+        last=SoftPrompt(kind, result.last),
+        best=result.best,
+        history=result.history,
+        failed_step=result.failed_step,
+    )
+
+
+def _check_prompts(model: Model, slots: Sequence[Slot]) -> None:
+    for slot in slots:
+        key = slot.init.key
+        if key.shape[1] != model.width or not np.isfinite(key).all():
+            raise SpotError(
+                f"expected finite prompts of width {model.width}, found {key.shape}",
+                "use prompts that were trained on this model",
+            )
+        check_source(model.config, slot.init.tokens, slot.source)
+    stack([slot.init for slot in slots])  # raises SpotError for prompts of different shapes
+
+
+def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tuple[float, float]:
+    """Seconds of the first step's first run, which compiles it, and the median of TIMED_STEPS more;
+    nothing is kept.
+    """
+    learner = PromptLearner(model, slots, recipe)
+    state = learner.start()
+    times = [time.monotonic()]
+    for _ in range(1 + TIMED_STEPS):
+        jax.block_until_ready(learner.step(state, 0))
+        times.append(time.monotonic())
+    compiling, *steps = np.diff(times).tolist()
+    return compiling, statistics.median(steps)
+
+
+def _compiled(recipe: TrainSettings) -> TrainSettings:
+    """The settings that a compiled step depends on, so that budgets do not compile it again."""
+    fixed = TrainSettings()
+    names = (
+        "steps", "key_step", "check_every", "patience", "slots", "tensorboard", "learning_rate",
+        "batch_size",
+    )  # fmt: skip
+    return recipe.model_copy(update={name: getattr(fixed, name) for name in names})
+
+
+def start_losses(
+    model: Model, prompts: Sequence[SoftPrompt], batch: tuple[np.ndarray, np.ndarray]
+) -> list[StartLoss]:
+    """Each slot's loss on its rows of a batch [S*B, T], before any step, with its prompt and without."""
+    with_prompt, without = (
+        np.asarray(batch_losses(model.network, each, batch)).reshape(len(prompts), -1).mean(-1)
+        for each in (stack(prompts), None)
+    )
+    uniform = math.log(model.config.vocab_size)
+    pairs = zip(with_prompt, without, strict=True)
+    return [StartLoss(float(loss), float(bare), uniform) for loss, bare in pairs]

@@ -1,0 +1,172 @@
+"""The recipe of a prompt: everything that makes two keys comparable, and the budget of the value.
+
+Reads no data and imports no JAX, so that a search whose query is known stays quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from pydantic import Field, ValidationError, model_validator
+
+from bank.entry import Entry
+from spot.errors import SpotError
+from spot.prompts.settings import PromptSettings
+from spot.settings import Stage
+
+NO_FILLER = "vocab"
+
+
+class TrainSettings(Stage):
+    """Prompt training. What makes a key is everything here but the budget and the checks.
+
+    The steps are a quick budget for the embedded model, T5 1.1 wants thousands (see
+    configs/paper-base.toml).
+    """
+
+    loss: str = "cross-entropy"
+    optimizer: Literal["adafactor", "adamw"] = "adafactor"
+    # None: the paper's 0.3, or less where a model's embeddings are small (see default_rate).
+    learning_rate: float | None = Field(None, gt=0)
+    weight_decay: float = Field(1e-5, ge=0)
+    warmup_steps: int = Field(10, ge=0)
+    batch_size: int = Field(16, ge=1)
+    dropout: float | None = Field(None, ge=0, lt=1)  # none: the model's own rate
+    steps: int = Field(80, ge=1)
+    key_step: int = Field(60, ge=1)
+    check_every: int = Field(40, ge=1)
+    patience: int | None = Field(None, ge=1)  # checks without a better score before a prompt stops
+
+
+class RowSettings(Stage):
+    """How long texts may be, in tokens with EOS, and how many rows are used."""
+
+    input_length: int = Field(128, ge=2)
+    target_length: int = Field(16, ge=2)
+    train_examples: int | None = Field(None, ge=1)  # a seeded sample of the training split
+    validation_examples: int | None = Field(128, ge=1)  # a seeded sample, so checks stay short
+
+
+class Recipe(PromptSettings, TrainSettings, RowSettings):
+    """How prompts are trained: start, optimiser, budget, lengths. Frozen; `replace` changes some.
+
+    Raises SpotError for a key that would be later than the last step, and pydantic's
+    ValidationError for a value of another type or out of range.
+    """
+
+    @model_validator(mode="after")
+    def _the_key_is_on_the_way(self) -> Recipe:
+        if self.key_step > self.steps:
+            raise SpotError(
+                f"key_step ({self.key_step}) must not be after steps ({self.steps})",
+                "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
+            )
+        return self
+
+    @classmethod
+    def of(cls, prompt: PromptSettings, train: TrainSettings, rows: RowSettings) -> Recipe:
+        """The recipe of three groups of settings; what else these hold is left out."""
+        values: dict[str, Any] = {}
+        for stage in (prompt, train, rows):
+            names = cls.model_fields.keys() & type(stage).model_fields.keys()
+            values |= {name: getattr(stage, name) for name in names}
+        return cls(**values)
+
+    def replace(self, **changes: Any) -> Recipe:
+        """The recipe with other values of some fields, checked anew."""
+        return Recipe(**{**self.model_dump(), **changes})
+
+    def on(self, model: HasDefaults) -> Recipe:
+        """The recipe with the model's own start, where none is asked for."""
+        if self.init is not None:
+            return self
+        if self.text:  # a text without an init is kept for later, as it always was
+            return self.replace(init="vocab")
+        return self.replace(init=model.defaults.init, text=model.defaults.text)
+
+    def key_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:
+        """What two prompts must share for their keys to be comparable; kept in every entry.
+
+        precision: the model's; wording: the task's. The start must be known, see `on`.
+        """
+        init = f"{self.init}:{self.text}" if self.init in ("text", "words") else self.init
+        if self.init in ("labels", "text", "words") and self.filler != NO_FILLER:
+            init = f"{init}, then {self.filler}"
+        facts = {
+            "init": init,
+            "prompt_length": self.length,
+            "optimizer": self.optimizer,
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "warmup_steps": self.warmup_steps,
+            "batch_size": self.batch_size,
+            "dropout": self.dropout,
+            "precision": precision,
+            "input_length": self.input_length,
+            "target_length": self.target_length,
+            **wording,
+        }
+        # Named only where they differ from all that banks held before there was a choice.
+        if self.kind != PromptSettings().kind:
+            facts["prompt_kind"] = self.kind
+        if self.loss != TrainSettings().loss:
+            facts["loss"] = self.loss
+        return facts
+
+    def query_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:
+        """What decides a query beside task, seed, data and model: the key's facts and its step."""
+        return {**self.key_facts(precision, wording), "key_step": self.key_step}
+
+    def entry_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:
+        """What an entry records: the key's facts, and the budget of the value under `budget`."""
+        budget = {
+            "steps": self.steps,
+            "check_every": self.check_every,
+            "patience": self.patience,
+            "validation_examples": self.validation_examples,
+        }
+        return {**self.query_facts(precision, wording), "budget": budget}
+
+
+class HasDefaults(Protocol):
+    """A model, as far as a recipe looks at it."""
+
+    @property
+    def defaults(self) -> Any:
+        """Its `init` and `text`."""
+
+
+def recipe_of_entries(entries: Sequence[Entry]) -> Recipe:
+    """The recipe that most of these entries' keys were trained with.
+
+    Raises SpotError when no entry tells its recipe, as of imported prompts.
+    """
+    recipes = [recipe for entry in entries if (recipe := _of_entry(entry)) is not None]
+    if not recipes:
+        raise SpotError(
+            "expected entries that tell how their keys were trained, found none",
+            "give the recipe of the query: recipe=spot.Recipe(…)",
+        )
+    return max(recipes, key=recipes.count)
+
+
+def _of_entry(entry: Entry) -> Recipe | None:
+    facts, budget = entry.recipe, entry.recipe.get("budget", {})
+    init = facts.get("init")
+    if not isinstance(init, str) or not isinstance(budget, dict):
+        return None
+    values = {name: facts[name] for name in Recipe.model_fields if name in facts}
+    values |= {name: budget[name] for name in Recipe.model_fields if name in budget}
+    values.pop("text", None)  # of the task's wording; the prompt's own is part of its init
+    filler = NO_FILLER
+    if init.endswith(", then random"):
+        init, filler = init.removesuffix(", then random"), "random"
+    name, _, text = init.partition(":")
+    if name in ("text", "words"):
+        values["text"], init = text, name
+    renamed = {"length": facts.get("prompt_length"), "kind": facts.get("prompt_kind", "prefix")}
+    try:
+        return Recipe(**{**values, **renamed, "init": init, "filler": filler})
+    except ValidationError:
+        return None

@@ -1,0 +1,239 @@
+"""Where runs live, and how finished work is found again: by the content that it read.
+
+A run's folder is named by a digest of what was read: the model's fingerprint, the token arrays of
+every split, the prompts it began with, and the settings of the stages that were used. Changed labels
+or weights under the same path are other work; a setting that a run never read leaves it as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from bank.files import canonical_json, replace_file, sha256_hex
+from spot.training.recipe import Recipe
+from spot.models.model import Model
+from spot.prompts.prompt import SoftPrompt, as_prompt
+from spot.tasks.examples import Ragged, TokenizedSplit
+from spot.tasks.task import Task
+from spot.training import results
+from spot.training.batches import Source, TaskData
+from spot.training.evaluate import Evaluation, evaluate
+from spot.training.fine_tuning import FineTuned, fine_tune
+from spot.training.prompt_tuning import train_prompts, trained
+from spot.training.slots import Reporter, Slot, Trained
+
+FORMAT = 1
+"""Part of every digest; counts changes in how runs compute what they give."""
+
+PROMPT_SETTINGS = (
+    "optimizer", "weight_decay", "warmup_steps", "batch_size", "dropout", "steps", "key_step",
+    "check_every", "patience",
+)  # fmt: skip
+WEIGHT_SETTINGS = ("batch_size", "dropout", "steps", "check_every", "patience")
+"""The settings of a recipe that training reads beside the slots' own."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The folder of all runs, and how they are executed: S prompts at once, who hears of it."""
+
+    root: Path = Path("spot-runs")
+    reporter: Reporter = field(default_factory=Reporter)
+    slots: int = 4
+    tensorboard: bool = False
+
+    def within(self, folder: Path) -> Runs:
+        """The same in another folder."""
+        return replace(self, root=folder)
+
+    def place(self, stage: str, name: str, read: Mapping[str, Any]) -> Path:
+        """The folder of a run of this name by what it reads, which JSON can hold."""
+        digest = sha256_hex(canonical_json([FORMAT, stage, read]))[:16]
+        readable = re.sub(r"[^A-Za-z0-9._+-]", "_", name)[:60].lstrip(".") or "_"
+        return self.root / stage / f"{readable}-{digest}"
+
+    def train_prompts(
+        self,
+        model: Model,
+        slots: Sequence[Slot],
+        recipe: Recipe,
+        *,
+        title: str,
+        validate: bool = True,
+    ) -> list[Trained]:
+        """Train prompts, `self.slots` at once, or find them trained; in the order of `slots`.
+
+        Raises what `spot.training.prompt_tuning.train_prompts` raises.
+        """
+        groups = [slots[first : first + self.slots] for first in range(0, len(slots), self.slots)]
+        done: list[Trained] = []
+        for number, group in enumerate(groups, start=1):
+            name = title if len(groups) == 1 else f"{title}, {number} of {len(groups)}"
+            done += self._train_group(model, group, recipe, name, validate)
+        return done
+
+    def _train_group(
+        self,
+        model: Model,
+        slots: Sequence[Slot],
+        recipe: Recipe,
+        title: str,
+        validate: bool,
+    ) -> list[Trained]:
+        read = {
+            "model": model_facts(model),
+            "slots": [slot_facts(slot) for slot in slots],
+            "recipe": {name: getattr(recipe, name) for name in PROMPT_SETTINGS},
+            "validated": validate,
+        }
+        names = dict.fromkeys(slot.source.name for slot in slots)
+        folder = self.place("prompts", "+".join(names), read)
+        stored = results.load(folder, len(slots))
+        if stored is not None:
+            self.reporter.say(f"found: {title} (trained before, in {folder})")
+            return [trained(slot, result) for slot, result in zip(slots, stored, strict=True)]
+        done = train_prompts(
+            model, slots, recipe, folder,
+            title=title, validate=validate, reporter=self.reporter, tensorboard=self.tensorboard,
+        )  # fmt: skip
+        results.store(folder, done)
+        discard_checkpoints(folder)
+        return done
+
+    def fine_tuning_place(
+        self, model: Model, source: Source, seed: int, rate: float, recipe: Recipe
+    ) -> Path:
+        """The folder of a fine-tuning run."""
+        read = {
+            "model": model_facts(model),
+            "data": source_digest(source),
+            "seed": seed,
+            "rate": rate,
+            "recipe": {name: getattr(recipe, name) for name in WEIGHT_SETTINGS},
+        }
+        return self.place("weights", f"{source.name}-s{seed}-rate-{rate:g}", read)
+
+    def fine_tune(
+        self, model: Model, source: Source, seed: int, rate: float, recipe: Recipe
+    ) -> FineTuned | None:
+        """Fine-tune all weights, going on from what is there; the checkpoints stay until
+        `discard_checkpoints` of `fine_tuning_place`, for the weights are written nowhere else.
+        """
+        folder = self.fine_tuning_place(model, source, seed, rate, recipe)
+        return fine_tune(model, source, seed, rate, recipe, folder, self.reporter)
+
+    def evaluate(
+        self,
+        model: Model,
+        prompt: SoftPrompt | np.ndarray | None,
+        task: Task,
+        split: TokenizedSplit,
+        labels: Sequence[Sequence[int]],
+    ) -> Evaluation:
+        """The metrics of a prompt (None: the bare model) on a tokenised split, computed or found."""
+        read = {
+            "model": model_facts(model),
+            "prompt": None if prompt is None else prompt_digest(as_prompt(prompt)),
+            "task": scoring_facts(task, labels),
+            "split": split_digest(split),
+        }
+
+        def score() -> dict[str, Any]:
+            return asdict(evaluate(model, prompt, task, split, labels))
+
+        title = f"scores of {task.name}"
+        values = self.remembered("scores", task.name, read, score, title)
+        return Evaluation(**{**values, "predictions": tuple(values["predictions"])})
+
+    def remembered(
+        self, stage: str, name: str, read: Mapping[str, Any], make: Callable[[], T], title: str = ""
+    ) -> T:
+        """A plain JSON value, made once for what is read; a damaged file is made anew.
+
+        title: named when the value is found again.
+        """
+        path = self.place(stage, name, read).with_suffix(".json")
+        try:
+            content = json.loads(path.read_bytes())
+            if sha256_hex(canonical_json(content["value"])) == content["sha256"]:
+                value: T = content["value"]
+                if title:
+                    self.reporter.say(f"found: {title} (finished before, in {path})")
+                return value
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            pass
+        text = canonical_json(make())
+        value = json.loads(text)
+        content = {"sha256": sha256_hex(text), "value": value}
+        replace_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
+        return value
+
+
+def discard_checkpoints(folder: Path) -> None:
+    """Remove a finished run's checkpoints; its metrics and results stay."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+
+def model_facts(model: Model) -> list[str]:
+    """The facts that tell a model's numbers from another's: fingerprint and precision."""
+    return [model.fingerprint, model.precision]
+
+
+def slot_facts(slot: Slot) -> dict[str, Any]:
+    """What training reads of a slot."""
+    return {
+        "data": source_digest(slot.source),
+        "seed": slot.seed,
+        "init": prompt_digest(slot.init),
+        "rate": slot.learning_rate,
+    }
+
+
+def source_digest(source: Source) -> str:
+    """A digest of all that training and validation read of a source."""
+    return sha256_hex(canonical_json([list(source.rates), *map(data_digest, source.members)]))
+
+
+def data_digest(data: TaskData) -> str:
+    """A digest of a task's training and validation rows and of how they are scored."""
+    splits = [split_digest(split) for split in (data.train, data.validation)]
+    return sha256_hex(canonical_json([scoring_facts(data.definition, data.labels), *splits]))
+
+
+def scoring_facts(task: Task, labels: Sequence[Sequence[int]]) -> list[Any]:
+    """What predictions become scores by: metrics, label words and their token ids."""
+    ids = [[int(token) for token in word] for word in labels]
+    return [task.scoring, list(task.metrics), list(task.labels), ids]
+
+
+def split_digest(split: TokenizedSplit) -> str:
+    """A digest of every array and text of a tokenised split."""
+    arrays = [array_digest(part) for part in (*_flat(split.inputs), *_flat(split.targets))]
+    texts = [split.references, split.groups, split.target_texts]
+    return sha256_hex(canonical_json([*arrays, array_digest(split.labels), texts]))
+
+
+def _flat(rows: Ragged) -> tuple[np.ndarray, np.ndarray]:
+    return rows.flat, rows.offsets
+
+
+def prompt_digest(prompt: SoftPrompt) -> str:
+    """A digest of a prompt's kind and arrays."""
+    arrays = {name: array_digest(array) for name, array in prompt.arrays.items()}
+    return sha256_hex(canonical_json([prompt.kind.name, arrays]))
+
+
+def array_digest(array: np.ndarray) -> str:
+    """A digest of an array's type, shape and bytes."""
+    whole = np.ascontiguousarray(array)
+    return sha256_hex(f"{whole.dtype.str}{whole.shape}".encode() + whole.tobytes())

@@ -1,0 +1,55 @@
+"""Fine-tuning into a folder that can be loaded as a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from spot.errors import SpotError
+from spot.models.model import Model
+from spot.models.weights.build import to_arrays
+from spot.models.weights.stored import write_model
+from spot.tasks.task import Mixture, Task
+from spot.training.fine_tuning import RATES, FineTuned, best_rate
+from spot.training.recipe import Recipe
+from spot.training.runs import Runs, discard_checkpoints
+from spot.training.source import source_of
+
+
+def tune(
+    model: Model,
+    source: Task | Mixture,
+    out: Path | str,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    *,
+    rates: Sequence[float] = RATES,
+    runs: Runs | None = None,
+) -> FineTuned:
+    """Train all weights on a task or mixture at each rate, and write the model that validation prefers
+    to the folder `out`, for `load_model`.
+
+    Raises SpotError for a folder that is there and not empty (before any training), or when no rate
+    gave a finite loss.
+    """
+    folder, recipe, runs = Path(out), recipe or Recipe(), runs or Runs()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SpotError(f"{folder} is there and is not an empty folder", "choose another folder")
+    rows = source_of(source, model, recipe)
+    at = partial(runs.fine_tune, model, rows, seed, recipe=recipe)
+    tuned = best_rate(rates, at, source.name)
+    about = {
+        "tuned": {
+            "task": source.name,
+            "seed": seed,
+            "learning_rate": tuned.learning_rate,
+            "step": tuned.best.step,
+            "from": model.fingerprint,
+        }
+    }
+    model.vocabulary.save(folder)
+    write_model(folder, model.config, to_arrays(tuned.parameters), about)
+    for rate in rates:
+        discard_checkpoints(runs.fine_tuning_place(model, rows, seed, rate, recipe))
+    return tuned

@@ -1,0 +1,245 @@
+"""Results of commands, written out by hand, so that what is printed of them can be compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+from bank.entry import Backbone, Entry, Prompts
+from bank.evaluate import Evaluation as RetrievalEvaluation
+from bank.interchange import ImportReport
+from bank.outcomes import Outcome
+from bank.search import Hit, SearchResult
+from spot.commands.doctor import Finding
+from spot.models.counts import Counts
+from spot.models.known import KnownModel
+from spot.retrieval.target import Answer
+from spot.serving.single import Prediction, TemplateSweep
+from spot.strategies.transfer import Run, Start, TransferReport
+from spot.study.baselines import Baselines, Row, Trial
+from spot.study.records import TransferRecord
+from spot.study.run import Study, best_of
+from spot.study.tables import method_scores, transfer_table
+from spot.training.build import BuildReport
+from spot.training.evaluate import Evaluation
+from spot.training.slots import Check, Slot, Trained
+from spot.training.tuning import TunedModel
+
+BACKBONE = Backbone("nano", "0123456789abcdef" * 4)
+PROMPT = np.arange(6, dtype=np.float32).reshape(2, 3)
+OUTCOMES = (
+    Outcome("news-s0-1111", "boolq", "best", 0, "accuracy", 61.25, 55.0, "test", 128),
+    Outcome("rte-s0-2222", "boolq", "best", 1, "accuracy", 50.0),
+)
+
+
+def entry(id: str, **changes: object) -> Entry:
+    """An entry of one prompt of the task "news"."""
+    values: dict[str, object] = {
+        "id": id,
+        "kind": "task",
+        "task": "news",
+        "members": (),
+        "family": "topic",
+        "seed": 0,
+        "backbone": BACKBONE,
+        "recipe": {"init": "vocab", "prompt_length": 2},
+        "key_step": 60,
+        "value_step": 80,
+        "scores": {"validation": {"metric": "accuracy", "value": 87.5, "n": 128}},
+        "data": "feed",
+        "code": "0.1.0",
+        **changes,
+    }
+    return Entry(**values)  # type: ignore[arg-type]
+
+
+ENTRIES = (
+    entry("news-s0-1111"),
+    entry(
+        "news+rte-s0-3333",
+        kind="mixture",
+        task="news+rte",
+        members=("news", "rte"),
+        family="",
+        key_step=None,
+        value_step=None,
+        scores={},
+    ),
+)
+PROMPTS = Prompts(PROMPT, PROMPT + 1, None)
+DAMAGED = (("rte-s0-2222", "entry.json is not JSON"),)
+
+
+def bank(path: str = "spot-bank") -> SimpleNamespace:
+    """The part of a bank that screens read: its path and its entries."""
+    return SimpleNamespace(path=Path(path), entries=lambda: list(ENTRIES))
+
+
+BUILD = BuildReport(("news-s0-1111",), ("rte-s0-2222",), ("qqp-s0-4444",))
+NOTHING_BUILT = BuildReport((), ("news-s0-1111", "news+rte-s0-3333"), ())
+HITS = (
+    Hit(1, "news-s0-1111", "news", 0, "topic", "task", 0.87654, 2, 0.01234),
+    Hit(2, "news+rte-s0-3333", "news+rte", 0, "", "mixture", -0.5),
+)
+DOUBT = "recipes differ in warmup_steps: 10 and 20"
+ANSWER = Answer("boolq", (), (), SearchResult(HITS, (DOUBT,), "average", 9), OUTCOMES)
+SINGLE_ANSWER = Answer("boolq", (), (), SearchResult(HITS[1:], (), "task-vector", 1), ())
+
+
+def run(start: Start, seed: int, validation: float, test: float) -> Run:
+    """A run of 5 test rows."""
+    return Run(
+        start=start,
+        seed=seed,
+        learning_rate=0.3,
+        step=40,
+        validation=validation,
+        prompt=PROMPT,
+        test=test,
+        test_metrics={"accuracy": test},
+        n_test=5,
+    )
+
+
+SCRATCH, BEST = Start("none"), Start("best", "news-s0-1111", "news", 0.5, PROMPT)
+
+
+def transfer(*gains: float) -> TransferReport:
+    """A seed each of these gains over 60 from scratch."""
+    baseline = tuple(run(SCRATCH, seed, 62.0, 60.0) for seed in range(len(gains)))
+    transferred = tuple(run(BEST, seed, 70.0, 60.0 + gain) for seed, gain in enumerate(gains))
+    return TransferReport(
+        "boolq",
+        "accuracy",
+        "best",
+        baseline,
+        transferred,
+        (*baseline, *transferred),
+        Path("spot-runs/transfer/boolq-0123"),
+    )
+
+
+def records() -> list[TransferRecord]:
+    """Two targets, two seeds, two sources."""
+    return [
+        TransferRecord(
+            target,
+            seed,
+            source,
+            source and source[:3],
+            similarity,
+            test - 1,
+            test,
+            "oracle" if source else "none",
+        )
+        for target, base in (("boolq", 50.0), ("rte", 100.0))
+        for seed in (0, 1)
+        for source, similarity, test in (
+            (None, None, base),
+            ("news-s0-1111", 0.9, base - 2 + seed),
+            ("qqp-s0-4444", 0.1, base - 4 * seed),
+        )
+    ]
+
+
+def study() -> Study:
+    """The tables of `records`."""
+    rows = records()
+    _, _, (scratch, *methods) = method_scores(rows, ks=(1, 2))
+    gains = {method.name: method.gain_over(scratch.test) for method in methods}
+    table = transfer_table(rows, ks=(1, 2), similarity="average")
+    return Study(table, gains, tuple(rows), scratch, {"average": best_of(rows, (1, 2))})
+
+
+def trial(seed: int | None, test: float, **more: float) -> Trial:
+    """A trial of 3 test rows."""
+    return Trial(seed, test, {"accuracy": test}, ("yes", "no", "no"), **more)  # type: ignore[arg-type]
+
+
+FROZEN, PROMPT_COUNTS = Counts(0, 6_000_000), Counts(2560, 6_000_000)
+BASELINES = Baselines(
+    "boolq",
+    "accuracy",
+    (
+        Row("zero-shot", 0, FROZEN, (trial(None, 50.0),), (40.0, 60.0)),
+        Row(
+            "few-shot",
+            4,
+            FROZEN,
+            (trial(0, 52.0, examples=2.5), trial(1, 54.0, examples=2.5)),
+            (43.0, 63.0),
+            (-1.0, 7.0),
+        ),
+        Row(
+            "prompt-tuning",
+            0,
+            PROMPT_COUNTS,
+            (trial(0, 60.0), trial(1, 64.0)),
+            (50.0, 72.0),
+            (2.0, 22.0),
+        ),
+        Row("model-tuning", 0, Counts(6_000_000, 0), (trial(0, 70.0),), (58.0, 82.0), (8.0, 32.0)),
+    ),
+    Path("spot-runs/baselines/boolq"),
+)
+CHECK = Check(40, 87.5, 0.25, {"accuracy": 87.5}, 128)
+TRAINED = Trained(
+    Slot("news", None, 0, PROMPT, 0.3),
+    PROMPT,
+    PROMPT,
+    PROMPT,
+    40,
+    CHECK,
+    (CHECK,),  # type: ignore[arg-type]
+)
+TUNED = TunedModel({}, 0.003, CHECK, (CHECK,))
+EVALUATION = Evaluation(
+    65.0,
+    {"accuracy": 70.0, "f1": 60.0},
+    10,
+    ("yes",),
+    {"accuracy": (40.0, 90.0), "f1": (30.0, 85.0)},
+)
+SWEEP = TemplateSweep({"t5": EVALUATION, "flan": EVALUATION}, "t5", EVALUATION)
+PREDICTIONS = (
+    Prediction("a text", "yes", {"no": 0.25, "yes": 0.75}),
+    Prediction("another", "a [bold] :cat: answer", {}),
+)
+
+
+def task(name: str, missing: str | None = None) -> SimpleNamespace:
+    """The part of a task that screens read."""
+    return SimpleNamespace(
+        name=name,
+        family="topic",
+        labels=("bad", "good"),
+        metrics=("accuracy", "f1"),
+        scoring="rank",
+        splits=("train", "validation", "test"),
+        split_rule="test cut from train",
+        license="CC0",
+        source="local" if missing else "",
+        available=lambda: missing,
+        rows=lambda split: {"train": 80, "validation": 10, "test": 12}[split],
+    )
+
+
+ABSENT = "no folder of local data is named"
+TASKS = (task("mine"), task("sst2", ABSENT), task("rte", ABSENT))
+MODELS = (
+    KnownModel("spot-nano", "T5", 6_123_456, 128, (4, 4), "stored", Path("nano")),
+    KnownModel("google/t5-base", "T5", 220_000_000, 768, (12, 12), "safetensors", None),
+    KnownModel("gs://x", "T5", 77_000_000, 512, (8, 8), "T5X", None, "gs://vocabulary"),
+)
+IMPORT = ImportReport(BACKBONE, ("news-s0-1111",), (), (("odd.npy", "holds no prompt"),), 3)
+RETRIEVAL = (
+    RetrievalEvaluation("average", 17, 0.647, 0.8, 3.28, 0.4, 0.06, 0.18, 7.5, ()),
+    RetrievalEvaluation("centered", 17, 0.706, 0.9, 2.98, None, 0.06, 0.18, 7.5, ()),
+)
+FINDINGS = (
+    Finding("device", True, "1 x cpu (cpu)"),
+    Finding("model", False, "no such folder", "check model.name"),
+)

@@ -1,0 +1,78 @@
+"""The screens of commands, for people and as JSON lines, equal the texts stored beside this file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spot.commands import (
+    baselines,
+    build_bank,
+    doctor,
+    evaluate,
+    heatmap,
+    models,
+    predict,
+    search,
+    study,
+    tasks,
+    train,
+    transfer,
+    tune,
+)
+from spot.commands.bank import evaluate as bank_evaluate
+from spot.commands.bank import import_ as bank_import
+from spot.commands.bank import list as bank_list
+from spot.commands.bank import show as bank_show
+from spot.commands.bank import verify as bank_verify
+from spot.models.counts import Counts
+from spot.report.bank_heatmap import Drawn
+from spot.report.output import JsonLines, Output, People
+from tests.commands import samples
+
+SCREENS = Path(__file__).parent / "screens"
+OUTPUTS = {"txt": People(), "jsonl": JsonLines()}
+
+VIEWS: dict[str, Callable[[Output], None]] = {
+    "build": lambda out: build_bank.show(samples.BUILD, samples.bank(), out),
+    "build-nothing": lambda out: build_bank.show(samples.NOTHING_BUILT, samples.bank(), out),
+    "search": lambda out: search.show(samples.ANSWER, out),
+    "search-single": lambda out: search.show(samples.SINGLE_ANSWER, out),
+    "transfer": lambda out: transfer.show(samples.transfer(2.0, 5.5), out),
+    "transfer-worse": lambda out: transfer.show(samples.transfer(-1.0), out),
+    "heatmap": lambda out: heatmap.show(Drawn(Path("tasks.png"), "centered"), out),
+    "study": lambda out: study.show(samples.study(), out),
+    "baselines": lambda out: baselines.show(samples.BASELINES, out),
+    "train": lambda out: train.show(samples.TRAINED, Path("news.npy"), samples.PROMPT_COUNTS, out),
+    "tune": lambda out: tune.show("news", samples.TUNED, Path("tuned"), Counts(6_000_000, 0), out),
+    "eval": lambda out: evaluate.show("boolq", "test", samples.EVALUATION, out),
+    "eval-templates": lambda out: evaluate.show_sweep("boolq", "test", samples.SWEEP, out),
+    "predict": lambda out: predict.show(samples.PREDICTIONS, out),
+    "tasks": lambda out: tasks.show(samples.TASKS, out),
+    "models": lambda out: models.show(samples.MODELS, out),
+    "bank-list": lambda out: bank_list.show(samples.ENTRIES, samples.DAMAGED, out),
+    "bank-show": lambda out: bank_show.show(
+        samples.ENTRIES[0], samples.PROMPTS, samples.OUTCOMES, out
+    ),
+    "bank-verify": lambda out: bank_verify.show(samples.bank(), ["entries/x: damaged"], out),
+    "bank-import": lambda out: bank_import.show(samples.IMPORT, samples.bank(), out),
+    "bank-evaluate": lambda out: bank_evaluate.show(samples.RETRIEVAL, out),
+    "doctor": lambda out: doctor.show(samples.FINDINGS, out),
+}
+
+
+@pytest.mark.parametrize("suffix", OUTPUTS)
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_screen_is_the_stored_text(name, suffix, capsys):
+    VIEWS[name](OUTPUTS[suffix])
+    printed = capsys.readouterr()
+    assert printed.out == (SCREENS / f"{name}.{suffix}").read_text(encoding="utf-8")
+    warnings = f"warning: {samples.DOUBT}\n" if name == "search" else ""
+    assert printed.err == warnings
+
+
+def test_every_stored_text_has_its_view():
+    stored = {path.name for path in SCREENS.iterdir()}
+    assert stored == {f"{name}.{suffix}" for name in VIEWS for suffix in OUTPUTS}

@@ -23,7 +23,7 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
     package_data={
-        "bank": ["py.typed"],
+        "bank": ["py.typed", "*.pyi"],
         "spot": ["py.typed", "*.pyi"],
         "spot.models": ["nano/*"],
         "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
@@ -36,7 +36,6 @@ setup(
         "filelock>=3.12",
         "flax>=0.12.5",
         "jax>=0.10",
-        "lazy-loader>=0.4",
         "matplotlib>=3.9",
         "numpy>=2.0",
         "optax>=0.2.6",

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from spot.training.data import find_task, load_source, tokens
 from spot.training.tuning import best_tuned, tune_model
 
 from bank import SIMILARITIES, Bank
@@ -43,7 +44,6 @@ from spot.tasks.mini.suite import target_names
 from spot.tasks.task import digest
 from spot.training.batches import Source
 from spot.training.build import build_bank
-from spot.training.data import find_task, load_source, tokens
 from spot.training.evaluate import evaluate, one_answer_score
 from spot.training.loop import discard_checkpoints
 from spot.training.slots import Reporter

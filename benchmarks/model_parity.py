@@ -23,11 +23,11 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models
 
-from spot.models.settings import ModelSettings
 from bank import Export, export_prompt
 from spot.models.config import DecoderConfig
 from spot.models.model import FOLDERS, Model, load, packaged_file
 from spot.models.network import Network
+from spot.models.settings import ModelSettings
 from spot.tasks.tokenizer import TokenizerVocabulary
 
 LIMIT = 1e-4  # relative, float32

@@ -26,8 +26,8 @@ from benchmarks.model_parity import (
     small_model,
     their_logits,
 )
-from spot.models.settings import ModelSettings
 from spot.models.model import Model, load
+from spot.models.settings import ModelSettings
 
 LENGTH, WIDTH = 5, 32
 

@@ -22,19 +22,19 @@ import numpy as np
 import peft
 import torch
 import transformers
+from spot.training.data import find_task, tokens
 
 from benchmarks.model_parity import REAL, lines_of_text
 from spot.config import load_config
-from spot.models.settings import ModelSettings
-from spot.prompts.settings import PromptSettings
-from spot.training.recipe import TrainSettings
 from spot.models.model import load, packaged_file
 from spot.models.runtime import prepare
+from spot.models.settings import ModelSettings
 from spot.prompts.inits import init_prompt
+from spot.prompts.settings import PromptSettings
 from spot.tasks.vocabulary import Vocabulary
 from spot.training.batches import batch_of
-from spot.training.data import find_task, tokens
 from spot.training.parts import Batch, packed
+from spot.training.recipe import TrainSettings
 from spot.training.step import init_state, train_step
 
 B, T, P, LABEL = 16, 64, 100, 2

@@ -15,13 +15,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spot.training.data import load_source
 from spot.training.runtime import prepare
 
 from spot.config import load_config
 from spot.models.model import load
 from spot.prompts.inits import init_prompt
 from spot.training.build import embedding_table
-from spot.training.data import load_source
 from spot.training.prompt_tuning import train_prompts
 from spot.training.slots import Reporter, Slot
 

@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spot.models.settings import ModelSettings
-from spot.training.recipe import TrainSettings
 from spot.models.model import load
 from spot.models.runtime import prepare
+from spot.models.settings import ModelSettings
+from spot.training.recipe import TrainSettings
 from spot.training.step import init_state, train_step
 
 B, T, P, LABEL = 16, 32, 20, 4

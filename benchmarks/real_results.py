@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from spot.serving.single import evaluate_one
 
 from bank import Bank
 from benchmarks.mini_results import build, changed, ranked, scores_table, stated
@@ -24,7 +25,6 @@ from spot.config import load_config
 from spot.models.model import load
 from spot.models.runtime import prepare
 from spot.report.console import progress
-from spot.serving.single import evaluate_one
 from spot.study.run import study
 from spot.study.tables import method_scores, to_markdown
 

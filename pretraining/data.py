@@ -22,7 +22,7 @@ from pretraining.examples import (
     pretraining_tasks,
 )
 from spot.errors import SpotError
-from spot.training.batches import pad_rows
+from spot.models.padding import pad_rows
 
 
 def documents(folder: Path) -> Iterator[str]:

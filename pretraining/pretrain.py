@@ -161,7 +161,7 @@ def exported(config: PretrainConfig) -> tuple[int, Any] | None:
     if stated not in config.restarts:
         return None
     arrays = load_file(config.output / "weights.safetensors")
-    return stated, build(config.architecture, arrays, "float32", "widen")[1]
+    return stated, build(config.architecture, arrays, "float32", "widen").parameters
 
 
 def _log(

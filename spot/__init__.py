@@ -1,3 +1,57 @@
-"""SPoT: train soft prompts, keep them in a bank, find the one a new task should start from."""
+"""SPoT: find the soft prompt that a new task should start from (Vu et al., ACL 2022).
+
+The public names are imported when they are first used.
+
+>>> import spot
+>>> recipe = spot.Recipe(length=20, steps=80, key_step=60)
+>>> rows = [{"text": "my invoice is wrong", "label": "billing"}, {"text": "it fails", "label": "bug"}]
+>>> task = spot.Task.from_rows("tickets", rows, rows, rows, labels=["billing", "bug"])
+>>> task.labels
+('billing', 'bug')
+"""
+
+from bank.lazy import attach
 
 __version__ = "0.1.0"
+
+__getattr__, __dir__, __all__ = attach(
+    globals(),
+    {
+        "Entry": "bank.entry",
+        "Outcome": "bank.outcomes",
+        "Bank": "bank.store",
+        "SpotError": "spot.errors",
+        "Model": "spot.models.model",
+        "load_model": "spot.models.model",
+        "read_prompt": "spot.prompts.files",
+        "write_prompt": "spot.prompts.files",
+        "SoftPrompt": "spot.prompts.prompt",
+        "bank_heatmap": "spot.report.bank_heatmap",
+        "SearchSettings": "spot.retrieval.settings",
+        "Answer": "spot.retrieval.target",
+        "search": "spot.retrieval.target",
+        "Prediction": "spot.serving.predicting",
+        "predict": "spot.serving.predicting",
+        "evaluate": "spot.serving.scoring",
+        "TransferSettings": "spot.strategies.settings",
+        "TransferReport": "spot.strategies.transfer",
+        "transfer": "spot.strategies.transfer",
+        "Baselines": "spot.study.baselines",
+        "baselines": "spot.study.baselines",
+        "Study": "spot.study.run",
+        "run_study": "spot.study.run",
+        "load_task": "spot.tasks.catalog",
+        "Mixture": "spot.tasks.task",
+        "Task": "spot.tasks.task",
+        "BuildReport": "spot.training.build",
+        "build_bank": "spot.training.build",
+        "train_prompt": "spot.training.build",
+        "train_source": "spot.training.build",
+        "Evaluation": "spot.training.evaluate",
+        "Recipe": "spot.training.recipe",
+        "Runs": "spot.training.runs",
+        "Reporter": "spot.training.slots",
+        "Trained": "spot.training.slots",
+        "tune": "spot.training.tune",
+    },
+)

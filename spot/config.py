@@ -11,7 +11,7 @@ import tomllib
 import typing
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -105,9 +105,7 @@ class Config(Stage):
         """The origins and the wording of tasks."""
         data = self.data
         names = DataSettings.__dataclass_fields__.keys() & type(data).model_fields.keys()
-        return DataSettings(
-            **{name: getattr(data, name) for name in names}, cache_dir=cache_dir()
-        )
+        return DataSettings(**{name: getattr(data, name) for name in names}, cache_dir=cache_dir())
 
 
 def load_config(file: Path | None, assignments: Iterable[str] = ()) -> Config:

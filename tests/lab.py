@@ -183,8 +183,9 @@ def lab_once(tmp_path_factory, tiny_folder) -> Lab:
         built = made.run("build-bank", "--bank", str(made.bank), sets=(runs,))
         assert built.exit_code == 0, built.stderr
         # Splits that later commands read, so that no other process has to import TensorFlow.
-        from spot.models.model import vocabulary
         from spot.training.data import find_task, tokens
+
+        from spot.models.model import vocabulary
 
         config = made.config()
         for name in (*SOURCES, "house", "animal"):

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pretraining.headers import MARKS
 from spot.commands.options import assignment
 from spot.config import Config, dump, load_config
-from spot.prompts.settings import PromptSettings
-from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models.defaults import DEFAULTS
 from spot.models.model import vocabulary
+from spot.prompts.settings import PromptSettings
+from spot.settings import cache_dir
 
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps

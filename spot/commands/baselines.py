@@ -37,13 +37,22 @@ def command(config: Config, out: Output, target: str, methods: str | None) -> No
     \b
     Example: spot baselines --target mini_rte --methods zero-shot,prompt-tuning
     """
-    from spot.commands.objects import loader
+    from spot import baselines
+    from spot.commands.objects import runs_of, the_model, the_task, write_config
     from spot.report.console import progress
-    from spot.study.baselines import baselines
 
     names = None if methods is None else [name.strip() for name in methods.split(",")]
     with progress() as reporter:
-        result = baselines(target, config, loader(config), names, reporter)
+        result = baselines(
+            the_model(config),
+            the_task(target, config),
+            config.recipe(),
+            methods=names,
+            plan=config.transfer,
+            rates=config.tuning.learning_rates,
+            runs=runs_of(config, reporter),
+        )
+    write_config(result.folder, config)
     show(result, out)
 
 

@@ -10,10 +10,10 @@ import click
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
-    from bank.store import Bank
+    from bank import Bank
+    from spot import BuildReport
     from spot.config import Config
     from spot.report.output import Output
-    from spot.training.build import BuildReport
 
 
 @click.command("build-bank")
@@ -24,13 +24,25 @@ def command(config: Config, out: Output) -> None:
     \b
     Example: spot build-bank --set 'bank.sources=["mini_news","mini_qqp"]'
     """
-    from spot.commands.objects import bank_to_fill, loader
+    from spot import build_bank
+    from spot.commands.objects import bank_to_fill, runs_of, task_or_mixture, the_model
     from spot.report.console import progress
-    from spot.training.build import build_bank
+    from spot.tasks.catalog import find_all
 
-    bank = bank_to_fill(config)
+    bank, settings = bank_to_fill(config), config.bank
+    sources = [
+        *find_all(settings.sources, config.data_settings()),
+        *(task_or_mixture(name, config) for name in settings.mixtures),
+    ]
     with progress() as reporter:
-        report = build_bank(config, loader(config)(), bank, reporter)
+        report = build_bank(
+            bank,
+            the_model(config),
+            sources,
+            config.recipe(),
+            seeds=settings.seeds,
+            runs=runs_of(config, reporter),
+        )
     show(report, bank, out)
     if report.failed:
         raise SystemExit(1)

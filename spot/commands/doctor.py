@@ -109,19 +109,20 @@ def _products(config: Config) -> str:
 
 
 def _model(config: Config) -> str:
-    from spot.models.counts import count, prompt_counts
-    from spot.models.model import load
+    from spot.commands.objects import the_model
+    from spot.models.counts import Counts, count
+    from spot.prompts.kinds import find_kind
 
-    backbone = load(config.model)
-    length, width = config.prompt.length, backbone.config.d_model
-    counts = prompt_counts(length, width, count(backbone.parameters))
-    name, fingerprint = backbone.identity.name, backbone.identity.fingerprint[:16]
-    return f"{name}, fingerprint {fingerprint}; a prompt of {length} x {width}: {counts}"
+    model, length = the_model(config), config.prompt.length
+    trained = find_kind(config.prompt.kind).count(length, model.width)
+    counts = Counts(trained, count(model.network))
+    shape = f"{length} x {model.width}"
+    return f"{model.name}, fingerprint {model.fingerprint[:16]}; a prompt of {shape}: {counts}"
 
 
 def _cache(config: Config) -> str:
-    from spot.config import cache_dir
     from spot.errors import SpotError
+    from spot.settings import cache_dir
 
     folder = cache_dir()
     try:
@@ -137,13 +138,13 @@ def _cache(config: Config) -> str:
 
 
 def _bank(config: Config) -> str:
-    from bank.store import Bank
+    from bank import Bank, verify
     from spot.errors import SpotError
 
     if not config.bank.path.exists():
         return f"none at {config.bank.path} yet; spot build-bank makes one"
     bank = Bank.open(config.bank.path)
-    problems = bank.verify()
+    problems = verify(bank)
     if problems:
         raise SpotError(f"{len(problems)} problems in {bank.path}", "spot bank verify names them")
     return f"{bank.path}: {len(bank.entries())} entries, all whole"

@@ -9,10 +9,10 @@ import click
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
+    from spot import Evaluation
     from spot.config import Config
     from spot.report.output import Output
-    from spot.serving.single import TemplateSweep
-    from spot.training.evaluate import Evaluation
+    from spot.serving.scoring import TemplateSweep
 
 
 @click.command("eval")
@@ -29,13 +29,20 @@ def command(
     \b
     Example: spot eval --task mini_boolq --prompt mini_rooms
     """
-    from spot.commands.objects import loader
-    from spot.serving.single import evaluate_one, sweep_templates
+    from spot import evaluate
+    from spot.commands.objects import in_every_template, lengths, the_model, the_task
+    from spot.prompts.files import find_prompt
+    from spot.serving.scoring import sweep_templates
 
+    model = the_model(config)
     if templates:
-        show_sweep(task, split, sweep_templates(task, split, prompt, config, loader(config)()), out)
+        tasks = in_every_template(task, config)
+        array = find_prompt(prompt, config.bank.path, model)
+        show_sweep(task, split, sweep_templates(model, tasks, array, split, **lengths(config)), out)
     else:
-        show(task, split, evaluate_one(task, split, prompt, config, loader(config)()), out)
+        found = the_task(task, config)
+        array = find_prompt(prompt, config.bank.path, model)
+        show(task, split, evaluate(model, found, array, split, **lengths(config)), out)
 
 
 def show(task: str, split: str, result: Evaluation, out: Output) -> None:

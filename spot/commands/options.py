@@ -114,6 +114,6 @@ def configured(command: Command) -> Command:
 
 def similarities() -> Iterable[str]:
     """The names of all similarities."""
-    from bank.keys import SIMILARITIES
+    from bank import SIMILARITIES
 
     return SIMILARITIES

@@ -12,9 +12,9 @@ import click
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
+    from spot import Prediction
     from spot.config import Config
     from spot.report.output import Output
-    from spot.serving.single import Prediction
 
 
 @click.command("predict")
@@ -37,11 +37,14 @@ def command(
     \b
     Example: spot predict --task mini_boolq --prompt mini_rooms --text "passage: … question: …"
     """
-    from spot.commands.objects import loader
-    from spot.serving.single import predict_texts
+    from spot import predict
+    from spot.commands.objects import lengths, the_model, the_task
+    from spot.prompts.files import find_prompt
 
     lines = list(texts) or [line.rstrip("\n") for line in sys.stdin if line.strip()]
-    show(predict_texts(task, lines, prompt, config, loader(config)()), out)
+    model, found = the_model(config), the_task(task, config)
+    array = find_prompt(prompt, config.bank.path, model)
+    show(predict(model, found, array, lines, **lengths(config)), out)
 
 
 def show(predictions: Sequence[Prediction], out: Output) -> None:

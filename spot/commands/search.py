@@ -10,10 +10,10 @@ import click
 from spot.commands.options import NamesShorthand, Shorthand, configured, similarities
 
 if TYPE_CHECKING:
-    from bank.search import Hit
+    from bank import Hit
+    from spot import Answer
     from spot.config import Config
     from spot.report.output import Output
-    from spot.retrieval.target import Answer
 
 
 @click.command("search")
@@ -35,13 +35,20 @@ def command(config: Config, out: Output, target: str) -> None:
     \b
     Example: spot search --target mini_boolq --k 3
     """
-    from spot.commands.objects import loader, open_bank
+    from spot import search
+    from spot.commands.objects import open_bank, runs_of, the_model, the_task
     from spot.report.console import progress
-    from spot.retrieval.target import search_target
 
     bank = open_bank(config)
     with progress() as reporter:
-        answer = search_target(target, config, bank, loader(config), reporter)
+        answer = search(
+            bank,
+            the_model(config),
+            the_task(target, config),
+            recipe=config.recipe(),
+            settings=config.search,
+            runs=runs_of(config, reporter),
+        )
     show(answer, out)
 
 

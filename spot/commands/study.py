@@ -30,14 +30,23 @@ def command(config: Config, out: Output, targets: tuple[str, ...]) -> None:
     \b
     Example: spot study --target mini_boolq --target mini_rte
     """
-    from spot.commands.objects import loader, open_bank
+    from spot import run_study
+    from spot.commands.objects import Sources, open_bank, runs_of, the_model, the_task
     from spot.report.console import progress
-    from spot.study.run import study
     from spot.tasks.mini.suite import target_names
 
     bank = open_bank(config)
     with progress() as reporter:
-        result = study(targets or target_names(), config, bank, loader(config)(), reporter)
+        result = run_study(
+            bank,
+            the_model(config),
+            [the_task(name, config) for name in targets or target_names()],
+            recipe=config.recipe(),
+            plan=config.transfer,
+            search_settings=config.search,
+            sources=Sources(bank, config),
+            runs=runs_of(config, reporter),
+        )
     show(result, out)
 
 

@@ -11,9 +11,9 @@ import click
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
+    from spot import Task
     from spot.config import Config
     from spot.report.output import Output
-    from spot.tasks.task import Task
 
 SPLITS = ("train", "validation", "test")
 
@@ -29,16 +29,15 @@ def command(config: Config, out: Output) -> None:
     from dataclasses import replace
 
     from spot.tasks.catalog import task, task_names
-    from spot.training.data import data_settings
 
     # Some tasks may lack the template that the config names; all are listed.
-    settings = replace(data_settings(config), template="t5")
+    settings = replace(config.data_settings(), template="t5")
     show([task(name, settings) for name in task_names(settings)], out)
 
 
 def show(tasks: Sequence[Task], out: Output) -> None:
     """Every task: rows of each split where the data is there, the reason where it is not."""
-    from spot.tasks.published.templates import template_names
+    from spot.tasks.published.catalog import template_names
 
     rows: list[Sequence[object]] = []
     missing: Counter[str] = Counter()

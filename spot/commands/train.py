@@ -10,10 +10,10 @@ import click
 from spot.commands.options import PATH, configured
 
 if TYPE_CHECKING:
+    from spot import Trained
     from spot.config import Config
     from spot.models.counts import Counts
     from spot.report.output import Output
-    from spot.training.slots import Trained
 
 
 @click.command("train")
@@ -27,17 +27,21 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
     \b
     Example: spot train --task mini_news --out news.safetensors
     """
-    from spot.commands.objects import loader
-    from spot.models.counts import count, prompt_counts
+    from spot import train_prompt, write_prompt
+    from spot.commands.objects import open_bank, runs_of, task_or_mixture, the_model
+    from spot.models.counts import Counts, count
+    from spot.prompts.files import check_suffix
     from spot.report.console import progress
-    from spot.serving.single import train_one
 
-    backbone = loader(config)()
+    check_suffix(path)
+    recipe, model = config.recipe(), the_model(config)
+    bank = open_bank(config) if (recipe.init or "").startswith("entry:") else None
+    source = task_or_mixture(task, config)
     with progress() as reporter:
-        trained = train_one(task, seed, path, config, backbone, reporter)
-    length, width = trained.value.shape
-    counts = prompt_counts(length, width, count(backbone.parameters))
-    show(trained, path, counts, out)
+        runs = runs_of(config, reporter)
+        trained = train_prompt(model, source, recipe, seed, bank=bank, runs=runs)
+    write_prompt(path, trained.value)
+    show(trained, path, Counts(trained.value.count, count(model.network)), out)
 
 
 def show(trained: Trained, path: Path, counts: Counts, out: Output) -> None:

@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 
 def strategies() -> Iterable[str]:
     """The names of all strategies."""
-    from typing import get_args
+    from spot.strategies.table import STRATEGIES
 
-    from spot.config import TransferSettings
-
-    names: tuple[str, ...] = get_args(TransferSettings.model_fields["strategy"].annotation)
-    return names
+    return STRATEGIES
 
 
 @click.command("transfer")
@@ -57,15 +54,34 @@ def command(config: Config, out: Output, target: str, plot: Path | None) -> None
     \b
     Example: spot transfer --target mini_boolq --strategy best --k 3
     """
-    from spot.commands.objects import loader, open_bank
+    from spot import transfer
+    from spot.commands.objects import (
+        Sources,
+        open_bank,
+        runs_of,
+        the_model,
+        the_task,
+        write_config,
+    )
     from spot.report.console import progress
-    from spot.strategies.transfer import transfer
 
     if plot is not None:
         writer_for(plot, curves.WRITERS)  # a wrong suffix is refused before training
-    bank = open_bank(config)
+    bank, plan = open_bank(config), config.transfer
     with progress() as reporter:
-        report = transfer(target, config, bank, loader(config), reporter)
+        report = transfer(
+            bank,
+            the_model(config),
+            the_task(target, config),
+            plan.strategy,
+            plan.k,
+            recipe=config.recipe(),
+            sources=Sources(bank, config),
+            **plan.model_dump(exclude={"strategy", "k"}),
+            search_settings=config.search,
+            runs=runs_of(config, reporter),
+        )
+    write_config(report.folder, config)
     show(report, out)
     if plot is not None:
         curves.learning_curves(curves.transfer_plot(report), plot)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from spot.config import Config
     from spot.models.counts import Counts
     from spot.report.output import Output
-    from spot.training.tuning import TunedModel
+    from spot.training.fine_tuning import FineTuned
 
 
 @click.command("tune")
@@ -28,17 +28,26 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
     Example: spot tune --task mini_sst --out tuned
              spot eval --task mini_sst --set model.name=tuned
     """
-    from spot.commands.objects import loader
+    from spot import tune
+    from spot.commands.objects import runs_of, task_or_mixture, the_model
     from spot.models.counts import Counts, count
     from spot.report.console import progress
-    from spot.serving.single import tune_one
 
+    source = task_or_mixture(task, config)
     with progress() as reporter:
-        tuned = tune_one(task, seed, path, config, loader(config)(), reporter)
+        tuned = tune(
+            the_model(config),
+            source,
+            path,
+            config.recipe(),
+            seed,
+            rates=config.tuning.learning_rates,
+            runs=runs_of(config, reporter),
+        )
     show(task, tuned, path, Counts(count(tuned.parameters), 0), out)
 
 
-def show(task: str, tuned: TunedModel, path: Path, counts: Counts, out: Output) -> None:
+def show(task: str, tuned: FineTuned, path: Path, counts: Counts, out: Output) -> None:
     """The folder of a tuned model, the learning rate that was chosen, and the validation score."""
     best = tuned.best
     out.record(

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bank.entry import Backbone as Identity
-from spot.models.settings import ModelSettings
-from spot.settings import cache_dir
 from bank.errors import BankError
 from bank.files import replace_file
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig, Precision
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.fingerprint import fingerprint, stamp
+from spot.models.settings import ModelSettings
 from spot.models.weights import hub, remote
 from spot.models.weights.formats import descriptions, reader
 from spot.models.weights.reader import Reader
+from spot.settings import cache_dir
 from spot.tasks.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ import platform
 import time
 from pathlib import Path
 
-from spot.settings import cache_dir
 from bank.errors import BankError
 from bank.files import replace_file
 from spot.models.layers import ProductForm
+from spot.settings import cache_dir
 
 SHAPE = (1024, 256, 512)  # rows, width in, width out: one feed-forward product of a small model
 

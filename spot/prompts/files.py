@@ -11,7 +11,7 @@ import numpy as np
 from bank.entry import Entry, Prompts, id_of
 from bank.formats import PromptFile, export_prompt, read_prompt_file
 from bank.store import Bank
-from spot.errors import SpotError
+from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
 from spot.prompts.kinds import find_kind
 from spot.prompts.prefix import PREFIX
@@ -31,6 +31,16 @@ def write_prompt(path: Path, prompt: SoftPrompt | np.ndarray) -> None:
         prompt = SoftPrompt.of(PREFIX, prompt)
     arrays = dict(prompt.arrays) if len(prompt.arrays) > 1 else {}
     export_prompt(path, PromptFile(prompt.key, prompt.kind.name, arrays))
+
+
+def check_suffix(path: Path) -> None:
+    """Raises SpotError for a file that `write_prompt` cannot write, before there is anything to write."""
+    if path.suffix not in SUFFIXES:
+        raise SpotError(
+            f'{path}: prompts are written as .npy or .safetensors, not "{path.suffix}".'
+            f"{did_you_mean(path.suffix, SUFFIXES)}",
+            "change the suffix",
+        )
 
 
 def read_prompt(path: str | Path) -> SoftPrompt:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bank.entry import Backbone as Identity
+from bank.formats import read_prompt_file
 from bank.store import Bank
-from spot.prompts.settings import PromptSettings
 from spot.errors import SpotError, did_you_mean
+from spot.prompts.settings import PromptSettings
 from spot.tasks.vocabulary import Vocabulary
 
 FREQUENT = 5000  # rows of the most frequent tokens that `vocab` draws from (Lester et al. 2021)
@@ -81,12 +82,13 @@ def init_prompt(
     embedding: [V, H]; labels: token ids of each label word; identity: the backbone's. Raises SpotError
     for an unknown init, no labels where they are needed, an entry of another backbone, or another shape.
     """
-    name, colon, argument = settings.init.partition(":")
+    chosen = settings.init or "vocab"
+    name, colon, argument = chosen.partition(":")
     init = INITS.get(name)
     if init is None or bool(argument) != bool(init.argument) or bool(colon) != bool(init.argument):
         usages = [each.usage for each in INITS.values()]
         raise SpotError(
-            f'unknown prompt init "{settings.init}".{did_you_mean(settings.init, usages)}',
+            f'unknown prompt init "{chosen}".{did_you_mean(chosen, usages)}',
             f"one of {', '.join(usages)}",
         )
     request = Request(settings, argument, embedding, vocabulary, labels, seed, identity, bank)
@@ -127,11 +129,23 @@ def _words(request: Request) -> np.ndarray:
 def _entry(request: Request) -> np.ndarray:
     if request.bank is None:
         raise SpotError(f"init {request.settings.init} needs a bank", "name one with --bank")
-    return entry_prompt(request.bank, request.argument, request.identity)
+    entry = request.bank.get(request.argument)
+    _check_kind(entry.id, entry.prompt_kind, request.settings.kind)
+    return entry_prompt(request.bank, entry.id, request.identity)
 
 
 def _file(request: Request) -> np.ndarray:
-    return read_prefix_file(request.argument)
+    file = read_prompt_file(request.argument)
+    _check_kind(request.argument, file.kind, request.settings.kind)
+    return file.prompt
+
+
+def _check_kind(name: str, kind: str, wanted: str) -> None:
+    if kind != wanted:
+        raise SpotError(
+            f"{name} is a {kind} prompt, expected a {wanted} prompt to start from",
+            f"set prompt.kind={kind}, or start from another prompt",
+        )
 
 
 INITS: dict[str, Init] = {

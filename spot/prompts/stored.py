@@ -27,9 +27,9 @@ def stored(init: SoftPrompt | None, key: SoftPrompt, value: SoftPrompt | None) -
     """Three states of one prompt as a bank stores them: the rows [P, H] that search compares and, of a
     kind with other arrays than these, all arrays of the value.
     """
-    rows = [None if prompt is None else prompt.key for prompt in (init, value)]
-    one_array = value is None or len(value.arrays) == 1
-    return Prompts(rows[0], key.key, rows[1], {} if one_array else dict(value.arrays))
+    start, best = (None if prompt is None else prompt.key for prompt in (init, value))
+    arrays = {} if value is None or len(value.arrays) == 1 else dict(value.arrays)
+    return Prompts(start, key.key, best, arrays)
 
 
 def check_model(entry: Entry, model: Model) -> None:

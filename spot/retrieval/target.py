@@ -12,8 +12,8 @@ import numpy as np
 
 from bank.entry import Entry, Prompts
 from bank.nearest import SearchResult, rerank
-from bank.outcomes import Outcome
 from bank.nearest import search as search_keys
+from bank.outcomes import Outcome
 from bank.store import Bank
 from spot.models.model import Model
 from spot.retrieval.estimators import zero_shot_losses
@@ -78,9 +78,7 @@ def search(
         unlearned=settings.unlearned,
     )
     if settings.rerank_examples:
-        losses = losses_of(
-            bank, model, target, recipe, [hit.id for hit in result.hits], settings
-        )
+        losses = losses_of(bank, model, target, recipe, [hit.id for hit in result.hits], settings)
         result = SearchResult(
             rerank(result.hits, losses), result.warnings, result.similarity, result.n
         )

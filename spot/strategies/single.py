@@ -59,9 +59,7 @@ def _check_kind(entry: Entry, kind: str) -> None:
         )
 
 
-def _with_labels_of_target(
-    entry: Entry, value: SoftPrompt, situation: Situation
-) -> SoftPrompt:
+def _with_labels_of_target(entry: Entry, value: SoftPrompt, situation: Situation) -> SoftPrompt:
     target, model = situation.target, situation.model
     words = label_tokens(target, model.vocabulary)
     if not words:

@@ -168,14 +168,15 @@ def transfer(
     scored = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
     baseline = tuple(run for run in scored if run.start.strategy == SCRATCH)
     chosen = tuple(
-        max((run for run in scored if run.start.strategy != SCRATCH and run.seed == seed), key=_choice)
+        max(
+            (run for run in scored if run.start.strategy != SCRATCH and run.seed == seed),
+            key=_choice,
+        )
         for seed in seeds
     )
     folder = runs.place("transfer", target.name, _facts(scored))
     metric = "+".join(target.metrics)
-    report = TransferReport(
-        target.name, metric, start, baseline, chosen, tuple(scored), folder
-    )
+    report = TransferReport(target.name, metric, start, baseline, chosen, tuple(scored), folder)
     bank.add_outcomes(outcomes(report))
     _write(report)
     return report
@@ -215,9 +216,7 @@ def train_starts(
 
     Raises SpotError when every learning rate of a start failed with a loss that is not finite.
     """
-    recipe = recipe.on(model).replace(
-        steps=plan.steps, key_step=min(recipe.key_step, plan.steps)
-    )
+    recipe = recipe.on(model).replace(steps=plan.steps, key_step=min(recipe.key_step, plan.steps))
     source = source_of(target, model, recipe)
     planned: list[tuple[Start, int, int]] = []
     slots: list[Slot] = []

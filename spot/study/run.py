@@ -65,7 +65,7 @@ class Study:
         }
 
 
-def study(
+def run_study(
     bank: Bank,
     model: Model,
     targets: Sequence[Task],

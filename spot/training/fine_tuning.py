@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from spot.training.recipe import TrainSettings
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
@@ -26,6 +25,7 @@ from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.loop import Arrays, Result, Schedule, train
 from spot.training.optim import scaled_adafactor
+from spot.training.recipe import TrainSettings
 from spot.training.slots import Check, Reporter, StartLoss
 from spot.training.step import row_losses
 
@@ -95,8 +95,10 @@ class WeightLearner:
         check_source(model.config, 0, source)
         self.model, self.source, self.recipe = model.with_dropout(recipe.dropout), source, recipe
         self.rate, self.seed = learning_rate, seed
-        self.rows = [{"seed": seed}]
-        self.labels = [f"{source.name}, all weights (seed {seed}, rate {learning_rate:g})"]
+        self.rows: Sequence[dict[str, Any]] = [{"seed": seed}]
+        self.labels: Sequence[str] = [
+            f"{source.name}, all weights (seed {seed}, rate {learning_rate:g})"
+        ]
         sizes = [len(member.train) for member in source.members]
         self.order = data_order(sizes, source.rates, seed, recipe.steps * recipe.batch_size)
 

@@ -7,12 +7,12 @@ import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from spot.training.recipe import TrainSettings
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt
@@ -22,6 +22,7 @@ from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.loop import Arrays, Result, Schedule, train
 from spot.training.parts import layout
+from spot.training.recipe import TrainSettings
 from spot.training.slots import Reporter, Slot, StartLoss, Trained
 from spot.training.step import PromptState, batch_losses, init_state, train_step
 
@@ -38,8 +39,10 @@ class PromptLearner:
         """
         _check_prompts(model, slots)
         self.slots, self.recipe = slots, recipe
-        self.rows = [{"slot": slot.name, "seed": slot.seed} for slot in slots]
-        self.labels = [slot.label for slot in slots]
+        self.rows: Sequence[dict[str, Any]] = [
+            {"slot": slot.name, "seed": slot.seed} for slot in slots
+        ]
+        self.labels: Sequence[str] = [slot.label for slot in slots]
         count = recipe.steps * recipe.batch_size
         self.orders = [
             data_order(
@@ -162,12 +165,8 @@ def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tup
 
 def _compiled(recipe: TrainSettings) -> TrainSettings:
     """The settings that a compiled step depends on, so that budgets do not compile it again."""
-    fixed = TrainSettings()
-    names = (
-        "steps", "key_step", "check_every", "patience", "slots", "tensorboard", "learning_rate",
-        "batch_size",
-    )  # fmt: skip
-    return recipe.model_copy(update={name: getattr(fixed, name) for name in names})
+    names = ("loss", "optimizer", "weight_decay", "warmup_steps")
+    return TrainSettings(**{name: getattr(recipe, name) for name in names})
 
 
 def start_losses(

@@ -18,7 +18,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bank.files import canonical_json, replace_file, sha256_hex
-from spot.training.recipe import Recipe
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt, as_prompt
 from spot.tasks.examples import Ragged, TokenizedSplit
@@ -28,13 +27,14 @@ from spot.training.batches import Source, TaskData
 from spot.training.evaluate import Evaluation, evaluate
 from spot.training.fine_tuning import FineTuned, fine_tune
 from spot.training.prompt_tuning import train_prompts, trained
+from spot.training.recipe import Recipe
 from spot.training.slots import Reporter, Slot, Trained
 
 FORMAT = 1
 """Part of every digest; counts changes in how runs compute what they give."""
 
 PROMPT_SETTINGS = (
-    "optimizer", "weight_decay", "warmup_steps", "batch_size", "dropout", "steps", "key_step",
+    "loss", "optimizer", "weight_decay", "warmup_steps", "batch_size", "dropout", "steps", "key_step",
     "check_every", "patience",
 )  # fmt: skip
 WEIGHT_SETTINGS = ("batch_size", "dropout", "steps", "check_every", "patience")

@@ -31,7 +31,11 @@ def load_source(
 def source_of(source: Task | Mixture, model: Model, recipe: Recipe) -> Source:
     """The token arrays that prompts of a recipe are trained on."""
     return load_source(
-        source, model.vocabulary, lengths_of(recipe), recipe.train_examples, recipe.validation_examples
+        source,
+        model.vocabulary,
+        lengths_of(recipe),
+        recipe.train_examples,
+        recipe.validation_examples,
     )
 
 

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from spot.training.recipe import TrainSettings
 from spot.models.layers import RandomKeys, RowKeys
 from spot.models.network import Network
 from spot.prompts.kind import Kind
@@ -19,6 +18,7 @@ from spot.prompts.stacked import SoftPrompts
 from spot.training.losses import Loss, cross_entropy, find_loss
 from spot.training.optim import optimiser
 from spot.training.parts import Batch, Divide, by_length
+from spot.training.recipe import TrainSettings
 
 Params = dict[str, jax.Array]
 

@@ -6,17 +6,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-
-from bank.entry import Backbone, Entry, Prompts
 from bank.evaluate import Evaluation as RetrievalEvaluation
 from bank.interchange import ImportReport
-from bank.outcomes import Outcome
 from bank.search import Hit, SearchResult
+from spot.serving.single import Prediction, TemplateSweep
+from spot.training.tuning import TunedModel
+
+from bank.entry import Backbone, Entry, Prompts
+from bank.outcomes import Outcome
 from spot.commands.doctor import Finding
 from spot.models.counts import Counts
 from spot.models.known import KnownModel
 from spot.retrieval.target import Answer
-from spot.serving.single import Prediction, TemplateSweep
 from spot.strategies.transfer import Run, Start, TransferReport
 from spot.study.baselines import Baselines, Row, Trial
 from spot.study.records import TransferRecord
@@ -25,7 +26,6 @@ from spot.study.tables import method_scores, transfer_table
 from spot.training.build import BuildReport
 from spot.training.evaluate import Evaluation
 from spot.training.slots import Check, Slot, Trained
-from spot.training.tuning import TunedModel
 
 BACKBONE = Backbone("nano", "0123456789abcdef" * 4)
 PROMPT = np.arange(6, dtype=np.float32).reshape(2, 3)

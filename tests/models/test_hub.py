@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.model import load, model_path
+from spot.models.settings import ModelSettings
 from spot.models.weights import hub as module
 from spot.models.weights.hub import cached, fetch, is_model_id
 from tests.models.test_hf import write_hf

@@ -11,12 +11,12 @@ import pytest
 from flax import nnx
 from safetensors.numpy import load_file, save_file
 
-from spot.models.settings import ModelSettings
-from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models import model as module
 from spot.models.model import identity, load, model_path, vocabulary
+from spot.models.settings import ModelSettings
 from spot.models.weights.build import to_arrays
+from spot.settings import cache_dir
 from tests.toys import model_settings, random_arrays, tiny_config, write_model, write_vocabulary
 
 

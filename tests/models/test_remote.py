@@ -10,13 +10,13 @@ import pytest
 
 from bank.files import replace_file
 from spot.config import dump, load_config
-from spot.models.settings import ModelSettings
-from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models.model import identity, load, model_path
+from spot.models.settings import ModelSettings
 from spot.models.weights import remote
 from spot.models.weights.remote import copied_checkpoint, is_remote, local_file
 from spot.models.weights.t5x import read_checkpoint
+from spot.settings import cache_dir
 from tests.models.test_weights import CONFIG, ZARR, write_t5x
 from tests.toys import random_arrays, write_vocabulary
 

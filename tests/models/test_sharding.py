@@ -14,9 +14,9 @@ import sys
 import pytest
 from jax.sharding import PartitionSpec
 
-from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.model import load
+from spot.models.settings import ModelSettings
 from spot.models.sharding import split
 
 SCRIPT = """

@@ -8,10 +8,10 @@ import pytest
 from bank.entry import Backbone, Entry, Prompts, entry_id
 from bank.formats import export_prompt
 from bank.store import Bank
-from spot.prompts.settings import PromptSettings
 from spot.errors import SpotError
 from spot.prompts import inits as module
 from spot.prompts.inits import default_rate, init_prompt, relabelled
+from spot.prompts.settings import PromptSettings
 from tests.toys import write_tokenizer, write_vocabulary
 
 V, H = 160, 4

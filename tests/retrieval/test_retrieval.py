@@ -7,6 +7,7 @@ import dataclasses
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from spot.training.data import find_task, task_data
 
 from bank.errors import BankError
 from bank.store import Bank
@@ -15,7 +16,6 @@ from spot.models.model import vocabulary
 from spot.retrieval.query import query_entry, query_recipe
 from spot.retrieval.target import search_target, value_of, zero_shot_losses
 from spot.training.batches import sample
-from spot.training.data import find_task, task_data
 from spot.training.slots import Reporter
 from tests.lab import learned
 from tests.toys import random_arrays, tiny_config, write_model

@@ -7,11 +7,11 @@ import string
 
 import numpy as np
 import pytest
+from spot.serving.single import evaluate_one, train_one, tune_one
 
 from bank.formats import read_prefix_file
 from spot.errors import SpotError
 from spot.models.model import load
-from spot.serving.single import evaluate_one, train_one, tune_one
 from spot.study import baselines as module
 from spot.study.baselines import baselines
 from spot.training import runs

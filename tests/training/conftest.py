@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spot.training.recipe import TrainSettings
 from spot.training import evaluate as evaluation
 from spot.training.batches import Source
 from spot.training.evaluate import Evaluation
 from spot.training.prompt_tuning import train_prompts
+from spot.training.recipe import TrainSettings
 from spot.training.slots import Reporter, Slot
 from tests.toys import toy_data
 

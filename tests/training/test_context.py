@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spot.training.recipe import TrainSettings
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.tasks.examples import Ragged, TokenizedSplit
@@ -14,6 +13,7 @@ from spot.training.context import check_context, check_source
 from spot.training.evaluate import generate, label_scores
 from spot.training.fine_tuning import fine_tune
 from spot.training.prompt_tuning import train_prompts
+from spot.training.recipe import TrainSettings
 from spot.training.slots import Slot
 from tests.models.test_hf_decoder import write_folder
 from tests.toys import definition, model_settings, random_arrays, tiny_config, tiny_decoder

@@ -7,11 +7,11 @@ import time
 import pytest
 
 from bank.store import Bank
-from spot.training.recipe import TrainSettings
 from spot.training import build, prompt_tuning
 from spot.training.build import build_bank, jobs, work_of
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.prompt_tuning import time_step
+from spot.training.recipe import TrainSettings
 from tests.training.conftest import Watcher
 
 pytest_plugins = ("tests.lab",)

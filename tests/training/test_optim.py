@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from spot.training.recipe import TrainSettings
 from spot.models.weights.build import build
 from spot.prompts.prefix import PREFIX
 from spot.prompts.stacked import SoftPrompts
 from spot.training.optim import optimiser
+from spot.training.recipe import TrainSettings
 from spot.training.step import init_state, slot_losses, train_step
 
 REFERENCE = TrainSettings(learning_rate=0.3, warmup_steps=0, weight_decay=1e-5)

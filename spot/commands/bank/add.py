@@ -24,10 +24,10 @@ def command(config: Config, out: Output, file: Path, task: str) -> None:
     \b
     Example: spot bank add news.safetensors --task mini_news
     """
-    from spot.commands.objects import bank_to_fill, loader
-    from spot.serving.single import prompt_file_entry
+    from spot.commands.objects import bank_to_fill, the_model
+    from spot.prompts.files import prompt_file_entry
 
-    entry, prompts = prompt_file_entry(file, task, loader(config)())
+    entry, prompts = prompt_file_entry(file, task, the_model(config))
     bank = bank_to_fill(config)
     added = bool(bank.add(entry, prompts))
     out.record({"id": entry.id, "added": added})

@@ -11,7 +11,7 @@ import click
 from spot.commands.options import NamesOption, configured, similarities
 
 if TYPE_CHECKING:
-    from bank.evaluate import Evaluation
+    from bank import Evaluation
     from spot.config import Config
     from spot.report.output import Output
 
@@ -32,13 +32,12 @@ def command(config: Config, out: Output, names: tuple[str, ...]) -> None:
     \b
     Example: spot bank evaluate --bank thunlp-bank
     """
-    from bank.evaluate import evaluate
-    from bank.keys import OF_CHANGES, SIMILARITIES
+    from bank import SIMILARITIES, evaluate
     from spot.commands.objects import open_bank
 
     bank = open_bank(config)
     inits_known = all(bank.prompts(entry).init is not None for entry in bank.entries())
-    usable = tuple(name for name in SIMILARITIES if inits_known or name not in OF_CHANGES)
+    usable = tuple(name for name, one in SIMILARITIES.items() if inits_known or not one.needs_inits)
     show(evaluate(bank, names or usable), out)
 
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from spot.commands.options import PATH, configured
+from spot.commands.options import PATH, NamesOption, configured
 
 if TYPE_CHECKING:
     from spot.config import Config
     from spot.report.output import Output
+
+
+def formats() -> Iterable[str]:
+    """The names of all formats."""
+    from bank import FORMATS
+
+    return FORMATS
 
 
 @click.command("export")
@@ -20,8 +28,9 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["npy", "safetensors", "t5x", "peft", "prompt-embeds"]),
-    help="Default: by the suffix of --out, .npy or .safetensors.",
+    cls=NamesOption,
+    names=formats,
+    help="{names} (default: by the suffix of --out, .npy or .safetensors).",
 )
 @click.option(
     "--what", type=click.Choice(["value", "key", "init"]), default="value", show_default=True
@@ -36,7 +45,7 @@ def command(
     out: Output,
     entry: str,
     path: Path,
-    form: Any,
+    form: str | None,
     what: str,
     base_model: str | None,
     causal: bool,
@@ -48,22 +57,13 @@ def command(
     Example: spot bank export mini_news --out news.npy
              spot bank export mini_news --out news --format peft --base-model google/t5-v1_1-small
     """
-    from bank.errors import BankError
-    from bank.interchange import export_entry
+    from bank import export_entry
     from spot.commands.objects import open_bank
-    from spot.serving.embeds import export_prompt_embeds
 
     bank = open_bank(config)
     stored = bank.get(entry)
-    array = getattr(bank.prompts(stored), what)
-    if array is None:
-        raise BankError(f"{stored.id} holds no {what}", "choose another with --what")
-    model = base_model or stored.backbone.name
-    if form == "prompt-embeds":
-        export_prompt_embeds(path, array, model)
-        written = path
-    else:
-        task_type: Any = "CAUSAL_LM" if causal else "SEQ_2_SEQ_LM"
-        written = export_entry(path, array, stored, form, model, task_type)
+    written = export_entry(
+        path, stored, bank.prompts(stored), form, what=what, model=base_model or "", causal=causal
+    )
     out.record({"path": str(written), "id": stored.id})
     out.say(f"{what} of {stored.id} written to {written}")

@@ -11,8 +11,7 @@ import click
 from spot.commands.options import PATH, configured
 
 if TYPE_CHECKING:
-    from bank.interchange import ImportReport
-    from bank.store import Bank
+    from bank import Bank, ImportReport
     from spot.config import Config
     from spot.report.output import Output
 
@@ -28,7 +27,7 @@ def command(config: Config, out: Output, folder: Path, backbone: str | None) -> 
     \b
     Example: spot bank import prompts/thunlp_t5_small --bank thunlp-bank
     """
-    from bank.interchange import import_folder, named_backbone
+    from bank import import_folder, named_backbone
     from spot.commands.objects import bank_to_fill
 
     bank = bank_to_fill(config)

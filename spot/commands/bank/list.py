@@ -11,7 +11,7 @@ import click
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
-    from bank.entry import Entry
+    from bank import Entry
     from spot.config import Config
     from spot.report.output import Output
 

@@ -23,7 +23,7 @@ def command(config: Config, out: Output, other: Path) -> None:
     \b
     Example: spot bank merge ../colleague/spot-bank
     """
-    from bank.store import Bank
+    from bank import Bank
     from spot.commands.objects import bank_to_fill
 
     theirs = Bank.open(other)

@@ -12,8 +12,7 @@ import click
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
-    from bank.entry import Entry, Prompts
-    from bank.outcomes import Outcome
+    from bank import Entry, Outcome, Prompts
     from spot.config import Config
     from spot.report.output import Output
 
@@ -40,11 +39,7 @@ def show(entry: Entry, prompts: Prompts, outcomes: Sequence[Outcome], out: Outpu
     from bank.combine import norms
     from spot.report.entries import show_outcomes
 
-    sizes = {
-        name: round(float(norms(array).mean()), 4)
-        for name, array in prompts._asdict().items()
-        if array is not None
-    }
+    sizes = {name: round(float(norms(array).mean()), 4) for name, array in prompts.views().items()}
     transfers = [asdict(outcome) for outcome in outcomes]
     out.record({**asdict(entry), "mean_norms": sizes, "outcomes": transfers})
     rows: list[tuple[str, object]] = [

@@ -10,7 +10,7 @@ import click
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
-    from bank.store import Bank
+    from bank import Bank
     from spot.config import Config
     from spot.report.output import Output
 
@@ -23,10 +23,11 @@ def command(config: Config, out: Output) -> None:
     \b
     Example: spot bank verify
     """
+    from bank import verify
     from spot.commands.objects import open_bank
 
     bank = open_bank(config)
-    problems = bank.verify()
+    problems = verify(bank)
     show(bank, problems, out)
     if problems:
         raise SystemExit(1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spot.models.settings import ModelSettings
 from spot.errors import SpotError
+from spot.models.settings import ModelSettings
 from spot.models.weights import remote
 from spot.models.weights.gguf import GGUF
 from spot.models.weights.hf import HUGGING_FACE_T5

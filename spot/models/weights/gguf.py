@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from spot.models.settings import ModelSettings
-from spot.settings import cache_dir
 from bank.errors import BankError
 from bank.files import replace_file
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
 from spot.models.fingerprint import Piece, stamp
+from spot.models.settings import ModelSettings
 from spot.models.weights.gguf_tokenizer import tokenizer_json
 from spot.models.weights.hf_decoder import fitted
 from spot.models.weights.lazy import LazyArray
 from spot.models.weights.reader import Format
+from spot.settings import cache_dir
 from spot.tasks.tokenizer import TokenizerVocabulary, folder_tokenizer
 from spot.tasks.vocabulary import Vocabulary
 

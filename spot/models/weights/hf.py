@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.config import Activation, T5Config
 from spot.models.fingerprint import Piece, mapped, safetensors_pieces
+from spot.models.settings import ModelSettings
 from spot.models.weights.lazy import LazyArray
 from spot.models.weights.reader import Format
 from spot.tasks.vocabulary import Vocabulary, folder_vocabulary

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
 from spot.models.fingerprint import Piece
+from spot.models.settings import ModelSettings
 from spot.models.weights import hf
 from spot.models.weights.lazy import LazyArray
 from spot.models.weights.reader import Format

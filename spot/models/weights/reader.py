@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from spot.models.settings import ModelSettings
 from spot.models.config import ModelConfig
 from spot.models.fingerprint import Piece
+from spot.models.settings import ModelSettings
 from spot.tasks.vocabulary import Vocabulary
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bank.files import replace_file
-from spot.settings import cache_dir
 from spot.errors import SpotError
 from spot.models.weights.t5x import INDEX, array_folders
+from spot.settings import cache_dir
 
 log = logging.getLogger("spot")
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spot.models.settings import ModelSettings
 from bank.files import replace_file, replacing
 from spot.errors import SpotError
 from spot.models.config import ModelConfig
 from spot.models.families import FAMILIES, family_of, read_architecture
 from spot.models.fingerprint import Piece, safetensors_pieces
+from spot.models.settings import ModelSettings
 from spot.models.weights.reader import Format
 from spot.tasks.vocabulary import Vocabulary
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from spot.models.settings import ModelSettings
 from spot.errors import SpotError
 from spot.models.config import T5Config
 from spot.models.fingerprint import Piece
+from spot.models.settings import ModelSettings
 from spot.models.weights.lazy import LazyArray, content
 from spot.models.weights.reader import Format
 from spot.tasks.vocabulary import Vocabulary, folder_vocabulary

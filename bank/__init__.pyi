@@ -1,0 +1,33 @@
+from bank.combine import weighted_average as weighted_average
+from bank.entry import Backbone as Backbone
+from bank.entry import Entry as Entry
+from bank.entry import Prompts as Prompts
+from bank.entry import entry_id as entry_id
+from bank.errors import BankError as BankError
+from bank.errors import UserError as UserError
+from bank.evaluation import Evaluation as Evaluation
+from bank.evaluation import evaluate as evaluate
+from bank.formats import FORMATS as FORMATS
+from bank.formats import Export as Export
+from bank.formats import Format as Format
+from bank.formats import PromptFile as PromptFile
+from bank.formats import export_entry as export_entry
+from bank.formats import export_prompt as export_prompt
+from bank.formats import read_prefix_file as read_prefix_file
+from bank.formats import read_prompt_file as read_prompt_file
+from bank.importing import ImportReport as ImportReport
+from bank.importing import import_folder as import_folder
+from bank.importing import named_backbone as named_backbone
+from bank.integrity import verify as verify
+from bank.nearest import Hit as Hit
+from bank.nearest import SearchResult as SearchResult
+from bank.nearest import rerank as rerank
+from bank.nearest import search as search
+from bank.outcomes import Outcome as Outcome
+from bank.recipes import recipe_warnings as recipe_warnings
+from bank.similarities import SIMILARITIES as SIMILARITIES
+from bank.similarities import Similarity as Similarity
+from bank.similarities import find_similarity as find_similarity
+from bank.store import Bank as Bank
+
+__all__: list[str]

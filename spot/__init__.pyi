@@ -1,0 +1,39 @@
+from bank.entry import Entry as Entry
+from bank.outcomes import Outcome as Outcome
+from bank.store import Bank as Bank
+from spot.errors import SpotError as SpotError
+from spot.models.model import Model as Model
+from spot.models.model import load_model as load_model
+from spot.prompts.files import read_prompt as read_prompt
+from spot.prompts.files import write_prompt as write_prompt
+from spot.prompts.prompt import SoftPrompt as SoftPrompt
+from spot.report.bank_heatmap import bank_heatmap as bank_heatmap
+from spot.retrieval.settings import SearchSettings as SearchSettings
+from spot.retrieval.target import Answer as Answer
+from spot.retrieval.target import search as search
+from spot.serving.predicting import Prediction as Prediction
+from spot.serving.predicting import predict as predict
+from spot.serving.scoring import evaluate as evaluate
+from spot.strategies.settings import TransferSettings as TransferSettings
+from spot.strategies.transfer import TransferReport as TransferReport
+from spot.strategies.transfer import transfer as transfer
+from spot.study.baselines import Baselines as Baselines
+from spot.study.baselines import baselines as baselines
+from spot.study.run import Study as Study
+from spot.study.run import run_study as run_study
+from spot.tasks.catalog import load_task as load_task
+from spot.tasks.task import Mixture as Mixture
+from spot.tasks.task import Task as Task
+from spot.training.build import BuildReport as BuildReport
+from spot.training.build import build_bank as build_bank
+from spot.training.build import train_prompt as train_prompt
+from spot.training.build import train_source as train_source
+from spot.training.evaluate import Evaluation as Evaluation
+from spot.training.recipe import Recipe as Recipe
+from spot.training.runs import Runs as Runs
+from spot.training.slots import Reporter as Reporter
+from spot.training.slots import Trained as Trained
+from spot.training.tune import tune as tune
+
+__version__: str
+__all__: list[str]

@@ -112,8 +112,9 @@ def _cached(
             rows.save(path)
             return rows
     except (OSError, BankError) as error:
+        reason = error.message if isinstance(error, BankError) else error.strerror or error
         raise SpotError(
-            f"expected to write the token cache {path}, found: {error}",
+            f"expected to write the token cache {path}, found: {reason}",
             "free some space, or name another folder (SPOT_CACHE_DIR)",
         ) from error
 

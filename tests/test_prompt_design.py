@@ -1,20 +1,24 @@
-"""Templates, a text prompt and training examples, from the config to scores on a tiny model."""
+"""Templates, a text prompt and training examples, from a task to scores on a tiny model."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from spot.config import key_recipe, load_config
 from spot.errors import SpotError
-from spot.serving.single import evaluate_one, predict_texts, sweep_templates
-from spot.training.data import data_fingerprint, designed, find_task, shots_fitting, tokens
+from spot.serving.predicting import predict
+from spot.serving.scoring import evaluate, sweep_templates
+from spot.tasks.catalog import DataSettings, find_task, find_templates
+from spot.tasks.shots import mean_shots, with_few_shot
+from spot.tasks.tokens import Lengths, token_count, tokens
+from spot.training.source import data_fingerprint
 
 
 @pytest.fixture
-def films(tmp_path, tiny_folder):
-    """A function: settings -> a config with sst2 in a local folder and the tiny model."""
+def films(tmp_path):
+    """A function: data settings -> sst2 of a local folder."""
     (tmp_path / "sst2").mkdir()
     for split, count in (("train", 30), ("validation", 12), ("test", 8)):
         rows = [
@@ -24,15 +28,15 @@ def films(tmp_path, tiny_folder):
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (tmp_path / "sst2" / f"{split}.jsonl").write_text(text)
 
-    def config(*settings):
-        return load_config(None, [f"data.dir={tmp_path}", f"model.name={tiny_folder}", *settings])
+    def task(**settings):
+        return find_task("sst2", DataSettings(**{"dir": tmp_path, **settings}))
 
-    return config
+    return task
 
 
-def texts(config, backbone, split="test"):
-    definition = designed(find_task("sst2", config), config, backbone.vocabulary)
-    return [example.inputs for example in definition.read(split)]
+def texts(task, model, limit=128, split="test"):
+    shown = with_few_shot(task, token_count(model.vocabulary), limit)
+    return [example.inputs for example in shown.read(split)]
 
 
 def test_examples_of_train_stand_in_front_of_every_text_and_fit(films, tiny_backbone, caplog):
@@ -40,80 +44,93 @@ def test_examples_of_train_stand_in_front_of_every_text_and_fit(films, tiny_back
     plain = texts(films(), tiny_backbone)
     assert plain[0] == "sst2 sentence: test bad 0"
     assert "train" not in "".join(plain)
-    config = films("data.shots=3", "data.text=Judge.", "data.input_length=400")
-    for text, alone in zip(texts(config, tiny_backbone), plain, strict=True):
+    task = films(shots=3, text="Judge.")
+    for text, alone in zip(texts(task, tiny_backbone, 400), plain, strict=True):
         assert text.startswith("Judge.\n\nsst2 sentence: train") and text.endswith(alone)
         assert text.count("sentence: train") == 3 and "validation" not in text
     assert not caplog.records
-    one = len(vocabulary.encode(texts(films("data.shots=1"), tiny_backbone)[0]))
-    short = films("data.shots=3", f"data.input_length={one + 8}")
-    rows = tokens(find_task("sst2", short), "test", short, vocabulary)
+    one = len(vocabulary.encode(texts(films(shots=1), tiny_backbone)[0]))
+    rows = tokens(films(shots=3), "test", vocabulary, Lengths(one + 8, 16))
     assert rows.truncated == 0 and rows.inputs.lengths().max() <= one + 8
     assert "of 3 examples asked for" in caplog.text
 
 
 def test_the_examples_that_fit_are_counted(films, tiny_backbone):
-    room, tight = ("data.input_length=400",), ("data.text=Judge.", "data.input_length=70")
-    for settings, few in ((room, False), (tight, True)):
-        config = films("data.shots=3", *settings)
-        counted = [text.count("sentence: train") for text in texts(config, tiny_backbone)]
-        definition = find_task("sst2", config)
-        found = shots_fitting(definition, "test", config, tiny_backbone.vocabulary)
-        assert found == sum(counted) / len(counted) and (found < 3) == few
-    assert shots_fitting(find_task("sst2", films()), "test", films(), None) == 0
+    for task, limit, few in (
+        (films(shots=3), 400, False),
+        (films(shots=3, text="Judge."), 70, True),
+    ):
+        counts = [text.count("sentence: train") for text in texts(task, tiny_backbone, limit)]
+        mean = mean_shots(task, "test", token_count(tiny_backbone.vocabulary), limit)
+        assert mean == sum(counts) / len(counts) and (mean < 3) == few
 
 
-def test_what_stands_in_front_changes_scores_keys_and_data(films, tiny_backbone):
+def test_wording_changes_the_recipe_and_the_data(films):
     base = films()
-    for name in ("data.shots=2", "data.text=Judge.", "data.template=flan"):
-        other = films(name, "data.input_length=128")
-        assert data_fingerprint("sst2", other) != data_fingerprint("sst2", base), name
-        assert key_recipe(other) != key_recipe(base), name
-    seeds = [films("data.shots=2", f"data.shot_seed={seed}") for seed in (0, 1)]
-    assert data_fingerprint("sst2", seeds[0]) != data_fingerprint("sst2", seeds[1])
-    assert key_recipe(films("data.shots=0", "data.template=t5")) == key_recipe(base)
+    for settings in ({"shots": 2}, {"text": "Judge."}, {"template": "flan"}, {"list_labels": True}):
+        task = films(**settings)
+        assert data_fingerprint(task) != data_fingerprint(base), settings
+        assert task.wording == settings
+    seeds = [films(shots=2, shot_seed=seed) for seed in (0, 1)]
+    assert data_fingerprint(seeds[0]) != data_fingerprint(seeds[1])
+    assert films(shots=0, template="t5").wording == base.wording == {}
 
 
 def test_a_text_to_predict_stands_behind_the_same_examples(films, tiny_backbone):
-    config = films("data.shots=2", "data.input_length=400")
-    whole = texts(config, tiny_backbone)[0]
-    given = predict_texts("sst2", ["sst2 sentence: test bad 0"], None, config, tiny_backbone)
-    by_hand = predict_texts("sst2", [whole], None, films("data.input_length=400"), tiny_backbone)
-    assert given[0].probabilities == by_hand[0].probabilities
-    alone = predict_texts("sst2", ["sst2 sentence: test bad 0"], None, films(), tiny_backbone)
-    assert given[0].probabilities != alone[0].probabilities
+    task = films(shots=2)
+    (whole, *_) = texts(task, tiny_backbone, 400)
+
+    def answer(task, text):
+        (prediction,) = predict(tiny_backbone, task, None, [text], input_length=400)
+        return prediction.probabilities
+
+    alone = answer(films(), "sst2 sentence: test bad 0")
+    assert answer(task, "sst2 sentence: test bad 0") == answer(films(), whole) != alone
 
 
-def test_every_template_is_scored_on_validation_and_the_best_one_on_test(films, tiny_backbone):
-    config = films("data.input_length=200")
-    sweep = sweep_templates("sst2", "test", None, config, tiny_backbone)
+def test_every_template_is_scored_on_validation_and_the_best_one_on_test(
+    films, tiny_backbone, tmp_path
+):
+    tasks = find_templates("sst2", DataSettings(tmp_path, template="gpt3"))
+    assert list(tasks) == ["t5", "flan", "gpt3"]
+    sweep = sweep_templates(tiny_backbone, tasks, None, "test", input_length=200)
     by_hand = {
-        name: evaluate_one(
-            "sst2", "validation", None, films(f"data.template={name}", "data.input_length=200"),
-            tiny_backbone,
-        )
-        for name in ("t5", "flan", "gpt3")
-    }  # fmt: skip
+        name: evaluate(tiny_backbone, task, None, "validation", input_length=200)
+        for name, task in tasks.items()
+    }
     assert sweep.validation == by_hand
-    assert by_hand[sweep.best].value == max(one.value for one in by_hand.values())
-    chosen = films(f"data.templates.sst2={sweep.best}", "data.input_length=200")
-    assert sweep.result == evaluate_one("sst2", "test", None, chosen, tiny_backbone)
+    assert by_hand[sweep.best].value == max(score.value for score in by_hand.values())
+    assert sweep.result == evaluate(
+        tiny_backbone, tasks[sweep.best], None, "test", input_length=200
+    )
     assert (sweep.result.n, sweep.validation["t5"].n) == (8, 12)
 
 
-def test_validation_decides_and_not_test(films, tiny_backbone, monkeypatch):
-    from spot.training.evaluate import Evaluation
+def test_validation_decides_and_not_test(films, tiny_backbone):
+    """The template that is best on test, and not on validation, is not chosen."""
+    flipped = films(template="flan")
+    bare = evaluate(tiny_backbone, flipped, None, "validation")
 
-    values = {("t5", "validation"): 1.0, ("flan", "validation"): 3.0, ("gpt3", "validation"): 2.0,
-              ("flan", "test"): 0.0}  # fmt: skip
+    def answered(split, right):
+        """The split with the answers that the bare model gives, or with the others."""
+        score = evaluate(tiny_backbone, flipped, None, split)
+        for example, guess in zip(flipped.read(split), score.predictions, strict=True):
+            label = flipped.labels.index(guess)
+            label = label if right else 1 - label
+            yield replace(example, label=label, targets=flipped.labels[label])
 
-    def score(name, split, prompt, config, backbone):
-        value = values[config.data.templates["sst2"], split]
-        return Evaluation(value, {"accuracy": value}, 1, ())
+    def task(name, best_split):
+        return replace(
+            flipped,
+            read=lambda split: answered(split, split == best_split),
+            fingerprint=lambda: name,
+        )
 
-    monkeypatch.setattr("spot.serving.single.evaluate_one", score)
-    sweep = sweep_templates("sst2", "test", None, films(), tiny_backbone)
-    assert (sweep.best, sweep.result.value) == ("flan", 0.0)
+    tasks = {"test": task("test", "test"), "validation": task("validation", "validation")}
+    sweep = sweep_templates(tiny_backbone, tasks, None, "test")
+    assert sweep.best == "validation" and sweep.result.value == 0.0
+    assert [sweep.validation[name].value for name in tasks] == [0.0, 100.0]
+    assert bare.n == 12
 
 
 def test_the_command_prints_each_template_and_the_chosen_ones_score(films, tiny_folder, tmp_path):
@@ -129,13 +146,12 @@ def test_the_command_prints_each_template_and_the_chosen_ones_score(films, tiny_
     assert lines[-1]["split"] == "test" and lines[-1]["n"] == 8
 
 
-def test_a_task_of_one_template_has_nothing_to_choose(films, tiny_backbone):
+def test_a_task_of_one_template_has_nothing_to_choose():
     with pytest.raises(SpotError, match='task "mini_news": expected several templates'):
-        sweep_templates("mini_news", "test", None, films(), tiny_backbone)
+        find_templates("mini_news", DataSettings())
 
 
 def test_a_sources_data_is_fetched_before_it_is_missed(films, monkeypatch, tmp_path):
-    config = films("data.source=hf", f"data.hf_dir={tmp_path}/hub")
     monkeypatch.setitem(__import__("sys").modules, "huggingface_hub", None)
     with pytest.raises(SpotError, match="huggingface-hub is not installed"):
-        find_task("sst2", config)
+        films(source="hf", hf_dir=tmp_path / "hub")

@@ -53,21 +53,9 @@ def in_every_template(name: str, config: Config) -> dict[str, Task]:
 
     Raises SpotError for a task that is not published, or has one template only.
     """
-    from spot.errors import SpotError
-    from spot.tasks.published.catalog import template_names
+    from spot.tasks.catalog import find_templates
 
-    names = template_names(name)
-    if len(names) < 2:
-        raise SpotError(
-            f'task "{name}": expected several templates to choose from, found {names[0]} alone',
-            "spot tasks shows which published tasks have more",
-        )
-    tasks = {}
-    for template in names:
-        templates = {**config.data.templates, name: template}
-        data = config.data.model_copy(update={"templates": templates})
-        tasks[template] = the_task(name, config.model_copy(update={"data": data}))
-    return tasks
+    return find_templates(name, config.data_settings())
 
 
 def lengths(config: Config) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Tasks: where examples come from, how they read as text, and how text becomes token arrays.
+"""Tasks: their rows from all sources, their text, and the token arrays of that text.
 
-The only part of the toolkit that imports seqio and TensorFlow, and only inside functions.
+The only package that imports seqio and TensorFlow, and only inside functions.
 """

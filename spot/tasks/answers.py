@@ -1,4 +1,4 @@
-"""How near a free-text answer is to an accepted one: SQuAD's rules (Rajpurkar et al. 2016), WSC's."""
+"""Agreement of a free-text answer with an accepted one: SQuAD's rules (Rajpurkar et al. 2016), WSC's."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def answer_f1(answer: str, prediction: str) -> float:
 
     An answer that normalises to nothing matches only another such answer.
     """
-    gold, found = normalized_answer(answer).split(), normalized_answer(prediction).split()
-    if not gold or not found:
-        return float(gold == found)
-    common = sum((collections.Counter(gold) & collections.Counter(found)).values())
-    return 2.0 * common / (len(gold) + len(found))
+    gold, guess = normalized_answer(answer).split(), normalized_answer(prediction).split()
+    if not gold or not guess:
+        return float(gold == guess)
+    common = sum((collections.Counter(gold) & collections.Counter(guess)).values())
+    return 2.0 * common / (len(gold) + len(guess))
 
 
 _DETERMINERS = frozenset(
@@ -41,8 +41,8 @@ _DETERMINERS = frozenset(
 
 
 def same_referent(answer: str, prediction: str) -> bool:
-    """T5's rule for WSC: but for determiners and case, the words of one are among the other's, and
-    both or neither have an apostrophe (Raffel et al. 2020, section 2.4).
+    """T5's rule for WSC: without determiners and case, the words of one are a subset of the other's,
+    and both or neither have an apostrophe (Raffel et al. 2020, section 2.4).
 
     >>> same_referent("the old dog", "Dog"), same_referent("Ann's dog", "dog")
     (True, False)

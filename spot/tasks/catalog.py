@@ -17,7 +17,13 @@ from typing import Any
 
 from spot.errors import SpotError, did_you_mean
 from spot.settings import cache_dir
-from spot.tasks.published.catalog import MIXTURES, TASKS, find_template, published_task
+from spot.tasks.published.catalog import (
+    MIXTURES,
+    TASKS,
+    find_template,
+    published_task,
+    template_names,
+)
 from spot.tasks.published.sources import Places, source_kind
 from spot.tasks.published.templates import DEFAULT
 from spot.tasks.task import Mixture, Task, mixture_of, with_wording
@@ -124,6 +130,25 @@ def find_all(names: Iterable[str], settings: DataSettings) -> tuple[Task, ...]:
     """The tasks of the names, each once; the name of a mixture stands for its members."""
     members = [member for name in names for member in find(name, settings).members]
     return tuple({member.name: member for member in members}.values())
+
+
+def find_templates(name: str, settings: DataSettings) -> dict[str, Task]:
+    """The published task `name` in each of its templates, by their names, T5's form first.
+
+    SpotError for a task with one template only, and as in `find_task`.
+    """
+    names = template_names(name)
+    if len(names) < 2:
+        raise SpotError(
+            f'task "{name}": expected several templates to choose from, found {names[0]} alone',
+            "spot tasks shows which published tasks have more",
+        )
+    return {
+        template: find_task(
+            name, replace(settings, templates={**settings.templates, name: template})
+        )
+        for template in names
+    }
 
 
 def task_names(settings: DataSettings) -> tuple[str, ...]:

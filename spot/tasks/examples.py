@@ -1,4 +1,4 @@
-"""Token arrays of one split, kept ragged so that no row is padded before a batch is made.
+"""Token arrays of one split, ragged: rows are padded only when a batch is made.
 
 Needs numpy only: training, evaluation and search read these files and never import TensorFlow.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bank.files import replacing
 from spot.errors import SpotError
-from spot.tasks.task import Reference
+from spot.tasks.text import Reference
 
 FORMAT = 1
 _ARRAYS = ("inputs", "input_offsets", "targets", "target_offsets", "labels")
@@ -103,7 +103,7 @@ class TokenizedSplit:
 
     @classmethod
     def load(cls, path: Path) -> TokenizedSplit:
-        """Reads what `save` wrote; a damaged or foreign file is a SpotError that names it."""
+        """Read a file that `save` wrote; a damaged or foreign file is a SpotError that names it."""
         try:
             with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in _ARRAYS}

@@ -56,7 +56,7 @@ class Row:
         return value
 
     def texts(self, field: str, count: int | None = None) -> tuple[str, ...]:
-        """The field as a list of texts, none of them empty; exactly `count` of them when given."""
+        """The field as a list of `count` texts (None: one or more), none of them empty."""
         return self._as_texts(field, self.value(field), count)
 
     def _as_texts(self, field: str, value: object, count: int | None = None) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ def shown(value: object) -> str:
 
 
 def lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Line number (from 1) and text of each line; SpotError names the line that is not UTF-8."""
+    """Line number (from 1) and text of each line; SpotError names a line that is not UTF-8."""
     try:
         with open(file, "rb") as stream:
             for number, raw in enumerate(stream, start=1):
@@ -130,9 +130,9 @@ def lines(file: Path) -> Iterator[tuple[int, str]]:
                 try:
                     yield number, raw.decode("utf-8")
                 except UnicodeDecodeError as error:
-                    found = f"the byte 0x{raw[error.start]:02x} at place {error.start + 1}"
+                    byte = f"the byte 0x{raw[error.start]:02x} at place {error.start + 1}"
                     raise SpotError(
-                        f"{file}, line {number}: expected UTF-8 text, found {found} of the line",
+                        f"{file}, line {number}: expected UTF-8 text, found {byte} of the line",
                         "save the file as UTF-8",
                     ) from error
     except OSError as error:

@@ -8,7 +8,7 @@ and gives {name: value}; metrics over questions also take `groups`, N strings. T
 - TEXT_METRICS: tuples of accepted answers against predicted text.
 
 scikit-learn and scipy do the arithmetic; they are imported inside the functions. `score` picks the
-right targets for each metric of a task; `main_metric` is the mean that decides on validation.
+right targets for each metric of a task; `main_metric` is the mean by which validation chooses.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def exact_match(targets: Sequence[Sequence[str]], predictions: Sequence[str]) ->
 def wsc_match(
     targets: Sequence[Sequence[str]], predictions: Sequence[str], labels: Sequence[int]
 ) -> Scores:
-    """Share of rows where the prediction names the candidate exactly when `labels` says 1."""
+    """Share of rows where the prediction names the candidate exactly when its label is 1."""
     _check(targets, predictions)
     named = [same_referent(t[0], p) for t, p in zip(targets, predictions, strict=True)]
     return {"wsc_match": accuracy(labels, [int(name) for name in named])["accuracy"]}
@@ -266,8 +266,8 @@ def score(
     `labels`, `references` and `groups` are as in `TokenizedSplit`. `predictions` are class indices,
     or text; with label `words`, text becomes the class that it equals (-1 when it equals none).
     """
-    needed = any(name in CLASS_METRICS for name in metrics)
-    classes = [to_class(p, words) for p in predictions] if needed else []
+    classified = any(name in CLASS_METRICS for name in metrics)
+    classes = [to_class(p, words) for p in predictions] if classified else []
     scores: Scores = {}
     for name in metrics:
         function = metric(name)
@@ -290,7 +290,7 @@ def to_class(prediction: Any, words: Sequence[str]) -> int:
 
 
 def main_metric(scores: Mapping[str, float]) -> float:
-    """The one number that validation decides by: the mean of all values.
+    """The number by which validation chooses: the mean of all values.
 
     >>> main_metric({"accuracy": 80.0, "f1": 90.0})
     85.0

@@ -1,6 +1,6 @@
 """A user's rows as examples: a text with {field}s, and a label or a free answer.
 
-The same checks serve TOML files and rows given in Python; `origin` names either in errors.
+TOML files and rows in Python share these checks; `origin` names either in errors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spot.tasks.text import Example, Reference
 
 
 class RowForm(BaseModel):
-    """How the rows of a user's task become text.
+    """The text, answer and metrics of a user's rows.
 
     `inputs` is a text with {field}s. `label` is the field with the class, whose values `labels`
     turns into label words; or `target` is the field with a free answer. `group` is the field that
@@ -63,16 +63,16 @@ class RowForm(BaseModel):
         return any(name in NUMBER_METRICS for name in self.metrics)
 
 
-def first_problem(error: ValidationError, known: Callable[[int], list[str]]) -> str:
-    """The first problem: key, expectation, and the nearest of the `known` keys for an unknown one.
+def first_problem(error: ValidationError, keys: Callable[[int], list[str]]) -> str:
+    """The first problem: key, expectation, and the nearest key for an unknown one.
 
-    `known(depth)` lists the keys at a depth of the file.
+    `keys(depth)` lists the keys at a depth of the file.
     """
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        keys = known(len(problem["loc"]))
-        return f'unknown key "{key}".' + did_you_mean(str(problem["loc"][-1]), keys)
+        near = did_you_mean(str(problem["loc"][-1]), keys(len(problem["loc"])))
+        return f'unknown key "{key}".{near}'
     where = f'key "{key}": ' if key else ""
     return where + problem["msg"].removeprefix("Value error, ")
 

@@ -114,7 +114,7 @@ class Task:
         labels: Sequence[str] | Mapping[Any, str] | None = None,
         label: str = "label",
         target: str | None = None,
-        metrics: Sequence[str] = (),
+        metrics: Sequence[str] | None = None,
         family: str = "",
         group: str = "",
         description: str = "",
@@ -136,7 +136,7 @@ class Task:
         """
         origin = f'task "{name}"'
         form = _row_form(
-            origin, labels, label, target, name=name, inputs=inputs, metrics=tuple(metrics),
+            origin, labels, label, target, name=name, inputs=inputs, metrics=tuple(metrics or ()),
             family=family, group=group, description=description,
         )  # fmt: skip
         examples_of = row_examples(form, field_names(origin, form.inputs))
@@ -151,10 +151,10 @@ class Task:
         def read(split: str) -> Iterator[Example]:
             check_split(name, split, SPLITS)
             part = parts[split]
-            kept = [e for e in examples[part.file] if part.keeps(e.group if group else e.inputs)]
-            if not kept:
+            rows = [e for e in examples[part.file] if part.keeps(e.group if group else e.inputs)]
+            if not rows:
                 raise no_rows(name, split, f"the rows of {part.file.name.rpartition(' ')[2]}")
-            return iter(kept)
+            return iter(rows)
 
         @functools.cache
         def fingerprint() -> str:

@@ -24,9 +24,9 @@ _BYTE = re.compile("<0x[0-9A-F]{2}>")
 class TokenizerVocabulary:
     """The text of a tokenizer.json and the token that ends an answer.
 
-    Ids here are the tokenizer's plus one, for 0 is padding and a tokenizer may use its 0. A text
-    begins as the tokenizer begins it and has no end; an answer begins with one space, as a word does
-    that follows another, and ends with `eos` where it is written and not chosen among label words.
+    Ids are the tokenizer's plus one, because 0 is padding and a tokenizer may use its 0. A text begins
+    as the tokenizer begins it and has no end; an answer begins with one space, like a word behind
+    another, and ends with `eos` where it is generated rather than chosen among label words.
     """
 
     name: str
@@ -39,23 +39,23 @@ class TokenizerVocabulary:
     @property
     def eos(self) -> int:
         """The id that ends an answer."""
-        found = self.tokenizer().token_to_id(self.eos_token)
-        if found is None:
+        token = self.tokenizer().token_to_id(self.eos_token)
+        if token is None:
             raise SpotError(
                 f'{self.name}: expected the token "{self.eos_token}", which ends a text, found none',
                 "this is the tokenizer of another model",
             )
-        return int(found) + 1
+        return int(token) + 1
 
     @property
     def begin(self) -> int:
-        """What begins the model's texts, else what ends them and so stands between two: a decoder does
-        not read its first token as text, whatever it is (Xiao et al. 2024, attention sinks).
+        """The token that begins the model's texts, else the one that ends them and so separates two: a
+        decoder does not read its first token as text (Xiao et al. 2024, attention sinks).
         """
         return next(iter(self._beginning()), self.eos)
 
     def _beginning(self) -> list[int]:
-        """What the tokenizer puts in front of a text."""
+        """The ids that the tokenizer puts in front of a text."""
         ids = self.tokenizer().encode("", add_special_tokens=True).ids
         return [i + 1 for i in ids if i + 1 != self.eos]
 
@@ -69,7 +69,7 @@ class TokenizerVocabulary:
         return hashlib.sha256(f"{self.content}\0{self.eos_token}".encode()).hexdigest()
 
     def tokenizer(self) -> Any:
-        """The loaded `tokenizers.Tokenizer`; SpotError when it is none or the package is absent."""
+        """The loaded `tokenizers.Tokenizer`; SpotError for another file or a missing package."""
         return _tokenizer(self.content, self.name)
 
     def encode(self, text: str) -> list[int]:
@@ -81,15 +81,15 @@ class TokenizerVocabulary:
         return self.encode(text if self._spaced() else f" {text}")
 
     def _spaced(self) -> bool:
-        """Whether the tokenizer itself puts a space in front, as SentencePiece's do."""
+        """True if the tokenizer itself puts a space in front, as SentencePiece's do."""
         first = self.tokenizer().encode("a", add_special_tokens=False).tokens[:1]
         return bool(first) and first[0].startswith(SPACE)
 
     def as_input(self, ids: Sequence[int], limit: int | None = None) -> list[int]:
-        """At most `limit` ids of a text with its beginning; a text of nothing is an end.
+        """At most `limit` ids of a text with its beginning; an empty text is `eos`.
 
-        A longer text loses its middle, as in LongBench (Bai et al. 2024): an instruction stands at
-        its front, and what an answer must follow ("Sentiment:") at its end.
+        A longer text loses its middle, as in LongBench (Bai et al. 2024): instructions are at its
+        front, and the words that the answer follows ("Sentiment:") at its end.
         """
         whole = [*self._beginning(), *ids] or [self.eos]
         if limit is None or len(whole) <= limit:
@@ -103,12 +103,12 @@ class TokenizerVocabulary:
         return str(self.tokenizer().decode(real, skip_special_tokens=True)).removeprefix(" ")
 
     def meaningful(self, ids: Sequence[int]) -> list[int]:
-        """Those ids that stand for more than white space."""
+        """The ids whose text is more than white space."""
         return [i for i in ids if self.decode([i]).strip()]
 
     def frequent(self, count: int) -> list[int]:
-        """The first `count` ids that are no special token and none of SentencePiece's bytes, which
-        stand for rare characters: byte-pair encoding orders tokens by frequency, behind the bytes.
+        """The first `count` ids but special tokens and SentencePiece's bytes, which stand for rare
+        characters: byte-pair encoding orders the other tokens by frequency.
         """
         tokenizer = self.tokenizer()
         special = tokenizer.get_added_tokens_decoder()
@@ -120,7 +120,7 @@ class TokenizerVocabulary:
         return list(islice(ordinary, count))
 
     def save(self, folder: Path) -> None:
-        """Writes the tokenizer and its end as Hugging Face's files."""
+        """Write the tokenizer and its end-of-text token as Hugging Face's files."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / TOKENIZER_JSON).write_text(self.content, encoding="utf-8")
         (folder / SETTINGS).write_text(json.dumps({"eos_token": self.eos_token}) + "\n")
@@ -146,15 +146,15 @@ def _tokenizer(content: str, name: str) -> Any:
 def folder_tokenizer(folder: Path, named: Path | None = None) -> TokenizerVocabulary:
     """The tokenizer of a decoder's folder: the file named, else its tokenizer.json.
 
-    The end of a text is what tokenizer_config.json beside it says. SpotError when one is missing.
+    The end-of-text token is read from tokenizer_config.json beside it. SpotError when one is missing.
     """
     path = named or folder / TOKENIZER_JSON
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        found = "a file that is no text" if path.is_file() else "no such file"
+        problem = "a file that is not text" if path.is_file() else "no such file"
         raise SpotError(
-            f"{folder}: expected a tokenizer at {path}, as text in JSON, found {found}",
+            f"{folder}: expected a tokenizer at {path}, as text in JSON, found {problem}",
             "download the model's own tokenizer.json, or name it: --set model.vocabulary=PATH",
         ) from error
     settings = path.parent / SETTINGS

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from bank.errors import BankError
 from spot.errors import SpotError
 from spot.settings import cache_dir as default_cache
 from spot.tasks.examples import Ragged, TokenizedSplit
@@ -110,9 +111,10 @@ def _cached(
             rows = _built(task, split, vocabulary, lengths)
             rows.save(path)
             return rows
-    except OSError as error:
+    except (OSError, BankError) as error:
+        reason = error.message if isinstance(error, BankError) else error.strerror or error
         raise SpotError(
-            f"expected to write the token cache {path}, found: {error.strerror or error}",
+            f"expected to write the token cache {path}, found: {reason}",
             "free some space, or name another folder (SPOT_CACHE_DIR)",
         ) from error
 

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from spot.errors import SpotError
 from spot.tasks.files import file_sha256
-
-if TYPE_CHECKING:
-    from spot.tasks.task import Task
+from spot.tasks.task import Task
 
 SENTENCEPIECE_FILE = "spiece.model"
 TOKENIZER_FILE = "tokenizer_config.json"
@@ -26,15 +24,15 @@ T5_SENTINELS = 100  # after the SentencePiece ids, as in every T5
 
 
 class Vocabulary(Protocol):
-    """How a backbone writes text as token ids: 0 is padding, `eos` ends an answer."""
+    """Text as a backbone's token ids: 0 is padding, `eos` ends an answer."""
 
     @property
     def extra_ids(self) -> int:
-        """How many sentinels there are, at the end."""
+        """The number of sentinels, the last ids."""
 
     @property
     def name(self) -> str:
-        """Where it comes from, for messages."""
+        """Its origin, for messages."""
 
     @property
     def eos(self) -> int:
@@ -46,14 +44,14 @@ class Vocabulary(Protocol):
 
     @property
     def ends_words(self) -> bool:
-        """Whether `eos` also ends a label word."""
+        """True if `eos` also ends a label word."""
 
     @property
     def size(self) -> int:
-        """How many ids there are."""
+        """The number of ids."""
 
     def digest(self) -> str:
-        """Hex sha256 of all that decides the ids."""
+        """Hex sha256 of everything that determines the ids."""
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without `eos`."""
@@ -63,20 +61,20 @@ class Vocabulary(Protocol):
 
     def as_input(self, ids: Sequence[int], limit: int | None = None) -> Sequence[int]:
         """A text's ids as the model reads them, with beginning or end, cut to `limit`: at its end for
-        an encoder, as T5 does, in its middle for a decoder.
+        an encoder (as T5 does), in its middle for a decoder.
         """
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; padding, `eos`, unknown ids and sentinels are left out."""
 
     def meaningful(self, ids: Sequence[int]) -> list[int]:
-        """Those ids that stand for some text of their own."""
+        """The ids that have text of their own."""
 
     def frequent(self, count: int) -> list[int]:
         """The ids of ordinary text, the `count` most frequent at most."""
 
     def save(self, folder: Path) -> None:
-        """Puts it where `model.name=FOLDER` finds it."""
+        """Write it into a model's folder, to be read by `model.name=FOLDER`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class VocabularyFile:
 
     @property
     def name(self) -> str:
-        """Where it comes from, for messages."""
+        """Its origin, for messages."""
         return str(self.path)
 
     @property
@@ -157,7 +155,7 @@ class VocabularyFile:
         return list(islice(ordinary, count))
 
     def save(self, folder: Path) -> None:
-        """Copies the file, and says how many sentinels follow it."""
+        """Copy the file, and write the number of sentinels beside it."""
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.path, folder / SENTENCEPIECE_FILE)
         (folder / TOKENIZER_FILE).write_text(json.dumps({"extra_ids": self.extra_ids}) + "\n")
@@ -194,10 +192,8 @@ def _with_sentinels(processor: Any, count: int) -> Any:
     proto: Any = sentencepiece_model_pb2.ModelProto  # type: ignore[attr-defined]  # made at run time
     model = proto.FromString(processor.serialized_model_proto())
     for number in reversed(range(count)):
-        model.pieces.add(
-            piece=f"▁{SENTINEL}{number}>", score=0.0,
-            type=proto.SentencePiece.USER_DEFINED,
-        )  # fmt: skip
+        kind = proto.SentencePiece.USER_DEFINED
+        model.pieces.add(piece=f"▁{SENTINEL}{number}>", score=0.0, type=kind)
     return SentencePieceProcessor(model_proto=model.SerializeToString())
 
 
@@ -220,7 +216,7 @@ class ByteVocabulary:
         return 3 + 256 + self.extra_ids
 
     def digest(self) -> str:
-        """Of the scheme, which has no file."""
+        """Hex sha256 of the scheme's name, for there is no file."""
         return hashlib.sha256(b"utf-8 bytes + 3").hexdigest()
 
     def encode(self, text: str) -> list[int]:
@@ -250,7 +246,7 @@ class ByteVocabulary:
         return [byte + 3 for byte in range(0x20, 0x7F)][:count]
 
     def save(self, folder: Path) -> None:
-        """Says in a tokenizer's configuration, as ByT5's own folders do, that ids are bytes."""
+        """Write a tokenizer's configuration for bytes, as in ByT5's own folders."""
         folder.mkdir(parents=True, exist_ok=True)
         stated = {"tokenizer_class": BYTES_CLASS, "extra_ids": self.extra_ids}
         (folder / TOKENIZER_FILE).write_text(json.dumps(stated) + "\n")
@@ -260,8 +256,8 @@ def folder_vocabulary(folder: Path, named: Path | None = None) -> Vocabulary:
     """The vocabulary of a model's folder: the SentencePiece file named, else `spiece.model` there,
     else bytes if the folder's tokenizer is ByT5's.
 
-    The number of sentinels is what tokenizer_config.json says, else T5's 100. Raises SpotError when
-    there is none.
+    The number of sentinels is that of tokenizer_config.json, else T5's 100. Raises SpotError for a
+    folder without a vocabulary.
     """
     try:
         stated = json.loads((folder / TOKENIZER_FILE).read_text(encoding="utf-8"))
@@ -289,41 +285,43 @@ def ended(ids: Sequence[int], eos: int, limit: int | None = None) -> Sequence[in
     return whole if limit is None or len(whole) <= limit else [*whole[: limit - 1], eos]
 
 
-def target_end(definition: Task, vocabulary: Vocabulary) -> list[int]:
-    """What stands behind the ids of a task's targets: `eos`, or nothing.
+def target_end(task: Task, vocabulary: Vocabulary) -> list[int]:
+    """The end of the ids of a task's targets: `eos`, or nothing.
 
-    A decoder need not say that a label word is over: its words are scored without an end, as GPT-3's
-    were (Brown et al. 2020, section 2.4), unless one word begins another, which would then lose to
-    it on every row.
+    A decoder's label words are scored without an end, as GPT-3's were (Brown et al. 2020, section
+    2.4), unless one word is a prefix of another: the longer one would then lose on every row.
     """
-    if vocabulary.ends_words or definition.scoring != "rank":
+    if vocabulary.ends_words or task.scoring != "rank":
         return [vocabulary.eos]
-    words = [vocabulary.encode_target(word) for word in definition.labels]
-    begun = any(one is not other and other[: len(one)] == one for one in words for other in words)
-    return [vocabulary.eos] if begun else []
+    words = [vocabulary.encode_target(word) for word in task.labels]
+    prefixed = any(
+        word is not other and other[: len(word)] == word for word in words for other in words
+    )
+    return [vocabulary.eos] if prefixed else []
 
 
-def label_tokens(definition: Task, vocabulary: Vocabulary) -> list[list[int]]:
+def label_tokens(task: Task, vocabulary: Vocabulary) -> list[list[int]]:
     """Token ids of each label word with its end, in class order; [] without labels.
 
     The same ids as the task's targets. SpotError when a word has no token of its own (nothing, or
-    only unknown pieces) or when two words have the same tokens, so that no score could part them.
+    only unknown pieces) or when two words have the same tokens, so that no score could tell them
+    apart.
     """
     seen: dict[tuple[int, ...], str] = {}
-    for word in definition.labels:
+    for word in task.labels:
         ids = tuple(vocabulary.encode_target(word))
         if not vocabulary.meaningful(ids):
             raise SpotError(
-                f'task "{definition.name}": expected the label word "{word}" to have tokens in '
+                f'task "{task.name}": expected the label word "{word}" to have tokens in '
                 f"{vocabulary.name}, found none but unknown ones",
                 "choose another label word, or a model whose vocabulary has it",
             )
         if ids in seen:
             raise SpotError(
-                f'task "{definition.name}": expected label words with different tokens, found '
+                f'task "{task.name}": expected label words with different tokens, found '
                 f'"{seen[ids]}" and "{word}" alike in {vocabulary.name}',
                 "choose other label words",
             )
         seen[ids] = word
-    end = target_end(definition, vocabulary)
+    end = target_end(task, vocabulary)
     return [[*ids, *end] for ids in seen]

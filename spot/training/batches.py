@@ -1,4 +1,4 @@
-"""Which rows a step sees, and the arrays they become: a pure function of (seed, step).
+"""The rows of each step and their arrays, a pure function of (seed, step).
 
 Rows are padded to the bucket of the longest row in the step, never to a global maximum; few
 buckets, so few compilations.
@@ -18,7 +18,7 @@ from spot.tasks.task import Task
 
 @dataclass(frozen=True, eq=False)
 class TaskData:
-    """One task, tokenised: what training reads of it.
+    """One task, tokenised.
 
     `labels` are token ids of the label words with their end, in class order; [] for generation.
     """
@@ -31,7 +31,7 @@ class TaskData:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What one prompt is trained on: one task, or a mixture with the rate of each member."""
+    """The training data of one prompt: one task, or a mixture with the rate of each member."""
 
     name: str
     members: tuple[TaskData, ...]
@@ -39,7 +39,7 @@ class Source:
 
     @property
     def labels(self) -> list[list[int]]:
-        """Token ids of every member's label words, in order: what a prompt may begin as."""
+        """Token ids of every member's label words, in order, for prompts initialised from them."""
         return [label for member in self.members for label in member.labels]
 
 
@@ -89,7 +89,7 @@ def step_batch(
 
 
 def sample(split: TokenizedSplit, count: int | None, seed: int = 0) -> TokenizedSplit:
-    """At most `count` rows of a split, a seeded choice kept in the split's order."""
+    """At most `count` rows of a split, a seeded choice in the split's order."""
     if count is None or count >= len(split):
         return split
     rows = np.sort(np.random.default_rng([seed, 29]).choice(len(split), count, replace=False))

@@ -164,6 +164,8 @@ def test_wording_of_the_settings(mini, films):
     }  # fmt: skip
     assert next(found.read("train")).inputs == "negative | positive. Review: train\nSentiment:"
     assert find_task("sst2", DataSettings(films, shot_seed=7)).wording == {}
+    judged = find_task("sst2", DataSettings(films, text="Judge.", shot_seed=7))
+    assert judged.wording == {"text": "Judge."}
     mixed = find_mixture("sst2+mini_a", DataSettings(films, templates={"sst2": "flan"}, shots=1))
     assert mixed.wording == {"template": {"sst2": "flan"}, "shots": 1}
 

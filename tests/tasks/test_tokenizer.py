@@ -119,7 +119,7 @@ DAMAGE = {
     ),
     "SentencePiece's file": (
         lambda f: (f / "tokenizer.json").write_bytes(b"\n\x0e\xff\xfe"),
-        "expected a tokenizer at .*found a file that is no text",
+        "expected a tokenizer at .*found a file that is not text",
     ),
     "another file": (
         lambda f: (f / "tokenizer.json").write_text("{}"),

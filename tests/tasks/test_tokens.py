@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bank.errors import BankError
 from spot.errors import SpotError
 from spot.tasks.mini.suite import mini_task
 from spot.tasks.published.catalog import local_task
@@ -83,7 +82,7 @@ def test_full_disk_is_reported_and_leaves_nothing(words, tmp_path, monkeypatch, 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("spot.tasks.examples.np.savez_compressed", full)
-    with pytest.raises(BankError, match="No space left on device"):
+    with pytest.raises(SpotError, match="token cache .*No space left on device"):
         tokens(fake(), "train", words, LONG, tmp_path)
     assert [p.suffix for p in (tmp_path / "tokens").iterdir() if p.suffix != ".lock"] == []
 

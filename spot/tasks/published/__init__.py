@@ -1,1 +1,1 @@
-"""Published tasks read from local JSONL files in the field names of TFDS; one file a family."""
+"""Published tasks, one record each, in the field names of TFDS; one file a family."""

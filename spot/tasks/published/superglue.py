@@ -54,7 +54,7 @@ def _wsc(row: Row, labels: Labels) -> list[Example]:
 
 
 def _wsc_referent(row: Row, labels: Labels) -> list[Example]:
-    """The pronoun marked; the target is the span, which 0 or 1 in `label` says to be the referent."""
+    """The pronoun marked; the target is the span, which is the referent where `label` is 1."""
     pronoun, place = row.text("span2_text"), row.value("span2_index")
     if type(place) is not int or place < 0:
         raise row.error('the number of a word in "span2_index"', shown(place))
@@ -81,20 +81,20 @@ def _true(example: Example) -> bool:
 
 
 def _marked(text: str, word: str, place: int) -> str:
-    """`text` with stars around the `word` that stands nearest to the place-th word.
+    """`text` with stars around the `word` nearest to the place-th word.
 
-    Nearest, because a few published places are wrong by some words; unmarked when it never occurs.
+    Nearest, because a few published places are off by some words; unmarked when it never occurs.
 
     >>> _marked("They saw them and fed them.", "them", 5)
     'They saw them and fed *them*.'
     """
     words = [match.start() for match in re.finditer(r"\S+", text)]
     pattern = rf"(?<!\w){re.escape(word)}(?!\w)"
-    found = list(re.finditer(pattern, text, re.IGNORECASE))
-    if not found:
+    matches = list(re.finditer(pattern, text, re.IGNORECASE))
+    if not matches:
         return text
-    number = {m: sum(start <= m.start() for start in words) - 1 for m in found}
-    best = min(found, key=lambda m: abs(number[m] - place))
+    number = {m: sum(start <= m.start() for start in words) - 1 for m in matches}
+    best = min(matches, key=lambda m: abs(number[m] - place))
     return f"{text[: best.start()]}*{best.group()}*{text[best.end() :]}"
 
 

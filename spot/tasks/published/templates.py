@@ -74,8 +74,8 @@ class Section(BaseModel):
 def template_of_file(task: str, file: Path) -> Template:
     """The template of a task in a user's TOML file; SpotError when the file has none.
 
-    Its name is the file's stem and the first eight digits of the content's digest, so that a name
-    stands for one content and says nothing of where the file is.
+    Its name is the file's stem and the first eight digits of the content's digest: one name for one
+    content, wherever the file is.
     """
     sections = _sections(file)
     if task not in sections:

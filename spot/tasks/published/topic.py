@@ -1,4 +1,4 @@
-"""What a short text is about: news desk, kind of question, banking request, reviewed aspect."""
+"""The topic of a short text: news desk, kind of question, banking request."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ def fetch(model_id: str) -> Path:
     download with.
     """
     repository, _, revision = model_id.partition("@")
-    folder = cached(model_id)
-    if folder is not None:
-        return folder
+    present = cached(model_id)
+    if present is not None:
+        return present
     try:
         import huggingface_hub as hub
     except ImportError:

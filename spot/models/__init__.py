@@ -1,1 +1,1 @@
-"""The frozen backbones: forward pass, prompt application, decoding and weight loading."""
+"""Frozen models: loading, forward pass with prompts, scoring and decoding."""

@@ -1,6 +1,4 @@
-"""Settings that a known model prefers where none are given. Imports nothing, for the configuration
-reads it.
-"""
+"""The table of default settings by model. Imports nothing, since the configuration reads it."""
 
 from __future__ import annotations
 
@@ -11,9 +9,7 @@ EMBEDDED = "spot-nano"  # the model in the package, pretrained by this project
 
 @dataclass(frozen=True)
 class ModelDefaults:
-    """Where a model's prompts start from (`prompt.init`, `prompt.text`) and how its keys are compared
-    (`search.similarity`).
-    """
+    """Defaults of `prompt.init`, `prompt.text` and `search.similarity` for a model."""
 
     init: str = "vocab"
     text: str = ""
@@ -37,5 +33,5 @@ DEFAULTS: dict[str, ModelDefaults] = {
 
 
 def defaults_of(name: str) -> ModelDefaults:
-    """The defaults of a model by the name that `model.name` takes."""
+    """The defaults of the model that `model.name` names."""
     return DEFAULTS.get(name, ModelDefaults())

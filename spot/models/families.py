@@ -45,10 +45,10 @@ class Family:
     vocabulary: Callable[[Path, Path | None], Vocabulary]
 
     def recognises(self, architecture: Mapping[str, Any]) -> bool:
-        """Whether an architecture stored as JSON has the fields of this family's config."""
-        known = {field.name: field.default is MISSING for field in fields(self.config)}
-        required = {name for name, needed in known.items() if needed}
-        return required <= set(architecture) <= set(known)
+        """True if an architecture stored as JSON has the fields of this family's config."""
+        every = {field.name for field in fields(self.config)}
+        required = {field.name for field in fields(self.config) if field.default is MISSING}
+        return required <= set(architecture) <= every
 
 
 FAMILIES: dict[str, Family] = {

@@ -64,9 +64,11 @@ def _turned_product(form: ProductForm, rows: jax.Array, kernel: jax.Array) -> ja
     if form != "widen":
         return _multiply(form, rows, kernel.T)
     return jax.lax.dot_general(
-        rows.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), (((1,), (1,)), ((), ())),
+        rows.astype(jnp.bfloat16),
+        kernel.astype(jnp.bfloat16),
+        (((1,), (1,)), ((), ())),
         preferred_element_type=jnp.float32,
-    )  # fmt: skip
+    )
 
 
 def _turned_rows(form: ProductForm, rows: jax.Array) -> jax.Array:
@@ -137,7 +139,7 @@ def fold(random: RandomKeys, number: int) -> RandomKeys:
 
 
 def prompt_keys(random: RandomKeys) -> jax.Array | None:
-    """The keys [S] of the prompts themselves, one row each."""
+    """The keys [S], for arrays with one row per prompt."""
     return random.keys if isinstance(random, RowKeys) else random
 
 
@@ -262,7 +264,7 @@ def attention_product(form: ProductForm, left: jax.Array, right: jax.Array) -> j
 def unwidened(form: ProductForm) -> ProductForm:
     """The form for products that "widen" does not suit: "upcast" in its place.
 
-    Small batched products are faster so on CPUs, and XLA's CPU backend cannot run a widened one
+    Small batched products are faster that way on CPUs, and XLA's CPU backend cannot run a widened one
     whose result is used transposed, as the gradient of a tied head is. Operands are rounded to
     bfloat16 all the same.
     """

@@ -259,8 +259,8 @@ def identity(settings: ModelSettings) -> Identity:
         facts.append([file.name, *stamp(file)])
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
     remembered = cache_dir() / "fingerprints" / key
-    if remembered.is_file() and len(known := remembered.read_text()) == 64:
-        return Identity(settings.name, known)
+    if remembered.is_file() and len(digest := remembered.read_text()) == 64:
+        return Identity(settings.name, digest)
     digest = _fingerprint(files, words)
     with contextlib.suppress(BankError):  # a shortcut: the next call computes it again
         replace_file(remembered, digest.encode())

@@ -94,7 +94,7 @@ class DecoderLayer(nnx.Module):
         bias: jax.Array,
         random: RandomKeys = None,
     ) -> jax.Array:
-        """Adds causal self-attention of x [B, Q, H] over the given keys and values to x."""
+        """x [B, Q, H] after causal self-attention over keys and values."""
         normed = self.pre_self_attention_layer_norm(x)
         seen = self.self_attention.attend(normed, keys, values, bias, fold(random, 0))
         return x + dropout(seen, self.dropout, fold(random, 1))
@@ -106,7 +106,7 @@ class DecoderLayer(nnx.Module):
         bias: jax.Array,
         random: RandomKeys = None,
     ) -> jax.Array:
-        """Adds cross-attention and feed-forward to x [G*B, Q, H].
+        """x [G*B, Q, H] after cross-attention and feed-forward.
 
         G targets of one text (label words to rank) are folded into the query axis here, so the
         text's keys and values [B, heads, K, d_kv] are neither computed nor copied G times.

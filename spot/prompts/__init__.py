@@ -1,1 +1,1 @@
-"""What a soft prompt is and where it starts from."""
+"""Soft prompts: their kinds and their inits."""

@@ -8,11 +8,15 @@ import math
 import numpy as np
 
 
-def logits(arrays, config, text, targets, prompt=None):
-    """Logits [len(targets), V] at each target, by plain concatenation of prompt, text and targets."""
+def logits(arrays, config, text, targets, prompt=None, suffix=()):
+    """Logits [len(targets), V] at each target, by plain concatenation of prompt, text, suffix and
+    targets.
+    """
     table = arrays["token_embedder/embedding"].astype(np.float64)
-    rows = [] if prompt is None else list(prompt.astype(np.float64))
-    rows += [table[token] for token in [*text, *targets[:-1]]]
+    rows = [] if prompt is None else [np.asarray(row, np.float64) for row in prompt]
+    rows += [table[token] for token in text]
+    rows += [np.asarray(row, np.float64) for row in suffix]
+    rows += [table[token] for token in targets[:-1]]
     for layer in range(config.layers):
         rows = _block(arrays, config, f"layers_{layer}", rows)
     out = [_norm(row, arrays["final_norm/scale"], config) for row in rows[-len(targets) :]]
@@ -22,11 +26,11 @@ def logits(arrays, config, text, targets, prompt=None):
     return found
 
 
-def greedy(arrays, config, text, prompt, length, eos):
+def greedy(arrays, config, text, prompt, length, eos, suffix=()):
     """Token ids, everything computed anew for each."""
     out = []
     while len(out) < length and eos not in out:
-        out.append(int(logits(arrays, config, text, [*out, 0], prompt)[-1].argmax()))
+        out.append(int(logits(arrays, config, text, [*out, 0], prompt, suffix)[-1].argmax()))
     return out + [0] * (length - len(out))
 
 

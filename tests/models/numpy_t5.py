@@ -11,10 +11,11 @@ import math
 import numpy as np
 
 
-def encode(arrays, config, tokens, prompt=None):
-    """Token ids [T] and a prompt [P, H] or None -> [P+T, H]."""
+def encode(arrays, config, tokens, prompt=(), suffix=()):
+    """Token ids [T] between rows of a prompt [P, H] and of a suffix [P', H] -> [P+T+P', H]."""
     rows = [] if prompt is None else [np.asarray(row, np.float64) for row in prompt]
     rows += [_embedding(arrays, token) for token in tokens]
+    rows += [np.asarray(row, np.float64) for row in suffix]
     table = arrays["encoder/relpos_bias/rel_embedding"]
     for layer in range(config.encoder_layers):
         at = f"encoder/layers_{layer}"

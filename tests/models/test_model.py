@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -13,11 +16,22 @@ from safetensors.numpy import load_file, save_file
 
 from spot.errors import SpotError
 from spot.models import model as module
-from spot.models.model import identity, load, model_path, vocabulary
-from spot.models.settings import ModelSettings
+from spot.models.families import family_of, read_architecture
+from spot.models.model import identity, load, load_model, model_path, vocabulary
 from spot.models.weights.build import to_arrays
+from spot.prompts.prompt import SoftPrompt
+from spot.prompts.suffix import SUFFIX
+from spot.tasks.examples import Ragged
+from tests.toys import (
+    model_settings,
+    random_arrays,
+    tiny_config,
+    tiny_decoder,
+    write_model,
+    write_vocabulary,
+)
+from spot.models.settings import ModelSettings
 from spot.settings import cache_dir
-from tests.toys import model_settings, random_arrays, tiny_config, write_model, write_vocabulary
 
 
 @pytest.fixture
@@ -53,6 +67,18 @@ def test_the_identity_is_remembered_by_size_and_time(folder, monkeypatch):
     found = identity(model_settings(folder))
     monkeypatch.setattr(module, "_fingerprint", lambda *_: pytest.fail("computed again"))
     assert identity(model_settings(folder)) == found
+
+
+def test_weights_swapped_under_the_same_path_size_and_time_are_noticed(folder, tmp_path):
+    path = folder / "weights.safetensors"
+    before, times = identity(model_settings(folder)), path.stat()
+    other = shutil.copytree(folder, tmp_path / "other")
+    one_weight(other)
+    shutil.copyfile(other / path.name, path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (times.st_size, times.st_mtime_ns)
+    assert identity(model_settings(folder)).fingerprint != before.fingerprint
 
 
 def test_a_damaged_memory_is_computed_again(folder):
@@ -219,6 +245,58 @@ def test_a_t5x_checkpoint_loads_and_its_prompt_is_left_out(shared_data, t5_vocab
     assert "encoder/prompt/prompt/prompt" not in to_arrays(loaded.network.parameters)
     other = settings.model_copy(update={"relative_max_distance": 128})
     assert identity(other).fingerprint != loaded.identity.fingerprint
+
+
+# One value.
+
+
+def test_name_fingerprint_and_vocabulary_need_no_jax():
+    script = (
+        "import sys; from spot.models.model import load_model; model = load_model(); "
+        "print(model.name, model.fingerprint, model.vocabulary.size, model.width, 'jax' in sys.modules)"
+    )
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    expected = identity(ModelSettings())
+    assert out.stdout.split() == ["spot-nano", expected.fingerprint, "6144", "256", "False"]
+
+
+def test_a_model_is_loaded_from_a_path_and_once(folder):
+    model = load_model(folder, precision="float32")
+    assert (model.name, model.precision, model.width) == (str(folder), "float32", 16)
+    assert model.fingerprint == identity(model_settings(folder)).fingerprint
+    assert model.network is model.network and model.embeddings is model.embeddings
+
+
+def test_the_embeddings_are_those_of_the_file_in_float32(tiny_folder):
+    table = load_file(tiny_folder / "weights.safetensors")["token_embedder/embedding"]
+    for precision in ("float32", "bfloat16"):
+        found = load_model(tiny_folder, precision=precision).embeddings
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, table, rtol=0 if precision == "float32" else 2**-8)
+
+
+def test_scores_and_answers_are_those_of_its_network(tiny_backbone):
+    inputs, labels = Ragged.of([[5, 6, 7, 1], [8, 9, 1]]), [[10, 1], [11, 12, 1]]
+    rows = np.random.default_rng(0).normal(size=(2, 16)).astype(np.float32)
+    tokens = np.asarray([[5, 6, 7, 1], [8, 9, 1, 0]])
+    for prompt in (None, rows, SoftPrompt.of(SUFFIX, rows)):
+        scores = tiny_backbone.score(inputs, labels, prompt)
+        encoded = tiny_backbone.encode(tokens, prompt)
+        for column, label in enumerate(labels):
+            logits = tiny_backbone.network.decode(encoded, np.asarray([label, label]))
+            logs = np.asarray(jax.nn.log_softmax(logits))[:, np.arange(len(label)), label]
+            np.testing.assert_allclose(scores[:, column], logs.sum(1), rtol=1e-4)
+        answers = tiny_backbone.network.greedy(encoded, 4)
+        texts = [tiny_backbone.vocabulary.decode(np.asarray(row)) for row in answers]
+        assert tiny_backbone.generate(inputs, 4, prompt) == texts
+
+
+@pytest.mark.parametrize("config", [tiny_config(), tiny_decoder()], ids=lambda c: type(c).__name__)
+def test_an_architecture_is_read_back_as_its_familys(config):
+    assert read_architecture(config.to_json()) == config
+    assert family_of(config).config is type(config)
+    with pytest.raises(ValueError, match="not the fields of T5 or decoder: d_model, depth"):
+        read_architecture({"depth": 3, "d_model": 4})
 
 
 # Dropout.

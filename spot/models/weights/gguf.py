@@ -107,10 +107,10 @@ class GgufFile:
             )
 
     def stated(self, key: str, default: Any = None) -> Any:
-        """A value of the file's metadata; SpotError when it has none and there is no default."""
-        found = self.reader.get_field(key)
-        if found is not None:
-            return found.contents()
+        """A metadata value of the file; SpotError without one and without a default."""
+        field = self.reader.get_field(key)
+        if field is not None:
+            return field.contents()
         if default is None:
             raise SpotError(f"{self.path}: expected {key}, found none", "convert the model again")
         return default
@@ -154,11 +154,11 @@ class GgufFile:
             yield tensor.name, tensor.tensor_type.name, shape, tensor.data.tobytes()
 
     def arrays(self, config: DecoderConfig) -> Mapping[str, LazyArray]:
-        """The arrays by our names, each made float32 when it is asked for; SpotError for one that
-        no such decoder has.
+        """The arrays by our names, each converted to float32 when it is needed; SpotError for an array
+        that no such decoder has.
         """
         heads = {"query": config.num_heads, "key": config.num_kv_heads}
-        found = {}
+        arrays = {}
         for tensor in self.reader.tensors:
             name = _our_name(tensor.name)
             if name is None:
@@ -171,8 +171,8 @@ class GgufFile:
             part = name.split("/")[1]
             if self.kind == "llama" and part in heads:
                 stored = LazyArray(shape, partial(_unpermuted, stored.read, heads[part]))
-            found[name] = fitted(name, stored)
-        return found
+            arrays[name] = fitted(name, stored)
+        return arrays
 
     def _read(self, tensor: Any) -> np.ndarray:
         from gguf.quants import dequantize
@@ -216,13 +216,13 @@ def _unpermuted(read: Any, heads: int) -> np.ndarray:
 
 
 def vocabulary(path: Path) -> TokenizerVocabulary:
-    """The file's tokenizer; kept in the cache, because reading the metadata takes seconds."""
+    """The file's tokenizer, cached, because reading the metadata takes seconds."""
     facts = f"3 {path.resolve()} {' '.join(map(str, stamp(path)))}"
-    kept = cache_dir() / "tokenizers" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.json"
+    cached = cache_dir() / "tokenizers" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.json"
     try:
-        content, eos = json.loads(kept.read_text(encoding="utf-8"))
+        content, eos = json.loads(cached.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         content, eos = opened(path).tokenizer_json()
         with contextlib.suppress(BankError):  # read again next time
-            replace_file(kept, json.dumps([content, eos]).encode())
+            replace_file(cached, json.dumps([content, eos]).encode())
     return TokenizerVocabulary(str(path), content, eos)

@@ -1,7 +1,7 @@
 """The tokenizer in a GGUF file's metadata, written out as the text of a tokenizer.json.
 
-Two kinds: byte-level pairs (`gpt2`), which differ in how a text is split before pairs are joined,
-and SentencePiece's pairs with scores (`llama`), as Llama 2 and its kin have them.
+Two kinds: byte-level BPE (`gpt2`), whose variants split a text differently before merging, and
+SentencePiece's BPE with scores (`llama`), as in Llama 2 and its relatives.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ def _words(numbers: str) -> dict[str, Any]:
         rf"{numbers}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
     )
     split = {
-        "type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False,
-    }  # fmt: skip
+        "type": "Split",
+        "pattern": {"Regex": pattern},
+        "behavior": "Isolated",
+        "invert": False,
+    }
     return _sequence(split, {**_BYTES, "use_regex": False}, name="pretokenizers")
 
 
@@ -94,8 +97,8 @@ def _named(stated: Stated, path: object, tokens: Sequence[str], name: str) -> tu
 
 
 def _added(tokens: Sequence[str], kinds: Sequence[int]) -> list[dict[str, Any]]:
-    """The tokens that are found in a text before it is split: control tokens and the unknown one,
-    which no answer shows, and what the model's makers defined.
+    """The tokens that are matched before a text is split: control tokens and the unknown token, which
+    no answer shows, and tokens that the model's authors defined.
     """
     plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     return [
@@ -106,7 +109,7 @@ def _added(tokens: Sequence[str], kinds: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def _bytes(stated: Stated, split: str) -> dict[str, Any]:
-    """A byte-level tokenizer. Llama 3 takes a word that is a token as it is, whatever pairs say."""
+    """A byte-level tokenizer. In Llama 3, a word that is a token is not split, whatever the merges."""
     return {
         "normalizer": {"type": "NFC"} if split == "qwen2" else None,
         "pre_tokenizer": _SPLITS[split],
@@ -119,8 +122,8 @@ def _bytes(stated: Stated, split: str) -> dict[str, Any]:
 
 
 def _sentencepiece(stated: Stated, tokens: Sequence[str], kinds: Sequence[int]) -> dict[str, Any]:
-    """SentencePiece's pairs: a text begins with a space, spaces are written "▁", and characters
-    that are no token are written as their bytes' tokens.
+    """SentencePiece's BPE: a text begins with a space, spaces are written "▁", and characters without
+    a token become tokens of their bytes.
     """
     spaced = stated("tokenizer.ggml.add_space_prefix", True)
     front = [{"type": "Prepend", "prepend": "▁"}] if spaced else []
@@ -148,22 +151,22 @@ def _replaced(old: str, new: str) -> dict[str, Any]:
 def _merges(
     tokens: Sequence[str], kinds: Sequence[int], scores: Sequence[float]
 ) -> list[tuple[str, str]]:
-    """Every way to join two tokens to a third, those to the best score first; of those to the same
-    token, as transformers orders them, the one with the longest left part.
+    """Every merge of two tokens into a third, best score first; among merges into the same token, the
+    longest left part first, as transformers orders them.
     """
-    known = set(tokens)
-    found = [
+    every = set(tokens)
+    merges = [
         (-score, -cut, token[:cut], token[cut:])
         for token, kind, score in zip(tokens, kinds, scores, strict=True)
         if kind == _NORMAL
         for cut in range(1, len(token))
-        if token[:cut] in known and token[cut:] in known
+        if token[:cut] in every and token[cut:] in every
     ]
-    return [(left, right) for _, _, left, right in sorted(found)]
+    return [(left, right) for _, _, left, right in sorted(merges)]
 
 
 def _beginning(number: int, token: str) -> dict[str, Any]:
-    """The post-processor that puts a token in front of a text."""
+    """The post-processor that adds a token in front of a text."""
     text = {"Sequence": {"id": "A", "type_id": 0}}
     begin = {"SpecialToken": {"id": token, "type_id": 0}}
     return {

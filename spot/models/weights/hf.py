@@ -81,7 +81,7 @@ def stated_config(folder: Path) -> dict[str, Any]:
 
 
 def read_config(folder: Path) -> T5Config:
-    """The architecture that config.json states; raises SpotError for one that is not a T5 we know."""
+    """The architecture in config.json; raises SpotError for one that is not a supported T5."""
     path, stated = folder / "config.json", stated_config(folder)
     if stated.get("model_type") not in ("t5", "mt5"):
         raise SpotError(
@@ -170,7 +170,7 @@ def raw_pieces(folder: Path) -> Iterator[Piece]:
 
 
 def read_arrays(folder: Path, config: T5Config) -> Mapping[str, LazyArray]:
-    """The model's arrays by T5X name, each read from its file only when it is asked for.
+    """The model's arrays by T5X name, each read from its file only when it is needed.
 
     Raises SpotError for a missing or damaged file and for an array that no T5 has.
     """

@@ -74,25 +74,25 @@ HUGGING_FACE_DECODER = Format(
 
 
 def read_arrays(folder: Path, config: DecoderConfig) -> Mapping[str, LazyArray]:
-    """The model's arrays by our names, each read from its file only when it is asked for.
+    """The model's arrays by our names, each read from its file only when it is needed.
 
     Raises SpotError for a missing or damaged file and for an array that no such decoder has.
     """
-    found: dict[str, LazyArray] = {}
+    arrays: dict[str, LazyArray] = {}
     for file in hf.weight_files(folder):
         for name, stored in hf.stored_arrays(file):
             if name.endswith("rotary_emb.inv_freq") or (
                 config.tied_head and name == "lm_head.weight"
             ):
                 continue
-            known = our_name(name)
-            if known is None:
+            ours = our_name(name)
+            if ours is None:
                 raise SpotError(
                     f"{file}: expected the arrays of a Llama or Qwen2, found {name}",
                     "nothing is dropped: choose a folder with the plain model",
                 )
-            found[known] = fitted(known, stored)
-    return found
+            arrays[ours] = fitted(ours, stored)
+    return arrays
 
 
 def our_name(name: str) -> str | None:
@@ -103,9 +103,9 @@ def our_name(name: str) -> str | None:
     """
     if name in _WHOLE:
         return _WHOLE[name]
-    found = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", name)
-    part = _PARTS.get(found[2]) if found else None
-    return f"layers_{found[1]}/{part}" if found and part else None
+    match = re.fullmatch(r"model\.layers\.(\d+)\.(.+)", name)
+    part = _PARTS.get(match[2]) if match else None
+    return f"layers_{match[1]}/{part}" if match and part else None
 
 
 def fitted(name: str, stored: LazyArray) -> LazyArray:
@@ -126,7 +126,7 @@ def _with_padding(array: Any) -> Any:
 
 
 def read_config(folder: Path) -> DecoderConfig:
-    """The architecture that config.json states; raises SpotError for one that is not read here."""
+    """The architecture in config.json; raises SpotError for one that is not supported."""
     path = folder / "config.json"
     stated = hf.stated_config(folder)
     _check(path, "hidden_act", stated.get("hidden_act", "silu"), ("silu",))
@@ -172,9 +172,9 @@ def _stretched(kind: str, scaling: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _check(path: Path, key: str, found: Any, known: tuple[Any, ...]) -> None:
-    if found not in known:
+def _check(path: Path, key: str, value: Any, supported: tuple[Any, ...]) -> None:
+    if value not in supported:
         raise SpotError(
-            f"{path}: expected {key} {' or '.join(map(json.dumps, known))}, found {json.dumps(found)}",
+            f"{path}: expected {key} {' or '.join(map(json.dumps, supported))}, found {json.dumps(value)}",
             "this kind of decoder cannot be read here",
         )

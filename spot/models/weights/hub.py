@@ -1,6 +1,6 @@
 """Models by id from the Hugging Face hub: only the needed files, into the hub's own cache.
 
-What is in the cache is used as it is, without the network and without huggingface-hub.
+Cached models need neither the network nor huggingface-hub.
 """
 
 from __future__ import annotations
@@ -19,9 +19,15 @@ from spot.models.weights import hf
 log = logging.getLogger("spot")
 
 SMALL = (
-    "config.json", "spiece.model", "tokenizer*", "special_tokens_map.json", "added_tokens.json",
-    "vocab.json", "merges.txt", "generation_config.json",
-)  # fmt: skip
+    "config.json",
+    "spiece.model",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "generation_config.json",
+)
 SAFETENSORS = (hf.SINGLE, hf.INDEX, "model-*.safetensors")
 PICKLES = (hf.PICKLE, hf.PICKLE_INDEX, "pytorch_model-*.bin")
 # The hub's own account, which adds safetensors to repositories of pickles by pull request. Anyone
@@ -30,7 +36,7 @@ CONVERTER = "SFconvertbot"
 
 
 def is_model_id(name: str) -> bool:
-    """Whether a name reads as owner/name, with @revision or without.
+    """True for a name of the form owner/name, with or without @revision.
 
     >>> is_model_id("google/t5-small-lm-adapt@refs/pr/2"), is_model_id("gs://models/t5")
     (True, False)
@@ -40,17 +46,17 @@ def is_model_id(name: str) -> bool:
 
 
 def fetch(model_id: str) -> Path:
-    """The folder of a model `owner/name` or `owner/name@revision` in the hub's cache, downloaded
-    first where it is not there; an interrupted download goes on where it stopped.
+    """The folder of a model `owner/name` or `owner/name@revision` in the hub's cache, downloaded now
+    if it is not there; an interrupted download is resumed.
 
-    Without a revision it is `main` or, where that has no safetensors, the pull request of the hub's
-    converter. Raises SpotError: no network, no such model, no weights that can be read, no
-    huggingface-hub to download with.
+    Without a revision it is `main` or, if that has no safetensors, the pull request of the hub's
+    converter. Raises SpotError: no network, no such model, no readable weights, no huggingface-hub to
+    download with.
     """
     repository, _, revision = model_id.partition("@")
-    there = cached(model_id)
-    if there is not None:
-        return there
+    present = cached(model_id)
+    if present is not None:
+        return present
     try:
         import huggingface_hub as hub
     except ImportError:
@@ -74,11 +80,11 @@ def fetch(model_id: str) -> Path:
 
 
 def cached(model_id: str) -> Path | None:
-    """The folder of a model that was downloaded whole, None without one; looks at files only."""
+    """The folder of a completely downloaded model, or None; looks at local files only."""
     repository, _, revision = model_id.partition("@")
     place = cache() / f"models--{repository.replace('/', '--')}"
     requests = place / "refs" / "refs" / "pr"
-    numbers = sorted(int(one.name) for one in requests.glob("*") if one.name.isdigit())
+    numbers = sorted(int(ref.name) for ref in requests.glob("*") if ref.name.isdigit())
     names = [revision] if revision else ["main", *(f"refs/pr/{number}" for number in numbers)]
     for name in names:
         ref = place / "refs" / name
@@ -121,13 +127,17 @@ def _choose(hub: Any, repository: str, revision: str) -> tuple[str, tuple[str, .
         requests = hub.get_repo_discussions(
             repository, author=CONVERTER, discussion_type="pull_request"
         )
-        for number in sorted(one.num for one in requests):
+        for number in sorted(request.num for request in requests):
             request = f"refs/pr/{number}"
             if _have(hub.list_repo_files(repository, revision=request), SAFETENSORS):
                 log.warning(
                     "%s has no safetensors; taking those of its pull request %d by %s (%s@%s)",
-                    repository, number, CONVERTER, repository, request,
-                )  # fmt: skip
+                    repository,
+                    number,
+                    CONVERTER,
+                    repository,
+                    request,
+                )
                 return request, SAFETENSORS
     if _have(files, PICKLES) and _has_torch():
         return revision, PICKLES
@@ -140,12 +150,12 @@ def _choose(hub: Any, repository: str, revision: str) -> tuple[str, tuple[str, .
 
 
 def _have(files: Iterable[str], patterns: tuple[str, ...]) -> bool:
-    """Whether a repository has the single weight file or the index, a format's first two names."""
+    """True if a repository has the single weight file or the index, a format's first two names."""
     return bool(set(files) & set(patterns[:2]))
 
 
 def _explained(model_id: str, repository: str, error: Exception) -> SpotError:
-    """What the hub's client raised, as an error with a way out."""
+    """The error of the hub's client as a SpotError with a hint."""
     kind = type(error).__name__
     if kind in ("RepositoryNotFoundError", "RevisionNotFoundError", "HFValidationError"):
         return SpotError(

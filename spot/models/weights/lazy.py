@@ -9,9 +9,9 @@ from typing import Any
 
 @dataclass(frozen=True, eq=False)
 class LazyArray:
-    """An array whose shape is known; `read()` gives its content, anew at each call.
+    """An array with a known shape whose content is read anew by every call of `read()`.
 
-    A model of 11 billion parameters is loaded array by array this way, never held twice.
+    A model of 11 billion parameters is loaded array by array this way and never held twice.
     """
 
     shape: tuple[int, ...]
@@ -19,5 +19,5 @@ class LazyArray:
 
 
 def content(array: Any) -> Any:
-    """The array itself, whether it has been read or not."""
+    """The content of an array, lazy or not."""
     return array.read() if isinstance(array, LazyArray) else array

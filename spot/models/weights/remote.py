@@ -1,7 +1,7 @@
 """T5X checkpoints and vocabularies in buckets (gs://, s3://): copied once, then used as local files.
 
-tensorstore reads them, so nothing more is installed. A name with :// stays text all the way: as a
-Path it would lose a slash.
+tensorstore reads them, so no other package is needed. An address stays a string: a Path would drop
+one of its slashes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from spot.settings import cache_dir
 
 log = logging.getLogger("spot")
 
-AT_ONCE = 16  # files read at the same time
-PATIENCE = 600.0  # seconds for one of them
-# tensorstore's own default goes on for minutes when there is no network.
+CONCURRENT = 16  # files read at the same time
+TIMEOUT = 600.0  # seconds for a file
+# tensorstore retries for minutes by default when there is no network.
 RETRIES = {"max_retries": 5, "initial_delay": "500ms", "max_delay": "8s"}
 
 
 def is_remote(name: str | Path | None) -> bool:
-    """Whether a name is an address such as gs://bucket/folder.
+    """True for an address such as gs://bucket/folder.
 
     >>> is_remote("gs://bucket/checkpoint_1100000"), is_remote("google/t5-v1_1-small")
     (True, False)
@@ -36,15 +36,14 @@ def is_remote(name: str | Path | None) -> bool:
 
 
 def copied_checkpoint(address: str) -> Path:
-    """The local copy of a T5X checkpoint, made first where it is not there; one that was
-    interrupted goes on where it stopped.
+    """The local copy of a T5X checkpoint, made now if there is none; an interrupted copy is resumed.
 
     Only the model's arrays are copied, not the optimiser's state, and the index last, so that a
-    folder with an index is whole. Raises SpotError: no access, no checkpoint, an array missing.
+    folder with an index is complete. Raises SpotError: no access, no checkpoint, an array missing.
     """
-    there = copy_of(address)
-    if there is not None:
-        return there
+    copy = copy_of(address)
+    if copy is not None:
+        return copy
     folder = _place(address)
     store = _open(address)
     index = _content(store, INDEX, address)
@@ -66,13 +65,13 @@ def copied_checkpoint(address: str) -> Path:
 
 
 def copy_of(address: str) -> Path | None:
-    """The whole local copy of a T5X checkpoint; None where there is none. Looks at files only."""
+    """The complete local copy of a T5X checkpoint, or None; looks at local files only."""
     folder = _place(address)
     return folder if (folder / INDEX).is_file() else None
 
 
 def local_file(name: str | Path | None) -> Path | None:
-    """A file as a local path: itself, or the copy of one in a bucket. Raises SpotError as above."""
+    """A local path as it is, or the local copy of a file in a bucket; raises as `copied_checkpoint`."""
     if name is None or not is_remote(name):
         return None if name is None else Path(name)
     address, _, file = str(name).rpartition("/")
@@ -83,7 +82,7 @@ def local_file(name: str | Path | None) -> Path | None:
 
 
 def _place(address: str) -> Path:
-    """The folder of an address's copy: its last part, and a hash that tells it from others."""
+    """The folder for the copy of an address: its last part below a hash of all of it."""
     address = address.rstrip("/")
     digest = hashlib.sha256(address.encode()).hexdigest()[:16]
     return cache_dir() / "remote" / digest / (address.rpartition("/")[2] or "root")
@@ -95,18 +94,18 @@ def _open(address: str) -> Any:
 
     context = tensorstore.Context({"gcs_request_retries": RETRIES, "s3_request_retries": RETRIES})
     try:
-        return tensorstore.KvStore.open(f"{address.rstrip('/')}/", context=context).result(PATIENCE)
+        return tensorstore.KvStore.open(f"{address.rstrip('/')}/", context=context).result(TIMEOUT)
     except (ValueError, TimeoutError) as error:
         raise _refused(address, error) from error
 
 
 def _files(store: Any, prefix: str, address: str) -> list[str]:
-    """The names of all files right under a prefix, sorted; none leads out of it."""
+    """The sorted names of all files directly under a prefix."""
     import tensorstore
 
     after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     try:
-        keys = store.list(tensorstore.KvStore.KeyRange(prefix, after)).result(PATIENCE)
+        keys = store.list(tensorstore.KvStore.KeyRange(prefix, after)).result(TIMEOUT)
     except (ValueError, TimeoutError) as error:
         raise _refused(address, error) from error
     names = [key.decode() for key in keys]
@@ -114,21 +113,21 @@ def _files(store: Any, prefix: str, address: str) -> list[str]:
 
 
 def _contents(store: Any, names: list[str], address: str) -> Iterator[tuple[str, bytes]]:
-    """(name, bytes) of each file, some read at a time."""
-    for begin in range(0, len(names), AT_ONCE):
-        part = names[begin : begin + AT_ONCE]
+    """(name, bytes) of each file, CONCURRENT read at a time."""
+    for begin in range(0, len(names), CONCURRENT):
+        part = names[begin : begin + CONCURRENT]
         reads = [store.read(name) for name in part]
         try:
-            found = [read.result(PATIENCE) for read in reads]
+            results = [read.result(TIMEOUT) for read in reads]
         except (ValueError, TimeoutError) as error:
             raise _refused(address, error) from error
-        for name, one in zip(part, found, strict=True):
-            if one.state != "value":
+        for name, result in zip(part, results, strict=True):
+            if result.state != "value":
                 raise SpotError(
                     f"{address}: expected a file {name}, found none",
                     "give the address of the folder checkpoint_<step> itself, or of the file",
                 )
-            yield name, one.value
+            yield name, result.value
 
 
 def _content(store: Any, name: str, address: str) -> bytes:

@@ -33,7 +33,9 @@ def show(models: Sequence[KnownModel], out: Output) -> None:
     from spot.models.counts import short
 
     for model in models:
-        out.record({**asdict(model), "path": None if model.path is None else str(model.path)})
+        record = {**asdict(model), "path": None if model.path is None else str(model.path)}
+        del record["defaults"]  # these are told where they are used, in the config
+        out.record(record)
     rows = [
         (
             model.name,

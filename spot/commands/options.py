@@ -49,6 +49,26 @@ class NamesOption(click.Option):
         return super().get_help_record(ctx)
 
 
+class NameIn(click.ParamType):
+    """A value that is a name of a table, which is imported only when it is used or shown."""
+
+    name = "name"
+
+    def __init__(self, names: Callable[[], Iterable[str]]) -> None:
+        self.names = names
+
+    @property
+    def choice(self) -> click.Choice[str]:
+        """The names as a type of click's own."""
+        return click.Choice(list(self.names()))
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        return self.choice.get_metavar(param, ctx)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(self.choice.convert(value, param, ctx))
+
+
 class NamesShorthand(Shorthand, NamesOption):
     """A shorthand for a key of the config whose values are the names of a table."""
 
@@ -117,3 +137,10 @@ def similarities() -> Iterable[str]:
     from bank import SIMILARITIES
 
     return SIMILARITIES
+
+
+def formats() -> Iterable[str]:
+    """The names of the formats in which prompts are exchanged with other programs."""
+    from bank.formats import FORMATS
+
+    return FORMATS

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 from spot.serving.single import Prediction, TemplateSweep
-from spot.training.tuning import TunedModel
 
 from bank.entry import Backbone, Entry, Prompts
 from bank.evaluation import Evaluation as RetrievalEvaluation
@@ -17,14 +16,20 @@ from bank.outcomes import Outcome
 from spot.commands.doctor import Finding
 from spot.models.counts import Counts
 from spot.models.known import KnownModel
+from spot.prompts.prefix import PREFIX
+from spot.prompts.prompt import SoftPrompt
 from spot.retrieval.target import Answer
-from spot.strategies.transfer import Run, Start, TransferReport
+from spot.serving.predicting import Prediction
+from spot.serving.scoring import TemplateSweep
+from spot.strategies.start import SCRATCH, Start
+from spot.strategies.transfer import Run, TransferReport
 from spot.study.baselines import Baselines, Row, Trial
 from spot.study.records import TransferRecord
 from spot.study.run import Study, best_of
 from spot.study.tables import method_scores, transfer_table
 from spot.training.build import BuildReport
 from spot.training.evaluate import Evaluation
+from spot.training.fine_tuning import FineTuned
 from spot.training.slots import Check, Slot, Trained
 
 BACKBONE = Backbone("nano", "0123456789abcdef" * 4)
@@ -97,20 +102,21 @@ def run(start: Start, seed: int, validation: float, test: float) -> Run:
         learning_rate=0.3,
         step=40,
         validation=validation,
-        prompt=PROMPT,
+        prompt=SoftPrompt.of(PREFIX, PROMPT),
+        history=(),
         test=test,
         test_metrics={"accuracy": test},
         n_test=5,
     )
 
 
-SCRATCH, BEST = Start("none"), Start("best", "news-s0-1111", "news", 0.5, PROMPT)
+NEWS = Start("best", "news-s0-1111", "news", 0.5)
 
 
 def transfer(*gains: float) -> TransferReport:
     """A seed each of these gains over 60 from scratch."""
-    baseline = tuple(run(SCRATCH, seed, 62.0, 60.0) for seed in range(len(gains)))
-    transferred = tuple(run(BEST, seed, 70.0, 60.0 + gain) for seed, gain in enumerate(gains))
+    baseline = tuple(run(Start(SCRATCH), seed, 62.0, 60.0) for seed in range(len(gains)))
+    transferred = tuple(run(NEWS, seed, 70.0, 60.0 + gain) for seed, gain in enumerate(gains))
     return TransferReport(
         "boolq",
         "accuracy",
@@ -195,7 +201,7 @@ TRAINED = Trained(
     CHECK,
     (CHECK,),  # type: ignore[arg-type]
 )
-TUNED = TunedModel({}, 0.003, CHECK, (CHECK,))
+TUNED = FineTuned({}, 0.003, CHECK, (CHECK,))
 EVALUATION = Evaluation(
     65.0,
     {"accuracy": 70.0, "f1": 60.0},

@@ -18,9 +18,11 @@ from spot.errors import SpotError
 from spot.models import model as module
 from spot.models.families import family_of, read_architecture
 from spot.models.model import identity, load, load_model, model_path, vocabulary
+from spot.models.settings import ModelSettings
 from spot.models.weights.build import to_arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.suffix import SUFFIX
+from spot.settings import cache_dir
 from spot.tasks.examples import Ragged
 from tests.toys import (
     model_settings,
@@ -30,8 +32,6 @@ from tests.toys import (
     write_model,
     write_vocabulary,
 )
-from spot.models.settings import ModelSettings
-from spot.settings import cache_dir
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from spot.serving.single import evaluate_one, find_prompt, predict_texts, prompt_file_entry
 
 from bank.errors import UserError
 from bank.store import Bank
-from spot.serving.single import evaluate_one, find_prompt, predict_texts, prompt_file_entry
 from tests.lab import lines
 from tests.toys import random_arrays, tiny_config, write_model
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from spot.commands.options import PATH, NamesOption, configured
+from spot.commands.options import PATH, NameIn, configured, formats
 
 if TYPE_CHECKING:
     from spot.config import Config
     from spot.report.output import Output
-
-
-def formats() -> Iterable[str]:
-    """The names of all formats."""
-    from bank import FORMATS
-
-    return FORMATS
 
 
 @click.command("export")
@@ -28,9 +20,8 @@ def formats() -> Iterable[str]:
 @click.option(
     "--format",
     "form",
-    cls=NamesOption,
-    names=formats,
-    help="{names} (default: by the suffix of --out, .npy or .safetensors).",
+    type=NameIn(formats),
+    help="Default: by the suffix of --out.",
 )
 @click.option(
     "--what", type=click.Choice(["value", "key", "init"]), default="value", show_default=True
@@ -63,7 +54,13 @@ def command(
     bank = open_bank(config)
     stored = bank.get(entry)
     written = export_entry(
-        path, stored, bank.prompts(stored), form, what=what, model=base_model or "", causal=causal
+        path,
+        stored,
+        bank.prompts(stored),
+        form,
+        what=what,
+        model=base_model or "",
+        causal=causal,
     )
     out.record({"path": str(written), "id": stored.id})
     out.say(f"{what} of {stored.id} written to {written}")

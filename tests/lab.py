@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,72 @@ def write_task(folder: Path, name: str, rows: tuple[int, int, int] = (24, 12, 16
     return path
 
 
+class Objects:
+    """The objects that a config names, as arguments for calls of the library."""
+
+    def __init__(self, config: Any, reporter: Any = None) -> None:
+        from spot.commands.objects import runs_of, the_model
+        from spot.training.slots import Reporter
+
+        self.config, self.recipe = config, config.recipe()
+        self.reporter = reporter or Reporter()
+        self.runs = runs_of(config, self.reporter)
+        self.model = the_model(config)
+        self.search, self.plan = config.search, config.transfer
+
+    def task(self, name: str) -> Any:
+        """The task or mixture of this name."""
+        from spot.commands.objects import task_or_mixture
+
+        return task_or_mixture(name, self.config)
+
+    def sources(self, bank: Any) -> Any:
+        """The tasks of a bank's entries by name."""
+        from spot.commands.objects import Sources
+
+        return Sources(bank, self.config)
+
+    def transfer(self, bank: Any, target: str, model: Any = None) -> Any:
+        """`spot.transfer` with these settings."""
+        import spot
+
+        plan = self.plan
+        return spot.transfer(
+            bank, model or self.model, self.task(target), plan.strategy, plan.k,
+            recipe=self.recipe, sources=self.sources(bank),
+            **plan.model_dump(exclude={"strategy", "k"}),
+            search_settings=self.search, runs=self.runs,
+        )  # fmt: skip
+
+    def find(self, bank: Any, target: str, k: int | None = None, model: Any = None) -> Any:
+        """`spot.search` with these settings."""
+        import spot
+
+        return spot.search(
+            bank, model or self.model, self.task(target), k,
+            recipe=self.recipe, settings=self.search, runs=self.runs,
+        )  # fmt: skip
+
+    def study(self, bank: Any, targets: Sequence[str], model: Any = None, **more: Any) -> Any:
+        """`spot.run_study` with these settings."""
+        import spot
+
+        return spot.run_study(
+            bank, model or self.model, [self.task(name) for name in targets],
+            recipe=self.recipe, plan=self.plan, search_settings=self.search,
+            sources=self.sources(bank), runs=self.runs, **more,
+        )  # fmt: skip
+
+    def baselines(self, target: str, methods: Any = None, model: Any = None) -> Any:
+        """`spot.baselines` with these settings."""
+        import spot
+
+        return spot.baselines(
+            model or self.model, self.task(target), self.recipe, methods=methods,
+            plan=self.plan, rates=self.config.tuning.learning_rates, runs=self.runs,
+        )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Lab:
     """Where things are, and how to run a command there."""
@@ -117,6 +183,16 @@ class Lab:
         extra = [] if bank is None else [assignment("bank.path", str(bank))]
         extra += [] if runs is None else [assignment("runs", str(runs))]
         return load_config(self.file, (*assignments, *extra))
+
+    def objects(
+        self,
+        *assignments: str,
+        bank: Path | None = None,
+        runs: Path | None = None,
+        reporter: Any = None,
+    ) -> Objects:
+        """The objects of that config, as commands make them."""
+        return Objects(self.config(*assignments, bank=bank, runs=runs), reporter)
 
     def arguments(self, *command: str, sets: tuple[str, ...] = ()) -> list[str]:
         """The command with this config and assignments."""
@@ -182,15 +258,14 @@ def lab_once(tmp_path_factory, tiny_folder) -> Lab:
         runs = f"runs={folder / 'runs'}"
         built = made.run("build-bank", "--bank", str(made.bank), sets=(runs,))
         assert built.exit_code == 0, built.stderr
-        # Splits that later commands read, so that no other process has to import TensorFlow.
-        from spot.training.data import find_task, tokens
+        # Splits that later commands read.
+        from spot.tasks.tokens import tokens
+        from spot.training.source import lengths_of
 
-        from spot.models.model import vocabulary
-
-        config = made.config()
+        at = made.objects()
         for name in (*SOURCES, "house", "animal"):
             for split in ("train", "validation", "test"):
-                tokens(find_task(name, config), split, config, vocabulary(config.model))
+                tokens(at.task(name), split, at.model.vocabulary, lengths_of(at.recipe))
     return made
 
 

@@ -18,6 +18,12 @@ from spot.models.model import vocabulary
 from spot.prompts.settings import PromptSettings
 from spot.settings import cache_dir
 
+
+def key_recipe(config):
+    """The part of a config's recipe that makes keys comparable."""
+    return config.recipe().key_facts(config.model.precision, {})
+
+
 CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
 STEPS = Config().train.steps
 PRETRAINING = {"nano.toml"}  # read by pretraining.pretrain

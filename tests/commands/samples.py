@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from spot.serving.single import Prediction, TemplateSweep
 
 from bank.entry import Backbone, Entry, Prompts
 from bank.evaluation import Evaluation as RetrievalEvaluation
@@ -197,7 +196,6 @@ TRAINED = Trained(
     PROMPT,
     PROMPT,
     PROMPT,
-    40,
     CHECK,
     (CHECK,),  # type: ignore[arg-type]
 )

@@ -45,7 +45,7 @@ demo: $(ready)
 	$(venv)/bin/spot heatmap --out heatmap.png
 
 test: $(ready)
-	$(run) pytest
+	$(run) pytest -n 2 --dist worksteal
 
 check: $(ready)
 	$(run) ruff format --check

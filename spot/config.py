@@ -27,7 +27,7 @@ from spot.training.recipe import Recipe, RowSettings, TrainSettings
 
 
 class DataConfig(RowSettings):
-    """Where task text comes from, how it reads, and how long it may be."""
+    """Origin, wording and length of the tasks' texts."""
 
     source: str = "local"  # of the published tasks: local, tfds or hf
     dir: Path | None = None  # local: folder with one folder a task; SPOT_DATA_DIR when not set
@@ -58,7 +58,7 @@ class TuningSettings(Stage):
 
 
 class BankSettings(Stage):
-    """What `spot build-bank` builds, and where the bank is."""
+    """The bank's folder, and the sources, mixtures and seeds that `spot build-bank` trains."""
 
     path: Path = Path("spot-bank")
     sources: tuple[str, ...] = ("mini",)  # task names; "mini" stands for the suite's sources
@@ -203,7 +203,7 @@ def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
 
 
 def _check(config: Config) -> None:
-    """What one field cannot know of another."""
+    """Check fields against each other."""
     if config.train.key_step > config.train.steps:
         raise SpotError(
             f"train.key_step ({config.train.key_step}) must not be after train.steps ({config.train.steps})",

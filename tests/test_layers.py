@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     "bank",
     "spot.errors",
+    "spot.models.defaults",
     "spot.config",
     "spot.tasks",
     "spot.models",
@@ -37,6 +38,7 @@ OPTIONAL = {"bank.formats.prompt_embeds": {"torch"}}
 TEXT = {"seqio", "tensorflow", "tensorflow_text", "tensorflow_datasets"}
 LIGHT = (
     "spot.errors",
+    "spot.models.defaults",
     "spot.config",
     "spot.tasks.answers",
     "spot.tasks.metrics",

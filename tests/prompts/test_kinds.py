@@ -78,6 +78,12 @@ def case(request):
     return case_of(*request.param)
 
 
+# Where every kind and every family once is enough: what is compiled takes most of the time.
+each_once = pytest.mark.parametrize(
+    "case", [("prefix", "T5"), ("suffix", "decoder")], ids="-".join, indirect=True
+)
+
+
 @pytest.fixture
 def rows():
     return np.random.default_rng(1).normal(size=(S, P, H)).astype(np.float32)
@@ -275,6 +281,7 @@ def hashes(network):
     [((0, 0, 0, 1, 1, 1), (3, 0, 4, 1, 2, 5)), ((0, 0, 1, 1, 1, 1), (2, 0, 3, 1, 4, 5))],
     ids=["even", "uneven"],
 )
+@each_once
 def test_prompts_that_take_turns_in_a_training_batch_are_trained_as_in_blocks(
     case, rows, owners, order
 ):
@@ -286,6 +293,7 @@ def test_prompts_that_take_turns_in_a_training_batch_are_trained_as_in_blocks(
         np.testing.assert_array_equal(mixed.params[name], array)
 
 
+@each_once
 def test_prompts_of_uneven_rows_are_trained_as_alone(case, rows):
     owner = np.asarray([0, 0, 1, 1, 1, 1])
     both, losses = trained(case, rows, owner=owner)
@@ -297,6 +305,7 @@ def test_prompts_of_uneven_rows_are_trained_as_alone(case, rows):
             np.testing.assert_allclose(both.params[name][number], array[0], rtol=1e-3, atol=1e-4)
 
 
+@each_once
 def test_a_prompt_without_rows_stays_as_it_is_and_active(case, rows):
     state, losses = trained(case, rows, owner=np.ones(len(TEXTS), np.int64))
     (array,) = state.params.values()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from bank.store import Bank
-from spot.training import build, prompt_tuning
+from spot.training import prompt_tuning
 from spot.training.build import build_bank, jobs, work_of
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.prompt_tuning import time_step
@@ -34,7 +34,7 @@ def test_a_build_says_it_once_before_it_trains(lab, tmp_path, monkeypatch):
         assert watcher.begun == []
         return 3000.0, 2.0
 
-    monkeypatch.setattr(build, "time_step", measured)
+    monkeypatch.setattr(prompt_tuning, "time_step", measured)
     bank = Bank.create_or_open(tmp_path / "bank")
     build_bank(bank, at.model, sources, at.recipe, runs=at.runs)
     work = work_of(jobs(at.model, sources, at.recipe, [0]), at.recipe)

@@ -189,15 +189,16 @@ def test_a_prompt_file_becomes_an_entry_once(lab, tmp_path):
 
 def test_training_starts_where_it_is_told(lab, tmp_path, tiny_backbone, monkeypatch):
     """init entry:<id> and file:<path> are the very prompt that training is given."""
-    from spot.training import prompt_tuning
+    from spot.training import runs
+    from spot.training.prompt_tuning import train_prompts
 
-    train, given = prompt_tuning.train_prompts, []
+    given = []
 
     def spy(backbone, slots, *rest, **more):
         given.append(slots[0].init)
-        return train(backbone, slots, *rest, **more)
+        return train_prompts(backbone, slots, *rest, **more)
 
-    monkeypatch.setattr(prompt_tuning, "train_prompts", spy)
+    monkeypatch.setattr(runs, "train_prompts", spy)
     value = Bank.open(lab.bank).prompts(Bank.open(lab.bank).get("place")).value
     np.save(tmp_path / "p.npy", value)
     for init in ("entry:place", f"file:{tmp_path / 'p.npy'}"):

@@ -29,7 +29,6 @@ from spot.tasks.task import Mixture, Task, digest
 from spot.training.batches import Source
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
-from spot.training.prompt_tuning import time_step
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained
@@ -166,6 +165,8 @@ def build_bank(
     left = [job for job in wanted if job.id not in there]
     groups = _plan(work, [job.id for job in left], runs.slots)
     if left:
+        from spot.training.prompt_tuning import time_step
+
         slots = _slots(left[: runs.slots], model, recipe, bank)
         compiling, step = time_step(model, slots, recipe)
         rows = len(slots) * recipe.batch_size

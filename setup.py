@@ -23,8 +23,9 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
     package_data={
-        "bank": ["py.typed", "*.pyi"],
-        "spot": ["py.typed", "*.pyi"],
+        "": ["*.pyi"],
+        "bank": ["py.typed"],
+        "spot": ["py.typed"],
         "spot.models": ["nano/*"],
         "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
     },

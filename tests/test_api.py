@@ -36,9 +36,7 @@ class Listener(spot.Reporter):
 def rows(count: int, seed: int) -> list[dict[str, object]]:
     """Sentences, labelled by whether they speak of a cat."""
     drawn = sentences(count, seed)
-    return [
-        {"text": text, "label": LABELS[animal in ("cat", "dog")]} for text, _, animal in drawn
-    ]
+    return [{"text": text, "label": LABELS[animal in ("cat", "dog")]} for text, _, animal in drawn]
 
 
 def tickets() -> spot.Task:
@@ -209,7 +207,9 @@ def test_a_published_task_without_data_says_where_it_looks(tmp_path):
 @pytest.mark.parametrize("use", ["predict", "evaluate"])
 def test_a_prompt_of_another_width_is_refused(work, use):
     prompt = np.zeros((5, work.model.width + 1), np.float32)
-    with pytest.raises(spot.SpotError, match=rf"expected a prompt \[P, 256\].*found \[5, 257\]") as error:
+    with pytest.raises(
+        spot.SpotError, match=r"expected a prompt \[P, 256\].*found \[5, 257\]"
+    ) as error:
         if use == "predict":
             spot.predict(work.model, work.mine, prompt, NEW_TEXTS)
         else:

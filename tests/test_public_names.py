@@ -18,10 +18,18 @@ PACKAGES = (
     "spot",
     *sorted(f"spot.{path.parent.name}" for path in (ROOT / "spot").glob("*/__init__.py")),
 )
-USERS = sorted(
-    path for folder in ("benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")
+USERS = sorted(path for folder in ("benchmarks", "docs") for path in (ROOT / folder).rglob("*.py"))
+HEAVY = (
+    "jax",
+    "flax",
+    "tensorflow",
+    "seqio",
+    "scipy",
+    "sklearn",
+    "matplotlib",
+    "faiss",
+    "pydantic",
 )
-HEAVY = ("jax", "flax", "tensorflow", "seqio", "scipy", "sklearn", "matplotlib", "faiss", "pydantic")
 
 
 def package_path(name: str) -> Path:
@@ -32,8 +40,10 @@ def in_stub(name: str) -> list[str]:
     """The public names of a package's stub file."""
     names: list[str] = []
     for node in ast.parse((package_path(name) / "__init__.pyi").read_text("utf-8")).body:
-        if isinstance(node, ast.ImportFrom):  # `as` makes a name public in a stub
-            names += [alias.asname for alias in node.names if alias.asname]
+        if isinstance(node, ast.ImportFrom):  # `import name as name` makes it public in a stub
+            names += [alias.name for alias in node.names if alias.asname == alias.name]
+        elif isinstance(node, ast.Assign):
+            names += map(ast.unparse, node.targets)
         elif isinstance(node, ast.AnnAssign):
             names.append(ast.unparse(node.target))
     return [each for each in names if not each.startswith("__")]
@@ -71,7 +81,9 @@ def faults(source: str) -> list[str]:
     for line, package, name in uses(source):
         if package not in PACKAGES:
             lines.append(f"line {line}: {package} is no package with public names")
-        elif name and name not in module_of(package).__all__ and f"{package}.{name}" not in PACKAGES:
+        elif (
+            name and name not in module_of(package).__all__ and f"{package}.{name}" not in PACKAGES
+        ):
             lines.append(f"line {line}: {name} is no public name of {package}")
     return lines
 

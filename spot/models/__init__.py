@@ -7,7 +7,6 @@ __getattr__, __dir__, __all__ = attach(
     {
         "DecoderConfig": "spot.models.config",
         "T5Config": "spot.models.config",
-        "count_parameters": "spot.models.counts:count",
         "Effect": "spot.models.effect",
         "KnownModel": "spot.models.known",
         "known_models": "spot.models.known",

@@ -1,6 +1,5 @@
 from spot.models.config import DecoderConfig as DecoderConfig
 from spot.models.config import T5Config as T5Config
-from spot.models.counts import count as count_parameters
 from spot.models.effect import Effect as Effect
 from spot.models.known import KnownModel as KnownModel
 from spot.models.known import known_models as known_models

@@ -64,6 +64,7 @@ setup(
             "hypothesis>=6.100",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
+            "setuptools>=77",  # builds the wheel that tests look into
             "tokenizers>=0.21",
         ],
         "dev": ["mypy>=1.13", "ruff>=0.9"],

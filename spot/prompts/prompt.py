@@ -40,9 +40,9 @@ class SoftPrompt:
     @property
     def named(self) -> dict[str, np.ndarray]:
         """The arrays that are stored beside the key: none where the key is the whole prompt."""
-        if len(self.arrays) == 1 and np.array_equal(*self.arrays.values(), self.key):
-            return {}
-        return dict(self.arrays)
+        arrays = dict(self.arrays)
+        only = next(iter(arrays.values()))
+        return {} if len(arrays) == 1 and np.array_equal(only, self.key) else arrays
 
     @property
     def tokens(self) -> int:

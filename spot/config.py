@@ -202,8 +202,54 @@ def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     return names
 
 
+def _strategies() -> Iterable[str]:
+    from spot.strategies.table import STRATEGIES
+
+    return STRATEGIES
+
+
+def _kinds() -> Iterable[str]:
+    from spot.prompts.kinds import KINDS
+
+    return KINDS
+
+
+def _similarities() -> Iterable[str]:
+    from bank.similarities import SIMILARITIES
+
+    return SIMILARITIES
+
+
+def _sources() -> Iterable[str]:
+    from spot.tasks.published.sources import SOURCES
+
+    return SOURCES
+
+
+TABLES = {
+    "transfer.strategy": _strategies,
+    "prompt.kind": _kinds,
+    "search.similarity": _similarities,
+    "data.source": _sources,
+}
+"""The keys whose values are names of a table, which is imported only for a value that was set."""
+
+
+def _check_names(config: Config) -> None:
+    for key, table in TABLES.items():
+        section, field = key.split(".")
+        value, default = (getattr(getattr(c, section), field) for c in (config, Config()))
+        if value != default and value not in (names := list(table())):
+            raise SpotError(
+                f'{key}: expected {", ".join(names[:-1])} or {names[-1]}, found "{value}".'
+                f"{did_you_mean(value, names)}",
+                f"the default is {default}",
+            )
+
+
 def _check(config: Config) -> None:
-    """Check fields against each other."""
+    """Check fields against each other, and names against their tables."""
+    _check_names(config)
     if config.train.key_step > config.train.steps:
         raise SpotError(
             f"train.key_step ({config.train.key_step}) must not be after train.steps ({config.train.steps})",

@@ -103,6 +103,7 @@ def test_any_path_or_name_comes_through_an_option(text):
         ("train.steps.more=1", r"train.steps: .*found \{'more': 1\}", f"default is {STEPS}"),
         ("train.steps=many", "train.steps: .*integer.*found 'many'", f"default is {STEPS}"),
         ("train.steps=0", "train.steps: .*greater than or equal to 1, found 0", f"default is {STEPS}"),
+        ("train.learning_rate=inf", "train.learning_rate: .*finite number, found inf", "null"),
         ("train.optimizer=sgd", "train.optimizer: .*'adafactor' or 'adamw', found 'sgd'", "adafactor"),
         ("transfer.labels=swop", "transfer.labels: .*'keep' or 'swap', found 'swop'", "keep"),
         ("bank.sources=mini", "bank.sources: .*tuple, found 'mini'", r'\["mini"\]'),

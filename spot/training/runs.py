@@ -202,7 +202,7 @@ def slot_facts(slot: Slot) -> dict[str, Any]:
         "data": source_digest(slot.source),
         "seed": slot.seed,
         "init": prompt_digest(slot.init),
-        "rate": slot.learning_rate,
+        "rate": repr(float(slot.learning_rate)),  # as text: JSON has no infinity
     }
 
 

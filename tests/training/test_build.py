@@ -183,7 +183,7 @@ def test_a_slot_of_nan_is_reported_and_the_others_are_kept(lab, tmp_path, monkey
 
     monkeypatch.setattr(build, "Slot", slot)
     done = lab.run("build-bank", "--bank", "bank", "--json", sets=("bank.mixtures=[]",))
-    assert done.exit_code == 1
+    assert done.exit_code == 1 and done.stdout, done.stderr
     report = lines(done.stdout)[0]
     assert [id.split("-")[0] for id in report["failed"]] == ["bird"]
     assert "warning: bird (seed 0): the loss is not finite at step 1" in done.stderr

@@ -1,1 +1,1 @@
-"""Training: states, pure steps, evaluation and the loop that alone has side effects."""
+"""Training of prompts and of whole models: recipes, pure steps, one loop, evaluation, runs."""

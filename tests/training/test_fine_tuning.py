@@ -83,7 +83,9 @@ def test_a_step_is_adafactor_on_the_mean_cross_entropy_a_token(tiny_backbone, da
 
 
 def test_it_lowers_the_loss_and_leaves_the_backbone_alone(tiny_backbone, tune):
-    before = {name: array.copy() for name, array in to_arrays(tiny_backbone.network.parameters).items()}
+    before = {
+        name: array.copy() for name, array in to_arrays(tiny_backbone.network.parameters).items()
+    }
     watcher = Watcher()
     tuned = tune(watcher, steps=40, check_every=20)
     losses = [loss for _, loss in watcher.steps]

@@ -97,7 +97,9 @@ def test_the_recipe_of_most_entries_counts_and_doubtful_ones_are_passed_over():
     facts = [recipe.entry_facts("float32", {}) for recipe in (rare, common, common)]
     doubtful = [{}, {"init": 3}, {"init": "vocab", "budget": 7}, {**facts[0], "batch_size": "x"}]
     assert recipe_of_entries([entry(each) for each in [*doubtful, *facts]]) == common
-    with pytest.raises(SpotError, match="entries that tell how their keys were trained") as caught:
+    with pytest.raises(
+        SpotError, match="entries that record how their keys were trained"
+    ) as caught:
         recipe_of_entries([entry(each) for each in doubtful])
     assert "recipe=spot.Recipe(" in caught.value.hint
 

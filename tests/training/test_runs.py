@@ -57,9 +57,14 @@ def test_a_place_depends_on_what_is_read_and_shows_the_name(runs):
     assert place == runs.place("scores", "a b/c", {"y": (1.5, None), "x": 1})
     digest = place.name.rsplit("-", 1)[1]
     assert runs.place("scores", "other", {"x": 1, "y": [1.5, None]}).name == f"other-{digest}"
-    for stage, read in (("scores", {"x": 2, "y": [1.5, None]}), ("other", {"x": 1, "y": [1.5, None]})):
+    for stage, read in (
+        ("scores", {"x": 2, "y": [1.5, None]}),
+        ("other", {"x": 1, "y": [1.5, None]}),
+    ):
         assert not runs.place(stage, "a b/c", read).name.endswith(digest)
-    assert runs.within(runs.root / "x").place("scores", "a", {}).parent == runs.root / "x" / "scores"
+    assert (
+        runs.within(runs.root / "x").place("scores", "a", {}).parent == runs.root / "x" / "scores"
+    )
 
 
 @pytest.mark.parametrize("name", ["", "..", "/", "é" * 200, "a" * 200])
@@ -100,7 +105,9 @@ def test_data_is_known_by_every_array_and_by_its_scoring(data):
     assert len({data_digest(task), *map(data_digest, others)}) == len(others) + 1
     both = Source("both", (task, data["bird"]), (0.5, 0.5))
     assert source_digest(replace(both, rates=(0.4, 0.6))) != source_digest(both)
-    assert source_digest(replace(both, members=both.members[::-1])) != source_digest(both)
+    others = [both.members[::-1], (task, data["animal"]), (data["animal"], data["bird"])]
+    digests = {source_digest(replace(both, members=members)) for members in others}
+    assert len({source_digest(both), *digests}) == 4
 
 
 # Prompts.

@@ -1,4 +1,4 @@
-"""Training: states, pure steps, evaluation and the loop that alone has side effects."""
+"""Training of prompts and of whole models: recipes, pure steps, one loop, evaluation, runs."""
 
 from bank.lazy import attach
 

@@ -31,7 +31,7 @@ LOSSES: dict[str, Loss] = {"cross-entropy": cross_entropy}
 
 
 def find_loss(name: str) -> Loss:
-    """The loss of this name; SpotError with the nearest one if there is none."""
+    """The loss of this name. Raises SpotError with the nearest name for an unknown one."""
     if name not in LOSSES:
         raise SpotError(
             f'unknown loss "{name}".{did_you_mean(name, LOSSES)}',

@@ -1,4 +1,4 @@
-"""Fine-tuning into a folder that can be loaded as a model."""
+"""Fine-tune a model and write it to a folder for `load_model`."""
 
 from __future__ import annotations
 

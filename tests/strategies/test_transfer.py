@@ -19,7 +19,6 @@ from spot.strategies.start import Situation, Start
 from spot.strategies.table import STRATEGIES
 from spot.strategies.transfer import Candidate, Run, count_for, spread
 from spot.training import prompt_tuning
-from spot.training import runs as runs_module
 from spot.training.batches import data_order, step_batch
 from spot.training.prompt_tuning import start_losses, train_prompts
 from spot.training.slots import Reporter
@@ -43,7 +42,7 @@ def seen(monkeypatch):
         groups.append(list(slots))
         return train_prompts(model, slots, *rest, **more)
 
-    monkeypatch.setattr(runs_module, "train_prompts", spy)
+    monkeypatch.setattr(prompt_tuning, "train_prompts", spy)
     return groups
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bank.store import Bank
-from spot.training import runs
+from spot.training import prompt_tuning
 from spot.training.loop import _alone
 from spot.training.prompt_tuning import train_prompts
 from spot.training.slots import Reporter
@@ -23,7 +23,7 @@ def test_training_starts_from_the_prompt_of_its_init(lab, tmp_path, tiny_backbon
         inits.append(slots[0].init)
         return train_prompts(model, slots, *rest, **more)
 
-    monkeypatch.setattr(runs, "train_prompts", spy)
+    monkeypatch.setattr(prompt_tuning, "train_prompts", spy)
     value = Bank.open(lab.bank).prompts(Bank.open(lab.bank).get("place")).value
     np.save(tmp_path / "p.npy", value)
     for init in ("entry:place", f"file:{tmp_path / 'p.npy'}"):

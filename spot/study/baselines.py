@@ -43,15 +43,15 @@ from spot.training.runs import (
 )
 from spot.training.source import lengths_of, source_of
 
-SHOTS = 4  # training examples in front of every text, where `data.shots` names no number
+SHOTS = 4  # training examples in front of every text, where `data.shots` is 0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A method with one seed: the test scores, and what validation chose where it had a choice.
+    """A method with one seed: the test scores, and the choices that validation made.
 
-    `seed` decides which examples are shown, or how training goes; None where nothing is drawn.
-    `examples` is how many fitted in front of a test row, on average.
+    `seed` draws the examples, or the order of training; None where nothing is drawn. `examples` is
+    the mean number that fitted in front of a test row.
     """
 
     seed: int | None
@@ -71,7 +71,7 @@ class Trial:
 @dataclass(frozen=True)
 class Row:
     """A line of the table. `interval` is the mean test score's, 95 %, by bootstrap over test rows;
-    `shots` is how many examples were asked for. `gain` is the interval of the difference to the
+    `shots` is the number of examples that were wanted. `gain` is the interval of the difference to the
     bare model, paired by row; None for that model, and where it is not in the table.
     """
 
@@ -99,7 +99,7 @@ class Row:
 
     @property
     def examples(self) -> float:
-        """How many examples fitted in front of a test row, on average."""
+        """The mean number of examples that fitted in front of a test row."""
         return statistics.fmean(trial.examples for trial in self.trials)
 
     def to_json(self) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Baselines:
 
 @dataclass(frozen=True, eq=False)
 class Runner:
-    """Everything that a method works with; the target may have a text prompt and examples in front."""
+    """The objects that a method works with; the target may have a text prompt and examples."""
 
     target: Task
     model: Model
@@ -185,12 +185,12 @@ def baselines(
 
 def check_methods(names: Sequence[str]) -> list[str]:
     """The named methods in the order of METHODS, each once; SpotError for an unknown or no name."""
-    known = f"choose from {', '.join(METHODS)}, joined by commas"
+    hint = f"choose from {', '.join(METHODS)}, joined by commas"
     if not names:
-        raise SpotError("expected methods to compare, found none", known)
+        raise SpotError("expected methods to compare, found none", hint)
     for name in names:
         if name not in METHODS:
-            raise SpotError(f'no method is called "{name}".{did_you_mean(name, METHODS)}', known)
+            raise SpotError(f'no method is called "{name}".{did_you_mean(name, METHODS)}', hint)
     return [name for name in METHODS if name in names]
 
 
@@ -249,8 +249,8 @@ def model_tuning(runner: Runner) -> Result:
     task, test, labels = runner.test_split(target)
 
     def tune(seed: int) -> dict[str, Any]:
-        at = partial(runs.fine_tune, model, source, seed, recipe=recipe)
-        tuned = best_rate(runner.rates, at, source.name)
+        tune_at_rate = partial(runs.fine_tune, model, source, seed, recipe=recipe)
+        tuned = best_rate(runner.rates, tune_at_rate, source.name)
         score = evaluate(tuned.on(model), None, task, test, labels)
         chosen = {"step": tuned.best.step, "validation": tuned.best.score}
         return asdict(scored(seed, score, learning_rate=tuned.learning_rate, **chosen))

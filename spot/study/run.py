@@ -23,6 +23,7 @@ from spot.strategies.single import hit_starts, start_prompts
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.transfer import (
     Candidate,
+    check_kinds,
     check_target,
     count_for,
     score_on_test,
@@ -100,6 +101,7 @@ def run_study(
     warned: set[str] = set()
     targets = list({target.name: target for target in targets}.values())
     for target in targets:
+        check_kinds(bank, target, recipe, how, every=True)
         check_target(target, model, recipe)
     for target in targets:
         k = count_for(bank, target, settings)

@@ -101,7 +101,7 @@ def run_study(
     warned: set[str] = set()
     targets = list({target.name: target for target in targets}.values())
     for target in targets:
-        check_kinds(bank, target, recipe, how, every=True)
+        check_kinds(bank, target, recipe, settings, every=True)
         check_target(target, model, recipe)
     for target in targets:
         k = count_for(bank, target, settings)

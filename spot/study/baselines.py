@@ -31,8 +31,7 @@ from spot.tasks.task import Task
 from spot.tasks.tokens import token_count, tokens
 from spot.tasks.vocabulary import label_tokens
 from spot.training.evaluate import Evaluation, evaluate, gain_interval, mean_interval
-from spot.training.fine_tuning import RATES, best_rate
-from spot.training.recipe import Recipe
+from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import (
     Runs,
     discard_checkpoints,
@@ -159,7 +158,7 @@ def baselines(
     *,
     methods: Sequence[str] | None = None,
     plan: TransferSettings | None = None,
-    rates: Sequence[float] = RATES,
+    rates: Sequence[float] = FINE_TUNING_RATES,
     runs: Runs | None = None,
 ) -> Baselines:
     """The table of a target, of all METHODS or of some; finished work is found again.
@@ -242,6 +241,8 @@ def prompt_tuning(runner: Runner) -> Result:
 
 def model_tuning(runner: Runner) -> Result:
     """All weights, for as many steps as a prompt."""
+    from spot.training.fine_tuning import best_rate
+
     model, target, runs = runner.model, undesigned(runner.target), runner.runs
     steps = runner.plan.steps
     recipe = runner.recipe.replace(steps=steps, key_step=min(steps, runner.recipe.key_step))

@@ -70,5 +70,5 @@ def train_query(
     try:
         bank.add_many([(entry, prompts)])
     except BankError as error:
-        runs.reporter.warn(f"the query could not be kept: {error.message}")
+        runs.reporter.warn(f"the query could not be stored: {error.message}")
     return prompts

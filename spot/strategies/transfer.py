@@ -68,11 +68,18 @@ class Run(Candidate):
         """Plain values, without prompt and predictions."""
         start = self.start
         return {
-            "strategy": start.strategy, "source": start.source, "task": start.task,
-            "similarity": start.similarity, "seed": self.seed, "learning_rate": self.learning_rate,
-            "step": self.step, "validation": self.validation, "test": self.test,
-            "metrics": self.test_metrics, "n_test": self.n_test,
-        }  # fmt: skip
+            "strategy": start.strategy,
+            "source": start.source,
+            "task": start.task,
+            "similarity": start.similarity,
+            "seed": self.seed,
+            "learning_rate": self.learning_rate,
+            "step": self.step,
+            "validation": self.validation,
+            "test": self.test,
+            "metrics": self.test_metrics,
+            "n_test": self.n_test,
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,10 +288,18 @@ def score_on_test(
     labels = label_tokens(target, model.vocabulary)
     score = runs.evaluate(model, candidate.prompt, target, test, labels)
     return Run(
-        candidate.start, candidate.seed, candidate.learning_rate, candidate.step,
-        candidate.validation, candidate.prompt, candidate.history,
-        score.value, score.metrics, score.n, score.predictions,
-    )  # fmt: skip
+        candidate.start,
+        candidate.seed,
+        candidate.learning_rate,
+        candidate.step,
+        candidate.validation,
+        candidate.prompt,
+        candidate.history,
+        score.value,
+        score.metrics,
+        score.n,
+        score.predictions,
+    )
 
 
 def outcomes(report: TransferReport) -> list[Outcome]:
@@ -312,9 +327,12 @@ def _write(report: TransferReport) -> None:
     from spot.prompts.files import write_prompt
 
     content = {
-        "target": report.target, "metric": report.metric, "strategy": report.strategy,
-        "runs": [run.to_json() for run in report.runs], "gains": report.gains,
-    }  # fmt: skip
+        "target": report.target,
+        "metric": report.metric,
+        "strategy": report.strategy,
+        "runs": [run.to_json() for run in report.runs],
+        "gains": report.gains,
+    }
     text = json.dumps(content, indent=1) + "\n"
     replace_file(report.folder / "report.json", text.encode())
     for run in report.transfer:

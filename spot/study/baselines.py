@@ -104,11 +104,17 @@ class Row:
     def to_json(self) -> dict[str, Any]:
         """Plain values, with those of every trial."""
         return {
-            "method": self.method, "shots": self.shots, "examples": self.examples,
-            "parameters": self.counts.to_json(), "test": self.mean, "deviation": self.deviation,
-            "interval": self.interval, "gain": self.gain, "n": self.n,
+            "method": self.method,
+            "shots": self.shots,
+            "examples": self.examples,
+            "parameters": self.counts.to_json(),
+            "test": self.mean,
+            "deviation": self.deviation,
+            "interval": self.interval,
+            "gain": self.gain,
+            "n": self.n,
             "runs": [trial.to_json() for trial in self.trials],
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -222,18 +228,22 @@ def designed(runner: Runner, name: str, shots: int, seeds: Sequence[int | None])
 
 def prompt_tuning(runner: Runner) -> Result:
     """A soft prompt from scratch, as `spot transfer` trains it."""
-    model, target, recipe, runs = (
-        runner.model, undesigned(runner.target), runner.recipe, runner.runs,
-    )  # fmt: skip
+    model, recipe, runs = runner.model, runner.recipe, runner.runs
+    target = undesigned(runner.target)
     candidates = train_starts(model, target, [Start(SCRATCH)], recipe, runner.plan, runs)
     scores = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
     trials = [
         Trial(
-            run.seed, run.test, run.test_metrics, run.predictions,
-            run.learning_rate, run.step, run.validation,
+            run.seed,
+            run.test,
+            run.test_metrics,
+            run.predictions,
+            run.learning_rate,
+            run.step,
+            run.validation,
         )
         for run in scores
-    ]  # fmt: skip
+    ]
     trained = scores[0].prompt.count
     row = runner.row("prompt-tuning", 0, Counts(trained, count(model.network)), trials)
     return row, {run.seed: run.prompt for run in scores}
@@ -296,8 +306,10 @@ def scored(seed: int | None, score: Evaluation, **more: Any) -> Trial:
 def _write(table: Baselines, prompts: dict[int, SoftPrompt]) -> None:
     """baselines.json and the trained prompts."""
     content = {
-        "target": table.target, "metric": table.metric, "rows": [row.to_json() for row in table.rows],
-    }  # fmt: skip
+        "target": table.target,
+        "metric": table.metric,
+        "rows": [row.to_json() for row in table.rows],
+    }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     replace_file(table.folder / "baselines.json", text.encode())
     for seed, prompt in prompts.items():

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from spot.errors import SpotError, did_you_mean
 
 BASELINE = "none"
-SINGLE = ("best", "oracle")  # a run from one source, whichever strategy asked for it
+SINGLE = ("best", "oracle")  # a run from one source, of either strategy
 COMBINED = ("average", "mixture", "generic")  # a run from k sources at once
 STRATEGIES = (BASELINE, *SINGLE, *COMBINED)
 

@@ -47,7 +47,7 @@ def model(request, tiny_folder):
 
 
 def same(trial, score):
-    """Whether a run of the JSON table has the scores of an evaluation."""
+    """Compare the scores of a run in the JSON table with an evaluation."""
     return (trial["test"], trial["metrics"]) == (score.value, score.metrics)
 
 

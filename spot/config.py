@@ -23,7 +23,7 @@ from spot.retrieval.settings import SearchSettings
 from spot.settings import Stage, cache_dir
 from spot.strategies.settings import TransferSettings
 from spot.tasks.catalog import DataSettings
-from spot.training.recipe import Recipe, RowSettings, TrainSettings
+from spot.training.recipe import FINE_TUNING_RATES, Recipe, RowSettings, TrainSettings
 
 
 class DataConfig(RowSettings):
@@ -51,10 +51,10 @@ class TrainConfig(TrainSettings):
 
 
 class TuningSettings(Stage):
-    """Model tuning, the yardstick: all weights, with the steps, batches and checks of `train`."""
+    """Fine-tuning of all weights, with the steps, batches and checks of `train`."""
 
     # Of the array's size; validation chooses.
-    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    learning_rates: tuple[float, ...] = FINE_TUNING_RATES
 
 
 class BankSettings(Stage):

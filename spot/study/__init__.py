@@ -1,4 +1,4 @@
-"""Is retrieval any good here? Task similarity, clusters, the paper's table, statistics."""
+"""The study of a bank: oracle against retrieval, task similarity, clusters, statistics; baselines."""
 
 from bank.lazy import attach
 
@@ -7,9 +7,12 @@ __getattr__, __dir__, __all__ = attach(
     {
         "Baselines": "spot.study.baselines",
         "Trial": "spot.study.baselines",
+        "RankQuality": "spot.study.ranking",
+        "rank_quality": "spot.study.ranking",
         "TransferRecord": "spot.study.records",
         "Study": "spot.study.run",
         "run_study": "spot.study.run",
+        "Significance": "spot.study.significance",
         "TaskSimilarity": "spot.study.similarity",
         "task_similarity": "spot.study.similarity",
         "Interval": "spot.study.statistics",

@@ -1,8 +1,11 @@
 from spot.study.baselines import Baselines as Baselines
 from spot.study.baselines import Trial as Trial
+from spot.study.ranking import RankQuality as RankQuality
+from spot.study.ranking import rank_quality as rank_quality
 from spot.study.records import TransferRecord as TransferRecord
 from spot.study.run import Study as Study
 from spot.study.run import run_study as run_study
+from spot.study.significance import Significance as Significance
 from spot.study.similarity import TaskSimilarity as TaskSimilarity
 from spot.study.similarity import task_similarity as task_similarity
 from spot.study.statistics import Interval as Interval

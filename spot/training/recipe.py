@@ -16,6 +16,8 @@ from spot.prompts.settings import PromptSettings
 from spot.settings import Stage
 
 NO_FILLER = "vocab"
+FINE_TUNING_RATES = (1e-3, 3e-3, 1e-2)
+"""Learning rates of fine-tuning to choose from, relative to an array's size."""
 
 
 class TrainSettings(Stage):

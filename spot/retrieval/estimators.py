@@ -35,7 +35,8 @@ def zero_shot_losses(
     inputs = [rows.inputs[row] for row in range(len(rows))] * len(prompts)
     targets = [rows.targets[row] for row in range(len(rows))] * len(prompts)
     losses = batch_losses(model.network, stack(prompts), batch_of(inputs, targets))
-    return np.asarray(losses).reshape(len(prompts), len(rows)).mean(axis=1)
+    means: np.ndarray = np.asarray(losses).reshape(len(prompts), len(rows)).mean(axis=1)
+    return means
 
 
 ESTIMATORS: dict[str, Estimator] = {"zero-shot loss": zero_shot_losses}

@@ -46,7 +46,7 @@ demo: $(ready)
 	$(venv)/bin/spot heatmap --out heatmap.png
 
 test: $(ready)
-	$(run) pytest
+	$(run) pytest -n 2 --dist worksteal
 
 wheel-test: $(ready)
 	$(run) tests.wheel

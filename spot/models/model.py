@@ -16,11 +16,11 @@ import numpy as np
 
 from bank.entry import Backbone as Identity
 from bank.errors import BankError
-from bank.files import replace_file
+from bank.files import replace_file, stamp
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig, Precision
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
-from spot.models.fingerprint import fingerprint, stamp
+from spot.models.fingerprint import fingerprint
 from spot.models.settings import ModelSettings
 from spot.models.weights import hub, remote
 from spot.models.weights.formats import descriptions, reader

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
 from bank.entry import Entry
 from bank.nearest import Hit
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.inits import label_rows, relabelled
-from spot.prompts.kinds import find_kind
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import check_model, value_of
 from spot.strategies.start import Situation, Start, Strategy
@@ -40,7 +37,7 @@ def start_prompts(ids: Sequence[str], situation: Situation) -> list[SoftPrompt]:
     entries = [situation.bank.get(id) for id in ids]
     for entry in entries:
         check_model(entry, situation.model)
-        _check_kind(entry, situation.recipe.kind)
+        check_kind(entry, situation.recipe.kind)
     values = [value_of(situation.bank, entry) for entry in entries]
     if situation.transfer.labels == "keep":
         return values
@@ -50,7 +47,8 @@ def start_prompts(ids: Sequence[str], situation: Situation) -> list[SoftPrompt]:
     ]
 
 
-def _check_kind(entry: Entry, kind: str) -> None:
+def check_kind(entry: Entry, kind: str) -> None:
+    """Raises SpotError for an entry that a prompt of this kind cannot start from."""
     if entry.prompt_kind != kind:
         raise SpotError(
             f"{entry.id} is a {entry.prompt_kind} prompt, the target's is a {kind} prompt: one cannot "
@@ -67,10 +65,16 @@ def _with_labels_of_target(entry: Entry, value: SoftPrompt, situation: Situation
             f"transfer.labels=swap needs a target with label words, {target.name} has none",
             "use transfer.labels=keep for it",
         )
+    if value.named:
+        raise SpotError(
+            f"transfer.labels=swap needs prompts that are their rows alone, {entry.id} is a "
+            f"{value.kind.name} prompt with other arrays",
+            "use transfer.labels=keep for it",
+        )
     rows = label_rows(words, model.embeddings, model.vocabulary.eos)
     front = 0 if model.vocabulary.begin is None else 1
     swapped = relabelled(value.key, _own_label_rows(entry, situation), rows, front)
-    return SoftPrompt.of(find_kind(entry.prompt_kind), np.asarray(swapped))
+    return SoftPrompt.of(value.kind, swapped)
 
 
 def _own_label_rows(entry: Entry, situation: Situation) -> int:

@@ -62,13 +62,15 @@ class Situation:
 class Strategy:
     """How starts are made of the nearest entries.
 
-    `wants_all`: it needs every entry that a search can find, not the first k.
+    `wants_all`: it needs every entry that a search can find, not the first k. `wants_values`: it starts
+    from their values, which must be prompts of the target's kind.
     """
 
     name: str
     description: str
     starts: Callable[[Situation], list[Start]]
     wants_all: bool = False
+    wants_values: bool = True
 
 
 def names_of(hits: Sequence[Hit]) -> str:

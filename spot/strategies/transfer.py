@@ -27,6 +27,7 @@ from spot.prompts.prompt import SoftPrompt
 from spot.retrieval.settings import SearchSettings
 from spot.retrieval.target import recipe_for, search, settings_for
 from spot.strategies.settings import TransferSettings
+from spot.strategies.single import check_kind
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.table import find_strategy
 from spot.tasks.task import Mixture, Task
@@ -155,6 +156,8 @@ def transfer(
         labels=labels,
     )
     how = settings_for(bank, model, recipe, search_settings)
+    if strategy.wants_values:
+        check_kinds(bank, target, recipe, how, every=strategy.wants_all)
     check_target(target, model, recipe)
     count = count_for(bank, target, how) if strategy.wants_all else k
     answer = search(bank, model, target, count, recipe=recipe, settings=how, runs=runs)
@@ -186,6 +189,18 @@ def check_target(target: Task, model: Model, recipe: Recipe) -> None:
     """Read the target's splits, so that a bad row or an empty split comes before any training."""
     source_of(target, model, recipe)
     tokens(target, "test", model.vocabulary, lengths_of(recipe))
+
+
+def check_kinds(
+    bank: Bank, target: Task, recipe: Recipe, settings: SearchSettings, *, every: bool
+) -> None:
+    """Raises SpotError if no entry that a search for the target compares, or with `every` one of them,
+    is of the recipe's kind of prompt.
+    """
+    entries, _ = searchable(bank.entries(), (target.name,), settings.unlearned)
+    others = [entry for entry in entries if entry.prompt_kind != recipe.kind]
+    if others and (every or len(others) == len(entries)):
+        check_kind(others[0], recipe.kind)
 
 
 def count_for(bank: Bank, target: Task, settings: SearchSettings) -> int:

@@ -22,12 +22,15 @@ from spot.strategies.single import hit_starts, start_prompts
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.transfer import (
     Candidate,
+    check_kinds,
     check_target,
     count_for,
     score_on_test,
     train_starts,
 )
+from spot.study.ranking import RankQuality, rank_quality
 from spot.study.records import SINGLE, TransferRecord, reportable
+from spot.study.significance import Significance, significance
 from spot.study.statistics import Interval
 from spot.study.tables import BEST, MethodScores, TransferTable, method_scores, transfer_table
 from spot.tasks.task import Mixture, Task
@@ -41,9 +44,12 @@ ESTIMATED = "zero-shot loss"
 
 @dataclass(frozen=True)
 class Study:
-    """A finished study: the paper's table, and each method's mean gain over scratch with its
-    interval. `by_order` has the scores of the best of the top k for every order of the sources, the
-    search's similarity among them; `scratch` those from scratch.
+    """A finished study: the paper's table, and each method's mean gain over scratch with its interval
+    and its test.
+
+    `by_order` has the scores of the best of the top k for every order of the sources, the search's
+    similarity among them, and `ranking` the quality of these orders; `scratch` has the scores from
+    scratch.
     """
 
     table: TransferTable
@@ -51,6 +57,8 @@ class Study:
     records: tuple[TransferRecord, ...]
     scratch: MethodScores
     by_order: dict[str, dict[int, MethodScores]]
+    significance: dict[str, Significance]
+    ranking: dict[str, RankQuality]
 
     def gains_by_order(
         self, scratch: NDArray[np.float64] | None = None
@@ -93,10 +101,11 @@ def run_study(
     warned: set[str] = set()
     targets = list({target.name: target for target in targets}.values())
     for target in targets:
+        check_kinds(bank, target, recipe, how, every=True)
         check_target(target, model, recipe)
     for target in targets:
         k = count_for(bank, target, how)
-        answer = ranking(how.similarity, bank, model, target, k, recipe, how, runs)
+        answer = search_by(how.similarity, bank, model, target, k, recipe, how, runs)
         for warning in answer.result.warnings:
             if warning not in warned:
                 runs.reporter.warn(warning)
@@ -108,23 +117,25 @@ def run_study(
             every.setdefault(name, {})[target.name] = scores
         situation = Situation(bank, model, target, hits, recipe, sources or {}, plan, how, runs)
         begin = [Start(SCRATCH), *hit_starts("oracle", hits, situation)]
-        begin += generic_starts([one.name for one in targets], situation)
+        begin += generic_starts([each.name for each in targets], situation)
         ranked = [order[target.name] for order in every.values()]
         candidates = train_starts(model, target, begin, recipe, plan, runs)
         records += scored(model, target, candidates, ranked, recipe, runs)
     planned = {target: list(scores) for target, scores in every[how.similarity].items()}
     usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
     table = transfer_table(records, ks=usable, similarity=how.similarity, planned=planned)
-    by_order = {
-        name: best_of([reordered(record, order[record.target]) for record in records], usable)
-        for name, order in every.items()
-    }
     _, _, (scratch, *methods) = method_scores(records, ks=usable, planned=planned)
     gains = {scores.name: scores.gain_over(scratch.test) for scores in methods}
-    return Study(table, gains, tuple(records), scratch, by_order)
+    by_order, ranking = {}, {}
+    for name, order in every.items():
+        rows = [reordered(record, order[record.target]) for record in records]
+        by_order[name] = best_of(rows, usable)
+        ranking[name] = rank_quality(rows, usable)
+    tests = significance(methods, scratch.test)
+    return Study(table, gains, tuple(records), scratch, by_order, tests, ranking)
 
 
-def ranking(
+def search_by(
     similarity: str,
     bank: Bank,
     model: Model,
@@ -156,7 +167,7 @@ def orders(
     by_name = {}
     for name in SIMILARITIES:
         try:
-            answer = ranking(name, bank, model, target, k, recipe, settings, runs)
+            answer = search_by(name, bank, model, target, k, recipe, settings, runs)
         except BankError:
             if name == settings.similarity:
                 raise

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spot.models.model import Model
 from spot.models.padding import bucket_length
-from spot.models.scoring import Normalisation, Promptlike
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.metrics import main_metric, score
 from spot.tasks.task import Task
 from spot.training.batches import Source
+
+if TYPE_CHECKING:
+    from spot.models.scoring import Normalisation, Promptlike
 
 RESAMPLES = 500  # of a bootstrap interval
 

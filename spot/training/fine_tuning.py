@@ -20,13 +20,14 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
 from spot.models.weights.build import from_arrays, to_arrays
+from spot.prompts.kind import Arrays
 from spot.training.batches import Source, data_order, step_batch
 from spot.training.context import check_source
 from spot.training.evaluate import validate
-from spot.training.loop import Arrays, Result, Schedule, train
+from spot.training.loop import Schedule, train
 from spot.training.optim import scaled_adafactor
 from spot.training.recipe import TrainSettings
-from spot.training.slots import Check, Reporter, StartLoss
+from spot.training.slots import Check, Reporter, Result, StartLoss
 from spot.training.step import row_losses
 
 RATES = (1e-3, 3e-3, 1e-2)

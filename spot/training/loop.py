@@ -13,7 +13,6 @@ import math
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -23,12 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from bank.files import replace_file
+from spot.prompts.kind import Arrays
 from spot.training.checkpoint import Checkpoints
 from spot.training.events import write_events
-from spot.training.slots import Check, Reporter, StartLoss
-
-Arrays = dict[str, np.ndarray]
-"""The named arrays of one trained thing, on the host."""
+from spot.training.slots import Check, Reporter, Result, StartLoss, best_check
 
 
 class Schedule(NamedTuple):
@@ -64,34 +61,6 @@ class Learner(Protocol):
 
     def start_losses(self) -> Sequence[StartLoss]:
         """The losses before training, one each, or none."""
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """One trained thing: its arrays at the key step, at the best check, and at the end.
-
-    `failed_step` is the step whose loss was not finite, 0 when all were; what was reached before is
-    kept. Without a check the value is what training began with.
-    """
-
-    key: Arrays | None
-    value: Arrays
-    last: Arrays
-    history: tuple[Check, ...]
-    failed_step: int = 0
-
-    @property
-    def best(self) -> Check | None:
-        """The check whose arrays are the value."""
-        return best_check(self.history)
-
-
-def best_check(history: Sequence[Check]) -> Check | None:
-    """The check of the best score, of equals the first; the last one where nothing was validated."""
-    if not history:
-        return None
-    best = max(history, key=lambda check: check.score)
-    return history[-1] if best.score == -math.inf else best
 
 
 @contextlib.contextmanager

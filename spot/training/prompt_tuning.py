@@ -15,12 +15,13 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import stack
 from spot.training.batches import data_order, step_batch
 from spot.training.context import check_source
 from spot.training.evaluate import validate
-from spot.training.loop import Arrays, Result, Schedule, train
+from spot.training.loop import Schedule, train
 from spot.training.parts import layout
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Reporter, Slot, StartLoss, Trained
@@ -120,27 +121,13 @@ def train_prompts(
         learner, schedule, folder,
         title=title, validate=validate, reporter=reporter, tensorboard=tensorboard,
     )  # fmt: skip
-    return [trained(slot, result) for slot, result in zip(slots, results, strict=True)]
-
-
-def trained(slot: Slot, result: Result) -> Trained:
-    """A slot with the result of its training."""
-    kind = slot.init.kind
-    return Trained(
-        slot=slot,
-        key=None if result.key is None else SoftPrompt(kind, result.key),
-        value=SoftPrompt(kind, result.value),
-        last=SoftPrompt(kind, result.last),
-        best=result.best,
-        history=result.history,
-        failed_step=result.failed_step,
-    )
+    return [Trained.of(slot, result) for slot, result in zip(slots, results, strict=True)]
 
 
 def _check_prompts(model: Model, slots: Sequence[Slot]) -> None:
     for slot in slots:
-        key = slot.init.key
-        if key.shape[1] != model.width or not np.isfinite(key).all():
+        key, arrays = slot.init.key, slot.init.arrays.values()
+        if key.shape[1] != model.width or not all(np.isfinite(array).all() for array in arrays):
             raise SpotError(
                 f"expected finite prompts of width {model.width}, found {key.shape}",
                 "use prompts that were trained on this model",

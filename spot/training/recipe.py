@@ -168,5 +168,5 @@ def _of_entry(entry: Entry) -> Recipe | None:
     renamed = {"length": facts.get("prompt_length"), "kind": facts.get("prompt_kind", "prefix")}
     try:
         return Recipe(**{**values, **renamed, "init": init, "filler": filler})
-    except ValidationError:
+    except (ValidationError, SpotError):  # SpotError: a kind of prompt that is not known here
         return None

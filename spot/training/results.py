@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from bank.files import canonical_json, replace_file, sha256_hex
-from spot.training.loop import Arrays, Result
-from spot.training.slots import Check, Trained
+from spot.prompts.kind import Arrays
+from spot.training.slots import Check, Result, Trained
 
 ARRAYS, FACTS = "trained.safetensors", "trained.json"
 

@@ -3,6 +3,8 @@
 A run's folder is named by a digest of what was read: the model's fingerprint, the token arrays of
 every split, the prompts it began with, and the settings of the stages that were used. Changed labels
 or weights under the same path are other work; a setting that a run never read leaves it as it is.
+
+Imports JAX only when something is trained, so that a search whose query is known stays quick.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -25,10 +27,11 @@ from spot.tasks.task import Task
 from spot.training import results
 from spot.training.batches import Source, TaskData
 from spot.training.evaluate import Evaluation, evaluate
-from spot.training.fine_tuning import FineTuned, fine_tune
-from spot.training.prompt_tuning import train_prompts, trained
 from spot.training.recipe import Recipe
 from spot.training.slots import Reporter, Slot, Trained
+
+if TYPE_CHECKING:
+    from spot.training.fine_tuning import FineTuned
 
 FORMAT = 1
 """Part of every digest; counts changes in how runs compute what they give."""
@@ -101,7 +104,9 @@ class Runs:
         stored = results.load(folder, len(slots))
         if stored is not None:
             self.reporter.say(f"found: {title} (trained before, in {folder})")
-            return [trained(slot, result) for slot, result in zip(slots, stored, strict=True)]
+            return [Trained.of(slot, result) for slot, result in zip(slots, stored, strict=True)]
+        from spot.training.prompt_tuning import train_prompts
+
         done = train_prompts(
             model, slots, recipe, folder,
             title=title, validate=validate, reporter=self.reporter, tensorboard=self.tensorboard,
@@ -129,6 +134,8 @@ class Runs:
         """Fine-tune all weights, going on from what is there; the checkpoints stay until
         `discard_checkpoints` of `fine_tuning_place`, for the weights are written nowhere else.
         """
+        from spot.training.fine_tuning import fine_tune
+
         folder = self.fine_tuning_place(model, source, seed, rate, recipe)
         return fine_tune(model, source, seed, rate, recipe, folder, self.reporter)
 

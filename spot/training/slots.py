@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.training.batches import Source
 
@@ -58,6 +59,34 @@ class Check:
 
 
 @dataclass(frozen=True, eq=False)
+class Result:
+    """One trained thing: its arrays at the key step, at the best check, and at the end.
+
+    `failed_step` is the step whose loss was not finite, 0 when all were; what was reached before is
+    kept. Without a check the value is what training began with.
+    """
+
+    key: Arrays | None
+    value: Arrays
+    last: Arrays
+    history: tuple[Check, ...]
+    failed_step: int = 0
+
+    @property
+    def best(self) -> Check | None:
+        """The check whose arrays are the value."""
+        return best_check(self.history)
+
+
+def best_check(history: Sequence[Check]) -> Check | None:
+    """The check of the best score, of equals the first; the last one where nothing was validated."""
+    if not history:
+        return None
+    best = max(history, key=lambda check: check.score)
+    return history[-1] if best.score == -math.inf else best
+
+
+@dataclass(frozen=True, eq=False)
 class Trained:
     """A trained prompt: `key` at the key step, `value` at the best check, `last` at the end.
 
@@ -72,6 +101,23 @@ class Trained:
     best: Check | None
     history: tuple[Check, ...]
     failed_step: int = 0
+
+    @classmethod
+    def of(cls, slot: Slot, result: Result) -> Trained:
+        """A slot with the result of its training."""
+
+        def prompt(arrays: Arrays) -> SoftPrompt:
+            return SoftPrompt(slot.init.kind, arrays)
+
+        return cls(
+            slot=slot,
+            key=None if result.key is None else prompt(result.key),
+            value=prompt(result.value),
+            last=prompt(result.last),
+            best=result.best,
+            history=result.history,
+            failed_step=result.failed_step,
+        )
 
     @property
     def value_step(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ PACKAGES = (
     *sorted(f"spot.{path.parent.name}" for path in (ROOT / "spot").glob("*/__init__.py")),
 )
 USERS = sorted(path for folder in ("benchmarks", "docs") for path in (ROOT / folder).rglob("*.py"))
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 HEAVY = (
     "jax",
     "flax",
@@ -116,6 +118,23 @@ def test_no_module_hides_a_public_name(package):
 @pytest.mark.parametrize("path", USERS, ids=lambda path: path.name)
 def test_benchmarks_and_docs_use_public_names_only(path):
     assert faults(path.read_text("utf-8")) == []
+
+
+def python_blocks(path: Path) -> list[str]:
+    """The Python examples of a page."""
+    return re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_pages_show_public_names_only(path):
+    assert [fault for block in python_blocks(path) for fault in faults(block)] == []
+
+
+def test_the_readme_shows_python():
+    (block,) = python_blocks(ROOT / "README.md")
+    assert {name for _, package, name in uses(block) if package == "spot" and name} >= {
+        "load_model", "load_task", "Task", "Recipe", "Bank", "search", "transfer", "predict",
+    }  # fmt: skip
 
 
 def test_there_are_files_and_packages_to_check():

@@ -216,7 +216,7 @@ def file_sha256(file: Path, cache_dir: Path | None = None) -> str:
     return content
 
 
-def _read_note(note: Path, facts: list) -> str | None:
+def _read_note(note: Path, facts: list[object]) -> str | None:
     try:
         *cached_stamp, content = json.loads(note.read_text("utf-8"))
     except (OSError, ValueError, TypeError):
@@ -224,6 +224,6 @@ def _read_note(note: Path, facts: list) -> str | None:
     return content if cached_stamp == facts else None
 
 
-def _write_note(note: Path, content: list) -> None:
+def _write_note(note: Path, content: list[object]) -> None:
     with contextlib.suppress(BankError):  # the cache only saves time
         replace_file(note, json.dumps(content).encode())

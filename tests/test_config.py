@@ -125,7 +125,7 @@ def test_mistakes_are_named_with_key_value_and_a_way_out(assignment, message, hi
 
 def test_the_name_of_a_strategy_is_checked_with_its_table():
     with pytest.raises(SpotError, match='unknown strategy "bset". Did you mean "best"') as caught:
-        find_strategy(load_config(None, ["transfer.strategy=bset"]).transfer.strategy)
+        find_strategy("bset")
     assert caught.value.hint == "transfer.strategy is one of best, average, mixture, oracle"
 
 

@@ -40,9 +40,8 @@ class SoftPrompt:
     @property
     def named(self) -> dict[str, np.ndarray]:
         """The arrays that are stored beside the key: none where the key is the whole prompt."""
-        if len(self.arrays) == 1 and np.array_equal(*self.arrays.values(), self.key):
-            return {}
-        return dict(self.arrays)
+        first, *others = self.arrays.values()
+        return dict(self.arrays) if others or not np.array_equal(first, self.key) else {}
 
     @property
     def tokens(self) -> int:

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 class Stage(BaseModel):
     """A frozen part of the configuration that knows only its own keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -281,10 +281,10 @@ def lab(lab_once, monkeypatch, tmp_path) -> Lab:
 def no_training(monkeypatch):
     """Whoever trains fails: for what must be refused before, or found without."""
 
-    from spot.training import runs
+    from spot.training import fine_tuning, prompt_tuning
 
     def fail(*_: Any, **__: Any) -> None:
         pytest.fail("something was trained")
 
-    for name in ("train_prompts", "fine_tune"):  # whoever trains does it through `Runs`
-        monkeypatch.setattr(runs, name, fail)
+    monkeypatch.setattr(prompt_tuning, "train_prompts", fail)
+    monkeypatch.setattr(fine_tuning, "fine_tune", fail)

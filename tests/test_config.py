@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from spot.models.defaults import DEFAULTS
 from spot.models.model import vocabulary
 from spot.prompts.settings import PromptSettings
 from spot.settings import cache_dir
+from spot.strategies.table import find_strategy
 
 
 def key_recipe(config):
@@ -101,8 +103,10 @@ def test_any_path_or_name_comes_through_an_option(text):
         ("train.steps.more=1", r"train.steps: .*found \{'more': 1\}", f"default is {STEPS}"),
         ("train.steps=many", "train.steps: .*integer.*found 'many'", f"default is {STEPS}"),
         ("train.steps=0", "train.steps: .*greater than or equal to 1, found 0", f"default is {STEPS}"),
+        ("train.learning_rate=inf", "train.learning_rate: .*finite number, found inf", "null"),
         ("train.optimizer=sgd", "train.optimizer: .*'adafactor' or 'adamw', found 'sgd'", "adafactor"),
-        ("transfer.strategy=bset", "transfer.strategy: .*'oracle', found 'bset'", "best"),
+        ("transfer.strategy=bset", 'transfer.strategy: .*or oracle, found "bset"', "best"),
+        ("transfer.labels=swop", "transfer.labels: .*'keep' or 'swap', found 'swop'", "keep"),
         ("bank.sources=mini", "bank.sources: .*tuple, found 'mini'", r'\["mini"\]'),
         ('bank.seeds=["x"]', r"bank.seeds.0: .*integer.*found 'x'", r"\[0\]"),
         ("train=3", "--set: train: .*found 3", "default is {"),
@@ -116,9 +120,13 @@ def test_any_path_or_name_comes_through_an_option(text):
 def test_mistakes_are_named_with_key_value_and_a_way_out(assignment, message, hint):
     with pytest.raises(SpotError, match=message) as caught:
         load_config(None, [assignment])
-    import re
-
     assert re.search(hint, caught.value.hint)
+
+
+def test_the_name_of_a_strategy_is_checked_with_its_table():
+    with pytest.raises(SpotError, match='unknown strategy "bset". Did you mean "best"') as caught:
+        find_strategy(load_config(None, ["transfer.strategy=bset"]).transfer.strategy)
+    assert caught.value.hint == "transfer.strategy is one of best, average, mixture, oracle"
 
 
 def test_a_section_below_a_value_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from spot.commands.options import configured
 if TYPE_CHECKING:
     from spot.config import Config
     from spot.report.output import Output
+    from spot.study.ranking import RankQuality
     from spot.study.run import Study
+    from spot.study.significance import Significance
 
 
 @click.command("study")
@@ -51,7 +54,7 @@ def command(config: Config, out: Output, targets: tuple[str, ...]) -> None:
 
 
 def show(result: Study, out: Output) -> None:
-    """The paper's table, each method's gain with its interval, and the orders of the sources."""
+    """The paper's table, each method's gain with its interval and test, and the orders of the sources."""
     from spot.study.tables import to_json, to_markdown
 
     by_order = result.gains_by_order()
@@ -64,6 +67,8 @@ def show(result: Study, out: Output) -> None:
                 for order, gains in by_order.items()
             },
             "records": [asdict(record) for record in result.records],
+            "significance": {name: asdict(test) for name, test in result.significance.items()},
+            "ranking": {order: asdict(quality) for order, quality in result.ranking.items()},
         }
     )
     out.say(to_markdown(result.table))
@@ -76,3 +81,40 @@ def show(result: Study, out: Output) -> None:
     ks = next(iter(by_order.values()))
     columns = ("sources by", *(f"best of {k}" if k > 1 else "nearest" for k in ks))
     out.table("points over scratch, by what ranks the sources (95 % interval)", columns, rows)
+    show_significance(result.significance, out)
+    show_ranking(result.ranking, out)
+
+
+def show_significance(tests: Mapping[str, Significance], out: Output) -> None:
+    """Each method's p-values, and the smallest that so few targets can give."""
+    if not tests:  # a bank of mixtures alone, which hold the targets
+        return
+    any_test = next(iter(tests.values()))
+    out.table(
+        f"p-values of the gains (sign-flip test over {any_test.n} targets; the smallest possible p is "
+        f"{any_test.smallest_p:.3g})",
+        ("method", "p ", "p (Holm) "),
+        [(name, f"{test.p:.3g}", f"{test.adjusted_p:.3g}") for name, test in tests.items()],
+    )
+
+
+def digits(value: float | None) -> str | None:
+    """A number between -1 and 1 with three decimals, for orders differ little."""
+    return None if value is None else f"{value:.3f}"
+
+
+def show_ranking(ranking: Mapping[str, RankQuality], out: Output) -> None:
+    """The agreement of each order of the sources with the scores of the runs from them."""
+    ks = next(iter(ranking.values())).regret
+    out.table(
+        "orders of the sources against the validation scores of the runs from them",
+        ("sources by", "Pearson ", "Spearman ", "NDCG ", *(f"regret@{k} % " for k in ks)),
+        [
+            (
+                order,
+                *map(digits, (quality.pearson, quality.spearman, quality.ndcg)),
+                *quality.regret.values(),
+            )
+            for order, quality in ranking.items()
+        ],
+    )

@@ -40,8 +40,9 @@ class SoftPrompt:
     @property
     def named(self) -> dict[str, np.ndarray]:
         """The arrays that are stored beside the key: none where the key is the whole prompt."""
-        first, *others = self.arrays.values()
-        return dict(self.arrays) if others or not np.array_equal(first, self.key) else {}
+        arrays = dict(self.arrays)
+        only = next(iter(arrays.values()))
+        return {} if len(arrays) == 1 and np.array_equal(only, self.key) else arrays
 
     @property
     def tokens(self) -> int:

@@ -1,4 +1,4 @@
-"""Estimators: how good a start each candidate is, measured on a few rows of the target."""
+"""Estimators of the quality of each candidate as a start, on a few rows of the target."""
 
 from __future__ import annotations
 

@@ -30,9 +30,8 @@ def start_prompts(ids: Sequence[str], situation: Situation) -> list[SoftPrompt]:
     """The prompt that the target starts from for each entry: its value, or with
     `transfer.labels=swap` its value with the target's label words for its own.
 
-    Raises SpotError for an entry of another kind of prompt than the recipe's, when label words are to
-    be swapped and the target has none, and when an entry's task, whose label words stand in its
-    prompt, is not known.
+    Raises SpotError for an entry of another model or kind of prompt, and in a swap for a target
+    without label words or an entry whose task is not among the sources.
     """
     entries = [situation.bank.get(id) for id in ids]
     for entry in entries:
@@ -87,13 +86,13 @@ def _own_label_rows(entry: Entry, situation: Situation) -> int:
 
 def source(name: str, situation: Situation) -> tuple[Task, ...]:
     """The tasks behind an entry's task or mixture; SpotError where it is not known."""
-    found: Task | Mixture | None = situation.sources.get(name)
-    if found is None:
+    task: Task | Mixture | None = situation.sources.get(name)
+    if task is None:
         raise SpotError(
-            f'expected the task "{name}" of the bank among the sources, found it not',
-            "give it: sources={task.name: task, …}",
+            f'expected the task "{name}" of the bank among the sources, but it is not there',
+            "pass it: sources={task.name: task, …}",
         )
-    return found.members
+    return task.members
 
 
 def _label_rows(task: Task, model: Model) -> int:

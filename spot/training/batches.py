@@ -1,4 +1,4 @@
-"""The rows of each step and their arrays, a pure function of (seed, step).
+"""The batch of each step, a pure function of (seed, step).
 
 Rows are padded to the bucket of the longest row in the step, never to a global maximum; few
 buckets, so few compilations.

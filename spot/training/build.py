@@ -1,8 +1,8 @@
-"""Trains source prompts and builds a bank: every source and mixture times every seed, in groups that
-train together.
+"""Train source prompts and build a bank: every source and mixture with every seed, in groups.
 
-The plan of groups is written before any training, so a build that is killed and called again
-trains the same groups and gives the same bits; two builders on one bank share the groups out.
+The prompts of a group train together. The plan of groups is written before any training, so a build
+that is killed and called again trains the same groups and gives the same bits; two builders of one
+bank share the groups between them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from spot.tasks.task import Mixture, Task, digest
 from spot.training.batches import Source
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
-from spot.training.prompt_tuning import time_step
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained
@@ -36,7 +35,7 @@ from spot.training.source import data_fingerprint, source_of
 
 @dataclass(frozen=True)
 class Job:
-    """One entry to be: a task or mixture with a seed, and the id that the entry will have."""
+    """One entry to train: a task or mixture with a seed, and the id that the entry will have."""
 
     id: str
     source: Task | Mixture
@@ -57,7 +56,7 @@ class Job:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did: ids that it added, ids that were there before, and slots that failed."""
+    """The ids that a build added, those that were there before, and those whose training failed."""
 
     added: tuple[str, ...]
     present: tuple[str, ...]
@@ -75,7 +74,7 @@ def train_prompt(
 ) -> Trained:
     """Train one prompt on a task or mixture, or find it trained.
 
-    bank: where init "entry:<id>" looks. Raises SpotError for rows that cannot be used, and for a loss
+    bank: looked up by the init "entry:<id>". Raises SpotError for rows that cannot be used, and for a loss
     that is not finite before the first check.
     """
     runs = runs or Runs()
@@ -113,7 +112,7 @@ def train_source(
 
 
 def new_job(model: Model, source: Task | Mixture, recipe: Recipe, seed: int) -> Job:
-    """The entry that training this source with this seed will give."""
+    """The job of training this source with this seed, with the id of its entry."""
     job = Job("", source, seed, data_fingerprint(source, recipe.train_examples))
     id = entry_id(
         kind=job.kind,
@@ -148,7 +147,7 @@ def build_bank(
     seeds: Sequence[int] = (0,),
     runs: Runs | None = None,
 ) -> BuildReport:
-    """Train what the bank lacks and add it; entries that are there are left alone.
+    """Train the entries that the bank lacks and add them; entries that are there are left alone.
 
     Raises SpotError for unusable input and BankError for a bank of another model, P or H, both
     before any training.
@@ -161,13 +160,15 @@ def build_bank(
     present = tuple(job.id for job in wanted if job.id in there)
     by_id = {job.id: job for job in wanted}
     work = bank.path / "work" / digest("plan", sorted(by_id))[:16]
-    left = [job for job in wanted if job.id not in there]
-    groups = _plan(work, [job.id for job in left], runs.slots)
-    if left:
-        slots = _slots(left[: runs.slots], model, recipe, bank)
+    missing = [job for job in wanted if job.id not in there]
+    groups = _plan(work, [job.id for job in missing], runs.slots)
+    if missing:
+        from spot.training.prompt_tuning import time_step
+
+        slots = _slots(missing[: runs.slots], model, recipe, bank)
         compiling, step = time_step(model, slots, recipe)
         rows = len(slots) * recipe.batch_size
-        rest = seconds_left(work_of(left, recipe), rows, compiling, step)
+        rest = seconds_left(work_of(missing, recipe), rows, compiling, step)
         runs.reporter.say(f"about {duration(time.monotonic() - begun + rest)} in all")
     added: list[str] = []
     failed: list[str] = []
@@ -188,16 +189,16 @@ def build_bank(
     return BuildReport(tuple(added), present, tuple(failed))
 
 
-def work_of(left: Sequence[Job], recipe: Recipe) -> Work:
+def work_of(jobs: Sequence[Job], recipe: Recipe) -> Work:
     """The rows that training and checking these jobs will read, if none stops early."""
     cap = recipe.validation_examples
     checks = -(-recipe.steps // recipe.check_every)
     validation = 0
-    for job in left:
+    for job in jobs:
         for member in job.source.members:
             rows = member.rows("validation")
             validation += rows if cap is None else min(rows, cap)
-    return Work(len(left) * recipe.steps * recipe.batch_size, checks * validation)
+    return Work(len(jobs) * recipe.steps * recipe.batch_size, checks * validation)
 
 
 def _check_bank(bank: Bank, model: Model, recipe: Recipe) -> None:
@@ -211,8 +212,8 @@ def _check_bank(bank: Bank, model: Model, recipe: Recipe) -> None:
         )
 
 
-def _plan(work: Path, missing: Sequence[str], size: int) -> list[list[str]]:
-    """Groups of ids; the first builder writes them down, later ones and resumed ones read them."""
+def _plan(work: Path, ids: Sequence[str], size: int) -> list[list[str]]:
+    """Groups of ids: written by the first builder, read by later and resumed ones."""
     path = work / "plan.json"
     work.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(work / "plan.lock"):
@@ -220,7 +221,7 @@ def _plan(work: Path, missing: Sequence[str], size: int) -> list[list[str]]:
         if path.exists():
             groups = json.loads(path.read_text())
         planned = {id for group in groups for id in group}
-        new = [id for id in missing if id not in planned]
+        new = [id for id in ids if id not in planned]
         groups += [list(new[start : start + size]) for start in range(0, len(new), size)]
         replace_file(path, json.dumps(groups).encode())
     return groups
@@ -231,18 +232,18 @@ def _folder(work: Path, number: int) -> Path:
 
 
 def _in_turns(folders: Sequence[Path], build: Callable[[int], None], reporter: Reporter) -> None:
-    """Build every group while holding its lock: first those that nobody else is training, then,
-    by waiting for them, the others; what another builder has finished is there by then.
+    """Build every group while holding its lock: first those that no other builder holds, then, after
+    waiting for them, the others, whose entries another builder has added by then.
     """
-    taken = []
+    locked = []
     for number, folder in enumerate(folders):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(folder / "claim.lock", timeout=0):
                 build(number)
         except filelock.Timeout:
-            taken.append(number)
-    for number in taken:
+            locked.append(number)
+    for number in locked:
         reporter.say(f"waiting for another builder's group {number + 1} of {len(folders)}")
         with filelock.FileLock(folders[number] / "claim.lock"):
             build(number)

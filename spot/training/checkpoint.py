@@ -1,6 +1,4 @@
-"""Checkpoints of a run's arrays: Orbax writes them, so a kill at any moment leaves the last whole
-one.
-"""
+"""Checkpoints of a run's arrays, written by Orbax: a kill at any moment leaves the last whole one."""
 
 from __future__ import annotations
 
@@ -28,7 +26,10 @@ class Checkpoints:
         )
 
     def save(self, step: int, tree: Any) -> None:
-        """Writes the tree under `step`, durably, before returning; does nothing when it is there."""
+        """Write the tree under `step`, durably, before returning; nothing is done if it is there.
+
+        Raises SpotError when the folder cannot be written.
+        """
         if step not in self.steps():
             try:
                 self._inner.save(step, tree)
@@ -39,13 +40,11 @@ class Checkpoints:
                 ) from error
 
     def steps(self) -> list[int]:
-        """The steps that are there, oldest first."""
+        """The steps that have a checkpoint, oldest first."""
         return sorted(item.step for item in self._inner.checkpoints)
 
     def restore(self, like: Any) -> tuple[int, Any] | None:
-        """(step, tree) of the newest readable checkpoint, shaped as `like`; None when there is
-        none.
-        """
+        """(step, tree) of the newest readable checkpoint, shaped as `like`; None if there is none."""
         for step in reversed(self.steps()):
             try:
                 return step, jax.device_get(self._inner.load(step, like))
@@ -54,5 +53,5 @@ class Checkpoints:
         return None
 
     def close(self) -> None:
-        """Releases Orbax's background threads."""
+        """Release Orbax's background threads."""
         self._inner.close()

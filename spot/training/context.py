@@ -1,4 +1,4 @@
-"""Check up front that everything a prompt is trained on fits the context of the model."""
+"""Check the context length up front."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from spot.training.batches import Source
 
 
 def check_source(config: ModelConfig, prompt: int, source: Source) -> None:
-    """Check every training and validation row of a source with a prompt of `prompt` tokens; SpotError
-    names the task.
+    """Check that every training and validation row of a source fits the model's context behind a prompt
+    of `prompt` tokens.
+
+    Raises SpotError that names the task.
     """
     for member in source.members:
         for split in (member.train, member.validation):

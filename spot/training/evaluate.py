@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spot.models.model import Model
 from spot.models.padding import bucket_length
-from spot.models.scoring import Normalisation, Promptlike
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.metrics import main_metric, score
 from spot.tasks.task import Task
 from spot.training.batches import Source
+
+if TYPE_CHECKING:
+    from spot.models.scoring import Normalisation, Promptlike
 
 RESAMPLES = 500  # of a bootstrap interval
 
@@ -21,7 +24,7 @@ RESAMPLES = 500  # of a bootstrap interval
 @dataclass(frozen=True)
 class Evaluation:
     """Metrics (0 to 100) of one prompt on n rows; `value`, their mean, selects prompts. `intervals` are
-    95 % intervals of the metrics, if computed (`with_intervals`).
+    the 95 % intervals of the metrics, if computed (`with_intervals`).
     """
 
     value: float
@@ -61,7 +64,7 @@ def with_intervals(
     """
     resamples = _resampled(evaluation.predictions, definition, split, seed)
     intervals = {
-        name: _middle([metrics[name] for metrics in resamples]) for name in evaluation.metrics
+        name: _middle_95([metrics[name] for metrics in resamples]) for name in evaluation.metrics
     }
     return replace(evaluation, intervals=intervals)
 
@@ -75,7 +78,7 @@ def mean_interval(
     """The interval of `with_intervals` for the mean score of several predictions of the split, such as
     those of several seeds. A resample takes the same rows for all of them.
     """
-    return _middle(_mean_scores(predictions, definition, split, seed))
+    return _middle_95(_mean_scores(predictions, definition, split, seed))
 
 
 def gain_interval(
@@ -85,11 +88,11 @@ def gain_interval(
     split: TokenizedSplit,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """The interval of `mean_interval` for the difference to the mean score of other predictions of the
-    split, paired: a resample takes the same rows for both.
+    """The paired interval of the difference between the mean scores of two sets of predictions: a
+    resample takes the same rows for both.
     """
     ours, theirs = (_mean_scores(side, definition, split, seed) for side in (predictions, others))
-    return _middle(ours - theirs)
+    return _middle_95(ours - theirs)
 
 
 def _mean_scores(
@@ -103,7 +106,8 @@ def _mean_scores(
         [main_metric(metrics) for metrics in _resampled(each, definition, split, seed)]
         for each in predictions
     ]
-    return np.mean(scores, axis=0)
+    means: np.ndarray = np.mean(scores, axis=0)
+    return means
 
 
 def _resampled(
@@ -124,7 +128,7 @@ def _resampled(
     return drawn
 
 
-def _middle(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+def _middle_95(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """The bounds of the middle 95 % of the values."""
     return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
 
@@ -179,12 +183,12 @@ def majority_score(source: Source) -> float | None:
     with a task whose answers are generated.
     """
     scores = [one_answer_score(member.definition, member.validation) for member in source.members]
-    known = [score for score in scores if score is not None]
-    return float(np.mean(known)) if len(known) == len(scores) else None
+    defined = [score for score in scores if score is not None]
+    return float(np.mean(defined)) if len(defined) == len(scores) else None
 
 
 def one_answer_score(definition: Task, split: TokenizedSplit) -> float | None:
-    """The best score of one label for every row, which by F1 may be the rarer one; None if answers are
+    """The score of the best constant answer (by F1 it may be the rarer label); None if answers are
     generated or a row has no label.
     """
     labels = split.labels

@@ -1,4 +1,4 @@
-"""TensorBoard event files, by option; metrics.jsonl is always written and holds the same numbers."""
+"""TensorBoard event files, an option; metrics.jsonl is always written and holds the same numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spot.errors import SpotError
 
 
 def write_events(folder: Path, row: dict[str, Any]) -> None:
-    """Adds one row of metrics.jsonl as scalars, one run a slot and seed; no writer stays open.
+    """Add one row of metrics.jsonl as scalars, in one TensorBoard run per slot and seed.
 
     Raises SpotError when the tensorboard package is not installed.
     """

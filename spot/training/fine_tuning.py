@@ -20,24 +20,22 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
 from spot.models.weights.build import from_arrays, to_arrays
+from spot.prompts.kind import Arrays
 from spot.training.batches import Source, data_order, step_batch
 from spot.training.context import check_source
 from spot.training.evaluate import validate
-from spot.training.loop import Arrays, Result, Schedule, train
+from spot.training.loop import Schedule, train
 from spot.training.optim import scaled_adafactor
 from spot.training.recipe import TrainSettings
-from spot.training.slots import Check, Reporter, StartLoss
+from spot.training.slots import Check, Reporter, Result, StartLoss
 from spot.training.step import row_losses
-
-RATES = (1e-3, 3e-3, 1e-2)
-"""Learning rates to choose from, of an array's size."""
 
 
 @dataclass(frozen=True, eq=False)
 class FineTuned:
-    """The weights of the best check, in the model's own dtypes, and how they came about.
+    """The weights of the best check in the model's own dtypes, their learning rate and all checks.
 
-    `parameters` fit the model's network; `best` is the check that validation preferred.
+    `parameters` fit the model's network.
     """
 
     parameters: Any
@@ -46,8 +44,8 @@ class FineTuned:
     history: tuple[Check, ...]
 
     def on(self, model: Model) -> Model:
-        """The model with these weights, for evaluation; prompts must not be trained on it before it is
-        written and loaded, which gives it a fingerprint of its own.
+        """The model with these weights, for evaluation only: it still has the fingerprint of the original,
+        so write and load it before prompts are trained on it.
         """
         return model.with_network(model.network.with_parameters(self.parameters))
 
@@ -89,7 +87,8 @@ class WeightLearner:
     def __init__(
         self, model: Model, source: Source, seed: int, learning_rate: float, recipe: TrainSettings
     ) -> None:
-        """Of the recipe, the optimiser, rate and weight decay are prompt training's and not used.
+        """The recipe's optimiser, learning rate and weight decay belong to prompts and are not used.
+
         Raises SpotError for rows longer than a decoder's context.
         """
         check_source(model.config, 0, source)
@@ -120,8 +119,9 @@ class WeightLearner:
         )
         finite = jnp.isfinite(entropy)[None]
         return WeightState(network.parameters, optimizer, state.active & finite), {
-            "loss": entropy[None], "finite": finite,
-        }  # fmt: skip
+            "loss": entropy[None],
+            "finite": finite,
+        }
 
     def arrays(self, state: WeightState, index: int) -> Arrays:
         """All weights by name, in float32."""
@@ -136,7 +136,7 @@ class WeightLearner:
         )
 
     def start_losses(self) -> list[StartLoss]:
-        """None: weights begin as the model's."""
+        """None: the weights start as the model's own."""
         return []
 
 
@@ -173,10 +173,10 @@ def best_rate(
 
     Raises SpotError when no rate gave a finite loss until a check.
     """
-    models = [one for one in map(tune, sorted(rates)) if one is not None]
+    models = [tuned for tuned in map(tune, sorted(rates)) if tuned is not None]
     if not models:
         raise SpotError(
             f"{name}: no learning rate gave a finite loss until the first check",
             "lower tuning.learning_rates",
         )
-    return max(models, key=lambda one: one.best.score)
+    return max(models, key=lambda tuned: tuned.best.score)

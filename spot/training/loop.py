@@ -1,8 +1,8 @@
 """The training loop, for prompts and for whole models: steps, checks, patience, checkpoints.
 
-It is the only place of training with side effects. A run's folder holds metrics.jsonl and, until the
-run is done, checkpoints. Kill it at any moment and call it again: it goes on from the last checkpoint
-and gives the numbers of an unbroken run, because batches and dropout are functions of (seed, step).
+Only this module of training has side effects. A run's folder holds metrics.jsonl and, until the run
+is done, checkpoints. A run that is killed and called again resumes from the last checkpoint and gives
+the numbers of an unbroken run, because batches and dropout are functions of (seed, step).
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import math
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -23,12 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from bank.files import replace_file
+from spot.prompts.kind import Arrays
 from spot.training.checkpoint import Checkpoints
 from spot.training.events import write_events
-from spot.training.slots import Check, Reporter, StartLoss
-
-Arrays = dict[str, np.ndarray]
-"""The named arrays of one trained thing, on the host."""
+from spot.training.slots import Check, Reporter, Result, StartLoss, best_check
 
 
 class Schedule(NamedTuple):
@@ -41,57 +38,33 @@ class Schedule(NamedTuple):
 
 
 class Learner(Protocol):
-    """S things that train together. Its state is a pytree with `active`, bool [S]."""
+    """S prompts, or the weights of one model (S = 1), as the loop trains them.
+
+    The state is a NamedTuple, a pytree, with the field `active`, bool [S].
+    """
 
     rows: Sequence[dict[str, Any]]
-    """What tells each of them from the others in metrics.jsonl."""
+    """Fields that identify each of the S in metrics.jsonl."""
     labels: Sequence[str]
-    """What messages call them."""
+    """The names of the S in messages."""
 
     def start(self) -> Any:
         """The state before the first step."""
 
     def step(self, state: Any, step: int) -> tuple[Any, dict[str, jax.Array]]:
-        """The state after a step, counted from 0, with `loss` (nats a target token) and `finite`, [S]
-        each; whatever is not finite is no longer active.
+        """The state after a step, counted from 0, with `loss` (nats a target token) and `finite`, [S] each.
+
+        A slot whose loss is not finite is no longer active.
         """
 
     def arrays(self, state: Any, index: int) -> Arrays:
-        """The trained arrays of one of them."""
+        """The trained arrays of one slot."""
 
     def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
         """Score (0 to 100), metrics and number of rows on validation."""
 
     def start_losses(self) -> Sequence[StartLoss]:
-        """The losses before training, one each, or none."""
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """One trained thing: its arrays at the key step, at the best check, and at the end.
-
-    `failed_step` is the step whose loss was not finite, 0 when all were; what was reached before is
-    kept. Without a check the value is what training began with.
-    """
-
-    key: Arrays | None
-    value: Arrays
-    last: Arrays
-    history: tuple[Check, ...]
-    failed_step: int = 0
-
-    @property
-    def best(self) -> Check | None:
-        """The check whose arrays are the value."""
-        return best_check(self.history)
-
-
-def best_check(history: Sequence[Check]) -> Check | None:
-    """The check of the best score, of equals the first; the last one where nothing was validated."""
-    if not history:
-        return None
-    best = max(history, key=lambda check: check.score)
-    return history[-1] if best.score == -math.inf else best
+        """The losses before training: one a slot, or none."""
 
 
 @contextlib.contextmanager
@@ -126,10 +99,10 @@ def train(
     reporter: Reporter | None = None,
     tensorboard: bool = False,
 ) -> list[Result]:
-    """Train for `schedule.steps`, or until everything has stopped; one result for each of the S.
+    """Train for `schedule.steps`, or until every slot has stopped; one result a slot.
 
-    validate: check on validation every `check_every` steps and keep the best; without it the value
-    is what the last check found. Raises SpotError when a checkpoint cannot be written.
+    validate: score each slot every `check_every` steps and keep the best; without it the value is that
+    of the last check. Raises SpotError when a checkpoint cannot be written.
     KeyboardInterrupt saves a checkpoint first.
     """
     reporter = reporter or Reporter()
@@ -150,7 +123,7 @@ def train(
 
 @contextlib.contextmanager
 def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
-    """Hold the lock beside the folder: two processes in one run would spoil each other's checkpoints."""
+    """Hold the lock beside the folder, so that two processes never write the checkpoints of one run."""
     lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
     try:
         lock.acquire(timeout=0)
@@ -164,7 +137,7 @@ def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
 
 
 class _Run:
-    """One call of `train`: its surroundings, and what it has reached so far."""
+    """One call of `train`: its collaborators and its progress."""
 
     def __init__(
         self,
@@ -198,7 +171,7 @@ class _Run:
         return {"state": self.state, "progress": {k: v for k, v in progress.items() if len(v)}}
 
     def restore(self) -> int:
-        """Take up the newest whole checkpoint; the number of steps that are done."""
+        """Restore the newest whole checkpoint; returns the number of steps that are done."""
         restored = self.checkpoints.restore(self.tree())
         step = 0
         if restored is not None:
@@ -210,7 +183,7 @@ class _Run:
         return step
 
     def steps(self, step: int) -> None:
-        """From this step to the last; saves a checkpoint at every check and on Ctrl-C."""
+        """Train from this step to the last; save a checkpoint at every check and on Ctrl-C."""
         schedule = self.schedule
         with deferred_interrupt() as interrupted:
             while step < schedule.steps and np.asarray(self.state.active).any():
@@ -227,20 +200,20 @@ class _Run:
                     raise KeyboardInterrupt
 
     def take_keys(self) -> None:
-        """Keep the arrays of everything that is still active."""
+        """Keep the arrays of every active slot as its key."""
         for index in np.flatnonzero(np.asarray(self.state.active)).tolist():
             self.key[index] = self.learner.arrays(self.state, index)
             self.has_key[index] = True
 
     def account(self, numbers: dict[str, jax.Array], step: int) -> None:
-        """Add the step's losses up, and name what has no finite loss any more."""
+        """Sum the losses, and warn of every slot whose loss is not finite any more."""
         loss, finite = np.asarray(numbers["loss"]), np.asarray(numbers["finite"])
         failed = ~finite | ~np.isfinite(loss)
         for index in np.flatnonzero(failed & (self.failed_step == 0)).tolist():
             self.failed_step[index] = step
             self.reporter.warn(
-                f"{self.learner.labels[index]}: the loss is not finite at step {step}; it stops with "
-                "what it had (lower the learning rate)"
+                f"{self.learner.labels[index]}: the loss is not finite at step {step}; it stops there "
+                "and keeps its best (lower the learning rate)"
             )
         active = np.asarray(self.state.active)
         self.loss_sum[active] += loss[active]
@@ -248,7 +221,7 @@ class _Run:
         self.reporter.advance(step, float(loss[active].mean()) if active.any() else math.nan)
 
     def check(self, step: int) -> None:
-        """Validate what is active, keep the best arrays, and stop what makes no progress."""
+        """Validate every active slot, keep its best arrays, and stop it when its patience has run out."""
         schedule, active = self.schedule, np.array(self.state.active)
         for index in np.flatnonzero(active).tolist():
             arrays = self.learner.arrays(self.state, index)
@@ -268,14 +241,14 @@ class _Run:
         self.state = self.state._replace(active=jnp.asarray(active))
 
     def validation(self, arrays: Arrays, index: int, step: int, loss: float) -> Check:
-        """The check of one of them; a score of -inf stands for "not validated"."""
+        """The check of one slot; a score of -inf means that it was not validated."""
         if not self.validate:
             return Check(step, -math.inf, loss, {}, 0)
         score, metrics, rows = self.learner.validate(arrays, index)
         return Check(step, score, loss, metrics, rows)
 
     def check_start(self) -> None:
-        """Say the losses before training, and warn of a start that is far too high."""
+        """Report the losses before training, and warn of a start that is far too high."""
         starts = self.learner.start_losses()
         for row, label, start in zip(self.learner.rows, self.learner.labels, starts, strict=False):
             self.record({**row, "step": 0, **start.to_json()})
@@ -297,7 +270,7 @@ class _Run:
             write_events(self.folder / "events", row)
 
     def resume_history(self, begin: int) -> list[list[Check]]:
-        """The checks up to step `begin`; later lines of metrics.jsonl are dropped, they come again."""
+        """The checks up to step `begin`; later lines of metrics.jsonl are dropped, to be written again."""
         path = self.folder / "metrics.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
         whole = [line for line in lines if line.endswith("\n")]
@@ -313,7 +286,7 @@ class _Run:
         ]
 
     def results(self) -> list[Result]:
-        """Everything that was reached, one each."""
+        """One result a slot."""
         return [
             Result(
                 key=self.key[index] if self.has_key[index] else None,

@@ -11,8 +11,11 @@ import optax
 from spot.training.recipe import TrainSettings
 
 T5X_ADAFACTOR: dict[str, Any] = {
-    "min_dim_size_to_factor": 128, "decay_rate": 0.8, "clipping_threshold": 1.0, "eps": 1e-30,
-}  # fmt: skip
+    "min_dim_size_to_factor": 128,
+    "decay_rate": 0.8,
+    "clipping_threshold": 1.0,
+    "eps": 1e-30,
+}
 
 
 def optimiser(

@@ -15,23 +15,24 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import stack
 from spot.training.batches import data_order, step_batch
 from spot.training.context import check_source
 from spot.training.evaluate import validate
-from spot.training.loop import Arrays, Result, Schedule, train
+from spot.training.loop import Schedule, train
 from spot.training.parts import layout
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Reporter, Slot, StartLoss, Trained
 from spot.training.step import PromptState, batch_losses, init_state, train_step
 
 TIMED_STEPS = 3
-"""Runs of a step that are timed for an estimate; the median counts, for one may meet a busy moment."""
+"""Runs of a step that are timed for an estimate; the median counts, since the machine may be busy."""
 
 
 class PromptLearner:
-    """Prompts of some slots as the loop trains them: their rows, random keys and the frozen model."""
+    """S prompts as the loop trains them: their rows, random keys and the frozen model."""
 
     def __init__(self, model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:
         """Raises SpotError for prompts that are not finite, of unequal length or of another width, and
@@ -88,11 +89,11 @@ class PromptLearner:
         return {name: np.asarray(array[index]) for name, array in state.params.items()}
 
     def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
-        """The mean over the source's members of their scores."""
+        """The mean score over the source's members."""
         return validate(self.model, SoftPrompt(self.kind, arrays), self.slots[index].source)
 
     def start_losses(self) -> list[StartLoss]:
-        """Losses on the first batch."""
+        """The losses on the first batch."""
         return start_losses(self.model, [slot.init for slot in self.slots], self.batch(0))
 
 
@@ -107,34 +108,25 @@ def train_prompts(
     reporter: Reporter | None = None,
     tensorboard: bool = False,
 ) -> list[Trained]:
-    """Train S prompts at once in a folder; returns them in the order of `slots`.
+    """Train S prompts at once; returns them in the order of `slots`.
 
-    `spot.training.runs` gives every run a folder by what it reads. Raises what `PromptLearner` and
-    `train` raise.
+    folder: of metrics and checkpoints; `spot.training.runs` names it by content. Raises what
+    `PromptLearner` and `train` raise.
     """
     if not slots:
         return []
     schedule = Schedule(recipe.steps, recipe.check_every, recipe.key_step, recipe.patience)
     learner = PromptLearner(model, slots, recipe)
     results = train(
-        learner, schedule, folder,
-        title=title, validate=validate, reporter=reporter, tensorboard=tensorboard,
-    )  # fmt: skip
-    return [trained(slot, result) for slot, result in zip(slots, results, strict=True)]
-
-
-def trained(slot: Slot, result: Result) -> Trained:
-    """A slot with the result of its training."""
-    kind = slot.init.kind
-    return Trained(
-        slot=slot,
-        key=None if result.key is None else SoftPrompt(kind, result.key),
-        value=SoftPrompt(kind, result.value),
-        last=SoftPrompt(kind, result.last),
-        best=result.best,
-        history=result.history,
-        failed_step=result.failed_step,
+        learner,
+        schedule,
+        folder,
+        title=title,
+        validate=validate,
+        reporter=reporter,
+        tensorboard=tensorboard,
     )
+    return [Trained.of(slot, result) for slot, result in zip(slots, results, strict=True)]
 
 
 def _check_prompts(model: Model, slots: Sequence[Slot]) -> None:
@@ -150,8 +142,9 @@ def _check_prompts(model: Model, slots: Sequence[Slot]) -> None:
 
 
 def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tuple[float, float]:
-    """Seconds of the first step's first run, which compiles it, and the median of TIMED_STEPS more;
-    nothing is kept.
+    """Seconds of the first run of a step, which compiles it, and the median of TIMED_STEPS more.
+
+    The prompts stay as they are.
     """
     learner = PromptLearner(model, slots, recipe)
     state = learner.start()
@@ -172,7 +165,7 @@ def _compiled(recipe: TrainSettings) -> TrainSettings:
 def start_losses(
     model: Model, prompts: Sequence[SoftPrompt], batch: tuple[np.ndarray, np.ndarray]
 ) -> list[StartLoss]:
-    """Each slot's loss on its rows of a batch [S*B, T], before any step, with its prompt and without."""
+    """The loss of each slot on its rows of a batch [S*B, T] before training, with and without its prompt."""
     with_prompt, without = (
         np.asarray(batch_losses(model.network, each, batch)).reshape(len(prompts), -1).mean(-1)
         for each in (stack(prompts), None)

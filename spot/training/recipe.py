@@ -1,6 +1,6 @@
 """The recipe of a prompt: everything that makes two keys comparable, and the budget of the value.
 
-Reads no data and imports no JAX, so that a search whose query is known stays quick.
+Reads no data and imports no JAX, so that a search with a cached query stays quick.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from spot.prompts.settings import PromptSettings
 from spot.settings import Stage
 
 NO_FILLER = "vocab"
+FINE_TUNING_RATES = (1e-3, 3e-3, 1e-2)
+"""Learning rates of fine-tuning to choose from, relative to an array's size."""
 
 
 class TrainSettings(Stage):
-    """Prompt training. What makes a key is everything here but the budget and the checks.
+    """Prompt training. A key depends on everything here but the budget of the value and the checks.
 
-    The steps are a quick budget for the embedded model, T5 1.1 wants thousands (see
+    The default steps are a short budget for the embedded model; T5 1.1 needs thousands (see
     configs/paper-base.toml).
     """
 
@@ -32,7 +34,7 @@ class TrainSettings(Stage):
     weight_decay: float = Field(1e-5, ge=0)
     warmup_steps: int = Field(10, ge=0)
     batch_size: int = Field(16, ge=1)
-    dropout: float | None = Field(None, ge=0, lt=1)  # none: the model's own rate
+    dropout: float | None = Field(None, ge=0, lt=1)  # None: the model's own rate
     steps: int = Field(80, ge=1)
     key_step: int = Field(60, ge=1)
     check_every: int = Field(40, ge=1)
@@ -40,7 +42,7 @@ class TrainSettings(Stage):
 
 
 class RowSettings(Stage):
-    """How long texts may be, in tokens with EOS, and how many rows are used."""
+    """The maximal lengths of texts, in tokens with EOS, and the number of rows."""
 
     input_length: int = Field(128, ge=2)
     target_length: int = Field(16, ge=2)
@@ -49,14 +51,14 @@ class RowSettings(Stage):
 
 
 class Recipe(PromptSettings, TrainSettings, RowSettings):
-    """How prompts are trained: start, optimiser, budget, lengths. Frozen; `replace` changes some.
+    """The recipe of prompts: init, optimiser, budget, lengths. Frozen; `replace` gives a changed copy.
 
     Raises SpotError for a key that would be later than the last step, and pydantic's
     ValidationError for a value of another type or out of range.
     """
 
     @model_validator(mode="after")
-    def _the_key_is_on_the_way(self) -> Recipe:
+    def _key_within_steps(self) -> Recipe:
         if self.key_step > self.steps:
             raise SpotError(
                 f"key_step ({self.key_step}) must not be after steps ({self.steps})",
@@ -66,29 +68,29 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
 
     @classmethod
     def of(cls, prompt: PromptSettings, train: TrainSettings, rows: RowSettings) -> Recipe:
-        """The recipe of three groups of settings; what else these hold is left out."""
+        """The recipe of three groups of settings; their other fields are left out."""
         values: dict[str, Any] = {}
-        # Only the fields of each group: the settings of commands have others, some of equal names.
+        # By group: the settings of commands have more fields, some with the name of another group's.
         for kind, stage in ((PromptSettings, prompt), (TrainSettings, train), (RowSettings, rows)):
             values |= {name: getattr(stage, name) for name in kind.model_fields}
         return cls(**values)
 
     def replace(self, **changes: Any) -> Recipe:
-        """The recipe with other values of some fields, checked anew."""
+        """A copy with other values of some fields, validated again."""
         return Recipe(**{**self.model_dump(), **changes})
 
     def on(self, model: HasDefaults) -> Recipe:
-        """The recipe with the model's own start, where none is asked for."""
+        """The recipe with the model's default init, if it has none."""
         if self.init is not None:
             return self
-        if self.text:  # a text without an init is kept for later, as it always was
+        if self.text:  # recorded entries of a text without an init started from the vocabulary
             return self.replace(init="vocab")
         return self.replace(init=model.defaults.init, text=model.defaults.text)
 
     def key_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:
-        """What two prompts must share for their keys to be comparable; kept in every entry.
+        """The settings that two prompts must share for their keys to be comparable; every entry has them.
 
-        precision: the model's; wording: the task's. The start must be known, see `on`.
+        precision: the model's; wording: the task's. The init must not be None, see `on`.
         """
         init = f"{self.init}:{self.text}" if self.init in ("text", "words") else self.init
         if self.init in ("labels", "text", "words") and self.filler != NO_FILLER:
@@ -107,7 +109,7 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
             "target_length": self.target_length,
             **wording,
         }
-        # Named only where they differ from all that banks held before there was a choice.
+        # Named only where they are not the default: entries written before there was a choice lack them.
         if self.kind != PromptSettings().kind:
             facts["prompt_kind"] = self.kind
         if self.loss != TrainSettings().loss:
@@ -115,11 +117,11 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
         return facts
 
     def query_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:
-        """What decides a query beside task, seed, data and model: the key's facts and its step."""
+        """The settings that decide a query: those of the key, and its step."""
         return {**self.key_facts(precision, wording), "key_step": self.key_step}
 
     def entry_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:
-        """What an entry records: the key's facts, and the budget of the value under `budget`."""
+        """The settings that an entry records: those of a query, and the value's budget as `budget`."""
         budget = {
             "steps": self.steps,
             "check_every": self.check_every,
@@ -130,22 +132,22 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
 
 
 class HasDefaults(Protocol):
-    """A model, as far as a recipe looks at it."""
+    """A model, as far as a recipe reads it."""
 
     @property
     def defaults(self) -> Any:
-        """Its `init` and `text`."""
+        """The default `init` and `text` of its prompts."""
 
 
 def recipe_of_entries(entries: Sequence[Entry]) -> Recipe:
     """The recipe that most of these entries' keys were trained with.
 
-    Raises SpotError when no entry tells its recipe, as of imported prompts.
+    Raises SpotError when no entry records its recipe, as with imported prompts.
     """
     recipes = [recipe for entry in entries if (recipe := _of_entry(entry)) is not None]
     if not recipes:
         raise SpotError(
-            "expected entries that tell how their keys were trained, found none",
+            "expected entries that record how their keys were trained, found none",
             "give the recipe of the query: recipe=spot.Recipe(…)",
         )
     return max(recipes, key=recipes.count)
@@ -158,7 +160,7 @@ def _of_entry(entry: Entry) -> Recipe | None:
         return None
     values = {name: facts[name] for name in Recipe.model_fields if name in facts}
     values |= {name: budget[name] for name in Recipe.model_fields if name in budget}
-    values.pop("text", None)  # of the task's wording; the prompt's own is part of its init
+    values.pop("text", None)  # the task's wording; the text of a prompt is part of its init
     filler = NO_FILLER
     if init.endswith(", then random"):
         init, filler = init.removesuffix(", then random"), "random"

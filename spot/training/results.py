@@ -1,7 +1,7 @@
-"""Trained prompts in a run's folder, so that a finished run called again answers from what is there.
+"""The results of a finished run in its folder, for later calls of the same run.
 
 `trained.safetensors` holds the arrays, `trained.json` the rest with their checksum; the JSON is
-written last, so it is there only when all of it is.
+written last, so a run that has it is complete.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Any
 import numpy as np
 
 from bank.files import canonical_json, replace_file, sha256_hex
-from spot.training.loop import Arrays, Result
-from spot.training.slots import Check, Trained
+from spot.prompts.kind import Arrays
+from spot.training.slots import Check, Result, Trained
 
 ARRAYS, FACTS = "trained.safetensors", "trained.json"
 
 
 def store(folder: Path, trained: Sequence[Trained]) -> None:
-    """Write everything that was trained. Raises BankError when the folder cannot be written."""
+    """Write trained prompts. Raises BankError when the folder cannot be written."""
     import safetensors.numpy
 
     arrays = {
         f"{index}/{role}/{name}": np.ascontiguousarray(array)
-        for index, one in enumerate(trained)
-        for role, prompt in (("key", one.key), ("value", one.value), ("last", one.last))
+        for index, slot in enumerate(trained)
+        for role, prompt in (("key", slot.key), ("value", slot.value), ("last", slot.last))
         if prompt is not None
         for name, array in prompt.arrays.items()
     }
@@ -36,11 +36,11 @@ def store(folder: Path, trained: Sequence[Trained]) -> None:
         "arrays": sha256_hex(content),
         "trained": [
             {
-                "history": [check.to_json() for check in one.history],
-                "failed_step": one.failed_step,
-                "key": one.key is not None,
+                "history": [check.to_json() for check in slot.history],
+                "failed_step": slot.failed_step,
+                "key": slot.key is not None,
             }
-            for one in trained
+            for slot in trained
         ],
     }
     facts["sha256"] = sha256_hex(canonical_json(facts))
@@ -49,7 +49,7 @@ def store(folder: Path, trained: Sequence[Trained]) -> None:
 
 
 def load(folder: Path, count: int) -> list[Result] | None:
-    """The stored results of `count` prompts; None when there are none, or any doubt about them."""
+    """The stored results of `count` prompts; None if they are absent, damaged or of another count."""
     import safetensors.numpy
 
     try:
@@ -59,7 +59,7 @@ def load(folder: Path, count: int) -> list[Result] | None:
         if sha256_hex(canonical_json(facts)) != checksum or sha256_hex(content) != facts["arrays"]:
             return None
         arrays = safetensors.numpy.load(content)
-        stored = [_result(index, one, arrays) for index, one in enumerate(facts["trained"])]
+        stored = [_result(index, row, arrays) for index, row in enumerate(facts["trained"])]
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return stored if len(stored) == count else None
@@ -68,7 +68,11 @@ def load(folder: Path, count: int) -> list[Result] | None:
 def _result(index: int, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> Result:
     def named(role: str) -> Arrays:
         start = f"{index}/{role}/"
-        return {name.removeprefix(start): a for name, a in arrays.items() if name.startswith(start)}
+        return {
+            name.removeprefix(start): array
+            for name, array in arrays.items()
+            if name.startswith(start)
+        }
 
     return Result(
         key=named("key") if facts["key"] else None,

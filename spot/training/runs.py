@@ -1,8 +1,10 @@
-"""Where runs live, and how finished work is found again: by the content that it read.
+"""The folders of runs, named by content, so that finished work is found again and never stale.
 
 A run's folder is named by a digest of what was read: the model's fingerprint, the token arrays of
 every split, the prompts it began with, and the settings of the stages that were used. Changed labels
 or weights under the same path are other work; a setting that a run never read leaves it as it is.
+
+Imports JAX only when something is trained, so that a search with a cached query stays quick.
 """
 
 from __future__ import annotations
@@ -13,39 +15,51 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from bank.files import canonical_json, replace_file, sha256_hex
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt, as_prompt
-from spot.tasks.examples import Ragged, TokenizedSplit
+from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Task
 from spot.training import results
 from spot.training.batches import Source, TaskData
 from spot.training.evaluate import Evaluation, evaluate
-from spot.training.fine_tuning import FineTuned, fine_tune
-from spot.training.prompt_tuning import train_prompts, trained
 from spot.training.recipe import Recipe
 from spot.training.slots import Reporter, Slot, Trained
 
+if TYPE_CHECKING:
+    from spot.training.fine_tuning import FineTuned
+
 FORMAT = 1
-"""Part of every digest; counts changes in how runs compute what they give."""
+"""Part of every digest; to be raised when runs compute their results in another way."""
 
 PROMPT_SETTINGS = (
-    "loss", "optimizer", "weight_decay", "warmup_steps", "batch_size", "dropout", "steps", "key_step",
-    "check_every", "patience",
-)  # fmt: skip
+    "loss",
+    "optimizer",
+    "weight_decay",
+    "warmup_steps",
+    "batch_size",
+    "dropout",
+    "steps",
+    "key_step",
+    "check_every",
+    "patience",
+)
 WEIGHT_SETTINGS = ("batch_size", "dropout", "steps", "check_every", "patience")
-"""The settings of a recipe that training reads beside the slots' own."""
+"""The settings of a recipe that training reads beside the slots."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Runs:
-    """The folder of all runs, and how they are executed: S prompts at once, who hears of it."""
+    """The folder of all runs, and how they are executed.
+
+    slots: S, the prompts that are trained at once. reporter: told of progress and of found work.
+    """
 
     root: Path = Path("spot-runs")
     reporter: Reporter = field(default_factory=Reporter)
@@ -53,11 +67,14 @@ class Runs:
     tensorboard: bool = False
 
     def within(self, folder: Path) -> Runs:
-        """The same in another folder."""
+        """The same settings in another folder."""
         return replace(self, root=folder)
 
     def place(self, stage: str, name: str, read: Mapping[str, Any]) -> Path:
-        """The folder of a run of this name by what it reads, which JSON can hold."""
+        """The folder of a run.
+
+        read: everything the result depends on, as JSON values; the name is for readers only.
+        """
         digest = sha256_hex(canonical_json([FORMAT, stage, read]))[:16]
         readable = re.sub(r"[^A-Za-z0-9._+-]", "_", name)[:60].lstrip(".") or "_"
         return self.root / stage / f"{readable}-{digest}"
@@ -71,7 +88,7 @@ class Runs:
         title: str,
         validate: bool = True,
     ) -> list[Trained]:
-        """Train prompts, `self.slots` at once, or find them trained; in the order of `slots`.
+        """Train prompts, `self.slots` at once, or load their results; in the order of `slots`.
 
         Raises what `spot.training.prompt_tuning.train_prompts` raises.
         """
@@ -101,11 +118,19 @@ class Runs:
         stored = results.load(folder, len(slots))
         if stored is not None:
             self.reporter.say(f"found: {title} (trained before, in {folder})")
-            return [trained(slot, result) for slot, result in zip(slots, stored, strict=True)]
+            return [Trained.of(slot, result) for slot, result in zip(slots, stored, strict=True)]
+        from spot.training.prompt_tuning import train_prompts
+
         done = train_prompts(
-            model, slots, recipe, folder,
-            title=title, validate=validate, reporter=self.reporter, tensorboard=self.tensorboard,
-        )  # fmt: skip
+            model,
+            slots,
+            recipe,
+            folder,
+            title=title,
+            validate=validate,
+            reporter=self.reporter,
+            tensorboard=self.tensorboard,
+        )
         results.store(folder, done)
         discard_checkpoints(folder)
         return done
@@ -126,9 +151,13 @@ class Runs:
     def fine_tune(
         self, model: Model, source: Source, seed: int, rate: float, recipe: Recipe
     ) -> FineTuned | None:
-        """Fine-tune all weights, going on from what is there; the checkpoints stay until
-        `discard_checkpoints` of `fine_tuning_place`, for the weights are written nowhere else.
+        """Fine-tune all weights, resuming from the checkpoints of the run.
+
+        They hold the only copy of the weights and stay until `discard_checkpoints` of
+        `fine_tuning_place`.
         """
+        from spot.training.fine_tuning import fine_tune
+
         folder = self.fine_tuning_place(model, source, seed, rate, recipe)
         return fine_tune(model, source, seed, rate, recipe, folder, self.reporter)
 
@@ -140,7 +169,7 @@ class Runs:
         split: TokenizedSplit,
         labels: Sequence[Sequence[int]],
     ) -> Evaluation:
-        """The metrics of a prompt (None: the bare model) on a tokenised split, computed or found."""
+        """The metrics of a prompt (None: the bare model) on a tokenised split, computed once."""
         read = {
             "model": model_facts(model),
             "prompt": None if prompt is None else prompt_digest(as_prompt(prompt)),
@@ -158,9 +187,9 @@ class Runs:
     def remembered(
         self, stage: str, name: str, read: Mapping[str, Any], make: Callable[[], T], title: str = ""
     ) -> T:
-        """A plain JSON value, made once for what is read; a damaged file is made anew.
+        """A JSON value, computed by `make` once for the same `read`; a damaged file is computed again.
 
-        title: named when the value is found again.
+        title: reported when the value is found; without it nothing is.
         """
         path = self.place(stage, name, read).with_suffix(".json")
         try:
@@ -185,22 +214,22 @@ def discard_checkpoints(folder: Path) -> None:
 
 
 def model_facts(model: Model) -> list[str]:
-    """The facts that tell a model's numbers from another's: fingerprint and precision."""
+    """The facts that decide a model's numbers: fingerprint and precision."""
     return [model.fingerprint, model.precision]
 
 
 def slot_facts(slot: Slot) -> dict[str, Any]:
-    """What training reads of a slot."""
+    """The facts that training reads of a slot."""
     return {
         "data": source_digest(slot.source),
         "seed": slot.seed,
         "init": prompt_digest(slot.init),
-        "rate": slot.learning_rate,
+        "rate": repr(float(slot.learning_rate)),  # as text: JSON has no infinity
     }
 
 
 def source_digest(source: Source) -> str:
-    """A digest of all that training and validation read of a source."""
+    """A digest of all rows of a source, their scoring and the rates of its members."""
     return sha256_hex(canonical_json([list(source.rates), *map(data_digest, source.members)]))
 
 
@@ -211,20 +240,20 @@ def data_digest(data: TaskData) -> str:
 
 
 def scoring_facts(task: Task, labels: Sequence[Sequence[int]]) -> list[Any]:
-    """What predictions become scores by: metrics, label words and their token ids."""
+    """The facts that turn predictions into scores: metrics, label words and their token ids."""
     ids = [[int(token) for token in word] for word in labels]
     return [task.scoring, list(task.metrics), list(task.labels), ids]
 
 
 def split_digest(split: TokenizedSplit) -> str:
     """A digest of every array and text of a tokenised split."""
-    arrays = [array_digest(part) for part in (*_flat(split.inputs), *_flat(split.targets))]
+    arrays = [
+        array_digest(part)
+        for rows in (split.inputs, split.targets)
+        for part in (rows.flat, rows.offsets)
+    ]
     texts = [split.references, split.groups, split.target_texts]
     return sha256_hex(canonical_json([*arrays, array_digest(split.labels), texts]))
-
-
-def _flat(rows: Ragged) -> tuple[np.ndarray, np.ndarray]:
-    return rows.flat, rows.offsets
 
 
 def prompt_digest(prompt: SoftPrompt) -> str:
@@ -235,5 +264,6 @@ def prompt_digest(prompt: SoftPrompt) -> str:
 
 def array_digest(array: np.ndarray) -> str:
     """A digest of an array's type, shape and bytes."""
-    whole = np.ascontiguousarray(array)
-    return sha256_hex(f"{whole.dtype.str}{whole.shape}".encode() + whole.tobytes())
+    contiguous = np.ascontiguousarray(array)
+    header = f"{contiguous.dtype.str}{contiguous.shape}"
+    return sha256_hex(header.encode() + contiguous.tobytes())

@@ -1,19 +1,20 @@
-"""What the training loop takes and gives: one value a prompt before, one after."""
+"""The values that training takes and returns, and the reporter of its progress. Imports no JAX."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.training.batches import Source
 
 
 @dataclass(frozen=True, eq=False)
 class Slot:
-    """One prompt to train: on what, from where, with which seed and learning rate.
+    """One prompt to train: its source, init, seed and learning rate.
 
     Seed and source decide the order of rows; `name` labels the slot in metrics and messages.
     """
@@ -26,14 +27,14 @@ class Slot:
 
     @property
     def label(self) -> str:
-        """How messages name it: prompts of one task differ in their seed."""
+        """The name in messages: prompts of one task differ in their seed."""
         return f"{self.name} (seed {self.seed})"
 
 
 @dataclass(frozen=True)
 class Check:
-    """A slot's validation score (0 to 100) after `step` steps, and its mean training loss before; a
-    score of -inf stands for "not validated".
+    """A slot's validation score (0 to 100) after `step` steps, and its mean training loss since the
+    check before. A score of -inf means that it was not validated.
     """
 
     step: int
@@ -43,7 +44,7 @@ class Check:
     n: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; what is not finite is None."""
+        """Plain values; None for those that are not finite."""
         return {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in asdict(self).items()
@@ -51,18 +52,45 @@ class Check:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Check:
-        """The inverse of `to_json`; other keys are passed over."""
+        """The inverse of `to_json`; other keys are ignored."""
         score = -math.inf if row["score"] is None else row["score"]
         loss = math.nan if row["loss"] is None else row["loss"]
         return cls(row["step"], score, loss, row["metrics"], row["n"])
 
 
 @dataclass(frozen=True, eq=False)
+class Result:
+    """The arrays of one slot at the key step, at the best check, and at the end.
+
+    `failed_step` is the step whose loss was not finite, 0 when all were; results before it are kept.
+    Without a check the value is the init.
+    """
+
+    key: Arrays | None
+    value: Arrays
+    last: Arrays
+    history: tuple[Check, ...]
+    failed_step: int = 0
+
+    @property
+    def best(self) -> Check | None:
+        """The check whose arrays are the value."""
+        return best_check(self.history)
+
+
+def best_check(history: Sequence[Check]) -> Check | None:
+    """The check of the best score, of equals the first; the last one where nothing was validated."""
+    if not history:
+        return None
+    best = max(history, key=lambda check: check.score)
+    return history[-1] if best.score == -math.inf else best
+
+
+@dataclass(frozen=True, eq=False)
 class Trained:
     """A trained prompt: `key` at the key step, `value` at the best check, `last` at the end.
 
-    `failed_step` is the step whose loss was not finite, 0 when all were; what was reached before
-    is kept.
+    `failed_step` is the step whose loss was not finite, 0 when all were; results before it are kept.
     """
 
     slot: Slot
@@ -73,6 +101,23 @@ class Trained:
     history: tuple[Check, ...]
     failed_step: int = 0
 
+    @classmethod
+    def of(cls, slot: Slot, result: Result) -> Trained:
+        """A slot with the result of its training."""
+
+        def prompt(arrays: Arrays) -> SoftPrompt:
+            return SoftPrompt(slot.init.kind, arrays)
+
+        return cls(
+            slot=slot,
+            key=None if result.key is None else prompt(result.key),
+            value=prompt(result.value),
+            last=prompt(result.last),
+            best=result.best,
+            history=result.history,
+            failed_step=result.failed_step,
+        )
+
     @property
     def value_step(self) -> int:
         """The step of the value, 0 while no check has been made."""
@@ -81,29 +126,27 @@ class Trained:
 
 @dataclass(frozen=True)
 class StartLoss:
-    """Mean cross entropy (nats a target token) before training: with the prompt, without, and log
-    V.
-    """
+    """Mean cross entropy (nats a target token) before training: with the prompt, without, and log V."""
 
     prompt: float
     promptless: float
     uniform: float
 
     def to_json(self) -> dict[str, float | None]:
-        """Plain values; what is not finite is None."""
+        """Plain values; None for those that are not finite."""
         return {k: v if math.isfinite(v) else None for k, v in asdict(self).items()}
 
     @property
     def suspicious(self) -> bool:
-        """Whether the start is worse than a model that knows nothing, by a clear margin."""
+        """True if the start is clearly worse than a uniform guess and than the bare model."""
         return self.prompt > 1.5 * max(self.promptless, self.uniform)
 
 
 @dataclass
 class Reporter:
-    """What a person sees of training; the default says nothing. Commands pass one that draws.
+    """The progress of training, for a person; the default shows nothing, commands pass one that draws.
 
-    Every method may be overridden; none of them changes a number.
+    Every method may be overridden; none of them changes a result.
     """
 
     warnings: list[str] = field(default_factory=list)
@@ -124,5 +167,5 @@ class Reporter:
         """A line of information."""
 
     def warn(self, text: str) -> None:
-        """Something to doubt; kept in `warnings`."""
+        """A warning; collected in `warnings`."""
         self.warnings.append(text)

@@ -40,7 +40,7 @@ def source_of(source: Task | Mixture, model: Model, recipe: Recipe) -> Source:
 
 
 def lengths_of(recipe: Recipe) -> Lengths:
-    """The most tokens of inputs and targets."""
+    """The maximal numbers of tokens of inputs and targets."""
     return Lengths(recipe.input_length, recipe.target_length)
 
 
@@ -61,10 +61,10 @@ def task_data(
 
 
 def data_fingerprint(source: Task | Mixture, train_examples: int | None = None) -> str:
-    """Hex digest, 16 digits, of the data that a prompt of this task or mixture is trained on.
+    """The digest, 16 hex digits, of the data that a prompt of this task or mixture is trained on.
 
-    Covers the rows, their wording, the mixture's rates and the sample; cached hashes of files are
-    used, so unchanged files are not read.
+    Covers the rows, their wording, the mixture's rates and the sample. Hashes of unchanged files come
+    from a cache.
     """
     fingerprints = [member.fingerprint() for member in source.members]
     fronts = [[m.text, m.shots, m.shot_seed] for m in source.members]

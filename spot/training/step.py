@@ -1,4 +1,4 @@
-"""One step of prompt training, pure: S prompts at once, the gradient of the prompts alone."""
+"""One step of prompt training, a pure function: S prompts at once, only the prompts change."""
 
 from __future__ import annotations
 
@@ -117,7 +117,9 @@ def train_step(
         more, entropy = _gradient(network, prompts, part, random, loss=loss)
         gradient, summed = jax.tree.map(jnp.add, gradient, more), summed + entropy
     losses = summed / np.maximum(counted, 1)
-    return _update(state, gradient, losses, present, settings=settings)
+    update: tuple[PromptState, dict[str, jax.Array]]
+    update = _update(state, gradient, losses, present, settings=settings)
+    return update
 
 
 def _grouped(
@@ -152,8 +154,8 @@ def _gradient(
     """The gradient of a part's summed losses by array, and its summed cross entropies [S]."""
 
     def total(params: Params) -> tuple[jax.Array, jax.Array]:
-        given = SoftPrompts(prompts.kind, params, prompts.owner)
-        summed, entropy = slot_losses(network, given, batch, random, loss)
+        changed = SoftPrompts(prompts.kind, params, prompts.owner)
+        summed, entropy = slot_losses(network, changed, batch, random, loss)
         return summed.sum(), entropy
 
     gradient, entropy = jax.grad(total, has_aux=True)(prompts.params)

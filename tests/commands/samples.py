@@ -23,8 +23,10 @@ from spot.serving.scoring import TemplateSweep
 from spot.strategies.start import SCRATCH, Start
 from spot.strategies.transfer import Run, TransferReport
 from spot.study.baselines import Baselines, Row, Trial
+from spot.study.ranking import rank_quality
 from spot.study.records import TransferRecord
 from spot.study.run import Study, best_of
+from spot.study.significance import significance
 from spot.study.tables import method_scores, transfer_table
 from spot.training.build import BuildReport
 from spot.training.evaluate import Evaluation
@@ -156,7 +158,15 @@ def study() -> Study:
     _, _, (scratch, *methods) = method_scores(rows, ks=(1, 2))
     gains = {method.name: method.gain_over(scratch.test) for method in methods}
     table = transfer_table(rows, ks=(1, 2), similarity="average")
-    return Study(table, gains, tuple(rows), scratch, {"average": best_of(rows, (1, 2))})
+    return Study(
+        table,
+        gains,
+        tuple(rows),
+        scratch,
+        {"average": best_of(rows, (1, 2))},
+        significance(methods, scratch.test),
+        {"average": rank_quality(rows, (1, 2))},
+    )
 
 
 def trial(seed: int | None, test: float, **more: float) -> Trial:

@@ -10,14 +10,17 @@ import pytest
 from bank.errors import BankError
 from bank.store import Bank
 from spot.errors import SpotError
-from spot.retrieval.target import search_target
+from spot.prompts.files import find_prompt
+from spot.prompts.prefix import PREFIX
+from spot.prompts.prompt import SoftPrompt
 from spot.strategies import transfer as transfer_module
-from spot.strategies.transfer import Candidate, Run, Start, count_for, spread, starts, transfer
+from spot.strategies.single import start_prompts
+from spot.strategies.start import Situation, Start
+from spot.strategies.table import STRATEGIES
+from spot.strategies.transfer import Candidate, Run, count_for, spread
 from spot.training import prompt_tuning
-from spot.training import runs as runs_module
 from spot.training.batches import data_order, step_batch
 from spot.training.prompt_tuning import start_losses, train_prompts
-from spot.training.runs import runs_of
 from spot.training.slots import Reporter
 from tests.lab import learned, lines, write_task
 
@@ -26,7 +29,7 @@ pytest_plugins = ("tests.lab",)
 
 @pytest.fixture
 def bank(lab, tmp_path):
-    """A bank of its own that holds the query for "house" already."""
+    """A bank of its own."""
     return Bank.open(lab.copy(tmp_path / "bank"))
 
 
@@ -35,29 +38,32 @@ def seen(monkeypatch):
     """The slots of every group that transfers train."""
     groups = []
 
-    def spy(backbone, slots, *rest, **more):
+    def spy(model, slots, *rest, **more):
         groups.append(list(slots))
-        return train_prompts(backbone, slots, *rest, **more)
+        return train_prompts(model, slots, *rest, **more)
 
-    monkeypatch.setattr(runs_module, "train_prompts", spy)
+    monkeypatch.setattr(prompt_tuning, "train_prompts", spy)
     return groups
 
 
 def values(bank):
-    found = {}
-    for entry in bank.entries():
-        prompts = bank.prompts(entry)
-        found[entry.id] = prompts.value
-    return found
+    """The value [P, H] of every entry by its id."""
+    return {entry.id: bank.prompts(entry).value for entry in bank.entries()}
+
+
+def situation(at, bank, target, model, hits=()):
+    """The objects of a strategy with these settings."""
+    task, sources = at.task(target), at.sources(bank)
+    return Situation(bank, model, task, hits, at.recipe, sources, at.plan, at.search, at.runs)
 
 
 def test_the_start_is_the_value_and_the_first_loss_is_its_loss(
     lab, bank, tmp_path, tiny_backbone, seen
 ):
-    config = lab.config("transfer.k=2", "transfer.seeds=[3]", runs=tmp_path)
-    report = transfer("house", config, bank, lambda: tiny_backbone)
-    slots = [slot for group in seen for slot in group]
-    kept = values(bank)
+    at = lab.objects("transfer.k=2", "transfer.seeds=[3]", runs=tmp_path)
+    report = at.transfer(bank, "house", tiny_backbone)
+    slots = [slot for group in seen for slot in group if not slot.name.startswith("query")]
+    stored = values(bank)
     assert [slot.name.split(" lr")[0] for slot in slots] == [
         "house from scratch", *(f"house from {run.start.source}" for run in report.runs[1:])
     ]  # fmt: skip
@@ -67,12 +73,14 @@ def test_the_start_is_the_value_and_the_first_loss_is_its_loss(
         for path in sorted(tmp_path.rglob("metrics.jsonl"))
         for line in path.read_text().splitlines()
     ]
+    rows = [row for row in rows if not row["slot"].startswith("query")]
     orders = data_order([len(slots[0].source.members[0].train)], (1.0,), 3, 1000)
     for run, slot in zip(report.runs[1:], slots[1:], strict=True):
-        assert (slot.init == kept[run.start.source]).all()
+        value = stored[run.start.source]
+        assert (slot.init.key == value).all()
         first = next(row for row in rows if row["slot"] == slot.name and row["step"] == 0)
-        batch = step_batch([slot.source], [orders], 0, config.train.batch_size)
-        (expected,) = start_losses(tiny_backbone, kept[run.start.source][None], batch)
+        batch = step_batch([slot.source], [orders], 0, at.recipe.batch_size)
+        (expected,) = start_losses(tiny_backbone, [value], batch)
         assert first["prompt"] == pytest.approx(expected.prompt, rel=1e-5)
     assert len({row["prompt"] for row in rows if row["step"] == 0}) == 3
 
@@ -87,11 +95,11 @@ def test_both_arms_see_the_same_rows_in_the_same_order(
         batches.append(real(sources, orders, step, size))
         return batches[-1]
 
-    config = lab.config("transfer.seeds=[0]", runs=tmp_path)
-    search_target("house", config, bank, lambda: tiny_backbone)
+    at = lab.objects("transfer.seeds=[0]", runs=tmp_path)
+    at.find(bank, "house", model=tiny_backbone)
     monkeypatch.setattr(prompt_tuning, "step_batch", spy)
-    transfer("house", config, bank, lambda: tiny_backbone)
-    assert len(batches) == 1 + config.transfer.steps  # the first also for the losses at the start
+    at.transfer(bank, "house", tiny_backbone)
+    assert len(batches) == 1 + at.plan.steps  # the first also for the losses at the start
     for inputs, targets in batches:
         assert (inputs[:4] == inputs[4:]).all() and (targets[:4] == targets[4:]).all()
     assert not (batches[1][0] == batches[2][0]).all()
@@ -100,38 +108,35 @@ def test_both_arms_see_the_same_rows_in_the_same_order(
 def test_a_transfer_twice_gives_the_same_numbers_and_one_outcome_a_run(
     lab, bank, tmp_path, tiny_backbone
 ):
-    config = lab.config("transfer.k=2", runs=tmp_path)
-    first = transfer("house", config, bank, lambda: tiny_backbone)
-    again = transfer("house", config, bank, lambda: tiny_backbone)
-    elsewhere = transfer(
-        "house", lab.config("transfer.k=2", runs=tmp_path / "b"), bank, lambda: tiny_backbone
+    at = lab.objects("transfer.k=2", runs=tmp_path)
+    first = at.transfer(bank, "house", tiny_backbone)
+    again = at.transfer(bank, "house", tiny_backbone)
+    elsewhere = lab.objects("transfer.k=2", runs=tmp_path / "b").transfer(
+        bank, "house", tiny_backbone
     )
     for other in (again, elsewhere):
         assert [run.to_json() for run in other.runs] == [run.to_json() for run in first.runs]
         assert all(
-            (a.prompt == b.prompt).all() for a, b in zip(first.runs, other.runs, strict=True)
+            (a.prompt.key == b.prompt.key).all()
+            for a, b in zip(first.runs, other.runs, strict=True)
         )
     assert first.folder == again.folder != elsewhere.folder
     recorded = bank.outcomes()
     assert len(recorded) == 4 == len(set(recorded))  # 2 sources x 2 seeds; scratch is the baseline
     scratch = {run.seed: run.test for run in first.baseline}
     by_source = {(run.start.source, run.seed): run for run in first.runs}
-    for one in recorded:
-        assert (one.target, one.strategy, one.split, one.n, one.metric) == (
-            "house", "best", "test", 16, "accuracy"
-        )  # fmt: skip
-        assert one.score == by_source[one.source, one.seed].test
-        assert one.baseline == scratch[one.seed]
+    for outcome in recorded:
+        assert (
+            outcome.target, outcome.strategy, outcome.split, outcome.n, outcome.metric
+        ) == ("house", "best", "test", 16, "accuracy")  # fmt: skip
+        assert outcome.score == by_source[outcome.source, outcome.seed].test
+        assert outcome.baseline == scratch[outcome.seed]
     written = json.loads((first.folder / "report.json").read_text())
     assert written["gains"] == list(first.gains)
     assert written["runs"] == [run.to_json() for run in first.runs]
-    from spot.serving.single import find_prompt
-
     best = first.transfer[0]
-    kept = find_prompt(
-        str(first.folder / f"prompt-s{best.seed}.safetensors"), config, tiny_backbone
-    )
-    assert (kept == best.prompt).all()
+    file = str(first.folder / f"prompt-s{best.seed}.safetensors")
+    assert (find_prompt(file, bank.path, tiny_backbone).key == best.prompt.key).all()
     assert not list(tmp_path.rglob("checkpoints"))
 
 
@@ -140,75 +145,81 @@ def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
 ):
     """The run that is best on validation is made the worst on test: it must be the one chosen."""
 
-    def invented(target, begin, config, backbone, _runs):
-        runs = []
+    def invented(model, target, begin, recipe, plan, runs):
+        candidates = []
         for number, start in enumerate(begin):
-            for seed in config.transfer.seeds:
+            for seed in plan.seeds:
                 points = 10.0 * (number if seed == 0 else -number)
-                prompt = np.full((4, 16), 40 - points, np.float32)
-                runs.append(Candidate(start, seed, 0.5, 2, 50 + points, prompt, ()))
-        return runs
+                prompt = SoftPrompt.of(PREFIX, np.full((4, 16), 40 - points, np.float32))
+                candidates.append(Candidate(start, seed, 0.5, 2, 50 + points, prompt, ()))
+        return candidates
 
-    def score(one, *_):
-        return Run(one.start, one.seed, one.learning_rate, one.step, one.validation, one.prompt, (),
-                   float(one.prompt[0, 0]), {}, 16)  # fmt: skip
+    def score(model, target, candidate, recipe, runs):
+        return Run(
+            candidate.start, candidate.seed, candidate.learning_rate, candidate.step,
+            candidate.validation, candidate.prompt, (), float(candidate.prompt.key[0, 0]), {}, 16,
+        )  # fmt: skip
 
     monkeypatch.setattr(transfer_module, "train_starts", invented)
     monkeypatch.setattr(transfer_module, "score_on_test", score)
-    config = lab.config("transfer.k=3", runs=tmp_path)
-    report = transfer("house", config, bank, lambda: tiny_backbone)
-    hits = search_target("house", config, bank, lambda: tiny_backbone, k=3).result.hits
+    at = lab.objects("transfer.k=3", runs=tmp_path)
+    report = at.transfer(bank, "house", tiny_backbone)
+    hits = at.find(bank, "house", k=3, model=tiny_backbone).result.hits
     assert [run.start.source for run in report.transfer] == [hits[2].id, hits[0].id]
     assert [run.test for run in report.transfer] == [10.0, 50.0]
     assert report.gains == (-30.0, 10.0)
 
 
 def test_average_starts_at_the_similarity_weighted_mean(lab, bank, tmp_path, tiny_backbone):
-    config = lab.config("transfer.strategy=average", "transfer.k=3", runs=tmp_path)
-    answer = search_target("house", config, bank, lambda: tiny_backbone, k=3)
-    made = starts(answer, config, bank, tiny_backbone, runs_of(config))
-    kept, weights = values(bank), [hit.score for hit in answer.result.hits]
+    at = lab.objects("transfer.strategy=average", "transfer.k=3", runs=tmp_path)
+    hits = at.find(bank, "house", k=3, model=tiny_backbone).result.hits
+    (start,) = STRATEGIES["average"].starts(situation(at, bank, "house", tiny_backbone, hits))
+    stored, weights = values(bank), [hit.score for hit in hits]
     slow = sum(
-        w * kept[hit.id].astype(np.float64)
-        for w, hit in zip(weights, answer.result.hits, strict=True)
+        weight * stored[hit.id].astype(np.float64)
+        for weight, hit in zip(weights, hits, strict=True)
     )
-    assert len(made) == 1 and (made[0].strategy, made[0].k, made[0].source) == ("average", 3, None)
-    np.testing.assert_allclose(made[0].init, slow / sum(weights), rtol=1e-5, atol=1e-6)
-    assert made[0].name == "+".join(hit.task for hit in answer.result.hits)
+    assert (start.strategy, start.k, start.source) == ("average", 3, None)
+    np.testing.assert_allclose(start.init.key, slow / sum(weights), rtol=1e-5, atol=1e-6)
+    assert start.name == "+".join(hit.task for hit in hits)
 
 
 def test_the_oracle_tries_every_entry_but_the_targets_own(lab, bank, tmp_path, tiny_backbone, seen):
     reporter = Reporter()
-    config = lab.config("transfer.strategy=oracle", "transfer.seeds=[0]", runs=tmp_path)
-    report = transfer("bird", config, bank, lambda: tiny_backbone, reporter)
+    at = lab.objects(
+        "transfer.strategy=oracle", "transfer.seeds=[0]", runs=tmp_path, reporter=reporter
+    )
+    report = at.transfer(bank, "bird", tiny_backbone)
     assert {run.start.task for run in report.runs} == {None, "colour", "place"}
-    assert sum(map(len, seen)) == 3 and max(map(len, seen)) <= config.train.slots
+    groups = [group for group in seen if not group[0].name.startswith("query")]
+    assert sum(map(len, groups)) == 3 and max(map(len, groups)) <= at.runs.slots
     assert learned(reporter.warnings) == []
-    assert (count_for("bird", config, bank), count_for("house", config, bank)) == (2, 4)
+    counts = [count_for(bank, at.task(name), at.search) for name in ("bird", "house")]
+    assert counts == [2, 4]
 
 
 def test_mixture_trains_on_the_hits_tasks_and_the_target(lab, bank, tmp_path, tiny_backbone, seen):
-    config = lab.config(
+    at = lab.objects(
         "transfer.strategy=mixture", "transfer.k=4", "transfer.seeds=[0]", runs=tmp_path
     )
-    report = transfer("house", config, bank, lambda: tiny_backbone)
-    mixed = seen[0][0]
-    members = [one.definition.name for one in mixed.source.members]
+    report = at.transfer(bank, "house", tiny_backbone)
+    mixed, (_, transferred) = seen[-2][0], seen[-1]
+    members = [member.definition.name for member in mixed.source.members]
     assert members[0] == "house" and sorted(members) == ["bird", "colour", "house", "place"]
     assert sum(mixed.source.rates) == pytest.approx(1)
     assert [run.start.strategy for run in report.runs] == ["none", "mixture"]
-    assert (seen[1][1].init == report.runs[1].start.init).all()
-    assert not (seen[1][1].init == mixed.init).all()
-    assert [one.strategy for one in bank.outcomes()] == ["mixture"]
+    assert (transferred.init.key == report.runs[1].start.init.key).all()
+    assert not (transferred.init.key == mixed.init.key).all()
+    assert [outcome.strategy for outcome in bank.outcomes()] == ["mixture"]
 
 
 def test_both_arms_try_all_learning_rates_and_validation_chooses(
     lab, bank, tmp_path, tiny_backbone, seen
 ):
     rates = "transfer.learning_rates=[0.0001, 0.5]"
-    config = lab.config(rates, "transfer.seeds=[0]", runs=tmp_path)
-    report = transfer("house", config, bank, lambda: tiny_backbone)
-    assert [[slot.learning_rate for slot in group] for group in seen] == [[0.0001, 0.5]] * 2
+    at = lab.objects(rates, "transfer.seeds=[0]", runs=tmp_path)
+    report = at.transfer(bank, "house", tiny_backbone)
+    assert [[slot.learning_rate for slot in group] for group in seen[1:]] == [[0.0001, 0.5]] * 2
     assert len(report.runs) == 2
     files = sorted(tmp_path.rglob("metrics.jsonl"))
     rows = [json.loads(line) for file in files for line in file.read_text().splitlines()]
@@ -220,11 +231,13 @@ def test_both_arms_try_all_learning_rates_and_validation_chooses(
 
 
 def test_scratch_can_have_rates_of_its_own(lab, bank, tmp_path, tiny_backbone, seen):
-    config = lab.config(
+    at = lab.objects(
         "transfer.scratch_learning_rates=[0.0001, 0.5, 1]", "transfer.seeds=[0, 1]", runs=tmp_path
     )
-    report = transfer("house", config, bank, lambda: tiny_backbone)
-    tried = [(slot.name.split(" lr")[0], slot.learning_rate) for group in seen for slot in group]
+    report = at.transfer(bank, "house", tiny_backbone)
+    tried = [
+        (slot.name.split(" lr")[0], slot.learning_rate) for group in seen[1:] for slot in group
+    ]
     source = f"house from {report.transfer[0].start.source}"
     assert tried == [("house from scratch", r) for r in (0.0001, 0.5, 1)] * 2 + [(source, 0.5)] * 2
     assert [(run.start.name, run.seed) for run in report.runs] == [
@@ -234,40 +247,35 @@ def test_scratch_can_have_rates_of_its_own(lab, bank, tmp_path, tiny_backbone, s
 
 
 def test_a_rate_that_fails_is_passed_over_and_all_failing_is_an_error(
-    lab, bank, tmp_path, tiny_backbone, monkeypatch
+    lab, bank, tmp_path, tiny_backbone
 ):
-    real = transfer_module.Slot
-    monkeypatch.setattr(
-        transfer_module,
-        "Slot",
-        lambda *facts: real(*facts[:-1], np.inf if facts[-1] > 1 else facts[-1]),
+    too_high = 1e39  # infinite in float32
+    at = lab.objects(
+        f"transfer.learning_rates=[0.5, {too_high}]", "transfer.seeds=[0]", runs=tmp_path
     )
-    config = lab.config("transfer.learning_rates=[0.5, 9]", "transfer.seeds=[0]", runs=tmp_path)
-    report = transfer("house", config, bank, lambda: tiny_backbone)
+    report = at.transfer(bank, "house", tiny_backbone)
     assert {run.learning_rate for run in report.runs} == {0.5}
+    at = lab.objects(f"transfer.learning_rates=[{too_high}]", runs=tmp_path)
     with pytest.raises(
-        SpotError, match="house from scratch lr inf: no learning rate gave a finite loss|lr 9"
+        SpotError, match=r"house from scratch lr 1e\+39: no learning rate gave a finite loss"
     ):
-        transfer(
-            "house",
-            lab.config("transfer.learning_rates=[9]", runs=tmp_path),
-            bank,
-            lambda: tiny_backbone,
-        )
+        at.transfer(bank, "house", tiny_backbone)
 
 
 def test_warnings_of_the_search_are_passed_on(lab, bank, tmp_path, tiny_backbone):
     reporter = Reporter()
-    config = lab.config(
+    at = lab.objects(
         "transfer.k=9",
         "transfer.seeds=[0]",
         "train.learning_rate=0.4",
         "transfer.steps=2",
         runs=tmp_path,
+        reporter=reporter,
     )
-    transfer("house", config, bank, lambda: tiny_backbone, reporter)
+    at.transfer(bank, "house", tiny_backbone)
     assert any(
-        "learning_rate differs: query 0.4, 0.5 in 4 of 4 keys" in one for one in reporter.warnings
+        "learning_rate differs: query 0.4, 0.5 in 4 of 4 keys" in warning
+        for warning in reporter.warnings
     )
     assert "asked for k=9 of 4 tasks: all are listed" in reporter.warnings
 
@@ -283,32 +291,35 @@ def test_an_empty_split_or_bad_row_is_found_before_any_training(
     )
     rows = folder / f"house-{split}.jsonl"
     whole = rows.read_text()
-    config = lab.config(f'data.tasks=["{folder}"]', runs=tmp_path)
+
+    def try_to_transfer():
+        at = lab.objects(f'data.tasks=["{folder}"]', runs=tmp_path)
+        transfer_module.transfer(bank, at.model, at.task("hut"), recipe=at.recipe, runs=at.runs)
+
     rows.write_text(whole + '{"text": "a red cat is here", "answer": "maybe"}\n')
     with pytest.raises(
         SpotError, match=rf"house-{split}.jsonl.*{len(whole.splitlines()) + 1}.*maybe"
     ):
-        transfer("hut", config, bank, lambda: pytest.fail("loaded"))
+        try_to_transfer()
     rows.write_text("")
     with pytest.raises(SpotError, match="hut|empty|no rows"):
-        transfer("hut", config, bank, lambda: pytest.fail("loaded"))
+        try_to_transfer()
+    assert bank.queries() == []
 
 
 def test_unusable_requests_are_refused_before_any_training(lab, bank, tmp_path, no_training):
+    at = lab.objects()
     with pytest.raises(SpotError, match='found "huose". Did you mean "house"'):
-        transfer("huose", lab.config(), bank, lambda: pytest.fail("loaded"))
+        at.transfer(bank, "huose")
+    with pytest.raises(SpotError, match='unknown strategy "beset". Did you mean "best"'):
+        transfer_module.transfer(bank, at.model, at.task("house"), "beset")
     empty = Bank.create_or_open(tmp_path / "empty")
     for strategy in ("best", "oracle", "average"):
         with pytest.raises(BankError, match="has no entries to search"):
-            transfer(
-                "house",
-                lab.config(f"transfer.strategy={strategy}"),
-                empty,
-                lambda: pytest.fail("loaded"),
-            )
+            lab.objects(f"transfer.strategy={strategy}").transfer(empty, "house")
 
 
-def test_the_command_prints_what_was_found(lab, tmp_path):
+def test_the_command_prints_both_arms(lab, tmp_path):
     lab.copy(tmp_path / "bank")
     command = ("transfer", "--target", "house", "--bank", "bank")
     done = lab.run(
@@ -321,7 +332,7 @@ def test_the_command_prints_what_was_found(lab, tmp_path):
     assert f"scratch {runs[0]['test']:.2f}, transfer " in shown.stdout
     assert "prompts, scores and config: spot-runs/transfer/house-" in shown.stdout
     bad = lab.run(*command, "--strategy", "beset")
-    assert bad.exit_code == 1 and "found 'beset'" in bad.stderr
+    assert bad.exit_code == 1 and '"beset". Did you mean "best"' in bad.stderr
 
 
 def test_spread_is_that_of_a_sample():
@@ -338,8 +349,11 @@ def test_names_of_starts():
 
 
 SWAP = (
-    "transfer.labels=swap", "prompt.init=labels", "prompt.filler=random", "prompt.length=12",
-)  # fmt: skip
+    "transfer.labels=swap",
+    "prompt.init=labels",
+    "prompt.filler=random",
+    "prompt.length=12",
+)
 
 
 @pytest.fixture
@@ -348,50 +362,44 @@ def labelled(lab, tmp_path, tiny_backbone):
     from spot.training.build import build_bank
 
     bank = Bank.create_or_open(tmp_path / "labelled")
-    sets = ('bank.sources=["colour","place"]', 'bank.mixtures=["colour+bird"]')
-    build_bank(lab.config(*SWAP, *sets, bank=bank.path), tiny_backbone, bank)
+    at = lab.objects(*SWAP, runs=tmp_path / "building")
+    sources = [at.task(name) for name in ("colour", "place", "colour+bird")]
+    build_bank(bank, tiny_backbone, sources, at.recipe, runs=at.runs)
     return bank
 
 
 def test_swapped_starts_hold_the_targets_label_words_and_the_rest_of_the_value(
     lab, labelled, tiny_backbone
 ):
-
-    config = lab.config(*SWAP)
     pieces = tiny_backbone.vocabulary.processor()
     words = [pieces.EncodeAsIds(word) for word in ("no", "yes")]
     rows = tiny_backbone.embeddings[[token for word in words for token in word]]
     entries = labelled.entries()
-    made = transfer_module.start_prompts(
-        "house", [entry.id for entry in entries], config, labelled, tiny_backbone
-    )
+    ids = [entry.id for entry in entries]
+    swapped = start_prompts(ids, situation(lab.objects(*SWAP), labelled, "house", tiny_backbone))
     assert {entry.kind for entry in entries} == {"source", "mixture"}
-    for entry, prompt in zip(entries, made, strict=True):
+    for entry, prompt in zip(entries, swapped, strict=True):
         own = len(rows) * (2 if entry.kind == "mixture" else 1)
         value = labelled.prompts(entry).value
-        assert prompt.shape == value.shape
+        assert prompt.key.shape == value.shape
         began = labelled.prompts(entry).init[:own]
         np.testing.assert_array_equal(began, np.concatenate([rows, rows])[:own][: len(began)])
         filled = np.concatenate([rows, value[own:], rows, rows])[: len(value)]
-        np.testing.assert_array_equal(prompt, filled)
-    kept = lab.config("transfer.labels=keep")
-    ids = [entry.id for entry in entries]
-    for entry, prompt in zip(
-        entries,
-        transfer_module.start_prompts("house", ids, kept, labelled, tiny_backbone),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(prompt, labelled.prompts(entry).value)
+        np.testing.assert_array_equal(prompt.key, filled)
+    at = lab.objects("transfer.labels=keep")
+    unchanged = start_prompts(ids, situation(at, labelled, "house", tiny_backbone))
+    for entry, prompt in zip(entries, unchanged, strict=True):
+        np.testing.assert_array_equal(prompt.key, labelled.prompts(entry).value)
 
 
 def test_an_entry_that_did_not_begin_as_label_words_keeps_its_first_tokens(
     lab, bank, tiny_backbone
 ):
-    config = lab.config("transfer.labels=swap")
+    at = lab.objects("transfer.labels=swap")
     entry = bank.entries()[0]
-    (made,) = transfer_module.start_prompts("house", [entry.id], config, bank, tiny_backbone)
-    value = bank.prompts(entry).value
-    added = next(n for n in range(1, len(value)) if (made[n:] == value[: len(value) - n]).all())
+    (prompt,) = start_prompts([entry.id], situation(at, bank, "house", tiny_backbone))
+    rows, value = prompt.key, bank.prompts(entry).value
+    added = next(n for n in range(1, len(value)) if (rows[n:] == value[: len(value) - n]).all())
     assert added == sum(
         len(tiny_backbone.vocabulary.processor().EncodeAsIds(word)) for word in ("no", "yes")
     )
@@ -400,17 +408,25 @@ def test_an_entry_that_did_not_begin_as_label_words_keeps_its_first_tokens(
 def test_a_transfer_with_swapped_label_words_starts_from_them(
     lab, labelled, tmp_path, tiny_backbone, seen
 ):
-    config = lab.config(*SWAP, "transfer.seeds=[3]", runs=tmp_path)
-    report = transfer("house", config, labelled, lambda: tiny_backbone)
-    run = report.transfer[0]
-    (expected,) = transfer_module.start_prompts(
-        "house", [run.start.source], config, labelled, tiny_backbone
-    )
+    at = lab.objects(*SWAP, "transfer.seeds=[3]", runs=tmp_path)
+    report = at.transfer(labelled, "house", tiny_backbone)
+    source = report.transfer[0].start.source
+    (expected,) = start_prompts([source], situation(at, labelled, "house", tiny_backbone))
     slots = [slot for group in seen for slot in group]
-    assert any((slot.init == expected).all() for slot in slots)
+    assert any((slot.init.key == expected.key).all() for slot in slots)
 
 
 def test_swapping_needs_label_words_of_the_target(lab, labelled, tiny_backbone):
     ids = [labelled.entries()[0].id]
     with pytest.raises(SpotError, match="transfer.labels=swap needs .* animal has none"):
-        transfer_module.start_prompts("animal", ids, lab.config(*SWAP), labelled, tiny_backbone)
+        start_prompts(ids, situation(lab.objects(*SWAP), labelled, "animal", tiny_backbone))
+
+
+def test_swapping_needs_the_tasks_of_the_entries(lab, labelled, tmp_path, tiny_backbone):
+    at = lab.objects(*SWAP, runs=tmp_path)
+    with pytest.raises(SpotError, match="expected the task .* among the sources") as caught:
+        transfer_module.transfer(
+            labelled, tiny_backbone, at.task("house"),
+            recipe=at.recipe, labels="swap", search_settings=at.search, runs=at.runs,
+        )  # fmt: skip
+    assert "sources={task.name: task, …}" in caught.value.hint

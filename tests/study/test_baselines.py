@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import statistics
 import string
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from spot.serving.single import evaluate_one, train_one, tune_one
 
 from bank.formats import read_prompt_file
+from spot.commands.objects import lengths
 from spot.errors import SpotError
-from spot.models.model import load
+from spot.models.model import load, load_model
+from spot.prompts.files import write_prompt
+from spot.serving.scoring import evaluate
 from spot.study import baselines as module
-from spot.study.baselines import baselines
 from spot.training import runs
+from spot.training.build import train_prompt
 from spot.training.slots import Reporter
+from spot.training.tune import tune
 from tests.lab import lines
 from tests.toys import model_settings, random_arrays, tiny_decoder, write_model, write_tokenizer
 
@@ -42,22 +46,25 @@ def model(request, tiny_folder):
     return tiny_folder if request.param == "t5" else request.getfixturevalue("decoder_folder")
 
 
-def same(trial, found):
-    """Whether a run of the JSON table has the scores of an evaluation."""
-    return (trial["test"], trial["metrics"]) == (found.value, found.metrics)
+def same(trial, score):
+    """Compare the scores of a run in the JSON table with an evaluation."""
+    return (trial["test"], trial["metrics"]) == (score.value, score.metrics)
 
 
-def test_every_row_is_what_the_single_commands_give(lab, tmp_path, model):
+def test_every_row_is_what_the_functions_of_one_thing_give(lab, tmp_path, model):
     sets = (*SETS, *DESIGN, f"model.name={model}")
     done = lab.run("baselines", "--target", "house", "--json", sets=sets)
     assert done.exit_code == 0, done.stderr
     zero, few, prompt, tuned = lines(done.stdout)
-    backbone = load(model_settings(model))
+    loaded = load(model_settings(model))
 
-    def config(*more):
-        return lab.config(*SETS, f"model.name={model}", "train.steps=5", *more, runs=tmp_path / "x")
+    def objects(*more):
+        return lab.objects(*SETS, "train.steps=5", *more, runs=tmp_path / "x")
 
-    alone = evaluate_one("house", "test", None, config(DESIGN[0], DESIGN[2]), backbone)
+    def score(at, prompt=None, model=loaded):
+        return evaluate(model, at.task("house"), prompt, **lengths(at.config))
+
+    alone = score(objects(DESIGN[0], DESIGN[2]))
     assert same(zero["runs"][0], alone) and zero["interval"] == [*alone.intervals["accuracy"]]
     assert (zero["shots"], few["shots"], zero["examples"]) == (0, 2, 0)
     assert zero["gain"] is None
@@ -65,23 +72,26 @@ def test_every_row_is_what_the_single_commands_give(lab, tmp_path, model):
         assert row["gain"][0] <= row["test"] - zero["test"] <= row["gain"][1]
     assert 1.9 < few["examples"] <= 2  # none stands in front of itself
     for seed, trial in enumerate(few["runs"]):
-        shown = config(*DESIGN, f"data.shot_seed={seed}")
-        assert same(trial, evaluate_one("house", "test", None, shown, backbone))
-    plain = config(DESIGN[2])
+        assert same(trial, score(objects(*DESIGN, f"data.shot_seed={seed}")))
+    plain = objects(DESIGN[2])
+    house = plain.task("house")
     for seed, trial in enumerate(prompt["runs"]):
+        trained = train_prompt(loaded, house, plain.recipe, seed, runs=plain.runs)
+        assert (trial["step"], trial["validation"]) == (trained.best.step, trained.best.score)
+        assert same(trial, score(plain, trained.value))
         file = tmp_path / f"p{seed}.safetensors"
-        best = train_one("house", seed, file, plain, backbone).best
-        assert (trial["step"], trial["validation"]) == (best.step, best.score)
-        assert same(trial, evaluate_one("house", "test", str(file), plain, backbone))
-        (kept,) = (tmp_path / "spot-runs").rglob(f"prompt-s{seed}.safetensors")
-        assert np.array_equal(read_prompt_file(kept).prompt, read_prompt_file(file).prompt)
+        write_prompt(file, trained.value)
+        (written,) = (tmp_path / "spot-runs").rglob(f"prompt-s{seed}.safetensors")
+        assert np.array_equal(read_prompt_file(written).prompt, read_prompt_file(file).prompt)
     for seed, trial in enumerate(tuned["runs"]):
         folder = tmp_path / f"tuned-{seed}"
-        best = tune_one("house", seed, folder, plain, backbone)
+        best = tune(
+            loaded, house, folder, plain.recipe, seed,
+            rates=plain.config.tuning.learning_rates, runs=plain.runs,
+        )  # fmt: skip
         assert trial["learning_rate"] == best.learning_rate
         assert (trial["step"], trial["validation"]) == (best.best.step, best.best.score)
-        read = load(model_settings(folder))
-        assert same(trial, evaluate_one("house", "test", None, plain, read))
+        assert same(trial, score(plain, model=load_model(folder, precision="float32")))
     for row in (zero, few, prompt, tuned):
         scores = [trial["test"] for trial in row["runs"]]
         assert row["n"] == 16 and row["test"] == pytest.approx(statistics.fmean(scores))
@@ -90,14 +100,14 @@ def test_every_row_is_what_the_single_commands_give(lab, tmp_path, model):
         assert [trial["seed"] for trial in row["runs"]] == ([None] if row is zero else [0, 1])
 
 
-def test_the_table_says_what_was_trained_and_how_sure_it_is(lab):
+def test_the_table_has_trained_shares_and_intervals(lab):
     sets = (*SETS, "transfer.seeds=[3]")
     done = lab.run(
         "baselines", "--target", "house", "--methods", "model-tuning, few-shot, zero-shot",
         "--shots", "3", sets=sets,
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
-    title, names, *rows, hint, about = done.stdout.splitlines()
+    title, names, *rows, hint, legend, about = done.stdout.splitlines()
     assert title == "house: accuracy on the test split"
     assert names.split() == [
         "method", "trained", "%", "test", "95", "%", "over", "zero-shot", "runs", "n",
@@ -106,6 +116,7 @@ def test_the_table_says_what_was_trained_and_how_sure_it_is(lab):
     assert rows[1].startswith("prompt design, few-shot (0.") and "of 3 examples)" in rows[1]
     assert rows[2].startswith("model tuning") and " 100 " in rows[2] and len(rows) == 3
     assert all(row.split()[-2:] == ["1", "16"] and " to " in row for row in rows)
+    assert legend.startswith("±: standard deviation")
     assert "data.input_length" in hint and "spot-runs/baselines/house" in about
 
 
@@ -144,8 +155,8 @@ def test_a_killed_run_goes_on_and_gives_the_numbers_of_an_unbroken_one(
 ):
     def run(folder, reporter):
         rates = "tuning.learning_rates=[0.001, 0.05]"
-        config = lab.config(*SETS, rates, runs=tmp_path / folder)
-        return baselines("house", config, lambda: tiny_backbone, [method], reporter)
+        at = lab.objects(*SETS, rates, runs=tmp_path / folder, reporter=reporter)
+        return at.baselines("house", [method], tiny_backbone)
 
     whole = run("whole", Watcher())
     with pytest.raises(Killed):
@@ -156,10 +167,10 @@ def test_a_killed_run_goes_on_and_gives_the_numbers_of_an_unbroken_one(
     assert not list((tmp_path / "killed").rglob("checkpoints"))
 
 
-def test_what_is_finished_is_not_done_again(lab, tmp_path, tiny_backbone, monkeypatch, request):
+def test_finished_work_is_not_done_again(lab, tmp_path, tiny_backbone, monkeypatch, request):
     sets = (*SETS, "transfer.seeds=[4]")
-    config = lab.config(*sets, runs=tmp_path)
-    first = baselines("house", config, lambda: tiny_backbone)
+    at = lab.objects(*sets, runs=tmp_path)
+    first = at.baselines("house", model=tiny_backbone)
     total = sum(array.size for array in random_arrays(tiny_backbone.config).values())
     counts = [tuple(row.counts) for row in first.rows]
     assert counts == [(0, total), (0, total), (4 * 16, total), (total, 0)]
@@ -167,20 +178,22 @@ def test_what_is_finished_is_not_done_again(lab, tmp_path, tiny_backbone, monkey
     request.getfixturevalue("no_training")
     for place in (module, runs):
         monkeypatch.setattr(place, "evaluate", lambda *_, **__: pytest.fail("done again"))
-    assert table(baselines("house", config, lambda: tiny_backbone)) == table(first)
+    assert table(at.baselines("house", model=tiny_backbone)) == table(first)
     # Without the bare model in the table nothing is compared with it.
     alone = [{**row, "gain": None} for row in table(first)[2:]]
-    some = baselines("house", config, lambda: tiny_backbone, ["model-tuning", "prompt-tuning"])
+    some = at.baselines("house", ["model-tuning", "prompt-tuning"], tiny_backbone)
     assert table(some) == alone
-    more = lab.config(*sets, "data.shots=1", 'data.text="a cat"', runs=tmp_path)
-    assert table(baselines("house", more, lambda: tiny_backbone, ["prompt-tuning"])) == alone[:1]
+    more = lab.objects(*sets, "data.shots=1", 'data.text="a cat"', runs=tmp_path)
+    assert table(more.baselines("house", ["prompt-tuning"], tiny_backbone)) == alone[:1]
     with pytest.raises(pytest.fail.Exception, match="done again"):
-        baselines("house", more, lambda: tiny_backbone)
+        more.baselines("house", model=tiny_backbone)
 
 
-def test_mistakes_are_found_before_the_model_is_loaded(lab, tmp_path):
-    def run(target, methods=None, *more):
-        return baselines(target, lab.config(*more, runs=tmp_path), pytest.fail, methods)
+def test_mistakes_are_found_before_the_weights_are_read(lab, tmp_path, tiny_backbone):
+    unread = replace(tiny_backbone, read_network=lambda: pytest.fail("the weights were read"))
+
+    def run(target, methods=None):
+        return lab.objects(runs=tmp_path).baselines(target, methods, unread)
 
     with pytest.raises(SpotError, match='"zero-shoot". Did you mean "zero-shot"'):
         run("house", ["model-tuning", "zero-shoot"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spot.prompts.prompt import as_prompt
 from spot.training import evaluate as evaluation
 from spot.training.batches import Source
 from spot.training.evaluate import Evaluation
@@ -64,8 +65,9 @@ def make_slot(sources):
 
     def make(task="colour", seed=0, **changes):
         init = np.random.default_rng([seed, 5]).normal(size=(P, 16)).astype(np.float32)
-        known = {"name": task, "source": sources[task], "seed": seed, "init": init}
-        return Slot(**{**known, "learning_rate": 0.3, **changes})
+        fields = {"name": task, "source": sources[task], "seed": seed, "init": init}
+        fields |= {"learning_rate": 0.3, **changes}
+        return Slot(**{**fields, "init": as_prompt(fields["init"])})
 
     return make
 

@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spot.training.batches import (
-    BUCKETS,
-    Source,
-    batch_of,
-    bucket_length,
-    data_order,
-    pad_rows,
-    sample,
-    step_batch,
-)
+from spot.models.padding import BUCKETS, bucket_length, pad_rows
+from spot.training.batches import Source, batch_of, data_order, sample, step_batch
 
 SIZES = st.lists(st.integers(1, 9), min_size=1, max_size=3)
 

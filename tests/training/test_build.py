@@ -13,7 +13,7 @@ from bank.integrity import verify
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.training import build
-from spot.training.build import build_bank, entry_recipe, jobs
+from spot.training.build import build_bank, jobs
 from spot.training.slots import Reporter, Slot
 from tests.lab import SOURCES, lines, tree
 from tests.toys import random_arrays, tiny_config, write_model
@@ -21,9 +21,15 @@ from tests.toys import random_arrays, tiny_config, write_model
 pytest_plugins = ("tests.lab",)
 
 
+def all_jobs(at, seeds=(0,)):
+    """The jobs of the lab's config."""
+    sources = [at.task(name) for name in (*SOURCES, "colour+bird")]
+    return jobs(at.model, sources, at.recipe, seeds)
+
+
 def test_the_bank_holds_what_the_config_asks_for(lab, tiny_backbone):
     entries = Bank.open(lab.bank).entries()
-    config = lab.config()
+    at = lab.objects()
     assert Counter((one.task, one.kind, one.members) for one in entries) == Counter(
         [(name, "source", ()) for name in SOURCES]
         + [("colour+bird", "mixture", ("colour", "bird"))]
@@ -31,13 +37,13 @@ def test_the_bank_holds_what_the_config_asks_for(lab, tiny_backbone):
     for one in entries:
         assert (one.key_step, one.seed, one.backbone) == (2, 0, tiny_backbone.identity)
         assert one.value_step in (3, 4)
-        assert one.recipe == entry_recipe(config)
+        assert one.recipe == at.recipe.on(at.model).entry_facts("float32", {})
         assert one.family == ("mixture" if one.kind == "mixture" else "toy")
     scores = {one.task: one.scores["validation"] for one in entries}
     assert (scores["bird"]["metric"], scores["bird"]["n"]) == ("accuracy", 12)
     assert scores["colour+bird"]["n"] == 24
     assert set(scores["colour+bird"]["metrics"]) == {"colour/accuracy", "bird/accuracy"}
-    assert {one.id for one in entries} == {job.id for job in jobs(config, tiny_backbone.identity)}
+    assert {one.id for one in entries} == {job.id for job in all_jobs(at)}
 
 
 def test_prompts_are_trained_and_start_alike(lab):
@@ -63,9 +69,10 @@ def test_nothing_is_trained_again(lab, tmp_path, no_training):
     }
 
 
-def test_another_budget_or_data_sample_is_another_entry(lab, tiny_backbone):
+def test_another_budget_or_data_sample_is_another_entry(lab):
     def ids(*sets):
-        return {job.id for job in jobs(lab.config(*sets), tiny_backbone.identity)}
+        at = lab.objects(*sets)
+        return {job.id for job in all_jobs(at, at.config.bank.seeds)}
 
     base = ids()
     for other in ("train.steps=6", "train.check_every=4", "data.train_examples=9", "train.key_step=3",
@@ -75,10 +82,10 @@ def test_another_budget_or_data_sample_is_another_entry(lab, tiny_backbone):
     assert len(ids("bank.seeds=[0, 1]")) == 8
 
 
-def test_more_steps_are_trained_beside_the_old_entries(lab, tmp_path, tiny_backbone):
+def test_more_steps_are_trained_beside_the_old_entries(lab, tmp_path):
     bank = Bank.open(lab.copy(tmp_path / "bank"))
-    config = lab.config('bank.sources=["bird"]', "bank.mixtures=[]", "train.steps=6", runs=tmp_path)
-    report = build_bank(config, tiny_backbone, bank)
+    at = lab.objects("train.steps=6", runs=tmp_path)
+    report = build_bank(bank, at.model, [at.task("bird")], at.recipe, runs=at.runs)
     assert (len(report.added), report.present, report.failed) == (1, (), ())
     assert len(bank.entries()) == 5
     with pytest.raises(UserError, match='"bird" fits 2 entries'):
@@ -176,7 +183,7 @@ def test_a_slot_of_nan_is_reported_and_the_others_are_kept(lab, tmp_path, monkey
 
     monkeypatch.setattr(build, "Slot", slot)
     done = lab.run("build-bank", "--bank", "bank", "--json", sets=("bank.mixtures=[]",))
-    assert done.exit_code == 1
+    assert done.exit_code == 1 and done.stdout, done.stderr
     report = lines(done.stdout)[0]
     assert [id.split("-")[0] for id in report["failed"]] == ["bird"]
     assert "warning: bird (seed 0): the loss is not finite at step 1" in done.stderr
@@ -195,6 +202,7 @@ def test_the_plan_keeps_its_groups(tmp_path):
     assert build._plan(tmp_path, ["b", "d"], 1) == [["a", "b"], ["c"], ["d"]]
 
 
-def test_data_that_is_not_there_is_refused(lab, tiny_backbone):
+def test_data_that_is_not_there_is_refused(lab):
+    at = lab.objects()
     with pytest.raises(SpotError, match='task "boolq": no folder of local data is named'):
-        jobs(lab.config('bank.sources=["boolq"]'), tiny_backbone.identity)
+        jobs(at.model, [at.task("boolq")], at.recipe, [0])

@@ -1,4 +1,4 @@
-"""What is longer than a decoder's context is refused before anything is computed."""
+"""Texts longer than a decoder's context are refused up front."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from spot.errors import SpotError
+from spot.models.context import check_context
 from spot.models.model import load
+from spot.prompts.prompt import as_prompt
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.training.batches import Source, TaskData
-from spot.training.context import check_context, check_source
-from spot.training.evaluate import generate, label_scores
+from spot.training.context import check_source
 from spot.training.fine_tuning import fine_tune
 from spot.training.prompt_tuning import train_prompts
 from spot.training.recipe import TrainSettings
@@ -72,7 +73,7 @@ def test_a_t5_has_no_context():
 
 @pytest.mark.parametrize("lengths", [(FITTING + 1, 8), (8, FITTING + 1)])
 def test_training_and_validation_rows_count_and_nothing_is_written(backbone, tmp_path, lengths):
-    slot = Slot("toy", source(*lengths), 0, np.zeros((PROMPT, 16), np.float32), 0.1)
+    slot = Slot("toy", source(*lengths), 0, as_prompt(np.zeros((PROMPT, 16))), 0.1)
     folder = tmp_path / "run"
     with pytest.raises(SpotError, match='task "toy": expected at most 64 tokens.*found 65'):
         train_prompts(backbone, [slot], TrainSettings(steps=1), folder)
@@ -87,17 +88,17 @@ def test_rows_that_just_fit_are_trained_on_and_scored(backbone, tmp_path):
         steps=2, key_step=1, check_every=2, batch_size=2, warmup_steps=0, learning_rate=0.1
     )
     init = np.random.default_rng(0).normal(size=(PROMPT, 16)).astype(np.float32)
-    slot = Slot("toy", source(FITTING, FITTING), 0, init, 0.1)
+    slot = Slot("toy", source(FITTING, FITTING), 0, as_prompt(init), 0.1)
     trained = train_prompts(backbone, [slot], settings, tmp_path / "run")[0]
     assert not trained.failed_step and np.isfinite(trained.value).all()
 
 
 def test_scoring_and_generation_are_refused_as_well(backbone):
     prompt = np.zeros((PROMPT, 16), np.float32)
-    assert np.isfinite(label_scores(backbone, prompt, split(FITTING), LABELS)).all()
+    assert np.isfinite(backbone.score(split(FITTING).inputs, LABELS, prompt)).all()
     with pytest.raises(SpotError, match="found 65: 4 of the prompt, 57 of"):
-        label_scores(backbone, prompt, split(FITTING + 1), LABELS)
+        backbone.score(split(FITTING + 1).inputs, LABELS, prompt)
     with pytest.raises(SpotError, match="found 65: 0 of the prompt, 61 of"):
-        label_scores(backbone, None, split(FITTING + 5), LABELS)
+        backbone.score(split(FITTING + 5).inputs, LABELS)
     with pytest.raises(SpotError, match="and 9 of an answer"):
-        generate(backbone, prompt, split(52), 9)
+        backbone.generate(split(52).inputs, 9, prompt)

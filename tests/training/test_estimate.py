@@ -7,11 +7,12 @@ import time
 import pytest
 
 from bank.store import Bank
-from spot.training import build, prompt_tuning
+from spot.training import prompt_tuning
 from spot.training.build import build_bank, jobs, work_of
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.prompt_tuning import time_step
 from spot.training.recipe import TrainSettings
+from tests.lab import SOURCES
 from tests.training.conftest import Watcher
 
 pytest_plugins = ("tests.lab",)
@@ -23,26 +24,27 @@ def test_it_is_the_time_of_a_row_times_the_rows_and_programs_once_more():
     assert seconds_left(Work(6400, 1000), 64, 12.0, 0.64) == pytest.approx(expected)
 
 
-def test_a_build_says_it_once_before_it_trains(lab, tiny_backbone, tmp_path, monkeypatch):
-    config, watcher = lab.config("train.slots=2", runs=tmp_path), Watcher()
-    asked = []
+def test_a_build_says_it_once_before_it_trains(lab, tmp_path, monkeypatch):
+    watcher, timed = Watcher(), []
+    at = lab.objects("train.slots=2", runs=tmp_path, reporter=watcher)
+    sources = [at.task(name) for name in (*SOURCES, "colour+bird")]
 
     def measured(backbone, slots, settings):
-        asked.append([slot.name for slot in slots])
+        timed.append([slot.name for slot in slots])
         assert watcher.begun == []
         return 3000.0, 2.0
 
-    monkeypatch.setattr(build, "time_step", measured)
+    monkeypatch.setattr(prompt_tuning, "time_step", measured)
     bank = Bank.create_or_open(tmp_path / "bank")
-    build_bank(config, tiny_backbone, bank, watcher)
-    todo = jobs(config, tiny_backbone.identity)
-    assert asked == [[job.task for job in todo[:2]]]
-    rest = seconds_left(work_of(todo, config), 2 * config.train.batch_size, 3000.0, 2.0)
+    build_bank(bank, at.model, sources, at.recipe, runs=at.runs)
+    work = work_of(jobs(at.model, sources, at.recipe, [0]), at.recipe)
+    assert timed == [["colour", "bird"]]
+    rest = seconds_left(work, 2 * at.recipe.batch_size, 3000.0, 2.0)
     assert [text for text in watcher.said if text.startswith("about")] == [
         f"about {duration(rest)} in all"
     ]
-    build_bank(config, tiny_backbone, bank, watcher)
-    assert len(asked) == 1  # nothing is left to be estimated
+    build_bank(bank, at.model, sources, at.recipe, runs=at.runs)
+    assert len(timed) == 1  # nothing is left to be estimated
 
 
 def test_timing_changes_nothing_and_one_busy_moment_does_not_count(
@@ -58,19 +60,20 @@ def test_timing_changes_nothing_and_one_busy_moment_does_not_count(
         return real(state, *rest, **named)
 
     monkeypatch.setattr(prompt_tuning, "train_step", spy)
-    before = slot.init.copy()
+    before = slot.init.key.copy()
     first, step = time_step(tiny_backbone, [slot], TrainSettings(steps=2, key_step=1))
     assert len(states) == 4 and all(state is states[0] for state in states)
-    assert (slot.init == before).all()
+    assert (slot.init.key == before).all()
     assert first > 0 and 0 < step < 2
 
 
-def test_the_work_is_every_step_and_check_of_every_job(lab, tiny_backbone):
-    config = lab.config("train.steps=10", "train.key_step=5", "train.check_every=4")
-    todo = jobs(config, tiny_backbone.identity)
-    work = work_of(todo, config)
-    assert work.training == len(todo) * 10 * config.train.batch_size
-    sizes = [3 * 12 * max(1, len(job.members)) for job in todo]
+def test_the_work_is_every_step_and_check_of_every_job(lab):
+    at = lab.objects("train.steps=10", "train.key_step=5", "train.check_every=4")
+    sources = [at.task(name) for name in (*SOURCES, "colour+bird")]
+    jobs_left = jobs(at.model, sources, at.recipe, [0])
+    work = work_of(jobs_left, at.recipe)
+    assert len(jobs_left) == 4 and work.training == 4 * 10 * at.recipe.batch_size
+    sizes = [3 * 12 * max(1, len(job.members)) for job in jobs_left]
     assert work.validation == sum(sizes)
 
 

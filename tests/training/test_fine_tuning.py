@@ -1,4 +1,4 @@
-"""Model tuning: its step against a plain one, what it keeps, that it resumes, what it writes."""
+"""Fine-tuning: its step against a plain one, what it keeps, that it resumes, what it writes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from flax import nnx
-from spot.models.weights.folder import write_model
 
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.models.weights.build import stored, to_arrays
+from spot.models.weights.stored import write_model
 from spot.training.batches import Source, batch_of
 from spot.training.evaluate import validate
 from spot.training.fine_tuning import best_rate, fine_tune, weight_step
@@ -50,10 +49,11 @@ def arrays(tuned) -> dict[str, np.ndarray]:
 def test_a_step_is_adafactor_on_the_mean_cross_entropy_a_token(tiny_backbone, data):
     train = data["colour"].train
     batch = batch_of([train.inputs[i] for i in range(4)], [train.targets[i] for i in range(4)])
-    parameters = jax.tree.map(jnp.array, tiny_backbone.parameters)
+    network = tiny_backbone.network.with_dropout(0.0)
+    parameters = jax.tree.map(jnp.array, tiny_backbone.network.parameters)
 
     def loss(values):
-        model = nnx.merge(tiny_backbone.graphdef, values)
+        model = network.with_parameters(values)
         logits = model.decode(model.encode(batch[0]), batch[1])
         total, count = 0.0, 0
         for row, targets in enumerate(np.asarray(batch[1])):
@@ -69,28 +69,28 @@ def test_a_step_is_adafactor_on_the_mean_cross_entropy_a_token(tiny_backbone, da
     )
     updates, _ = plain.update(jax.grad(loss)(parameters), plain.init(parameters), parameters)
     expected = to_arrays(optax.apply_updates(parameters, updates))
-    found, _, entropy = weight_step(
-        parameters,
+    stepped, _, entropy = weight_step(
+        network.with_parameters(parameters),
         scaled_adafactor(RATE).init(parameters),
         jnp.float32(RATE),
         batch,
         jax.random.key(0),
         jnp.asarray(0),
-        graphdef=tiny_backbone.graphdef,
-        dropout=False,
     )
-    for name, array in to_arrays(found).items():
+    for name, array in to_arrays(stepped.parameters).items():
         np.testing.assert_allclose(array, expected[name], rtol=2e-4, atol=2e-5, err_msg=name)
     assert 0 < float(entropy) < 2 * np.log(192)
 
 
 def test_it_lowers_the_loss_and_leaves_the_backbone_alone(tiny_backbone, tune):
-    before = {name: array.copy() for name, array in to_arrays(tiny_backbone.parameters).items()}
+    before = {
+        name: array.copy() for name, array in to_arrays(tiny_backbone.network.parameters).items()
+    }
     watcher = Watcher()
     tuned = tune(watcher, steps=40, check_every=20)
     losses = [loss for _, loss in watcher.steps]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
-    for name, array in to_arrays(tiny_backbone.parameters).items():
+    for name, array in to_arrays(tiny_backbone.network.parameters).items():
         np.testing.assert_array_equal(array, before[name], err_msg=name)
     assert any(not np.array_equal(array, before[name]) for name, array in arrays(tuned).items())
 
@@ -105,7 +105,7 @@ def test_a_decoder_is_tuned_too_and_every_array_of_it(tiny_backbone, sources, tm
     tuned = fine_tune(decoder, sources["colour"], 0, RATE, settings, tmp_path / "run", watcher)
     losses = [loss for _, loss in watcher.steps]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
-    before = to_arrays(decoder.parameters)
+    before = to_arrays(decoder.network.parameters)
     same = [n for n, array in arrays(tuned).items() if np.array_equal(array, before[n])]
     assert same == []
     scores = [validate(tuned.on(decoder), None, sources["colour"])[0], tuned.best.score]
@@ -196,7 +196,7 @@ def test_a_written_model_scores_as_the_tuned_one(tiny_backbone, sources, tune, t
 
 
 def test_stored_arrays_keep_norms_in_float32(tiny_backbone):
-    kept = stored(to_arrays(tiny_backbone.parameters), "bfloat16")
+    kept = stored(to_arrays(tiny_backbone.network.parameters), "bfloat16")
     kinds = {name.rsplit("/", 1)[1]: str(array.dtype) for name, array in kept.items()}
     assert kinds["scale"] == kinds["rel_embedding"] == "float32"
     assert kinds["kernel"] == kinds["embedding"] == "bfloat16"

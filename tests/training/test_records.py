@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spot.models.weights.build import to_arrays
+from spot.prompts.prompt import as_prompt
 from spot.training.batches import batch_of
 from spot.training.prompt_tuning import PromptLearner, start_losses, train_prompts
 from spot.training.slots import StartLoss
@@ -42,14 +43,14 @@ def test_what_is_not_finite_is_written_as_null(tiny_backbone, tmp_path, make_slo
 def test_start_losses_are_of_each_slots_own_rows(tiny_backbone, make_slot):
     slot = make_slot()
     split = slot.source.members[0].train
-    prompts = np.stack([slot.init, slot.init[::-1] * 2])
+    prompts = [slot.init, as_prompt(slot.init.key[::-1] * 2)]
     batch = batch_of([split.inputs[i] for i in range(8)], [split.targets[i] for i in range(8)])
     both = start_losses(tiny_backbone, prompts, batch)
     arrays, config = to_arrays(tiny_backbone.network.parameters), tiny_backbone.config
     for value, prompt, rows in (
-        (both[0].prompt, prompts[0], range(4)),
+        (both[0].prompt, prompts[0].key, range(4)),
         (both[0].promptless, None, range(4)),
-        (both[1].prompt, prompts[1], range(4, 8)),
+        (both[1].prompt, prompts[1].key, range(4, 8)),
         (both[1].promptless, None, range(4, 8)),
     ):
         losses = []

@@ -222,6 +222,7 @@ import json, os, signal, sys
 import numpy as np
 from pathlib import Path
 from spot.models.model import load
+from spot.prompts.prompt import as_prompt
 from spot.training.batches import Source
 from spot.training.prompt_tuning import train_prompts
 from spot.training.slots import Reporter, Slot
@@ -237,7 +238,7 @@ model, folder = map(Path, sys.argv[1:])
 backbone = load(model_settings(model))
 source = Source("colour", (toy_data("colour", backbone.vocabulary),))
 init = np.random.default_rng([0, 5]).normal(size=(3, 16)).astype(np.float32)
-slot = Slot("colour", source, 0, init, 0.3)
+slot = Slot("colour", source, 0, as_prompt(init), 0.3)
 train_prompts(backbone, [slot], SETTINGS, folder, validate=False, reporter=Killer())
 """
 

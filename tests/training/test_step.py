@@ -42,7 +42,7 @@ def train(tiny_backbone):
     step = functools.partial(train_step, settings=SETTINGS)
 
     def run(slots, steps=3, rates=None, divide=by_length):
-        prompts = jnp.asarray(np.stack([slot.init for slot in slots]))
+        prompts = jnp.asarray(np.stack([slot.init.key for slot in slots]))
         rates = [slot.learning_rate for slot in slots] if rates is None else rates
         state = init_state(SETTINGS, {"prompt": prompts}, jnp.asarray(rates, jnp.float32))
         keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
@@ -76,12 +76,12 @@ def test_only_the_prompts_change(tiny_backbone, train, slots):
     before = hashes(tiny_backbone)
     state, _ = train(slots)
     assert hashes(tiny_backbone) == before and len(before) > 20
-    moved = np.abs(np.asarray(state.params["prompt"]) - np.stack([slot.init for slot in slots]))
+    moved = np.abs(np.asarray(state.params["prompt"]) - np.stack([slot.init.key for slot in slots]))
     assert (moved.max(axis=(1, 2)) > 0.05).all()
 
 
 def test_every_token_of_a_prompt_is_trained(together, slots):
-    start = np.stack([slot.init for slot in slots])
+    start = np.stack([slot.init.key for slot in slots])
     assert (np.abs(np.asarray(together[0].params["prompt"]) - start).max(axis=2) > 1e-3).all()
 
 
@@ -106,7 +106,7 @@ def test_a_slot_does_not_feel_its_neighbour(train, slots, make_slot, together):
 
 
 def test_a_slots_gradient_does_not_contain_another_slots_loss(tiny_backbone, slots):
-    prompts = jnp.asarray(np.stack([slot.init for slot in slots]))
+    prompts = jnp.asarray(np.stack([slot.init.key for slot in slots]))
     network = tiny_backbone.network
     first_batch = batch(slots, 0)
 
@@ -141,7 +141,7 @@ def test_a_slot_that_is_not_finite_stops_and_the_others_go_on(train, slots, toge
 
 
 def test_a_loss_that_is_not_finite_stops_the_slot_too(train, slots, make_slot, together):
-    broken = make_slot("bird", init=np.full_like(slots[1].init, np.nan))
+    broken = make_slot("bird", init=np.full_like(slots[1].init.key, np.nan))
     state, numbers = train([slots[0], broken, slots[2]])
     assert np.isnan(numbers[0]["loss"][1]) and not numbers[0]["finite"][1]
     assert state.active.tolist() == [True, False, True]
@@ -172,7 +172,7 @@ def test_losses_are_cross_entropy_with_z_loss(tiny_backbone, slots):
     """Against the slow T5, row by row, token by token."""
     arrays, config = to_arrays(tiny_backbone.network.parameters), tiny_backbone.config
     inputs, targets = batch(slots, 0)
-    prompts = jnp.asarray(np.stack([slot.init for slot in slots]))
+    prompts = jnp.asarray(np.stack([slot.init.key for slot in slots]))
     network = tiny_backbone.network
     stacked = SoftPrompts(PREFIX, {"prompt": prompts})
     summed, entropies = jax.jit(lambda p: slot_losses(network, p, (inputs, targets)))(stacked)
@@ -181,7 +181,7 @@ def test_losses_are_cross_entropy_with_z_loss(tiny_backbone, slots):
         entropy, with_z = 0.0, 0.0
         for row in range(index * ROWS, (index + 1) * ROWS):
             text, target = (line[line > 0].tolist() for line in (inputs[row], targets[row]))
-            encoded = numpy_t5.encode(arrays, config, text, slot.init)
+            encoded = numpy_t5.encode(arrays, config, text, slot.init.key)
             logits = numpy_t5.decode(arrays, config, encoded, target)
             normaliser = np.log(np.exp(logits).sum(axis=1))
             lost = normaliser - logits[np.arange(len(target)), target]

@@ -1,0 +1,66 @@
+"""Prompts in files: which are refused, and how one becomes an entry."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bank.errors import UserError
+from bank.store import Bank
+from spot.prompts.files import find_prompt, prompt_file_entry
+from tests.lab import lines
+from tests.toys import random_arrays, tiny_config, write_model
+
+pytest_plugins = ("tests.lab",)
+
+
+def test_prompts_that_do_not_fit_are_refused(lab, tmp_path, tiny_backbone):
+    np.save(tmp_path / "wide.npy", np.ones((4, 17), np.float32))
+    np.save(tmp_path / "nan.npy", np.full((4, 16), np.nan, np.float32))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "nan.npy").read_bytes()[:-9])
+    for name, message in (
+        ("wide.npy", "the prompt wide.npy is 17 wide, the model 16"),
+        ("nan.npy", "the prompt in nan.npy holds NaN"),
+        ("cut.npy", "cut.npy is no complete NumPy file"),
+        ("none.npy", "cannot read the prompt none.npy: No such file"),
+        ("plcae", 'no entry "plcae" in .* Did you mean "place"'),
+    ):
+        with pytest.raises(UserError, match=message):
+            find_prompt(name, lab.bank, tiny_backbone)
+    with pytest.raises(UserError, match="is 17 wide, the model 16"):
+        prompt_file_entry(tmp_path / "wide.npy", "house", tiny_backbone)
+
+
+def test_an_entry_of_another_model_is_refused(lab, tmp_path):
+    config = tiny_config()
+    model = write_model(tmp_path / "other", config, random_arrays(config, seed=5))
+    done = lab.run("eval", "--task", "house", "--prompt", "place", "--bank", str(lab.bank),
+                   sets=(f"model.name={model}",))  # fmt: skip
+    assert done.exit_code == 1
+    assert "was trained on" in done.stderr and "hint: choose the model" in done.stderr
+
+
+def test_a_suffix_is_checked_before_training(lab, no_training):
+    done = lab.run("train", "--task", "house", "--out", "p.safetensor")
+    assert done.exit_code == 1
+    assert 'not ".safetensor". Did you mean ".safetensors"?' in done.stderr
+
+
+def test_a_prompt_file_becomes_an_entry_once(lab, tmp_path):
+    lab.run("bank", "export", "place", "--bank", str(lab.bank), "--out", "p.npy")
+    lab.copy(tmp_path / "bank")
+    first, second = (
+        lines(lab.run("bank", "add", "p.npy", "--task", "mine", "--bank", "bank", "--json").stdout)[
+            0
+        ]
+        for _ in range(2)
+    )
+    assert (first["added"], second["added"], first["id"]) == (True, False, second["id"])
+    bank = Bank.open(tmp_path / "bank")
+    assert len(bank.entries()) == 5
+    mine = bank.prompts(bank.get("mine"))
+    assert (mine.key == mine.value).all() and (
+        mine.value == bank.prompts(bank.get("place")).value
+    ).all()
+    none = lab.run("bank", "add", "none.npy", "--task", "mine", "--bank", "fresh")
+    assert none.exit_code == 1 and not (tmp_path / "fresh").exists()

@@ -1,0 +1,163 @@
+"""Recipes: what entries record of them, and that entries give them back."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from pydantic import ValidationError
+
+from bank.entry import Backbone, Entry
+from spot.errors import SpotError
+from spot.models.defaults import ModelDefaults
+from spot.prompts.kinds import KINDS
+from spot.prompts.settings import PromptSettings
+from spot.training.recipe import (
+    Recipe,
+    RowSettings,
+    TrainSettings,
+    recipe_of_entries,
+)
+
+WORDS = (
+    "opinion conclusion message query subject grammar term choice search mood evidence version "
+    "reading field form meaning decision spot truth detail"
+)
+# What entries of the embedded model held before there were kinds of prompts.
+STORED = {
+    "init": f"words:{WORDS}",
+    "prompt_length": 20,
+    "optimizer": "adafactor",
+    "learning_rate": None,
+    "weight_decay": 1e-05,
+    "warmup_steps": 10,
+    "batch_size": 16,
+    "dropout": None,
+    "precision": "bfloat16",
+    "input_length": 128,
+    "target_length": 16,
+    "key_step": 60,
+    "budget": {"steps": 80, "check_every": 40, "patience": None, "validation_examples": 128},
+}
+INITS = [
+    {"init": "vocab"},
+    {"init": "random"},
+    {"init": "labels"},
+    {"init": "text", "text": "is it: true, then random?"},
+    {"init": "words", "text": "one two"},
+    {"init": "entry:toy-s0-12345678"},
+    {"init": "file:some/where.npy"},
+]
+
+
+def entry(recipe: dict, task: str = "toy") -> Entry:
+    return Entry(
+        id=task, kind="source", task=task, members=(), family="", seed=0,
+        backbone=Backbone("m", "f"), recipe=recipe, data="",
+    )  # fmt: skip
+
+
+def test_the_facts_of_the_default_recipe_are_those_that_stored_entries_hold():
+    model = SimpleNamespace(defaults=ModelDefaults("words", WORDS))
+    facts = Recipe().on(model).entry_facts("bfloat16", {})
+    assert facts == STORED and list(facts) == list(STORED)
+    query = {name: value for name, value in STORED.items() if name != "budget"}
+    assert Recipe().on(model).query_facts("bfloat16", {}) == query
+
+
+def test_only_what_differs_from_older_entries_is_named_beside_them():
+    plain = Recipe(init="vocab")
+    wording = {"template": "flan", "shots": 2, "text": "Say it."}
+    assert plain.key_facts("float32", wording).items() >= wording.items()
+    assert plain.replace(kind="suffix").key_facts("float32", {}) == {
+        **plain.key_facts("float32", {}), "prompt_kind": "suffix",
+    }  # fmt: skip
+    assert plain.replace(loss="other").key_facts("float32", {}) == {
+        **plain.key_facts("float32", {}), "loss": "other",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("filler", ["vocab", "random"])
+@pytest.mark.parametrize("start", INITS, ids=[start["init"][:6] for start in INITS])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_entries_give_their_recipe_back(kind, start, filler):
+    recipe = Recipe(
+        **start, kind=kind, filler=filler, length=7, optimizer="adamw", learning_rate=0.2,
+        weight_decay=0.0, warmup_steps=3, batch_size=5, dropout=0.1, steps=9, key_step=4,
+        check_every=2, patience=3, input_length=30, target_length=6, validation_examples=None,
+    )  # fmt: skip
+    if start["init"] not in ("text", "words", "labels"):
+        recipe = recipe.replace(filler="vocab")  # it is of no use there, and not recorded
+    wording = {"text": "Of the task.", "shots": 2}
+    assert recipe_of_entries([entry(recipe.entry_facts("float32", wording))]) == recipe
+
+
+def test_the_recipe_of_most_entries_counts_and_doubtful_ones_are_passed_over():
+    common, rare = Recipe(init="vocab", steps=70), Recipe(init="vocab", steps=90)
+    facts = [recipe.entry_facts("float32", {}) for recipe in (rare, common, common)]
+    doubtful = [{}, {"init": 3}, {"init": "vocab", "budget": 7}, {**facts[0], "batch_size": "x"}]
+    assert recipe_of_entries([entry(each) for each in [*doubtful, *facts]]) == common
+    with pytest.raises(
+        SpotError, match="entries that record how their keys were trained"
+    ) as caught:
+        recipe_of_entries([entry(each) for each in doubtful])
+    assert "recipe=spot.Recipe(" in caught.value.hint
+
+
+def test_an_entry_of_a_key_after_its_last_step_is_passed_over():
+    facts = {**Recipe(init="vocab").entry_facts("float32", {}), "key_step": 500}
+    with pytest.raises(SpotError, match="found none"):
+        recipe_of_entries([entry(facts)])
+
+
+def test_a_recipe_takes_the_start_of_the_model_only_where_it_has_none():
+    model = SimpleNamespace(defaults=ModelDefaults("words", "a b"))
+    assert Recipe().on(model) == Recipe(init="words", text="a b")
+    assert Recipe(init="random").on(model) == Recipe(init="random")
+    assert Recipe(text="c").on(model) == Recipe(init="vocab", text="c")
+    once = Recipe().on(model)
+    assert once.on(SimpleNamespace(defaults=ModelDefaults())) == once
+
+
+def test_three_groups_of_settings_make_a_recipe():
+    class More(TrainSettings):
+        slots: int = 4
+        length: int = 99  # of equal name, and no setting of a prompt
+
+    recipe = Recipe.of(PromptSettings(length=5), More(steps=70), RowSettings(train_examples=9))
+    assert recipe == Recipe(length=5, steps=70, train_examples=9)
+    assert Recipe.of(PromptSettings(), TrainSettings(), RowSettings()) == Recipe()
+
+
+def test_a_key_after_the_last_step_is_refused():
+    with pytest.raises(SpotError, match=r"key_step \(81\) must not be after steps \(80\)"):
+        Recipe(key_step=81)
+    with pytest.raises(SpotError, match=r"key_step \(60\) must not be after steps \(59\)"):
+        Recipe().replace(steps=59)
+    assert Recipe(key_step=80).key_step == 80
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"steps": 0}, "greater than or equal to 1"),
+        ({"steps": True}, "steps: expected"),
+        ({"stepz": 4}, "Extra inputs are not permitted"),
+        ({"learning_rate": float("nan")}, "finite number"),
+        ({"learning_rate": 0}, "greater than 0"),
+        ({"dropout": 1.0}, "less than 1"),
+        ({"optimizer": "sgd"}, "'adafactor' or 'adamw'"),
+        ({"filler": "zeros"}, "'vocab' or 'random'"),
+        ({"input_length": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_values_out_of_range_are_refused(values, fault):
+    with pytest.raises(ValidationError, match=fault):
+        Recipe(**values)
+    with pytest.raises(ValidationError, match=fault):
+        Recipe().replace(**values)
+
+
+def test_a_recipe_is_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        Recipe().steps = 5

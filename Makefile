@@ -10,12 +10,13 @@ run := $(venv)/bin/python -m
 # The name holds the version, so that another PYTHON makes the environment anew.
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
+.PHONY: help setup demo test wheel-test check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo         build a bank, search, transfer and draw the heatmap, offline on the embedded model"
 	@echo "make test         run the tests"
+	@echo "make wheel-test   build the wheel, install it into an empty environment and run it there"
 	@echo "make check        ruff and mypy, nothing changed"
 	@echo "make format       ruff, files changed"
 	@echo "make results-mini the study of the mini suite and its tables; resumes"
@@ -45,7 +46,10 @@ demo: $(ready)
 	$(venv)/bin/spot heatmap --out heatmap.png
 
 test: $(ready)
-	$(run) pytest
+	$(run) pytest -n 2 --dist worksteal
+
+wheel-test: $(ready)
+	$(run) tests.wheel
 
 check: $(ready)
 	$(run) ruff format --check

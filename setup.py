@@ -23,8 +23,9 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=["spot", "spot.*", "bank", "bank.*"]),
     package_data={
-        "bank": ["py.typed", "*.pyi"],
-        "spot": ["py.typed", "*.pyi"],
+        "": ["*.pyi"],
+        "bank": ["py.typed"],
+        "spot": ["py.typed"],
         "spot.models": ["nano/*"],
         "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
     },
@@ -63,6 +64,7 @@ setup(
             "hypothesis>=6.100",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
+            "setuptools>=77",  # builds the wheel that tests look into
             "tokenizers>=0.21",
         ],
         "dev": ["mypy>=1.13", "ruff>=0.9"],

@@ -50,6 +50,14 @@ def canonical_json(value: Any) -> str:
         ) from error
 
 
+def stamp(file: Path) -> tuple[int, ...]:
+    """Numbers that change with the file's content: size, time of change, inode, and the time of the
+    inode's last change, which no program can set back.
+    """
+    about = file.stat()
+    return about.st_size, about.st_mtime_ns, about.st_ino, about.st_ctime_ns
+
+
 def sha256_hex(content: bytes | memoryview | str) -> str:
     """The SHA-256 of bytes, or of a text's UTF-8, as 64 hexadecimal digits."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()

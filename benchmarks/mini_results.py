@@ -12,47 +12,39 @@ from __future__ import annotations
 
 import json
 import platform
+import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from spot.training.data import find_task, load_source, tokens
-from spot.training.tuning import best_tuned, tune_model
 
-from bank import SIMILARITIES, Bank
-from spot.config import Config, dump, load_config
-from spot.models.model import Model, load
-from spot.models.runtime import prepare
-from spot.report.bank_heatmap import bank_heatmap
-from spot.report.console import progress
-from spot.strategies.transfer import (
-    Start,
-    discard_groups,
-    run_folder,
-    score_on_test,
-    spread,
-    train_starts,
+import spot
+from bank import SIMILARITIES
+from spot.commands import (
+    Config,
+    Sources,
+    load_config,
+    runs_of,
+    task_or_mixture,
+    the_model,
+    the_task,
 )
-from spot.study.run import Study, study
-from spot.study.statistics import Interval
-from spot.study.tables import method_scores, to_markdown
-from spot.tasks.mini.suite import target_names
-from spot.tasks.task import digest
-from spot.training.batches import Source
-from spot.training.build import build_bank
-from spot.training.evaluate import evaluate, one_answer_score
-from spot.training.loop import discard_checkpoints
-from spot.training.slots import Reporter
+from spot.report import progress
+from spot.study import Interval, Trial, method_scores, to_markdown
+from spot.tasks import Lengths, mini_task_names, tokenized
+from spot.training import one_answer_score, source_of
 
 # Of the prompt on the mixture of all sources: slow, for at the sources' rate it learns their label
 # words by heart, and targets with others lose (chosen on the targets' validation rows, one seed).
 GENERIC = {"steps": 320, "learning_rate": 0.03}
 # Of the whole model on the same mixture; the rate also of its few steps on a target afterwards.
-MULTITASK = {"steps": 240, "rate": 0.003}
+MULTITASK = {"steps": 240, "check_every": 240}
+MULTITASK_RATE = 0.003
 KS = (1, 3)
 PAPER = "scratch from labels"
 # Of a prompt and of the whole model on a target, from scratch: at most so many steps, and none after
@@ -66,27 +58,10 @@ MODELS = f"model tuning, {LONG['steps']}"
 # Where prompts from scratch begin, too: class labels, as in the paper's appendix C.
 PAPER_START = {"init": "labels", "text": ""}
 
-
-@dataclass(frozen=True)
-class Tuned:
-    """One prompt or model, trained on one target."""
-
-    target: str
-    seed: int
-    learning_rate: float
-    validation: float
-    test: float
+T = TypeVar("T")
 
 
-def changed(config: Config, **stages: dict[str, Any]) -> Config:
-    """The config with some fields of some stages changed."""
-    updates = {
-        name: getattr(config, name).model_copy(update=fields) for name, fields in stages.items()
-    }
-    return config.model_copy(update=updates)
-
-
-def timed(name: str, seconds: dict[str, float], work: Callable[[], Any]) -> Any:
+def timed(name: str, seconds: dict[str, float], work: Callable[[], T]) -> T:
     """The result of the work, whose duration is noted under the name."""
     begin = time.monotonic()
     result = work()
@@ -94,119 +69,114 @@ def timed(name: str, seconds: dict[str, float], work: Callable[[], Any]) -> Any:
     return result
 
 
+def mixture_name(config: Config) -> str:
+    """The name of the mixture of all sources."""
+    return "+".join(config.bank.sources)
+
+
 def build(
-    config: Config, backbone: Model, reporter: Reporter, budget: dict[str, Any]
-) -> tuple[Bank, Bank]:
+    config: Config, model: spot.Model, runs: spot.Runs, budget: dict[str, Any]
+) -> tuple[spot.Bank, spot.Bank]:
     """The bank of all sources and seeds, and the study's: the same and the generic prompt, which is
     trained on the mixture of all sources with another budget: steps and perhaps a rate.
     """
-    bank = Bank.create_or_open(config.bank.path)
-    build_bank(config, backbone, bank, reporter)
-    chosen = Bank.create_or_open(config.bank.path.with_name(f"{config.bank.path.name}-study"))
-    first = config.bank.seeds[0]
-    there = {entry.id for entry in chosen.entries()}
-    new = [one for one in bank.entries() if one.id not in there]
-    chosen.add_many([(entry, bank.prompts(entry)) for entry in new])
-    mixed = "+".join(config.bank.sources)
-    generic = changed(
-        config,
-        bank={"sources": (), "mixtures": (mixed,), "seeds": (first,)},
-        train={"check_every": budget["steps"] // 4, **budget},
+    sources = [
+        member for name in config.bank.sources for member in task_or_mixture(name, config).members
+    ]
+    recipe = config.recipe()
+    bank = spot.Bank(config.bank.path)
+    spot.build_bank(bank, model, sources, recipe, seeds=config.bank.seeds, runs=runs)
+    chosen = spot.Bank(config.bank.path.with_name(f"{config.bank.path.name}-study"))
+    chosen.add_many([(entry, bank.prompts(entry)) for entry in bank.entries()])
+    spot.build_bank(
+        chosen,
+        model,
+        [task_or_mixture(mixture_name(config), config)],
+        recipe.replace(check_every=budget["steps"] // 4, **budget),
+        seeds=config.bank.seeds[:1],
+        runs=runs,
     )
-    build_bank(generic, backbone, chosen, reporter)
     return bank, chosen
 
 
-def clusters(bank: Bank, runs: Path) -> str:
+def clusters(bank: spot.Bank, runs: Path) -> str:
     """Adjusted Rand index of the tasks' clusters against their families, for every similarity."""
     lines = ["| similarity of keys | adjusted Rand index |", "|---|---:|"]
     for similarity in SIMILARITIES:
-        drawn = bank_heatmap(bank, runs / f"heatmap-{similarity}.json", similarity)
+        drawn = spot.bank_heatmap(bank, runs / f"heatmap-{similarity}.json", similarity)
         lines.append(
             f"| {similarity} | {json.loads(drawn.path.read_text())['adjusted_rand']:.2f} |"
         )
     return "\n".join(lines) + "\n"
 
 
-def tuned_models(
-    name: str, targets: Sequence[str], config: Config, backbone: Model, reporter: Reporter
-) -> list[Tuned]:
-    """Every target tuned with every seed, from this backbone; found again when it was done before."""
-    found = []
-    for target in targets:
-        source = load_source(target, config, backbone.vocabulary)
-        test = tokens(source.members[0].definition, "test", config, backbone.vocabulary)
-        for seed in config.transfer.seeds:
-            key = digest(name, target, seed, backbone.identity.fingerprint, dump(config))[:12]
-            folder = config.runs / "tuning" / f"{name}-{target}-s{seed}-{key}"
-            done = folder / "result.json"
-            if not done.exists():
-                tuned = best_tuned(source, seed, config, backbone, folder, reporter)
-                member = source.members[0]
-                score = evaluate(
-                    tuned.on(backbone), None, member.definition, test, member.labels
-                ).value
-                result = Tuned(target, seed, tuned.learning_rate, tuned.best.score, score)
-                done.write_text(json.dumps(asdict(result)))
-                for part in folder.glob("rate-*"):
-                    discard_checkpoints(part)
-            found.append(Tuned(**json.loads(done.read_text())))
-    return found
+def study(
+    config: Config,
+    bank: spot.Bank,
+    model: spot.Model,
+    targets: Sequence[spot.Task],
+    runs: spot.Runs,
+    **recipe: Any,
+) -> spot.Study:
+    """The study of a config; `recipe` changes the targets' recipe."""
+    return spot.run_study(
+        bank,
+        model,
+        targets,
+        recipe=config.recipe().replace(**recipe),
+        plan=config.transfer,
+        search_settings=config.search,
+        sources=Sources(bank, config),
+        ks=KS,
+        runs=runs,
+    )
 
 
-def scratch_prompts(
-    targets: Sequence[str], config: Config, backbone: Model, reporter: Reporter
-) -> list[Tuned]:
-    """A prompt from scratch on every target with every seed, as the config's transfer trains it."""
-    scratch = [Start("none")]
-    found = []
-    for target in targets:
-        # A start from scratch says nothing of the backbone, as an entry's value does.
-        folder = run_folder(target, config, scratch) / backbone.identity.fingerprint[:12]
-        done = folder / "result.json"
-        if not done.exists():
-            trained = train_starts(target, scratch, config, backbone, folder, reporter)
-            runs = [score_on_test(one, target, config, backbone) for one in trained]
-            results = [
-                Tuned(target, run.seed, run.learning_rate, run.validation, run.test) for run in runs
-            ]
-            done.write_text(json.dumps([asdict(one) for one in results]))
-            discard_groups(folder)
-        found += [Tuned(**one) for one in json.loads(done.read_text())]
-    return found
+def trials(
+    method: str, model: spot.Model, targets: Sequence[spot.Task], recipe: spot.Recipe, **more: Any
+) -> list[tuple[Trial, ...]]:
+    """A method's scores on every target, a trial a seed, as `spot.baselines` trains it."""
+    tables = (spot.baselines(model, target, recipe, methods=[method], **more) for target in targets)
+    return [table.rows[0].trials for table in tables]
 
 
-def majority(target: str, config: Config, backbone: Model) -> float:
+def majority(target: spot.Task, config: Config, model: spot.Model) -> float:
     """Test score of one answer for every row."""
-    definition = find_task(target, config)
-    score = one_answer_score(definition, tokens(definition, "test", config, backbone.vocabulary))
+    lengths = Lengths(config.data.input_length, config.data.target_length)
+    score = one_answer_score(target, tokenized(target, "test", model.vocabulary, lengths))
     assert score is not None  # all mini tasks have label words
     return score
 
 
-def multitask(config: Config, backbone: Model, reporter: Reporter) -> Model:
-    """The backbone with all weights tuned on the mixture of all sources."""
-    (mixture,) = config.bank.sources
-    source: Source = load_source(mixture, config, backbone.vocabulary)
-    settings = config.train.model_copy(
-        update={"steps": MULTITASK["steps"], "check_every": MULTITASK["steps"]}
-    )
-    key = digest(backbone.identity.fingerprint, settings.model_dump())[:12]
-    folder = config.runs / "tuning" / f"multitask-{key}"
-    tuned = tune_model(backbone, source, 0, MULTITASK["rate"], settings, folder, reporter)
-    assert tuned is not None  # a finite loss, by the rate
-    return tuned.on(backbone)
+def multitask(config: Config, model: spot.Model, runs: spot.Runs) -> spot.Model:
+    """The model with all weights tuned on the mixture of all sources, written to a folder first, for
+    its fingerprint tells its results from those of the model that it was.
+    """
+    recipe = config.recipe().replace(**MULTITASK)
+    mixture = task_or_mixture(mixture_name(config), config)
+    rows = source_of(mixture, model, recipe)
+    place = runs.fine_tuning_place(model, rows, 0, MULTITASK_RATE, recipe)
+    folder = place.with_name(f"{place.name}-model")
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as near:
+            written = Path(near) / "model"
+            spot.tune(model, mixture, written, recipe, 0, rates=(MULTITASK_RATE,), runs=runs)
+            written.rename(folder)
+    named = config.model.model_copy(update={"name": str(folder)})
+    return the_model(config.model_copy(update={"model": named}))
 
 
 def cell(values: Sequence[float]) -> str:
-    """Mean and standard deviation over seeds."""
-    return f"{np.mean(values):.1f} ± {spread(values):.1f}"
+    """Mean, and standard deviation over seeds where there are several."""
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.1f}{spread}"
 
 
 def scores_table(
-    targets: Sequence[str], first: str, known: np.ndarray, columns: dict[str, np.ndarray]
+    targets: Sequence[str], first: str, reference: np.ndarray, columns: dict[str, np.ndarray]
 ) -> str:
-    """A line a target and one of means: a known score [targets], then each column's test scores
+    """A line a target and one of means: a reference score [targets], then each column's test scores
     [targets, seeds].
     """
     lines = [
@@ -215,8 +185,8 @@ def scores_table(
     ]
     for row, target in enumerate(targets):
         cells = (cell(test[row].tolist()) for test in columns.values())
-        lines.append(f"| {target} | {' | '.join((f'{known[row]:.1f}', *cells))} |")
-    means = (f"{scores.mean():.1f}" for scores in (known, *columns.values()))
+        lines.append(f"| {target} | {' | '.join((f'{reference[row]:.1f}', *cells))} |")
+    means = (f"{scores.mean():.1f}" for scores in (reference, *columns.values()))
     return "\n".join([*lines, f"| mean | {' | '.join(means)} |"]) + "\n"
 
 
@@ -225,7 +195,7 @@ def stated(name: str, interval: Interval) -> str:
     return f"- {name}: {interval.signed}"
 
 
-def ranked(done: Study, others: dict[str, np.ndarray]) -> str:
+def ranked(done: spot.Study, others: dict[str, np.ndarray]) -> str:
     """A line an order of the sources: the gains of the nearest and of the best of k over scratch,
     then over other scores [targets, seeds].
     """
@@ -234,76 +204,79 @@ def ranked(done: Study, others: dict[str, np.ndarray]) -> str:
     titles = [f"best of {k}, over {name}" for name in over for k in KS]
     lines = [f"| sources by | {' | '.join(titles)} |", f"|---|{'---:|' * len(titles)}"]
     for order in done.by_order:
-        cells = (one.signed for gains in over.values() for one in gains[order].values())
+        cells = (gain.signed for gains in over.values() for gain in gains[order].values())
         lines.append(f"| {order} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def main(file: str, asked: list[str]) -> None:
-    """Trains, or finds again, and prints."""
-    prepare()
+def main(file: str, names: list[str]) -> None:
+    """Train, or find trained, and print."""
     config = load_config(Path(file))
-    backbone = load(config.model)
-    targets = asked or list(target_names())
-    longer = {"steps": LONG["steps"], "scratch_learning_rates": LONG_RATES}
-    long = changed(config, train=LONG, transfer=longer)
-    quick = changed(
-        config,
-        train={"steps": config.transfer.steps},
-        tuning={"learning_rates": (MULTITASK["rate"],)},
-    )
+    model = the_model(config)
+    targets = [the_task(name, config) for name in names or mini_task_names("target")]
+    recipe, plan, rates = config.recipe(), config.transfer, config.tuning.learning_rates
+    long_recipe = recipe.replace(**LONG)
+    longer = plan.model_copy(update={"steps": LONG["steps"], "scratch_learning_rates": LONG_RATES})
     seconds: dict[str, float] = {}
     with progress() as reporter:
-        bank, chosen = timed("bank", seconds, lambda: build(config, backbone, reporter, GENERIC))
-        done: Study = timed(
-            "study", seconds, lambda: study(targets, config, chosen, backbone, reporter, KS)
-        )
+        runs = runs_of(config, reporter)
+        bank, chosen = timed("bank", seconds, lambda: build(config, model, runs, GENERIC))
+        done = timed("study", seconds, lambda: study(config, chosen, model, targets, runs))
         paper = timed(
             "the paper's start",
             seconds,
-            lambda: scratch_prompts(
-                targets, changed(config, prompt=PAPER_START), backbone, reporter
+            lambda: trials(
+                "prompt-tuning", model, targets, recipe.replace(**PAPER_START), plan=plan, runs=runs
             ),
         )
         prompts = timed(
             "longer prompts",
             seconds,
-            lambda: scratch_prompts(targets, long, backbone, reporter),
+            lambda: trials("prompt-tuning", model, targets, long_recipe, plan=longer, runs=runs),
         )
         single = timed(
             "tuning, one task",
             seconds,
-            lambda: tuned_models("single", targets, long, backbone, reporter),
+            lambda: trials(
+                "model-tuning", model, targets, long_recipe, plan=longer, rates=rates, runs=runs
+            ),
         )
-        both = timed("tuning, all sources", seconds, lambda: multitask(config, backbone, reporter))
+        both = timed("tuning, all sources", seconds, lambda: multitask(config, model, runs))
         multi = timed(
             "tuning, then one task",
             seconds,
-            lambda: tuned_models("multi", targets, quick, both, reporter),
+            lambda: trials(
+                "model-tuning", both, targets, recipe, plan=plan, rates=(MULTITASK_RATE,), runs=runs
+            ),
         )
     tuned = {PAPER: paper, PROMPTS: prompts, MODELS: single, "multi-task model tuning": multi}
-    one_answer = {target: majority(target, config, backbone) for target in targets}
-    report(config, bank, done, tuned, one_answer, seconds)
+    one_answer = {target.name: majority(target, config, model) for target in targets}
+    scores = {
+        method: {
+            target.name: [trial.test for trial in each]
+            for target, each in zip(targets, results, strict=True)
+        }
+        for method, results in tuned.items()
+    }
+    report(config, bank, done, scores, one_answer, seconds)
 
 
 def report(
     config: Config,
-    bank: Bank,
-    done: Study,
-    tuned: dict[str, list[Tuned]],
+    bank: spot.Bank,
+    done: spot.Study,
+    tuned: dict[str, dict[str, list[float]]],
     one_answer: dict[str, float],
     seconds: dict[str, float],
 ) -> None:
-    """Prints the tables and writes the numbers and the heatmap."""
+    """Print the tables and write the numbers and the heatmap."""
     times = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     print(f"Python {platform.python_version()}; this call: {times}.\n")
     print(clusters(bank, config.runs))
     names, _, methods = method_scores(done.records, ks=KS)
-    columns = {one.name: one.test for one in methods}
-    for name, models in tuned.items():
-        columns[name] = np.array(
-            [[one.test for one in models if one.target == target] for target in names]
-        )
+    columns = {scores.name: scores.test for scores in methods}
+    for name, by_target in tuned.items():
+        columns[name] = np.array([by_target[target] for target in names])
     constant = np.array([one_answer[target] for target in names])
     print(scores_table(names, "one answer", constant, columns))
     above = {
@@ -318,16 +291,16 @@ def report(
     print(f"{PROMPTS} steps: {cell(shares.tolist())} % of the mean score of {MODELS} steps.\n")
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
-    for one in methods:
-        print(stated(f"{one.name} over {PAPER}", one.gain_over(columns[PAPER])))
+    for scores in methods:
+        print(stated(f"{scores.name} over {PAPER}", scores.gain_over(columns[PAPER])))
     print(f"\n{ranked(done, {PAPER: columns[PAPER]})}\n{to_markdown(done.table)}")
-    bank_heatmap(bank, config.runs / "heatmap.png")
+    spot.bank_heatmap(bank, config.runs / "heatmap.png")
     rows = {name: test.tolist() for name, test in columns.items()}
     content = {
         "seconds": seconds,
         "targets": names,
         "scores": rows,
-        "records": [asdict(r) for r in done.records],
+        "records": [asdict(record) for record in done.records],
     }
     (config.runs / "mini.json").write_text(json.dumps(content, indent=1) + "\n")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import logging
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,11 +23,9 @@ import transformers
 from tokenizers import Tokenizer, models
 
 from bank import Export, export_prompt
-from spot.models.config import DecoderConfig
-from spot.models.model import FOLDERS, Model, load, packaged_file
-from spot.models.network import Network
-from spot.models.settings import ModelSettings
-from spot.tasks.tokenizer import TokenizerVocabulary
+from spot import Model, load_model
+from spot.models import DecoderConfig, Network, packaged_file
+from spot.tasks import TokenizerVocabulary
 
 LIMIT = 1e-4  # relative, float32
 REAL = "smollm2-135m"
@@ -85,7 +82,7 @@ def small_model(kind: str, folder: Path) -> Any:
         torch.nn.init.normal_(parameter, std=0.4)
     model.save_pretrained(folder)
     if isinstance(config, transformers.T5Config | transformers.MT5Config):
-        shutil.copy(FOLDERS["spot-nano"] / "spiece.model", folder)
+        load_model("spot-nano").vocabulary.save(folder)
     else:
         content = Tokenizer(models.BPE({"<end>": 0}, [])).to_str()
         TokenizerVocabulary("one token", content, "<end>").save(folder)
@@ -159,7 +156,7 @@ def relative(found: np.ndarray, expected: np.ndarray) -> float:
 def small_lines(kind: str, folder: Path) -> list[Line]:
     """Logits and gradient of a kind of KINDS."""
     model = small_model(kind, folder / "model")
-    backbone = load(ModelSettings(name=str(folder / "model"), precision="float32"))
+    backbone = load_model(folder / "model", precision="float32")
     with torch.no_grad():
         logits = their_logits(model).numpy()
     prompt = np.random.default_rng(2).normal(size=(5, backbone.config.d_model)).astype(np.float32)
@@ -173,7 +170,7 @@ def small_lines(kind: str, folder: Path) -> list[Line]:
 
 def real_lines(file: Path) -> list[Line]:
     """SmolLM2's tokenizer, logits and greedy answers; transformers reads the same file by itself."""
-    backbone = load(ModelSettings(name=REAL, precision="float32"))
+    backbone = load_model(REAL, precision="float32")
     theirs = transformers.AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     texts = [theirs(line, add_special_tokens=False).input_ids for line in lines_of_text()]
     split = sum(
@@ -237,7 +234,7 @@ def their_answers(
 
 
 def main() -> None:
-    """Prints a line a check; fails when one is beyond what is allowed."""
+    """Print a line a check; fail when one is beyond what is allowed."""
     logging.disable(logging.WARNING)
     transformers.utils.logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as place:

@@ -26,8 +26,7 @@ from benchmarks.model_parity import (
     small_model,
     their_logits,
 )
-from spot.models.model import Model, load
-from spot.models.settings import ModelSettings
+from spot import Model, load_model
 
 LENGTH, WIDTH = 5, 32
 
@@ -54,7 +53,7 @@ def both_ways(name: str, folder: Path) -> list[Line]:
     model = small_model(name, folder / "model")
     several = model.config.is_encoder_decoder
     task = "SEQ_2_SEQ_LM" if several else "CAUSAL_LM"
-    backbone = load(ModelSettings(name=str(folder / "model"), precision="float32"))
+    backbone = load_model(folder / "model", precision="float32")
     prompt = np.random.default_rng(2).normal(size=(LENGTH, WIDTH)).astype(np.float32)
     export_prompt(
         folder / "ours", prompt, "peft", Export(model=str(folder / "model"), causal=not several)
@@ -89,7 +88,7 @@ def unknown_keys(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    """Prints a line a check; fails when one is beyond the limit."""
+    """Print a line a check; fail when one is beyond the limit."""
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as place:
         lines = [line for name in KINDS for line in both_ways(name, Path(place, name))]

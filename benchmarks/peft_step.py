@@ -22,24 +22,16 @@ import numpy as np
 import peft
 import torch
 import transformers
-from spot.training.data import find_task, tokens
 
+import spot
 from benchmarks.model_parity import REAL, lines_of_text
-from spot.config import load_config
-from spot.models.model import load, packaged_file
-from spot.models.runtime import prepare
-from spot.models.settings import ModelSettings
-from spot.prompts.inits import init_prompt
-from spot.prompts.settings import PromptSettings
-from spot.tasks.vocabulary import Vocabulary
-from spot.training.batches import batch_of
-from spot.training.parts import Batch, packed
-from spot.training.recipe import TrainSettings
-from spot.training.step import init_state, train_step
+from spot.models import packaged_file
+from spot.training import LAYOUTS, Source, batch_of, init_state, new_slot, source_of, train_step
 
 B, T, P, LABEL = 16, 64, 100, 2
 RATE = 0.006
 PRECISIONS = ("float32", "bfloat16")
+Batch = tuple[np.ndarray, np.ndarray]
 Step = Callable[[int], float]
 
 
@@ -52,12 +44,11 @@ def lines(steps: int, encode: Callable[[str], list[int]]) -> list[Batch]:
     return [(step[:, :T], step[:, T:]) for step in rows]
 
 
-def task_rows(name: str, steps: int, vocabulary: Vocabulary) -> list[Batch]:
+def task_rows(source: Source, steps: int) -> list[Batch]:
     """Texts [B, T] and label words [B, T'] of a task's training rows, of every step, in their order;
     0 is padding.
     """
-    config = load_config(None, [f"data.input_length={T}", "data.template=gpt3"])
-    split = tokens(find_task(name, config), "train", config, vocabulary)
+    split = source.members[0].train
     return [
         batch_of([split.inputs[row] for row in rows], [split.targets[row] for row in rows])
         for rows in np.arange(steps * B).reshape(steps, B)
@@ -66,21 +57,21 @@ def task_rows(name: str, steps: int, vocabulary: Vocabulary) -> list[Batch]:
 
 def our_step(precision: str, prompt: np.ndarray, data: list[Batch]) -> Step:
     """A step of ours: the mean loss before its update."""
-    backbone = load(ModelSettings(name=REAL, precision=precision))  # type: ignore[arg-type]
-    settings = TrainSettings(optimizer="adamw", weight_decay=0.0, warmup_steps=0)
-    state = init_state(settings, {"prompt": jnp.asarray(prompt)[None]}, jnp.full(1, RATE))
+    model = spot.load_model(REAL, precision=precision)  # type: ignore[arg-type]
+    recipe = spot.Recipe(optimizer="adamw", weight_decay=0.0, warmup_steps=0)
+    state = init_state(recipe, {"prompt": jnp.asarray(prompt)[None]}, jnp.full(1, RATE))
     keys = jax.random.split(jax.random.key(0), 1)
 
     def step(number: int) -> float:
         nonlocal state
         state, numbers = train_step(
             state,
-            backbone.network,
+            model.network,
             data[number],
             keys,
             jnp.asarray(number),
-            settings=settings,
-            divide=packed,
+            settings=recipe,
+            divide=LAYOUTS["packed"],
         )
         jax.block_until_ready(state)
         return float(numbers["loss"][0])
@@ -134,27 +125,28 @@ def measured(step: Step, steps: int) -> tuple[np.ndarray, list[float]]:
 
 
 def main() -> None:
-    """Prints a row a variant, ours beside PEFT's."""
+    """Print a row a variant, ours beside PEFT's."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="lines", help="lines, or the name of a task")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--precision", choices=PRECISIONS, action="append", help="both without it")
-    asked = parser.parse_args()
-    steps, precisions = asked.steps, asked.precision or PRECISIONS
-    prepare()
+    arguments = parser.parse_args()
+    steps, precisions = arguments.steps, arguments.precision or PRECISIONS
     logging.disable(logging.WARNING)
     transformers.utils.logging.disable_progress_bar()
-    backbone = load(ModelSettings(name=REAL))
-    vocabulary, embedding = backbone.vocabulary, backbone.embeddings
-    if asked.rows == "lines":
-        data = lines(steps + 1, vocabulary.encode)
+    model = spot.load_model(REAL)
+    recipe = spot.Recipe(length=P, input_length=T)
+    if arguments.rows == "lines":
+        data = lines(steps + 1, model.vocabulary.encode)
+        start = Source("lines", ())
     else:
-        data = task_rows(asked.rows, steps + 1, vocabulary)
-    prompt = init_prompt(PromptSettings(length=P), embedding, vocabulary, [], 0, backbone.identity)
-    del backbone, embedding
+        start = source_of(spot.load_task(arguments.rows, template="gpt3"), model, recipe)
+        data = task_rows(start, steps + 1)
+    prompt = np.asarray(new_slot(model, start, recipe, 0).init)
+    del model
     lengths = np.concatenate([(texts > 0).sum(1) for texts, _ in data])
     print(
-        f"Rows of {asked.rows}, {lengths.mean():.1f} tokens on average, {lengths.max()} at most; "
+        f"Rows of {arguments.rows}, {lengths.mean():.1f} tokens on average, {lengths.max()} at most; "
         f"B {B}, T {T}, P {P}; jax {jax.__version__}, torch {torch.__version__}, PEFT "
         f"{peft.__version__}, {torch.get_num_threads()} threads\n"
     )
@@ -177,7 +169,7 @@ def main() -> None:
 
 
 def row(name: str, step: Step, steps: int) -> float:
-    """Prints a variant's line as soon as it is measured; returns its median."""
+    """Print a variant's line as soon as it is measured; return its median."""
     seconds, losses = measured(step, steps)
     curve = " ".join(f"{loss:.3f}" for loss in losses)
     middle, low, high = np.median(seconds), seconds.min(), seconds.max()

@@ -17,50 +17,54 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from spot.serving.single import evaluate_one
 
-from bank import Bank
-from benchmarks.mini_results import build, changed, ranked, scores_table, stated
-from spot.config import load_config
-from spot.models.model import load
-from spot.models.runtime import prepare
-from spot.report.console import progress
-from spot.study.run import study
-from spot.study.tables import method_scores, to_markdown
+import spot
+from benchmarks.mini_results import KS, build, ranked, scores_table, stated, study
+from spot.commands import load_config, runs_of, the_model, the_task
+from spot.report import progress
+from spot.study import method_scores, to_markdown
 
 TARGET_ROWS = 250
 GENERIC = {"steps": 120}  # of the prompt on the mixture of all sources
-KS = (1, 3)
 
 
-def main(file: str, targets: list[str]) -> None:
-    """Trains, or finds again, and prints."""
-    prepare()
+def main(file: str, names: list[str]) -> None:
+    """Train, or find trained, and print."""
     config = load_config(Path(file))
-    backbone = load(config.model)
-    low = changed(config, data={"train_examples": TARGET_ROWS})
+    model = the_model(config)
+    targets = [the_task(name, config) for name in names]
     begin = time.monotonic()
     with progress() as reporter:
-        bank, chosen = build(config, backbone, reporter, GENERIC)
+        runs = runs_of(config, reporter)
+        bank, chosen = build(config, model, runs, GENERIC)
         built = time.monotonic() - begin
-        done = study(targets, low, chosen, backbone, reporter, KS)
+        done = study(config, chosen, model, targets, runs, train_examples=TARGET_ROWS)
     print(
         f"Python {platform.python_version()}; this call: {built:.0f} s building, "
         f"{time.monotonic() - begin - built:.0f} s for the targets.\n"
     )
     print_sources(bank)
-    names, _, methods = method_scores(done.records, ks=KS)
-    columns = {one.name: one.test for one in methods}
-    bare = np.array([evaluate_one(one, "test", None, low, backbone).value for one in names])
-    print("\n" + scores_table(names, "no prompt", bare, columns))
+    studied, _, methods = method_scores(done.records, ks=KS)
+    columns = {scores.name: scores.test for scores in methods}
+    by_name = {target.name: target for target in targets}
+    bare = [
+        spot.evaluate(
+            model,
+            by_name[name],
+            input_length=config.data.input_length,
+            target_length=config.data.target_length,
+        ).value
+        for name in studied
+    ]
+    print("\n" + scores_table(studied, "no prompt", np.array(bare), columns))
     for name, interval in done.gains.items():
         print(stated(f"{name} over scratch", interval))
     print(f"\n{ranked(done, {})}\n{to_markdown(done.table)}")
-    records = [asdict(one) for one in done.records]
+    records = [asdict(record) for record in done.records]
     (config.runs / "records.json").write_text(json.dumps(records, indent=1) + "\n")
 
 
-def print_sources(bank: Bank) -> None:
+def print_sources(bank: spot.Bank) -> None:
     """A line an entry: its score on validation."""
     print("| source | validation | n |\n|---|---:|---:|")
     for entry in bank.entries():

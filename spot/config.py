@@ -23,11 +23,11 @@ from spot.retrieval.settings import SearchSettings
 from spot.settings import Stage, cache_dir
 from spot.strategies.settings import TransferSettings
 from spot.tasks.catalog import DataSettings
-from spot.training.recipe import Recipe, RowSettings, TrainSettings
+from spot.training.recipe import FINE_TUNING_RATES, Recipe, RowSettings, TrainSettings
 
 
 class DataConfig(RowSettings):
-    """Where task text comes from, how it reads, and how long it may be."""
+    """Origin, wording and length of the tasks' texts."""
 
     source: str = "local"  # of the published tasks: local, tfds or hf
     dir: Path | None = None  # local: folder with one folder a task; SPOT_DATA_DIR when not set
@@ -51,14 +51,14 @@ class TrainConfig(TrainSettings):
 
 
 class TuningSettings(Stage):
-    """Model tuning, the yardstick: all weights, with the steps, batches and checks of `train`."""
+    """Fine-tuning of all weights, with the steps, batches and checks of `train`."""
 
     # Of the array's size; validation chooses.
-    learning_rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    learning_rates: tuple[float, ...] = FINE_TUNING_RATES
 
 
 class BankSettings(Stage):
-    """What `spot build-bank` builds, and where the bank is."""
+    """The bank's folder, and the sources, mixtures and seeds that `spot build-bank` trains."""
 
     path: Path = Path("spot-bank")
     sources: tuple[str, ...] = ("mini",)  # task names; "mini" stands for the suite's sources
@@ -202,8 +202,54 @@ def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     return names
 
 
+def _strategies() -> Iterable[str]:
+    from spot.strategies.table import STRATEGIES
+
+    return STRATEGIES
+
+
+def _kinds() -> Iterable[str]:
+    from spot.prompts.kinds import KINDS
+
+    return KINDS
+
+
+def _similarities() -> Iterable[str]:
+    from bank.similarities import SIMILARITIES
+
+    return SIMILARITIES
+
+
+def _sources() -> Iterable[str]:
+    from spot.tasks.published.sources import SOURCES
+
+    return SOURCES
+
+
+TABLES = {
+    "transfer.strategy": _strategies,
+    "prompt.kind": _kinds,
+    "search.similarity": _similarities,
+    "data.source": _sources,
+}
+"""The keys whose values are names of a table, which is imported only for a value that was set."""
+
+
+def _check_names(config: Config) -> None:
+    for key, table in TABLES.items():
+        section, field = key.split(".")
+        value, default = (getattr(getattr(c, section), field) for c in (config, Config()))
+        if value != default and value not in (names := list(table())):
+            raise SpotError(
+                f'{key}: expected {", ".join(names[:-1])} or {names[-1]}, found "{value}".'
+                f"{did_you_mean(value, names)}",
+                f"the default is {default}",
+            )
+
+
 def _check(config: Config) -> None:
-    """What one field cannot know of another."""
+    """Check fields against each other, and names against their tables."""
+    _check_names(config)
     if config.train.key_step > config.train.steps:
         raise SpotError(
             f"train.key_step ({config.train.key_step}) must not be after train.steps ({config.train.steps})",

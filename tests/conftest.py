@@ -2,13 +2,46 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
 import signal
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure(config):
+    """Compiled programs are shared by all processes of a run, its workers and the commands they start."""
+    if "PYTEST_XDIST_WORKER" in os.environ or os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return
+    folder = tempfile.TemporaryDirectory(prefix="spot-programs-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
+
+
+MOST_MEMORY = 1.5e9  # bytes of a process, beyond which its compiled programs are dropped
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bounded_memory():
+    """Drop compiled programs after a module when a process has grown large: they are in the cache."""
+    yield
+    if "jax" in sys.modules and _memory() > MOST_MEMORY:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
+
+
+def _memory() -> int:
+    """The process's memory in bytes; 0 where the system does not tell."""
+    statm = Path("/proc/self/statm")
+    pages = int(statm.read_text().split()[1]) if statm.exists() else 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -446,7 +446,7 @@ def test_the_public_prompts_give_their_known_figures(shared_data, tmp_path):
     assert done.exit_code == 0, done.stderr
     assert (len(lines(done.stdout)[0]["added"]), lines(done.stdout)[0]["outcomes"]) == (17, 306)
     again = invoke("bank", "import", folder, "--bank", bank)
-    assert again.stdout.startswith("0 prompts of ") and "17 were there" in again.stdout
+    assert again.stdout.startswith("0 prompts of ") and "17 already present" in again.stdout
     rows = lines(invoke("bank", "evaluate", "--bank", bank, "--json").stdout)
     known = {"average": (64.7, 3.28), "per-token": (47.1, 5.30), "centered": (70.6, 2.98)}
     found = {row["similarity"]: row for row in rows}

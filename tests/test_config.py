@@ -105,6 +105,7 @@ def test_any_path_or_name_comes_through_an_option(text):
         ("train.steps=0", "train.steps: .*greater than or equal to 1, found 0", f"default is {STEPS}"),
         ("train.learning_rate=inf", "train.learning_rate: .*finite number, found inf", "null"),
         ("train.optimizer=sgd", "train.optimizer: .*'adafactor' or 'adamw', found 'sgd'", "adafactor"),
+        ("transfer.strategy=bset", 'transfer.strategy: .*or oracle, found "bset"', "best"),
         ("transfer.labels=swop", "transfer.labels: .*'keep' or 'swap', found 'swop'", "keep"),
         ("bank.sources=mini", "bank.sources: .*tuple, found 'mini'", r'\["mini"\]'),
         ('bank.seeds=["x"]', r"bank.seeds.0: .*integer.*found 'x'", r"\[0\]"),

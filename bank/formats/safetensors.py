@@ -39,7 +39,7 @@ def read(path: Path) -> PromptFile:
 
     try:
         content = path.read_bytes()
-        tensors: dict[str, Any] = dict(safetensors.deserialize(content))  # type: ignore[no-untyped-call]
+        tensors: dict[str, Any] = dict(safetensors.deserialize(content))
         kind = _metadata(content).get(PROMPT_KIND, PREFIX)
     except OSError as error:
         raise BankError(f"cannot read the prompt {path}: {error.strerror or error}") from error

@@ -1,15 +1,29 @@
 """The `spot` command: each subcommand is a file of this folder, imported when it is called.
 
-A command's file holds its options, its call of the library, and how its result is shown.
+A command's file holds its options, its call of the library, and how its result is shown. The other
+public names turn a config file into the library's objects, for programs that read one.
 """
 
 from __future__ import annotations
 
 import click
 
+from bank.lazy import attach
 from spot.commands.group import Lazy, Spot
 
-__all__ = ["COMMANDS", "main"]
+__getattr__, __dir__, __all__ = attach(
+    globals(),
+    {
+        "Sources": "spot.commands.objects",
+        "runs_of": "spot.commands.objects",
+        "task_or_mixture": "spot.commands.objects",
+        "the_model": "spot.commands.objects",
+        "the_task": "spot.commands.objects",
+        "Config": "spot.config",
+        "load_config": "spot.config",
+    },
+)
+__all__ += ["COMMANDS", "main"]
 
 # A new command is a new file and a line here.
 COMMANDS = {

@@ -40,9 +40,9 @@ def command(
         array = find_prompt(prompt, config.bank.path, model)
         show_sweep(task, split, sweep_templates(model, tasks, array, split, **lengths(config)), out)
     else:
-        found = the_task(task, config)
+        scored = the_task(task, config)
         array = find_prompt(prompt, config.bank.path, model)
-        show(task, split, evaluate(model, found, array, split, **lengths(config)), out)
+        show(task, split, evaluate(model, scored, array, split, **lengths(config)), out)
 
 
 def show(task: str, split: str, result: Evaluation, out: Output) -> None:

@@ -49,7 +49,7 @@ class NamesOption(click.Option):
         return super().get_help_record(ctx)
 
 
-class NameIn(click.ParamType):
+class NameIn(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
     """A value that is a name of a table, which is imported only when it is used or shown."""
 
     name = "name"

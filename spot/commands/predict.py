@@ -42,9 +42,9 @@ def command(
     from spot.prompts.files import find_prompt
 
     lines = list(texts) or [line.rstrip("\n") for line in sys.stdin if line.strip()]
-    model, found = the_model(config), the_task(task, config)
+    model, answered = the_model(config), the_task(task, config)
     array = find_prompt(prompt, config.bank.path, model)
-    show(predict(model, found, array, lines, **lengths(config)), out)
+    show(predict(model, answered, array, lines, **lengths(config)), out)
 
 
 def show(predictions: Sequence[Prediction], out: Output) -> None:

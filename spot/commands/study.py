@@ -86,10 +86,13 @@ def show(result: Study, out: Output) -> None:
 
 
 def show_significance(tests: Mapping[str, Significance], out: Output) -> None:
-    """Each method's p-values, and the least that so few targets can give."""
-    n, smallest = next((test.n, test.smallest_p) for test in tests.values())
+    """Each method's p-values, and the smallest that so few targets can give."""
+    if not tests:  # a bank of mixtures alone, which hold the targets
+        return
+    any_test = next(iter(tests.values()))
     out.table(
-        f"p-values of the gains (sign-flip test over {n} targets, at least {smallest:.3g})",
+        f"p-values of the gains (sign-flip test over {any_test.n} targets; the smallest possible p is "
+        f"{any_test.smallest_p:.3g})",
         ("method", "p ", "p (Holm) "),
         [(name, f"{test.p:.3g}", f"{test.adjusted_p:.3g}") for name, test in tests.items()],
     )

@@ -30,11 +30,11 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
     from spot import train_prompt, write_prompt
     from spot.commands.objects import open_bank, runs_of, task_or_mixture, the_model
     from spot.models.counts import Counts, count
-    from spot.prompts.files import check_suffix
+    from spot.prompts.files import check_writable
     from spot.report.console import progress
 
-    check_suffix(path)
     recipe, model = config.recipe(), the_model(config)
+    check_writable(path, recipe.kind)
     bank = open_bank(config) if (recipe.init or "").startswith("entry:") else None
     source = task_or_mixture(task, config)
     with progress() as reporter:

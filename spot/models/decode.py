@@ -30,7 +30,8 @@ def greedy(model: Any, encoded: Any, length: int, eos: int = EOS) -> jax.Array:
 
     def unfinished(carry: Any) -> jax.Array:
         position, _, _, ended, _ = carry
-        return (position < length) & ~ended.all()
+        going: jax.Array = (position < length) & ~ended.all()
+        return going
 
     def step(carry: Any) -> Any:
         position, x, out, ended, state = carry

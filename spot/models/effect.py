@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["before", "after", "owner"], meta_fields=[])
@@ -40,11 +41,14 @@ class Prompts(Protocol):
 
 @runtime_checkable
 class HostPrompt(Protocol):
-    """One prompt on the host, whatever its kind."""
+    """One prompt on the host, whatever its kind; as an array it is its key [P, H]."""
 
     @property
     def tokens(self) -> int:
         """Rows that it adds to a text's context."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The key."""
 
     def stacked(self) -> Prompts:
         """The same prompt on the device, S = 1."""

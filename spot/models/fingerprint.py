@@ -17,14 +17,6 @@ from spot.models.config import ModelConfig
 Piece = tuple[str, str, tuple[int, ...], bytes | memoryview]
 
 
-def stamp(file: Path) -> tuple[int, ...]:
-    """Numbers that change with the file's content: size, time of change, inode, and the time of the
-    inode's last change, which no program can set back.
-    """
-    about = file.stat()
-    return about.st_size, about.st_mtime_ns, about.st_ino, about.st_ctime_ns
-
-
 def fingerprint(config: ModelConfig, weights: Iterable[Piece], vocabulary_sha256: str) -> str:
     """Hex sha256 over the architecture, every array (name, type, shape, bytes; by name) and the
     vocabulary.

@@ -16,11 +16,11 @@ import numpy as np
 
 from bank.entry import Backbone as Identity
 from bank.errors import BankError
-from bank.files import replace_file
+from bank.files import replace_file, stamp
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig, Precision
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
-from spot.models.fingerprint import fingerprint, stamp
+from spot.models.fingerprint import fingerprint
 from spot.models.settings import ModelSettings
 from spot.models.weights import hub, remote
 from spot.models.weights.formats import descriptions, reader
@@ -89,11 +89,11 @@ class Model:
 
     def encode(self, tokens: np.ndarray, prompt: Promptlike = None) -> Any:
         """Tokens [B, T] (0 is padding, behind each text) read behind a prompt, for `network.decode`
-        and `network.greedy`.
+        and `network.greedy`. Raises SpotError for a prompt of another width.
         """
         from spot.models import scoring
 
-        return scoring.encode(self.network, scoring.on_device(prompt), tokens)
+        return scoring.encode(self.network, scoring.on_device(prompt, self.width), tokens)
 
     def score(
         self,
@@ -106,15 +106,16 @@ class Model:
 
         labels: token ids of each label word with its end. prompt: a prompt, its rows [P, H], or None
         for the bare model. `sum` adds over a label's tokens, `mean` divides by their number, so that
-        long label words are not penalised. Raises SpotError for rows longer than the context.
+        long label words are not penalised. Raises SpotError for rows longer than the context and a
+        prompt of another width.
         """
         from spot.models.scoring import label_scores
 
         return label_scores(self, inputs, labels, prompt, normalisation)
 
     def generate(self, inputs: Ragged, length: int, prompt: Promptlike = None) -> list[str]:
-        """The greedy continuation of every row as text, at most `length` tokens. Raises SpotError for
-        rows longer than the context.
+        """The greedy continuation of every row as text, at most `length` tokens. Raises SpotError as
+        `score` does.
         """
         from spot.models.scoring import written
 

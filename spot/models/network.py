@@ -50,7 +50,8 @@ class Network:
         self, encoded: Any, targets: jax.Array, random: jax.Array | RowKeys | None = None
     ) -> jax.Array:
         """Teacher-forced logits [G*B, T, V] of targets [G*B, T]; G consecutive rows share a text."""
-        return self.module().decode(encoded, targets, random)
+        logits: jax.Array = self.module().decode(encoded, targets, random)
+        return logits
 
     def greedy(self, encoded: Any, length: int, eos: int = EOS) -> jax.Array:
         """Token ids [B, length] of greedy decoding, 0 after EOS."""
@@ -58,12 +59,14 @@ class Network:
 
     def embed(self, tokens: jax.Array) -> jax.Array:
         """Embeddings [..., H] of tokens [...]."""
-        return self.module().token_embedder(tokens)
+        embedded: jax.Array = self.module().token_embedder(tokens)
+        return embedded
 
     @property
     def embeddings(self) -> jax.Array:
         """The embedding table [V, H] in the dtype of the weights."""
-        return self.module().token_embedder.embedding[...]
+        table: jax.Array = self.module().token_embedder.embedding[...]
+        return table
 
     def with_dropout(self, rate: float | None) -> Network:
         """The same weights with another dropout rate; None keeps the model's own."""

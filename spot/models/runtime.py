@@ -16,10 +16,13 @@ from spot.settings import cache_dir
 def prepare() -> None:
     """Switch on the persistent compilation cache, in the cache folder, and keep freed memory.
 
-    Loading a model calls it before anything is compiled; later calls do nothing.
+    Loading a model calls it before anything is compiled; later calls do nothing. Where JAX's own
+    variable JAX_COMPILATION_CACHE_DIR is set, JAX's settings of that cache are left alone.
     """
     keep_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+        return
     import jax
 
     jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "programs"))

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spot.errors import SpotError
 from spot.models.context import check_context
 from spot.models.effect import Effect, HostPrompt
 from spot.models.model import Model
@@ -62,7 +63,7 @@ def label_scores(
     words = pad_rows([np.asarray(ids) for ids in labels], bucket_length(max(map(len, labels))))
     check_context(model.config, prompt_tokens(prompt), inputs, words.shape[1])
     out = np.zeros((len(inputs), len(labels)), np.float32)
-    network, prompts = model.network, on_device(prompt)
+    network, prompts = model.network, on_device(prompt, model.width)
     for rows, batch in _batches(inputs):
         encoded = encode(network, prompts, batch)
         scores = _rank(network, encoded, words, normalisation=normalisation)
@@ -74,7 +75,8 @@ def written(model: Model, inputs: Ragged, length: int, prompt: Promptlike = None
     """See `Model.generate`."""
     check_context(model.config, prompt_tokens(prompt), inputs, length)
     texts = [""] * len(inputs)
-    network, prompts, eos = model.network, on_device(prompt), model.vocabulary.eos
+    network, prompts = model.network, on_device(prompt, model.width)
+    eos = model.vocabulary.eos
     for rows, batch in _batches(inputs):
         encoded = encode(network, prompts, batch)
         ids = np.asarray(_generate(network, encoded, length=length, eos=eos))
@@ -83,10 +85,19 @@ def written(model: Model, inputs: Ragged, length: int, prompt: Promptlike = None
     return texts
 
 
-def on_device(prompt: Promptlike) -> Any:
-    """One prompt as a network takes it; an array [P, H] is a prompt in front of the text."""
+def on_device(prompt: Promptlike, width: int) -> Any:
+    """One prompt as a network of this width takes it; an array [P, H] is a prompt in front of the text.
+
+    Raises SpotError for a prompt of another width.
+    """
     if prompt is None:
         return None
+    shape = np.shape(prompt)
+    if len(shape) != 2 or shape[1] != width:
+        raise SpotError(
+            f"expected a prompt [P, {width}], as wide as the model, found {list(shape)}",
+            "use the model that the prompt was trained on",
+        )
     if isinstance(prompt, HostPrompt):
         return prompt.stacked()
     return Effect(before=jnp.asarray(prompt)[None])

@@ -12,7 +12,7 @@ from spot.settings import Stage
 
 
 class ModelSettings(Stage):
-    """Which frozen backbone: "spot-nano", "smollm2-135m", the folder of a T5X checkpoint, of
+    """The frozen backbone: "spot-nano", "smollm2-135m", the folder of a T5X checkpoint, of
     `weights.safetensors` or from Hugging Face, a GGUF file, `owner/name` on the Hugging Face hub, or
     the gs:// address of a T5X checkpoint. A text in its place is its name.
     """

@@ -57,7 +57,10 @@ def placing(devices: int) -> Place:
 
     def place(name: str, content: Any, dtype: Any) -> jax.Array:
         narrow = np.asarray(content).astype(dtype)
-        return jax.device_put(narrow, NamedSharding(mesh, split(name, narrow.shape, devices)))
+        placed: jax.Array = jax.device_put(
+            narrow, NamedSharding(mesh, split(name, narrow.shape, devices))
+        )
+        return placed
 
     return place
 

@@ -1,1 +1,20 @@
 """Soft prompts: their kinds and their inits."""
+
+from bank.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    globals(),
+    {
+        "read_prompt": "spot.prompts.files",
+        "write_prompt": "spot.prompts.files",
+        "INITS": "spot.prompts.inits",
+        "Init": "spot.prompts.inits",
+        "Kind": "spot.prompts.kind",
+        "KINDS": "spot.prompts.kinds",
+        "find_kind": "spot.prompts.kinds",
+        "SoftPrompt": "spot.prompts.prompt",
+        "SoftPrompts": "spot.prompts.stacked",
+        "stack": "spot.prompts.stacked",
+        "unstack": "spot.prompts.stacked",
+    },
+)

@@ -29,17 +29,23 @@ def write_prompt(path: Path, prompt: SoftPrompt | np.ndarray) -> None:
     """
     if not isinstance(prompt, SoftPrompt):
         prompt = SoftPrompt.of(PREFIX, prompt)
-    arrays = dict(prompt.arrays) if len(prompt.arrays) > 1 else {}
-    export_prompt(path, PromptFile(prompt.key, prompt.kind.name, arrays))
+    export_prompt(path, PromptFile(prompt.key, prompt.kind.name, prompt.named))
 
 
-def check_suffix(path: Path) -> None:
-    """Raises SpotError for a file that `write_prompt` cannot write, before there is anything to write."""
+def check_writable(path: Path, kind: str) -> None:
+    """Raises SpotError for a file that `write_prompt` cannot write a prompt of this kind to, before there
+    is anything to write.
+    """
     if path.suffix not in SUFFIXES:
         raise SpotError(
             f'{path}: prompts are written as .npy or .safetensors, not "{path.suffix}".'
             f"{did_you_mean(path.suffix, SUFFIXES)}",
             "change the suffix",
+        )
+    if kind != PREFIX.name and path.suffix == ".npy":
+        raise SpotError(
+            f'{path}: a .npy file holds prompts of the kind "{PREFIX.name}" alone, not "{kind}"',
+            "write it as .safetensors",
         )
 
 
@@ -108,5 +114,4 @@ def prompt_file_entry(file: Path, task: str, model: Model) -> tuple[Entry, Promp
         backbone=model.identity,
         recipe=recipe,
     )
-    arrays = dict(prompt.arrays) if len(prompt.arrays) > 1 else {}
-    return replace(entry, id=id_of(entry)), Prompts(None, key, key, arrays)
+    return replace(entry, id=id_of(entry)), Prompts(None, key, key, prompt.named)

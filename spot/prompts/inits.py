@@ -12,10 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bank.entry import Backbone as Identity
-from bank.formats import read_prompt_file
 from bank.store import Bank
 from spot.errors import SpotError, did_you_mean
+from spot.prompts.files import read_prompt
+from spot.prompts.kinds import find_kind
+from spot.prompts.prompt import SoftPrompt
 from spot.prompts.settings import PromptSettings
+from spot.prompts.stored import check_model, value_of
 from spot.tasks.vocabulary import Vocabulary
 
 FREQUENT = 5000  # rows of the most frequent tokens that `vocab` draws from (Lester et al. 2021)
@@ -52,11 +55,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Init:
-    """A way to start a prompt: its rows [P, H], and the argument that it takes, if any."""
+    """A way to start a prompt: from rows [P, H] or from a whole prompt; and the argument that it takes,
+    if any.
+    """
 
     name: str
     description: str
-    rows: Callable[[Request], np.ndarray]
+    start: Callable[[Request], np.ndarray | SoftPrompt]
     argument: str = ""
 
     @property
@@ -73,14 +78,15 @@ def init_prompt(
     seed: int,
     identity: Identity,
     bank: Bank | None = None,
-) -> np.ndarray:
-    """The rows [P, H] float32 that a prompt starts from.
+) -> SoftPrompt:
+    """The prompt before training, of the settings' kind.
 
-    They depend on the seed but not on the task (except for `labels`), so prompts of one seed differ
+    Its rows depend on the seed but not on the task (except for `labels`), so prompts of one seed differ
     only by what they learned.
 
     embedding: [V, H]; labels: token ids of each label word; identity: the backbone's. Raises SpotError
-    for an unknown init, no labels where they are needed, an entry of another backbone, or another shape.
+    for an unknown init or kind, no labels where they are needed, an entry of another backbone or kind, or
+    another shape.
     """
     chosen = settings.init or "vocab"
     name, colon, argument = chosen.partition(":")
@@ -92,14 +98,15 @@ def init_prompt(
             f"one of {', '.join(usages)}",
         )
     request = Request(settings, argument, embedding, vocabulary, labels, seed, identity, bank)
-    rows = init.rows(request)
+    start = init.start(request)
+    rows = np.asarray(start, np.float32)
     if rows.shape != (length := settings.length, width := embedding.shape[1]):
         raise SpotError(
             f"init {settings.init}: expected a prompt of {length} x {width} (length x width), "
             f"found {rows.shape[0]} x {rows.shape[1]}",
             "set prompt.length to its length, and use the model that it was trained on",
         )
-    return np.asarray(rows, np.float32)
+    return start if isinstance(start, SoftPrompt) else SoftPrompt.of(find_kind(settings.kind), rows)
 
 
 def _random(request: Request) -> np.ndarray:
@@ -126,18 +133,19 @@ def _words(request: Request) -> np.ndarray:
     return _balanced(_text(request), len(_begin(request)))
 
 
-def _entry(request: Request) -> np.ndarray:
+def _entry(request: Request) -> SoftPrompt:
     if request.bank is None:
         raise SpotError(f"init {request.settings.init} needs a bank", "name one with --bank")
     entry = request.bank.get(request.argument)
     _check_kind(entry.id, entry.prompt_kind, request.settings.kind)
-    return entry_prompt(request.bank, entry.id, request.identity)
+    check_model(entry, request.identity)
+    return value_of(request.bank, entry)
 
 
-def _file(request: Request) -> np.ndarray:
-    file = read_prompt_file(request.argument)
-    _check_kind(request.argument, file.kind, request.settings.kind)
-    return file.prompt
+def _file(request: Request) -> SoftPrompt:
+    prompt = read_prompt(request.argument)
+    _check_kind(request.argument, prompt.kind.name, request.settings.kind)
+    return prompt
 
 
 def _check_kind(name: str, kind: str, wanted: str) -> None:
@@ -182,22 +190,6 @@ def _filler(request: Request) -> np.ndarray:
     if request.settings.filler == "random":
         return _random(request)
     return _frequent_rows(request)
-
-
-def entry_prompt(bank: Bank, name: str, identity: Identity) -> np.ndarray:
-    """The rows [P, H] of an entry that other prompts start from.
-
-    Raises BankError for an unknown name, SpotError for an entry of another backbone: prompts of
-    different backbones never mix, whatever their width.
-    """
-    entry = bank.get(name)
-    if entry.backbone.fingerprint != identity.fingerprint:
-        raise SpotError(
-            f"{entry.id} was trained on {entry.backbone.name}, not on {identity.name} with these "
-            "weights",
-            "choose the model that it was trained on with model.name",
-        )
-    return bank.prompts(entry).start
 
 
 def default_rate(embedding: np.ndarray) -> float:

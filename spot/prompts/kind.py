@@ -18,7 +18,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Kind:
-    """How a prompt is made, what it does to a model, and what a bank compares.
+    """A kind of prompt: making it, its effect on a model, and the rows that a bank compares.
 
     init: start rows [P, H] -> the trained arrays by name.
     effect: (arrays with leading S, embedded texts [B, T, H], their mask [B, T], owner [B] or None)

@@ -38,6 +38,13 @@ class SoftPrompt:
         return np.asarray(self.kind.key(self.arrays), np.float32)
 
     @property
+    def named(self) -> dict[str, np.ndarray]:
+        """The arrays that are stored beside the key: none where the key is the whole prompt."""
+        arrays = dict(self.arrays)
+        only = next(iter(arrays.values()))
+        return {} if len(arrays) == 1 and np.array_equal(only, self.key) else arrays
+
+    @property
     def tokens(self) -> int:
         """Rows that it adds to a text's context."""
         length = len(self.key)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spot.settings import Stage
 
@@ -20,3 +20,10 @@ class PromptSettings(Stage):
     init: str | None = None  # vocab, labels, random, text, words, entry:<id> or file:<path>
     text: str = ""  # for init = "text" and "words"
     filler: Literal["vocab", "random"] = "vocab"  # of the tokens behind those of labels or text
+
+    @field_validator("kind")
+    @classmethod
+    def _kind_is_known(cls, kind: str) -> str:
+        from spot.prompts.kinds import find_kind
+
+        return find_kind(kind).name

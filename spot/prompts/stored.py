@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bank.entry import Backbone as Identity
 from bank.entry import Entry, Prompts
 from bank.store import Bank
 from spot.errors import SpotError
@@ -28,11 +29,10 @@ def stored(init: SoftPrompt | None, key: SoftPrompt, value: SoftPrompt | None) -
     kind with other arrays than these, all arrays of the value.
     """
     start, best = (None if prompt is None else prompt.key for prompt in (init, value))
-    arrays = {} if value is None or len(value.arrays) == 1 else dict(value.arrays)
-    return Prompts(start, key.key, best, arrays)
+    return Prompts(start, key.key, best, {} if value is None else value.named)
 
 
-def check_model(entry: Entry, model: Model) -> None:
+def check_model(entry: Entry, model: Model | Identity) -> None:
     """Raises SpotError for an entry of another model: prompts of different models never mix, whatever
     their width.
     """

@@ -37,14 +37,14 @@ def bank_heatmap(
     prompts = [bank.prompts(entry) for entry in entries]
     arrays = [prompt.start if values else prompt.key for prompt in prompts]
     inits = [prompt.init for prompt in prompts]
-    known = (
+    starts = (
         None
         if any(init is None for init in inits)
         else np.stack([init for init in inits if init is not None])
     )
-    similarity = similarity or default_for_clusters(known, len(entries))
+    similarity = similarity or default_for_clusters(starts, len(entries))
     tasks = [entry.task for entry in entries]
-    similarities = task_similarity(tasks, np.stack(arrays), similarity, inits=known)
+    similarities = task_similarity(tasks, np.stack(arrays), similarity, inits=starts)
     families = {entry.task: entry.family for entry in entries}
     seeds = len({entry.seed for entry in entries})
     what = "values" if values else "keys"

@@ -1,4 +1,4 @@
-"""Estimators: how good a start each candidate is, measured on a few rows of the target."""
+"""Estimators of the quality of each candidate as a start, on a few rows of the target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def zero_shot_losses(
     seed: int = 0,
 ) -> np.ndarray:
     """Mean loss (nats a target token) of each prompt on `count` training rows of the target, drawn by
-    the seed; all prompts in one mixed batch.
+    the seed; all prompts of a kind in one batch.
     """
     from spot.prompts.stacked import stack
     from spot.training.batches import batch_of, sample
@@ -32,10 +32,15 @@ def zero_shot_losses(
     from spot.training.step import batch_losses
 
     rows = sample(source_of(target, model, recipe).members[0].train, count, seed)
-    inputs = [rows.inputs[row] for row in range(len(rows))] * len(prompts)
-    targets = [rows.targets[row] for row in range(len(rows))] * len(prompts)
-    losses = batch_losses(model.network, stack(prompts), batch_of(inputs, targets))
-    return np.asarray(losses).reshape(len(prompts), len(rows)).mean(axis=1)
+    inputs = [rows.inputs[row] for row in range(len(rows))]
+    targets = [rows.targets[row] for row in range(len(rows))]
+    means = np.zeros(len(prompts), np.float32)
+    for kind in dict.fromkeys(prompt.kind for prompt in prompts):
+        places = [place for place, prompt in enumerate(prompts) if prompt.kind is kind]
+        batch = batch_of(inputs * len(places), targets * len(places))
+        losses = batch_losses(model.network, stack([prompts[place] for place in places]), batch)
+        means[places] = np.asarray(losses).reshape(len(places), len(rows)).mean(axis=1)
+    return means
 
 
 ESTIMATORS: dict[str, Estimator] = {"zero-shot loss": zero_shot_losses}

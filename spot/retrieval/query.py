@@ -1,6 +1,6 @@
-"""The target's query prompt: trained with the keys' recipe up to the key step, kept in the bank.
+"""The target's query prompt: trained with the keys' recipe up to the key step, stored in the bank.
 
-Finding a query that was trained before needs no JAX, so a repeated search is quick.
+Reading a query that was trained before needs no JAX, so a repeated search is quick.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def query_entry(target: Task, model: Model, recipe: Recipe, seed: int) -> Entry:
 
 
 def cached_query(bank: Bank, entry: Entry) -> Prompts | None:
-    """The query's prompts when they were trained before, else None."""
+    """The query's prompts if it was trained before, else None."""
     query = bank.query(entry.id)
     return None if query is None else query[1]
 
@@ -46,10 +46,10 @@ def cached_query(bank: Bank, entry: Entry) -> Prompts | None:
 def train_query(
     bank: Bank, entry: Entry, target: Task, model: Model, recipe: Recipe, runs: Runs
 ) -> Prompts:
-    """Train the query to the key step and keep it in the bank.
+    """Train the query to the key step and store it in the bank.
 
-    Raises SpotError when its loss is not finite. A bank that cannot be written only costs the
-    next search its time: the query is used all the same, with a warning.
+    If the bank cannot be written, the query is used all the same, with a warning; the next search
+    trains it again. Raises SpotError when its loss is not finite.
     """
     from bank.errors import BankError
     from spot.prompts.stored import stored
@@ -70,5 +70,5 @@ def train_query(
     try:
         bank.add_many([(entry, prompts)])
     except BankError as error:
-        runs.reporter.warn(f"the query could not be kept: {error.message}")
+        runs.reporter.warn(f"the query could not be stored: {error.message}")
     return prompts

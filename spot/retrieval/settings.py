@@ -8,7 +8,7 @@ from spot.settings import Stage
 
 
 class SearchSettings(Stage):
-    """How keys are compared with the query.
+    """The comparison of keys with the query, and the number of hits.
 
     Without `similarity` a known model may have its own (`spot.models.defaults`).
     """

@@ -16,7 +16,7 @@ from bank.nearest import search as search_keys
 from bank.outcomes import Outcome
 from bank.store import Bank
 from spot.models.model import Model
-from spot.retrieval.estimators import zero_shot_losses
+from spot.retrieval.estimators import Estimator, zero_shot_losses
 from spot.retrieval.query import cached_query, query_entry, train_query
 from spot.retrieval.settings import SearchSettings
 from spot.tasks.task import Task
@@ -26,10 +26,9 @@ from spot.training.runs import Runs
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The hits for a target, nearest first, with the queries they were found by, one a seed, and past
-    outcomes.
+    """The hits for a target, nearest first, and the queries that found them, one per seed.
 
-    `outcomes` are transfers recorded earlier from one of the hits to this target.
+    `outcomes` are earlier transfers from one of the hits to this target.
     """
 
     target: str
@@ -49,7 +48,7 @@ def search(
     settings: SearchSettings | None = None,
     runs: Runs | None = None,
 ) -> Answer:
-    """The k tasks most similar to the target's queries; trains and keeps queries that are new.
+    """Search for the k tasks most similar to the target's queries; new queries are trained and stored.
 
     k: by default `settings.k`. recipe: of the query; by default the one that most of the bank's keys
     were trained with. settings: by default three hits by the similarity that suits the model's
@@ -99,8 +98,8 @@ def recipe_for(bank: Bank, model: Model, recipe: Recipe | None) -> Recipe:
 def settings_for(
     bank: Bank, model: Model, recipe: Recipe, settings: SearchSettings | None
 ) -> SearchSettings:
-    """The settings, or the default ones with the similarity that suits prompts of this start; of fewer
-    than three keys "average", for without their mean two prompts are opposites.
+    """The settings, or the defaults with the similarity that suits the model's prompts; "average" for
+    fewer than three keys, since two prompts minus their mean are opposites.
     """
     if settings is not None:
         return settings
@@ -117,21 +116,22 @@ def losses_of(
     recipe: Recipe,
     ids: Sequence[str],
     settings: SearchSettings,
+    estimator: Estimator = zero_shot_losses,
 ) -> dict[str, float]:
-    """The zero-shot loss of each entry's value on `settings.rerank_examples` rows of the target."""
+    """The estimate for each entry's value on `settings.rerank_examples` rows of the target, the lower
+    the better a start.
+    """
     from spot.prompts.stored import value_of
 
     values = [value_of(bank, bank.get(id)) for id in ids]
-    losses = zero_shot_losses(
-        model, target, recipe, values, settings.rerank_examples, settings.seeds[0]
-    )
+    losses = estimator(model, target, recipe, values, settings.rerank_examples, settings.seeds[0])
     return dict(zip(ids, losses.tolist(), strict=True))
 
 
 def _refuse_early(
     bank: Bank, entry: Entry, recipe: Recipe, settings: SearchSettings, k: int
 ) -> None:
-    """Search with an arbitrary query of the right shape, so that errors come before any training."""
+    """Search with a random query of the right shape, so that errors come before any training."""
     manifest = bank.manifest
     width = manifest.width if manifest else 1
     stand_in = np.random.default_rng(0).normal(size=(recipe.length, width)).astype(np.float32)

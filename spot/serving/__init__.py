@@ -1,1 +1,14 @@
 """Using prompts: scores, predictions, export for servers."""
+
+from bank.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    globals(),
+    {
+        "Prediction": "spot.serving.predicting",
+        "predict": "spot.serving.predicting",
+        "TemplateSweep": "spot.serving.scoring",
+        "evaluate": "spot.serving.scoring",
+        "sweep_templates": "spot.serving.scoring",
+    },
+)

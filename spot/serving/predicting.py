@@ -40,8 +40,8 @@ def predict(
     input_length: int = DEFAULTS.input_length,
     target_length: int = DEFAULTS.target_length,
 ) -> list[Prediction]:
-    """The answer to each text, which reads as the task's `inputs` do; label words that the task lists
-    in front of its texts, its text prompt and its examples are put in front of it.
+    """Predict the answer to each text, written as the task's `inputs` are. Listed label words, a text
+    prompt and examples of the task are put in front of it, as in training.
 
     prompt: None is the bare model, an array [P, H] a plain prompt. Probabilities are a softmax over
     the label words' log-likelihoods. Raises SpotError for no or an empty text.
@@ -58,14 +58,14 @@ def predict(
         return [Prediction(text, answer, {}) for text, answer in zip(texts, answers, strict=True)]
     scores = model.score(inputs, label_tokens(task, vocabulary), prompt)
     shifted = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares = shifted / shifted.sum(axis=1, keepdims=True)
+    probabilities = shifted / shifted.sum(axis=1, keepdims=True)
     return [
         Prediction(
             text,
             task.labels[int(row.argmax())],
-            {word: float(share) for word, share in zip(task.labels, row, strict=True)},
+            {word: float(value) for word, value in zip(task.labels, row, strict=True)},
         )
-        for text, row in zip(texts, shares, strict=True)
+        for text, row in zip(texts, probabilities, strict=True)
     ]
 
 

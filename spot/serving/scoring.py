@@ -28,8 +28,9 @@ def evaluate(
     input_length: int = DEFAULTS.input_length,
     target_length: int = DEFAULTS.target_length,
 ) -> Evaluation:
-    """The metrics of a prompt (None: the bare model; an array [P, H] is a plain prompt) on one split of
-    a task, with 95 % intervals over rows. Raises SpotError for unusable rows.
+    """Score a prompt on one split of a task, with 95 % intervals over rows.
+
+    prompt: None is the bare model, an array [P, H] a plain prompt. Raises SpotError for unusable rows.
     """
     rows = tokens(task, split, model.vocabulary, Lengths(input_length, target_length))
     labels = label_tokens(task, model.vocabulary)
@@ -38,7 +39,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class TemplateSweep:
-    """Each template's scores on validation; those of the best one on the split asked for."""
+    """Every template's scores on validation, and the best template's on the requested split."""
 
     validation: dict[str, Evaluation]
     best: str
@@ -56,7 +57,7 @@ def sweep_templates(
 ) -> TemplateSweep:
     """Score every template of a task on validation, and the best of them on `split`.
 
-    tasks: one task by the names of its templates; of equal ones the first is the best.
+    tasks: one task by the names of its templates; the first of equals wins.
     """
     size = {"input_length": input_length, "target_length": target_length}
     scores = {

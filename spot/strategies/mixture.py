@@ -35,4 +35,6 @@ def train_mixture(situation: Situation) -> SoftPrompt:
     return situation.runs.train_prompts(model, [slot], recipe, title=title, validate=False)[0].last
 
 
-MIXTURE = Strategy("mixture", "from a prompt of the k nearest tasks and the target", _starts)
+MIXTURE = Strategy(
+    "mixture", "from a prompt of the k nearest tasks and the target", _starts, wants_values=False
+)

@@ -10,7 +10,7 @@ from spot.settings import Stage
 
 
 class TransferSettings(Stage):
-    """How a target's prompt starts, and with which budget both arms are trained."""
+    """The start of a target's prompt, and the training budget of both arms."""
 
     strategy: str = "best"  # a key of spot.strategies.table.STRATEGIES
     k: int = Field(1, ge=1)

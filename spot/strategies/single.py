@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
-
 from bank.entry import Entry
 from bank.nearest import Hit
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.inits import label_rows, relabelled
-from spot.prompts.kinds import find_kind
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import check_model, value_of
 from spot.strategies.start import Situation, Start, Strategy
@@ -33,14 +30,13 @@ def start_prompts(ids: Sequence[str], situation: Situation) -> list[SoftPrompt]:
     """The prompt that the target starts from for each entry: its value, or with
     `transfer.labels=swap` its value with the target's label words for its own.
 
-    Raises SpotError for an entry of another kind of prompt than the recipe's, when label words are to
-    be swapped and the target has none, and when an entry's task, whose label words stand in its
-    prompt, is not known.
+    Raises SpotError for an entry of another model or kind of prompt, and in a swap for a target
+    without label words or an entry whose task is not among the sources.
     """
     entries = [situation.bank.get(id) for id in ids]
     for entry in entries:
         check_model(entry, situation.model)
-        _check_kind(entry, situation.recipe.kind)
+        check_kind(entry, situation.recipe.kind)
     values = [value_of(situation.bank, entry) for entry in entries]
     if situation.transfer.labels == "keep":
         return values
@@ -50,7 +46,8 @@ def start_prompts(ids: Sequence[str], situation: Situation) -> list[SoftPrompt]:
     ]
 
 
-def _check_kind(entry: Entry, kind: str) -> None:
+def check_kind(entry: Entry, kind: str) -> None:
+    """Raises SpotError for an entry that a prompt of this kind cannot start from."""
     if entry.prompt_kind != kind:
         raise SpotError(
             f"{entry.id} is a {entry.prompt_kind} prompt, the target's is a {kind} prompt: one cannot "
@@ -67,10 +64,16 @@ def _with_labels_of_target(entry: Entry, value: SoftPrompt, situation: Situation
             f"transfer.labels=swap needs a target with label words, {target.name} has none",
             "use transfer.labels=keep for it",
         )
+    if value.named:
+        raise SpotError(
+            f"transfer.labels=swap needs prompts that are their rows alone, {entry.id} is a "
+            f"{value.kind.name} prompt with other arrays",
+            "use transfer.labels=keep for it",
+        )
     rows = label_rows(words, model.embeddings, model.vocabulary.eos)
     front = 0 if model.vocabulary.begin is None else 1
     swapped = relabelled(value.key, _own_label_rows(entry, situation), rows, front)
-    return SoftPrompt.of(find_kind(entry.prompt_kind), np.asarray(swapped))
+    return SoftPrompt.of(value.kind, swapped)
 
 
 def _own_label_rows(entry: Entry, situation: Situation) -> int:
@@ -83,13 +86,13 @@ def _own_label_rows(entry: Entry, situation: Situation) -> int:
 
 def source(name: str, situation: Situation) -> tuple[Task, ...]:
     """The tasks behind an entry's task or mixture; SpotError where it is not known."""
-    found: Task | Mixture | None = situation.sources.get(name)
-    if found is None:
+    task: Task | Mixture | None = situation.sources.get(name)
+    if task is None:
         raise SpotError(
-            f'expected the task "{name}" of the bank among the sources, found it not',
-            "give it: sources={task.name: task, …}",
+            f'expected the task "{name}" of the bank among the sources, but it is not there',
+            "pass it: sources={task.name: task, …}",
         )
-    return found.members
+    return task.members
 
 
 def _label_rows(task: Task, model: Model) -> int:

@@ -23,9 +23,7 @@ SCRATCH = "none"
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Where a target's prompt starts: from an entry's value, a combination, or (init None) from
-    scratch.
-    """
+    """The start of a target's prompt: an entry's value, a combination, or (init None) scratch."""
 
     strategy: str
     source: str | None = None
@@ -42,7 +40,7 @@ class Start:
 
 @dataclass(frozen=True, eq=False)
 class Situation:
-    """Everything that a strategy may look at when it makes starts out of hits.
+    """The objects that a strategy makes starts of.
 
     `sources` are the tasks and mixtures of the bank's entries by name, as far as they are known.
     """
@@ -60,15 +58,17 @@ class Situation:
 
 @dataclass(frozen=True)
 class Strategy:
-    """How starts are made of the nearest entries.
+    """A way to make starts from the nearest entries.
 
-    `wants_all`: it needs every entry that a search can find, not the first k.
+    `wants_all`: it needs every entry that a search can find, not the first k. `wants_values`: it starts
+    from their values, which must be prompts of the target's kind.
     """
 
     name: str
     description: str
     starts: Callable[[Situation], list[Start]]
     wants_all: bool = False
+    wants_values: bool = True
 
 
 def names_of(hits: Sequence[Hit]) -> str:

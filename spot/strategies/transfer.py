@@ -27,6 +27,7 @@ from spot.prompts.prompt import SoftPrompt
 from spot.retrieval.settings import SearchSettings
 from spot.retrieval.target import recipe_for, search, settings_for
 from spot.strategies.settings import TransferSettings
+from spot.strategies.single import check_kind
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.table import find_strategy
 from spot.tasks.task import Mixture, Task
@@ -67,17 +68,24 @@ class Run(Candidate):
         """Plain values, without prompt and predictions."""
         start = self.start
         return {
-            "strategy": start.strategy, "source": start.source, "task": start.task,
-            "similarity": start.similarity, "seed": self.seed, "learning_rate": self.learning_rate,
-            "step": self.step, "validation": self.validation, "test": self.test,
-            "metrics": self.test_metrics, "n_test": self.n_test,
-        }  # fmt: skip
+            "strategy": start.strategy,
+            "source": start.source,
+            "task": start.task,
+            "similarity": start.similarity,
+            "seed": self.seed,
+            "learning_rate": self.learning_rate,
+            "step": self.step,
+            "validation": self.validation,
+            "test": self.test,
+            "metrics": self.test_metrics,
+            "n_test": self.n_test,
+        }
 
 
 @dataclass(frozen=True, eq=False)
 class TransferReport:
-    """One target: a run a seed from scratch and one by transfer, and all runs they were chosen
-    from.
+    """The result for one target: per seed a run from scratch and the chosen run by transfer, and all
+    runs.
     """
 
     target: str
@@ -90,7 +98,7 @@ class TransferReport:
 
     @property
     def gains(self) -> tuple[float, ...]:
-        """Test score by transfer minus from scratch, in points, a seed each."""
+        """Test score by transfer minus from scratch, in points, per seed."""
         return tuple(t.test - b.test for t, b in zip(self.transfer, self.baseline, strict=True))
 
     @property
@@ -154,17 +162,19 @@ def transfer(
         scratch_learning_rates=tuple(scratch_learning_rates),
         labels=labels,
     )
-    how = settings_for(bank, model, recipe, search_settings)
+    settings = settings_for(bank, model, recipe, search_settings)
+    if strategy.wants_values:
+        check_kinds(bank, target, recipe, settings, every=strategy.wants_all)
     check_target(target, model, recipe)
-    count = count_for(bank, target, how) if strategy.wants_all else k
-    answer = search(bank, model, target, count, recipe=recipe, settings=how, runs=runs)
+    count = count_for(bank, target, settings) if strategy.wants_all else k
+    answer = search(bank, model, target, count, recipe=recipe, settings=settings, runs=runs)
     for warning in answer.result.warnings:
         runs.reporter.warn(warning)
     situation = Situation(
-        bank, model, target, answer.result.hits, recipe, sources or {}, plan, how, runs
+        bank, model, target, answer.result.hits, recipe, sources or {}, plan, settings, runs
     )
-    begin = [Start(SCRATCH), *strategy.starts(situation)]
-    candidates = train_starts(model, target, begin, recipe, plan, runs)
+    starts = [Start(SCRATCH), *strategy.starts(situation)]
+    candidates = train_starts(model, target, starts, recipe, plan, runs)
     scored = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
     baseline = tuple(run for run in scored if run.start.strategy == SCRATCH)
     chosen = tuple(
@@ -188,8 +198,20 @@ def check_target(target: Task, model: Model, recipe: Recipe) -> None:
     tokens(target, "test", model.vocabulary, lengths_of(recipe))
 
 
+def check_kinds(
+    bank: Bank, target: Task, recipe: Recipe, settings: SearchSettings, *, every: bool
+) -> None:
+    """Raises SpotError if none of the entries that a search for the target compares, or with `every`
+    not each of them, is of the recipe's kind of prompt.
+    """
+    entries, _ = searchable(bank.entries(), (target.name,), settings.unlearned)
+    others = [entry for entry in entries if entry.prompt_kind != recipe.kind]
+    if others and (every or len(others) == len(entries)):
+        check_kind(others[0], recipe.kind)
+
+
 def count_for(bank: Bank, target: Task, settings: SearchSettings) -> int:
-    """How many tasks a search for the target can find, at least 1."""
+    """Number of tasks that a search for the target can find, at least 1."""
     entries, _ = searchable(bank.entries(), (target.name,), settings.unlearned)
     return max(1, len(seeds_of_tasks(entries)))
 
@@ -207,12 +229,12 @@ def _facts(scored: Sequence[Run]) -> dict[str, Any]:
 def train_starts(
     model: Model,
     target: Task,
-    begin: Sequence[Start],
+    starts: Sequence[Start],
     recipe: Recipe,
     plan: TransferSettings,
     runs: Runs,
 ) -> list[Candidate]:
-    """One candidate a start and seed, in that order; the learning rate is chosen on validation.
+    """Train a candidate per start and seed, in that order; validation chooses the learning rate.
 
     Raises SpotError when every learning rate of a start failed with a loss that is not finite.
     """
@@ -220,7 +242,7 @@ def train_starts(
     source = source_of(target, model, recipe)
     planned: list[tuple[Start, int, int]] = []
     slots: list[Slot] = []
-    for start in begin:
+    for start in starts:
         for seed in plan.seeds:
             init = new_slot(model, source, recipe, seed).init if start.init is None else start.init
             rates = learning_rates(start, recipe, plan, model.embeddings)
@@ -245,8 +267,8 @@ def learning_rates(
 
 
 def _best(start: Start, seed: int, trained: Sequence[Trained]) -> Candidate:
-    """The one whose learning rate validation prefers, of equals the first."""
-    usable = [(one.best.score, one) for one in trained if one.best is not None]
+    """The run of the learning rate that scores best on validation, the first of equals."""
+    usable = [(run.best.score, run) for run in trained if run.best is not None]
     if not usable:
         raise SpotError(
             f"{trained[0].slot.name}: no learning rate gave a finite loss until the first check",
@@ -266,10 +288,18 @@ def score_on_test(
     labels = label_tokens(target, model.vocabulary)
     score = runs.evaluate(model, candidate.prompt, target, test, labels)
     return Run(
-        candidate.start, candidate.seed, candidate.learning_rate, candidate.step,
-        candidate.validation, candidate.prompt, candidate.history,
-        score.value, score.metrics, score.n, score.predictions,
-    )  # fmt: skip
+        candidate.start,
+        candidate.seed,
+        candidate.learning_rate,
+        candidate.step,
+        candidate.validation,
+        candidate.prompt,
+        candidate.history,
+        score.value,
+        score.metrics,
+        score.n,
+        score.predictions,
+    )
 
 
 def outcomes(report: TransferReport) -> list[Outcome]:
@@ -297,9 +327,12 @@ def _write(report: TransferReport) -> None:
     from spot.prompts.files import write_prompt
 
     content = {
-        "target": report.target, "metric": report.metric, "strategy": report.strategy,
-        "runs": [run.to_json() for run in report.runs], "gains": report.gains,
-    }  # fmt: skip
+        "target": report.target,
+        "metric": report.metric,
+        "strategy": report.strategy,
+        "runs": [run.to_json() for run in report.runs],
+        "gains": report.gains,
+    }
     text = json.dumps(content, indent=1) + "\n"
     replace_file(report.folder / "report.json", text.encode())
     for run in report.transfer:

@@ -1,1 +1,28 @@
-"""Is retrieval any good here? Task similarity, clusters, the paper's table, statistics."""
+"""The study of a bank: oracle against retrieval, task similarity, clusters, statistics; baselines."""
+
+from bank.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    globals(),
+    {
+        "Baselines": "spot.study.baselines",
+        "Trial": "spot.study.baselines",
+        "RankQuality": "spot.study.ranking",
+        "rank_quality": "spot.study.ranking",
+        "TransferRecord": "spot.study.records",
+        "Study": "spot.study.run",
+        "run_study": "spot.study.run",
+        "Significance": "spot.study.significance",
+        "TaskSimilarity": "spot.study.similarity",
+        "task_similarity": "spot.study.similarity",
+        "Interval": "spot.study.statistics",
+        "holm": "spot.study.statistics",
+        "paired_bootstrap": "spot.study.statistics",
+        "permutation_test": "spot.study.statistics",
+        "MethodScores": "spot.study.tables",
+        "TransferTable": "spot.study.tables",
+        "method_scores": "spot.study.tables",
+        "to_markdown": "spot.study.tables",
+        "transfer_table": "spot.study.tables",
+    },
+)

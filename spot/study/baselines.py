@@ -31,8 +31,7 @@ from spot.tasks.task import Task
 from spot.tasks.tokens import token_count, tokens
 from spot.tasks.vocabulary import label_tokens
 from spot.training.evaluate import Evaluation, evaluate, gain_interval, mean_interval
-from spot.training.fine_tuning import RATES, best_rate
-from spot.training.recipe import Recipe
+from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import (
     Runs,
     discard_checkpoints,
@@ -43,15 +42,15 @@ from spot.training.runs import (
 )
 from spot.training.source import lengths_of, source_of
 
-SHOTS = 4  # training examples in front of every text, where `data.shots` names no number
+SHOTS = 4  # training examples in front of every text, where `data.shots` is 0
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A method with one seed: the test scores, and what validation chose where it had a choice.
+    """A method with one seed: the test scores, and the choices that validation made.
 
-    `seed` decides which examples are shown, or how training goes; None where nothing is drawn.
-    `examples` is how many fitted in front of a test row, on average.
+    `seed` draws the examples, or the order of training; None where nothing is drawn. `examples` is
+    the mean number that fitted in front of a test row.
     """
 
     seed: int | None
@@ -71,7 +70,7 @@ class Trial:
 @dataclass(frozen=True)
 class Row:
     """A line of the table. `interval` is the mean test score's, 95 %, by bootstrap over test rows;
-    `shots` is how many examples were asked for. `gain` is the interval of the difference to the
+    `shots` is the number of examples that were wanted. `gain` is the interval of the difference to the
     bare model, paired by row; None for that model, and where it is not in the table.
     """
 
@@ -99,17 +98,23 @@ class Row:
 
     @property
     def examples(self) -> float:
-        """How many examples fitted in front of a test row, on average."""
+        """The mean number of examples that fitted in front of a test row."""
         return statistics.fmean(trial.examples for trial in self.trials)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, with those of every trial."""
         return {
-            "method": self.method, "shots": self.shots, "examples": self.examples,
-            "parameters": self.counts.to_json(), "test": self.mean, "deviation": self.deviation,
-            "interval": self.interval, "gain": self.gain, "n": self.n,
+            "method": self.method,
+            "shots": self.shots,
+            "examples": self.examples,
+            "parameters": self.counts.to_json(),
+            "test": self.mean,
+            "deviation": self.deviation,
+            "interval": self.interval,
+            "gain": self.gain,
+            "n": self.n,
             "runs": [trial.to_json() for trial in self.trials],
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class Baselines:
 
 @dataclass(frozen=True, eq=False)
 class Runner:
-    """Everything that a method works with; the target may have a text prompt and examples in front."""
+    """The objects that a method works with; the target may have a text prompt and examples."""
 
     target: Task
     model: Model
@@ -159,7 +164,7 @@ def baselines(
     *,
     methods: Sequence[str] | None = None,
     plan: TransferSettings | None = None,
-    rates: Sequence[float] = RATES,
+    rates: Sequence[float] = FINE_TUNING_RATES,
     runs: Runs | None = None,
 ) -> Baselines:
     """The table of a target, of all METHODS or of some; finished work is found again.
@@ -185,12 +190,12 @@ def baselines(
 
 def check_methods(names: Sequence[str]) -> list[str]:
     """The named methods in the order of METHODS, each once; SpotError for an unknown or no name."""
-    known = f"choose from {', '.join(METHODS)}, joined by commas"
+    hint = f"choose from {', '.join(METHODS)}, joined by commas"
     if not names:
-        raise SpotError("expected methods to compare, found none", known)
+        raise SpotError("expected methods to compare, found none", hint)
     for name in names:
         if name not in METHODS:
-            raise SpotError(f'no method is called "{name}".{did_you_mean(name, METHODS)}', known)
+            raise SpotError(f'no method is called "{name}".{did_you_mean(name, METHODS)}', hint)
     return [name for name in METHODS if name in names]
 
 
@@ -223,18 +228,22 @@ def designed(runner: Runner, name: str, shots: int, seeds: Sequence[int | None])
 
 def prompt_tuning(runner: Runner) -> Result:
     """A soft prompt from scratch, as `spot transfer` trains it."""
-    model, target, recipe, runs = (
-        runner.model, undesigned(runner.target), runner.recipe, runner.runs,
-    )  # fmt: skip
+    model, recipe, runs = runner.model, runner.recipe, runner.runs
+    target = undesigned(runner.target)
     candidates = train_starts(model, target, [Start(SCRATCH)], recipe, runner.plan, runs)
     scores = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
     trials = [
         Trial(
-            run.seed, run.test, run.test_metrics, run.predictions,
-            run.learning_rate, run.step, run.validation,
+            run.seed,
+            run.test,
+            run.test_metrics,
+            run.predictions,
+            run.learning_rate,
+            run.step,
+            run.validation,
         )
         for run in scores
-    ]  # fmt: skip
+    ]
     trained = scores[0].prompt.count
     row = runner.row("prompt-tuning", 0, Counts(trained, count(model.network)), trials)
     return row, {run.seed: run.prompt for run in scores}
@@ -242,6 +251,8 @@ def prompt_tuning(runner: Runner) -> Result:
 
 def model_tuning(runner: Runner) -> Result:
     """All weights, for as many steps as a prompt."""
+    from spot.training.fine_tuning import best_rate
+
     model, target, runs = runner.model, undesigned(runner.target), runner.runs
     steps = runner.plan.steps
     recipe = runner.recipe.replace(steps=steps, key_step=min(steps, runner.recipe.key_step))
@@ -249,8 +260,8 @@ def model_tuning(runner: Runner) -> Result:
     task, test, labels = runner.test_split(target)
 
     def tune(seed: int) -> dict[str, Any]:
-        at = partial(runs.fine_tune, model, source, seed, recipe=recipe)
-        tuned = best_rate(runner.rates, at, source.name)
+        tune_at_rate = partial(runs.fine_tune, model, source, seed, recipe=recipe)
+        tuned = best_rate(runner.rates, tune_at_rate, source.name)
         score = evaluate(tuned.on(model), None, task, test, labels)
         chosen = {"step": tuned.best.step, "validation": tuned.best.score}
         return asdict(scored(seed, score, learning_rate=tuned.learning_rate, **chosen))
@@ -295,8 +306,10 @@ def scored(seed: int | None, score: Evaluation, **more: Any) -> Trial:
 def _write(table: Baselines, prompts: dict[int, SoftPrompt]) -> None:
     """baselines.json and the trained prompts."""
     content = {
-        "target": table.target, "metric": table.metric, "rows": [row.to_json() for row in table.rows],
-    }  # fmt: skip
+        "target": table.target,
+        "metric": table.metric,
+        "rows": [row.to_json() for row in table.rows],
+    }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     replace_file(table.folder / "baselines.json", text.encode())
     for seed, prompt in prompts.items():

@@ -1,4 +1,4 @@
-"""Which tasks belong together: hierarchical clustering of a task similarity.
+"""Hierarchical clustering of tasks by their similarity.
 
 SciPy clusters and orders, scikit-learn compares the clusters with the known families.
 """
@@ -36,7 +36,7 @@ def distances(similarity: TaskSimilarity) -> NDArray[np.float64]:
 
     A measure that is not symmetric (token-wise maximum) is averaged over its two directions. One
     that exceeds 1 (an inner product) is subtracted from its largest off-diagonal value instead of
-    1, because clipping would make all near tasks equally near. Raises SpotError for NaN.
+    1, because clipping would make all similar tasks equally close. Raises SpotError for NaN.
     """
     require_finite(similarity.matrix, similarity.tasks)
     symmetric = (similarity.matrix + similarity.matrix.T) / 2
@@ -48,16 +48,16 @@ def distances(similarity: TaskSimilarity) -> NDArray[np.float64]:
 
 
 def cluster(similarity: TaskSimilarity) -> Clustering:
-    """Complete-linkage clustering with leaves ordered so that neighbours are alike.
+    """Complete-linkage clustering, with leaves ordered so that neighbours are similar.
 
-    A cluster's tasks are then all near each other; with average linkage a task that is far from all
-    becomes a cluster of its own, and kin ones are joined for it. One task gives an empty linkage.
-    Raises SpotError for NaN.
+    Complete linkage bounds the distance of any two tasks in a cluster; average linkage would spend a
+    cluster on every outlier and merge related tasks instead. One task gives an empty linkage. Raises
+    SpotError for NaN.
     """
-    apart = distances(similarity)
-    if len(apart) == 1:
+    matrix = distances(similarity)
+    if len(matrix) == 1:
         return Clustering(similarity.tasks, (0,), np.zeros((0, 4)))
-    tree = linkage(squareform(apart, checks=False), method="complete", optimal_ordering=True)
+    tree = linkage(squareform(matrix, checks=False), method="complete", optimal_ordering=True)
     order = tuple(int(leaf) for leaf in leaves_list(tree))
     return Clustering(similarity.tasks, order, np.asarray(tree, dtype=np.float64))
 
@@ -83,7 +83,7 @@ def flat_clusters(clustering: Clustering, count: int) -> tuple[int, ...]:
 
 
 def family_count(tasks: Sequence[str], families: Mapping[str, str]) -> int:
-    """How many known families the tasks have, at least 1: the natural number of clusters."""
+    """Number of known families among the tasks, at least 1: the natural number of clusters."""
     return max(1, len({families[task] for task in tasks if families.get(task)}))
 
 
@@ -100,10 +100,10 @@ def adjusted_rand(
             f"expected one cluster label per task, found {len(labels)} for {len(tasks)} tasks",
             "pass the labels of `flat_clusters` unchanged",
         )
-    known = [index for index, task in enumerate(tasks) if families.get(task)]
-    if len(known) < 2:
+    labelled = [index for index, task in enumerate(tasks) if families.get(task)]
+    if len(labelled) < 2:
         return None
     from sklearn.metrics import adjusted_rand_score  # slow to import, needed only here
 
-    truth = [families[tasks[index]] for index in known]
-    return float(adjusted_rand_score(truth, [labels[index] for index in known]))
+    truth = [families[tasks[index]] for index in labelled]
+    return float(adjusted_rand_score(truth, [labels[index] for index in labelled]))

@@ -45,8 +45,7 @@ def rank_quality(records: Sequence[TransferRecord], ks: Sequence[int]) -> RankQu
     """
     grid = complete_grid(records)
     cells = [_similarity_and_score(cell) for cell in grid.cells.values()]
-    gains = [_similarity_and_gain(grid, target) for target in grid.targets]
-    correlations = _defined(correlation, gains)
+    correlations = _defined(correlation, [_seed_means(grid, target) for target in grid.targets])
     return RankQuality(
         pearson=_mean([each.pearson for each in correlations]),
         spearman=_mean([each.spearman for each in correlations]),
@@ -62,17 +61,18 @@ def _similarity_and_score(cell: Cell) -> tuple[Scores, Scores]:
     return similarity, score
 
 
-def _similarity_and_gain(grid: Grid, target: str) -> tuple[Scores, Scores]:
-    """Similarities and gains on validation of a target's sources [N], means over seeds."""
-    gains: dict[str, list[tuple[float, float]]] = {}
+def _seed_means(grid: Grid, target: str) -> tuple[Scores, Scores]:
+    """Similarities and validation scores of a target's sources [N], means over seeds.
+
+    The gains are these scores minus one number, so their correlations are the same.
+    """
+    pairs: dict[str, list[tuple[float, float]]] = {}
     for seed in grid.seeds:
-        cell = grid.cells[target, seed]
-        for run in cell.single:
-            pair = float(run.similarity or 0.0), run.validation - cell.baseline.validation
-            gains.setdefault(str(run.source), []).append(pair)
-    means = [np.mean(pairs, axis=0) for pairs in gains.values()]
-    similarity, gain = np.array(means, dtype=np.float64).reshape(-1, 2).T
-    return similarity, gain
+        for run in grid.cells[target, seed].single:
+            pairs.setdefault(str(run.source), []).append((run.similarity or 0.0, run.validation))
+    means = [np.mean(of_seeds, axis=0) for of_seeds in pairs.values()]
+    similarity, score = np.array(means, dtype=np.float64).reshape(-1, 2).T
+    return similarity, score
 
 
 def _defined(

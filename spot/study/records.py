@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from spot.errors import SpotError, did_you_mean
 
 BASELINE = "none"
-SINGLE = ("best", "oracle")  # a run from one source, whichever strategy asked for it
+SINGLE = ("best", "oracle")  # a run from one source, of either strategy
 COMBINED = ("average", "mixture", "generic")  # a run from k sources at once
 STRATEGIES = (BASELINE, *SINGLE, *COMBINED)
 
@@ -79,13 +79,13 @@ def complete_grid(
     runs = _by_place(records)
     combined = tuple(sorted({(place[2], int(place[3])) for place in runs if place[2] in COMBINED}))
     sources = {t: _sources(runs, t, planned) if same_sources else [] for t in targets}
-    wanted = [
+    expected = [
         (target, seed, *place)
         for target in targets
         for place in [(BASELINE, 0), *sources[target], *combined]
         for seed in seeds
     ]
-    missing = [_name(place) for place in wanted if place not in runs]
+    missing = [_name(place) for place in expected if place not in runs]
     if same_sources and any(sources.values()):
         missing += [f'target "{t}": every run from one source' for t in targets if not sources[t]]
     if not same_sources:
@@ -102,33 +102,33 @@ Place = tuple[str, int, str, "int | str"]  # target, seed, strategy, k or source
 
 def _problems(record: TransferRecord) -> list[str]:
     where = f'target "{record.target}", seed {record.seed}, {record.strategy} {record.source or ""}'
-    found = []
+    problems = []
     if record.strategy not in STRATEGIES:
         near = did_you_mean(record.strategy, STRATEGIES)
-        found.append(f'{where}: unknown strategy "{record.strategy}".{near}')
+        problems.append(f'{where}: unknown strategy "{record.strategy}".{near}')
     for split, score in (("validation", record.validation), ("test", record.test)):
         if score is not None and not math.isfinite(score):
-            found.append(f"{where}: the {split} score is {score}")
+            problems.append(f"{where}: the {split} score is {score}")
     if record.strategy in SINGLE:
         if record.source is None:
-            found.append(f"{where}: a run from one source must name it")
+            problems.append(f"{where}: a run from one source must name it")
         if record.similarity is None or not math.isfinite(record.similarity):
-            found.append(f"{where}: the similarity is {record.similarity}")
+            problems.append(f"{where}: the similarity is {record.similarity}")
     if record.strategy in COMBINED and record.k is None:
-        found.append(f"{where}: a run from several sources must give k")
-    return found
+        problems.append(f"{where}: a run from several sources must give k")
+    return problems
 
 
 def _by_place(records: Iterable[TransferRecord]) -> dict[Place, TransferRecord]:
     runs: dict[Place, TransferRecord] = {}
-    twice = []
+    contradictions = []
     for record in records:
         place = _place(record)
-        known = runs.setdefault(place, record)
-        values = (known.validation, known.test, known.similarity)
+        first = runs.setdefault(place, record)
+        values = (first.validation, first.test, first.similarity)
         if values != (record.validation, record.test, record.similarity):
-            twice.append(f"two runs with different scores: {_name(place)}")
-    _refuse(twice)
+            contradictions.append(f"two runs with different scores: {_name(place)}")
+    _refuse(contradictions)
     return runs
 
 
@@ -170,8 +170,8 @@ def _cell(
 ) -> Cell:
     single = [run for place, run in runs.items() if place[:3] == (target, seed, "best")]
     single.sort(key=lambda run: (-float(run.similarity or 0.0), str(run.source)))
-    together = {(name, k): runs[target, seed, name, k] for name, k in combined}
-    return Cell(runs[target, seed, BASELINE, 0], tuple(single), together)
+    combinations = {(name, k): runs[target, seed, name, k] for name, k in combined}
+    return Cell(runs[target, seed, BASELINE, 0], tuple(single), combinations)
 
 
 def reportable(records: Sequence[TransferRecord]) -> set[TransferRecord]:
@@ -180,15 +180,15 @@ def reportable(records: Sequence[TransferRecord]) -> set[TransferRecord]:
 
     The first of equals is the best, as in `tables`. Raises SpotError as `complete_grid` does.
     """
-    found: set[TransferRecord] = set()
+    records_of_tables: set[TransferRecord] = set()
     for cell in complete_grid(records).cells.values():
-        found |= {cell.baseline, *cell.combined.values()}
+        records_of_tables |= {cell.baseline, *cell.combined.values()}
         best = -math.inf
         for run in cell.single:
             if run.validation > best:
                 best = run.validation
-                found.add(run)
-    return found
+                records_of_tables.add(run)
+    return records_of_tables
 
 
 def _name(place: Place) -> str:

@@ -15,6 +15,7 @@ from bank.errors import BankError
 from bank.similarities import SIMILARITIES
 from bank.store import Bank
 from spot.models.model import Model
+from spot.retrieval.estimators import ESTIMATORS
 from spot.retrieval.settings import SearchSettings
 from spot.retrieval.target import Answer, losses_of, recipe_for, search, settings_for
 from spot.strategies.settings import TransferSettings
@@ -22,6 +23,7 @@ from spot.strategies.single import hit_starts, start_prompts
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.transfer import (
     Candidate,
+    check_kinds,
     check_target,
     count_for,
     score_on_test,
@@ -37,8 +39,7 @@ from spot.training.recipe import Recipe
 from spot.training.runs import Runs
 
 Order = dict[str, dict[str, float]]
-"""Of each target, the scores of its sources by id."""
-ESTIMATED = "zero-shot loss"
+"""The scores of each target's sources by id, the higher the nearer."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def run_study(
     ks: Sequence[int] = (1, 3),
     runs: Runs | None = None,
 ) -> Study:
-    """Oracle, best of top k and scratch for every target, from all single-task entries that a search
-    compares; each mixture entry is a generic start beside them.
+    """Run oracle, best of top k and scratch for every target, from all single-task entries that a
+    search compares, and from each mixture entry as a generic prompt.
 
     recipe, search_settings, sources: as for `transfer`; plan: seeds, steps and rates of both arms.
     Choices are made on validation, scores are of the test split. Raises SpotError or BankError for
@@ -94,38 +95,41 @@ def run_study(
     runs = runs or Runs()
     recipe = recipe_for(bank, model, recipe)
     plan = plan or TransferSettings()
-    how = settings_for(bank, model, recipe, search_settings)
+    settings = settings_for(bank, model, recipe, search_settings)
     records: list[TransferRecord] = []
-    every: dict[str, Order] = {}
+    order_of: dict[str, Order] = {}
     warned: set[str] = set()
     targets = list({target.name: target for target in targets}.values())
     for target in targets:
+        check_kinds(bank, target, recipe, settings, every=True)
         check_target(target, model, recipe)
     for target in targets:
-        k = count_for(bank, target, how)
-        answer = search_by(how.similarity, bank, model, target, k, recipe, how, runs)
+        k = count_for(bank, target, settings)
+        answer = search_by(settings.similarity, bank, model, target, k, recipe, settings, runs)
         for warning in answer.result.warnings:
             if warning not in warned:
                 runs.reporter.warn(warning)
                 warned.add(warning)
         hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
         for name, scores in orders(
-            bank, model, target, [hit.id for hit in hits], k, recipe, how, runs
+            bank, model, target, [hit.id for hit in hits], k, recipe, settings, runs
         ).items():
-            every.setdefault(name, {})[target.name] = scores
-        situation = Situation(bank, model, target, hits, recipe, sources or {}, plan, how, runs)
-        begin = [Start(SCRATCH), *hit_starts("oracle", hits, situation)]
-        begin += generic_starts([each.name for each in targets], situation)
-        ranked = [order[target.name] for order in every.values()]
-        candidates = train_starts(model, target, begin, recipe, plan, runs)
+            order_of.setdefault(name, {})[target.name] = scores
+        situation = Situation(
+            bank, model, target, hits, recipe, sources or {}, plan, settings, runs
+        )
+        starts = [Start(SCRATCH), *hit_starts("oracle", hits, situation)]
+        starts += generic_starts([each.name for each in targets], situation)
+        ranked = [order[target.name] for order in order_of.values()]
+        candidates = train_starts(model, target, starts, recipe, plan, runs)
         records += scored(model, target, candidates, ranked, recipe, runs)
-    planned = {target: list(scores) for target, scores in every[how.similarity].items()}
+    planned = {target: list(scores) for target, scores in order_of[settings.similarity].items()}
     usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
-    table = transfer_table(records, ks=usable, similarity=how.similarity, planned=planned)
+    table = transfer_table(records, ks=usable, similarity=settings.similarity, planned=planned)
     _, _, (scratch, *methods) = method_scores(records, ks=usable, planned=planned)
     gains = {scores.name: scores.gain_over(scratch.test) for scores in methods}
     by_order, ranking = {}, {}
-    for name, order in every.items():
+    for name, order in order_of.items():
         rows = [reordered(record, order[record.target]) for record in records]
         by_order[name] = best_of(rows, usable)
         ranking[name] = rank_quality(rows, usable)
@@ -159,7 +163,7 @@ def orders(
     runs: Runs | None = None,
 ) -> dict[str, dict[str, float]]:
     """Scores of the target's sources (the higher, the nearer) by every similarity that this bank
-    allows, and with `rerank_examples` by the loss of their values on so many rows. k: the tasks that
+    allows, and with `rerank_examples` by every estimator on so many rows. k: the number of tasks that
     a search can find.
     """
     by_name = {}
@@ -173,8 +177,9 @@ def orders(
         scores = {hit.id: hit.score for hit in answer.result.hits}
         by_name[name] = {id: scores[id] for id in ids}
     if settings.rerank_examples:
-        losses = losses_of(bank, model, target, recipe, ids, settings)
-        by_name[ESTIMATED] = {id: -losses[id] for id in ids}
+        for name, estimator in ESTIMATORS.items():
+            losses = losses_of(bank, model, target, recipe, ids, settings, estimator)
+            by_name[name] = {id: -losses[id] for id in ids}
     return by_name
 
 
@@ -186,13 +191,13 @@ def reordered(record: TransferRecord, scores: Mapping[str, float]) -> TransferRe
 
 
 def reported(records: Sequence[TransferRecord], ranked: Sequence[Mapping[str, float]]) -> set[int]:
-    """The places of a target's records that a table may report under one of these orders."""
-    places = set()
+    """Indices of a target's records that a table may report under any of these orders."""
+    indices = set()
     for scores in ranked:
         rows = [reordered(record, scores) for record in records]
-        wanted = reportable(rows)
-        places |= {number for number, row in enumerate(rows) if row in wanted}
-    return places
+        of_table = reportable(rows)
+        indices |= {index for index, row in enumerate(rows) if row in of_table}
+    return indices
 
 
 def best_of(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, MethodScores]:
@@ -225,7 +230,7 @@ def scored(
     recipe: Recipe,
     runs: Runs,
 ) -> list[TransferRecord]:
-    """The candidates as the tables read them; only what a table may report is scored on test."""
+    """The candidates as records; only those that a table may report are scored on test."""
     plain = [
         TransferRecord(
             target=target.name,
@@ -240,10 +245,10 @@ def scored(
         )
         for candidate in candidates
     ]
-    wanted = reported(plain, ranked)
+    to_score = reported(plain, ranked)
     return [
         replace(row, test=score_on_test(model, target, candidate, recipe, runs).test)
-        if number in wanted
+        if index in to_score
         else row
-        for number, (row, candidate) in enumerate(zip(plain, candidates, strict=True))
+        for index, (row, candidate) in enumerate(zip(plain, candidates, strict=True))
     ]

@@ -1,4 +1,4 @@
-"""Is a method's mean gain over scratch more than chance? One test a method, corrected for their number."""
+"""Tests of each method's mean gain over scratch, adjusted for the number of methods."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from spot.study.tables import MethodScores
 class Significance:
     """The sign-flip test of a method's gains over `n` targets, one mean over seeds each.
 
-    `p` is two-sided, `adjusted_p` is Holm's over all methods of the table, `smallest_p` the least that
-    n targets can give before the adjustment.
+    `p` is two-sided, `adjusted_p` is Holm's over all methods of the table, `smallest_p` the smallest
+    that n targets can give before the adjustment.
     """
 
     mean: float

@@ -1,7 +1,7 @@
 """From a similarity of entries (task and seed) to a similarity of tasks.
 
 A bank holds several seeds of one task. The paper's Figure 4 (Vu et al. 2022, arXiv 2110.07904)
-shows tasks, each cell averaged over the nine pairs of three seeds; this file does that averaging.
+shows tasks, each cell the mean over the nine pairs of three seeds.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def average_by_task(
     """Average an entry-by-entry `matrix` [N,N] into a task-by-task one; `tasks` names each entry.
 
     Off the diagonal: the mean over all pairs of a seed of one task and a seed of the other. On the
-    diagonal: the mean over ordered pairs of DIFFERENT seeds, so it tells how well a task recognises
-    itself; a task with a single entry keeps that entry's similarity to itself (1 for a cosine).
+    diagonal: the mean over ordered pairs of DIFFERENT seeds, the agreement between prompts of one
+    task; a task with a single entry keeps that entry's similarity to itself (1 for a cosine).
     Raises SpotError for wrong shapes, no entries or values that are not finite.
     """
     values = np.asarray(matrix, dtype=np.float64)
@@ -77,7 +77,7 @@ def average_by_task(
     member = np.array([[task == name for task in tasks] for name in names], dtype=np.float64)
     entries = np.array([sizes[name] for name in names], dtype=np.float64)
     if not names:
-        return TaskSimilarity((), np.zeros((0, 0)), similarity)  # says what is wrong
+        return TaskSimilarity((), np.zeros((0, 0)), similarity)  # raises: there are no tasks
     averaged = member @ values @ member.T / np.outer(entries, entries)
     for row, name in enumerate(names):
         averaged[row, row] = _self_similarity(values, [i for i, t in enumerate(tasks) if t == name])

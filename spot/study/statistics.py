@@ -1,4 +1,4 @@
-"""How sure one may be of a gain: intervals, tests, correlation and ranking quality.
+"""Statistics of gains: intervals, tests, correlation and ranking quality.
 
 SciPy and scikit-learn do the arithmetic. Differences are always paired (same target, same seed);
 targets are the units one generalises to, seeds are repetitions inside a target.
@@ -28,7 +28,7 @@ class Interval:
 
     @property
     def signed(self) -> str:
-        """A difference as people read it: "+1.2 (-0.3 to +2.7)"."""
+        """The interval of a difference as text: "+1.2 (-0.3 to +2.7)"."""
         return f"{self.mean:+.1f} ({self.low:+.1f} to {self.high:+.1f})"
 
 
@@ -153,7 +153,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
 
 
 def correlation(similarity: ArrayLike, gain: ArrayLike, *, confidence: float = 0.95) -> Correlation:
-    """How far `similarity` [n] foretells `gain` [n] (Vu et al. 2022, section 5.2; Figure 5).
+    """Correlation of `similarity` [n] with `gain` [n] (Vu et al. 2022, section 5.2; Figure 5).
 
     Pearson with Fisher's interval, Spearman with averaged ties. Raises SpotError for fewer than
     three pairs, NaN, or a list whose values are all equal (no correlation is defined).
@@ -215,7 +215,7 @@ def ndcg(
 
 
 def regret_at_k(predicted: ArrayLike, scores: ArrayLike, k: int) -> float:
-    """How far the best of the k sources ranked first stays below the best of all, in percent of it.
+    """Shortfall of the best of the k sources ranked first, in percent of the best score of all.
 
     Lin et al. 2024 (arXiv 2407.16245), after Poth et al. 2021. Equal predictions keep the order
     given, so list sources by id. Raises SpotError for k < 1, NaN, or no positive score.

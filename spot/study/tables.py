@@ -21,7 +21,7 @@ from spot.study.statistics import Interval, paired_bootstrap, relative_error_red
 Choose = Callable[[Cell], TransferRecord]
 PAPER_KS = (1, 3, 6, 9, 12, 15)
 BEST = "best of top-k"
-_NAMES = {
+_TITLES = {
     "average": "top-k weighted average",
     "mixture": "top-k mixture",
     "generic": "generic (mixture) prompt",
@@ -110,7 +110,7 @@ def method_scores(
     for k in chosen:
         methods.append(_scores(grid, BEST, k, _choose_best(k)))
     for name, k in grid.combined:
-        methods.append(_scores(grid, _NAMES[name], k, _choose_combined(name, k)))
+        methods.append(_scores(grid, _TITLES[name], k, _choose_combined(name, k)))
     return grid.targets, grid.seeds, methods
 
 

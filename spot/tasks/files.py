@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bank.errors import BankError
-from bank.files import replace_file
+from bank.files import replace_file, stamp
 from spot.errors import SpotError, did_you_mean
 
 SUFFIXES = (".jsonl", ".csv", ".tsv")
@@ -194,16 +194,15 @@ def data_rows(file: Path) -> Iterator[Row]:
 def file_sha256(file: Path, cache_dir: Path | None = None) -> str:
     """Hex sha256 of a file's bytes.
 
-    With `cache_dir` it is cached there by path, size and modification time, so a large unchanged
-    file is read once; a cache that cannot be read or written is no error.
+    With `cache_dir` it is cached there by path and `bank.files.stamp`, so a large unchanged file is
+    read once; a cache that cannot be read or written is no error.
     """
     try:
-        status = file.stat()
-        stamp = [str(file.resolve()), status.st_size, status.st_mtime_ns]
+        facts = [str(file.resolve()), *stamp(file)]
         note = None
         if cache_dir is not None:
-            note = cache_dir / "hashes" / f"{hashlib.sha256(stamp[0].encode()).hexdigest()}.json"  # type: ignore[attr-defined]
-            cached = _read_note(note, stamp)
+            note = cache_dir / "hashes" / f"{hashlib.sha256(facts[0].encode()).hexdigest()}.json"  # type: ignore[attr-defined]
+            cached = _read_note(note, facts)
             if cached:
                 return cached
         with open(file, "rb") as stream:
@@ -213,18 +212,18 @@ def file_sha256(file: Path, cache_dir: Path | None = None) -> str:
             f"expected a data file at {file}, found: {error.strerror}", "check the path"
         ) from error
     if note is not None:
-        _write_note(note, [*stamp, content])
+        _write_note(note, [*facts, content])
     return content
 
 
-def _read_note(note: Path, stamp: list) -> str | None:
+def _read_note(note: Path, facts: list[object]) -> str | None:
     try:
         *cached_stamp, content = json.loads(note.read_text("utf-8"))
     except (OSError, ValueError, TypeError):
         return None
-    return content if cached_stamp == stamp else None
+    return content if cached_stamp == facts else None
 
 
-def _write_note(note: Path, content: list) -> None:
+def _write_note(note: Path, content: list[object]) -> None:
     with contextlib.suppress(BankError):  # the cache only saves time
         replace_file(note, json.dumps(content).encode())

@@ -235,7 +235,7 @@ def _text(task: Any, row: Mapping[str, Any], feature: str) -> str:
     if isinstance(text, bytes):
         return text.decode("utf-8", "replace")
     vocabulary = task.output_features[feature].vocabulary
-    return vocabulary.decode([int(i) for i in row[feature]])
+    return str(vocabulary.decode([int(i) for i in row[feature]]))
 
 
 def _content(name: str, parts: Mapping[str, Part]) -> dict[str, str]:

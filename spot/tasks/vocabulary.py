@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from bank.files import stamp
 from spot.errors import SpotError
 from spot.tasks.files import file_sha256
 from spot.tasks.task import Task
@@ -114,10 +115,10 @@ class VocabularyFile:
     def processor(self) -> Any:
         """The loaded `sentencepiece.SentencePieceProcessor`; SpotError for a foreign file."""
         try:
-            about = Path(self.path).stat()
+            now = stamp(Path(self.path))
         except OSError as error:
             raise _unreadable(self.path) from error
-        return _processor(Path(self.path), about.st_size, about.st_mtime_ns)
+        return _processor(Path(self.path), now)
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without EOS; a sentinel written out, "<extra_id_0>", is its id."""
@@ -169,8 +170,8 @@ def _unreadable(path: Path) -> SpotError:
 
 
 @lru_cache(maxsize=8)
-def _processor(path: Path, _size: int, _changed: int) -> Any:
-    """The processor of a file of this size and time of change: loaded once, not for every text."""
+def _processor(path: Path, _stamp: tuple[int, ...]) -> Any:
+    """The processor of a file that has not changed: loaded once, not for every text."""
     import sentencepiece
 
     try:

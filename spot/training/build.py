@@ -22,8 +22,6 @@ from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.inits import default_rate, init_prompt
-from spot.prompts.kinds import find_kind
-from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import stored
 from spot.tasks.task import Mixture, Task, digest
 from spot.training.batches import Source
@@ -276,15 +274,15 @@ def _slots(jobs: Sequence[Job], model: Model, recipe: Recipe, bank: Bank) -> lis
 def new_slot(
     model: Model, source: Source, recipe: Recipe, seed: int, bank: Bank | None = None
 ) -> Slot:
-    """A prompt before training, from the recipe's init and at its rate. Raises what `init_prompt` and
-    `find_kind` raise.
+    """A prompt before training, from the recipe's init and at its rate. Raises what `init_prompt`
+    raises.
     """
     recipe = recipe.on(model)
-    rows = init_prompt(
+    prompt = init_prompt(
         recipe, model.embeddings, model.vocabulary, source.labels, seed, model.identity, bank
     )
     rate = recipe.learning_rate or default_rate(model.embeddings)
-    return Slot(source.name, source, seed, SoftPrompt.of(find_kind(recipe.kind), rows), rate)
+    return Slot(source.name, source, seed, prompt, rate)
 
 
 def prompts_of(trained: Trained) -> Prompts:

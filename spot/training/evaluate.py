@@ -106,7 +106,8 @@ def _mean_scores(
         [main_metric(metrics) for metrics in _resampled(each, definition, split, seed)]
         for each in predictions
     ]
-    return np.mean(scores, axis=0)
+    means: np.ndarray = np.mean(scores, axis=0)
+    return means
 
 
 def _resampled(

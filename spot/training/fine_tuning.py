@@ -30,9 +30,6 @@ from spot.training.recipe import TrainSettings
 from spot.training.slots import Check, Reporter, Result, StartLoss
 from spot.training.step import row_losses
 
-RATES = (1e-3, 3e-3, 1e-2)
-"""Learning rates to choose from, in proportion to the size of an array."""
-
 
 @dataclass(frozen=True, eq=False)
 class FineTuned:

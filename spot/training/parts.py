@@ -77,7 +77,8 @@ def layout(config: ModelConfig, kind: Kind) -> Divide:
 def _first_rows(lengths: np.ndarray) -> np.ndarray:
     """The number [S, 1] of each slot's first row in the batch."""
     slots, rows = lengths.shape
-    return rows * np.arange(slots)[:, None]
+    first: np.ndarray = rows * np.arange(slots)[:, None]
+    return first
 
 
 def _pack(inputs: np.ndarray, targets: np.ndarray, slots: int) -> tuple[Packed, np.ndarray]:

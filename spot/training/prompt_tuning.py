@@ -131,8 +131,8 @@ def train_prompts(
 
 def _check_prompts(model: Model, slots: Sequence[Slot]) -> None:
     for slot in slots:
-        key = slot.init.key
-        if key.shape[1] != model.width or not np.isfinite(key).all():
+        key, arrays = slot.init.key, slot.init.arrays.values()
+        if key.shape[1] != model.width or not all(np.isfinite(array).all() for array in arrays):
             raise SpotError(
                 f"expected finite prompts of width {model.width}, found {key.shape}",
                 "use prompts that were trained on this model",

@@ -16,6 +16,8 @@ from spot.prompts.settings import PromptSettings
 from spot.settings import Stage
 
 NO_FILLER = "vocab"
+FINE_TUNING_RATES = (1e-3, 3e-3, 1e-2)
+"""Learning rates of fine-tuning to choose from, relative to an array's size."""
 
 
 class TrainSettings(Stage):
@@ -168,5 +170,5 @@ def _of_entry(entry: Entry) -> Recipe | None:
     renamed = {"length": facts.get("prompt_length"), "kind": facts.get("prompt_kind", "prefix")}
     try:
         return Recipe(**{**values, **renamed, "init": init, "filler": filler})
-    except (ValidationError, SpotError):
+    except (ValidationError, SpotError):  # SpotError: a kind of prompt that is not known here
         return None

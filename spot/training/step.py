@@ -117,7 +117,9 @@ def train_step(
         more, entropy = _gradient(network, prompts, part, random, loss=loss)
         gradient, summed = jax.tree.map(jnp.add, gradient, more), summed + entropy
     losses = summed / np.maximum(counted, 1)
-    return _update(state, gradient, losses, present, settings=settings)
+    update: tuple[PromptState, dict[str, jax.Array]]
+    update = _update(state, gradient, losses, present, settings=settings)
+    return update
 
 
 def _grouped(

@@ -11,8 +11,8 @@ from spot.models.model import Model
 from spot.models.weights.build import to_arrays
 from spot.models.weights.stored import write_model
 from spot.tasks.task import Mixture, Task
-from spot.training.fine_tuning import RATES, FineTuned, best_rate
-from spot.training.recipe import Recipe
+from spot.training.fine_tuning import FineTuned, best_rate
+from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import Runs, discard_checkpoints
 from spot.training.source import source_of
 
@@ -24,7 +24,7 @@ def tune(
     recipe: Recipe | None = None,
     seed: int = 0,
     *,
-    rates: Sequence[float] = RATES,
+    rates: Sequence[float] = FINE_TUNING_RATES,
     runs: Runs | None = None,
 ) -> FineTuned:
     """Train all weights on a task or mixture at each rate, and write the model that validation prefers

@@ -193,6 +193,7 @@ def test_rows_of_several_prompts_in_one_batch_are_as_in_batches_of_their_own(cas
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3])
+@each_once
 def test_a_shuffled_batch_gives_each_prompt_the_gradient_of_the_sorted_one(case, rows, rate):
     network = case.network.with_dropout(rate)
     keys = jax.random.split(jax.random.key(5), S)
@@ -277,17 +278,20 @@ def hashes(network):
 
 
 @pytest.mark.parametrize(
-    ("owners", "order"),
-    [((0, 0, 0, 1, 1, 1), (3, 0, 4, 1, 2, 5)), ((0, 0, 1, 1, 1, 1), (2, 0, 3, 1, 4, 5))],
+    ("owners", "order", "rate"),
+    [
+        ((0, 0, 0, 1, 1, 1), (3, 0, 4, 1, 2, 5), 0.0),
+        ((0, 0, 1, 1, 1, 1), (2, 0, 3, 1, 4, 5), 0.3),
+    ],
     ids=["even", "uneven"],
 )
 @each_once
 def test_prompts_that_take_turns_in_a_training_batch_are_trained_as_in_blocks(
-    case, rows, owners, order
+    case, rows, owners, order, rate
 ):
     owners, order = np.asarray(owners), np.asarray(order)
-    blocks, losses = trained(case, rows, owner=owners, rate=0.3)
-    mixed, others = trained(case, rows, owner=owners[order], order=order, rate=0.3)
+    blocks, losses = trained(case, rows, owner=owners, rate=rate)
+    mixed, others = trained(case, rows, owner=owners[order], order=order, rate=rate)
     np.testing.assert_array_equal(others, losses)
     for name, array in blocks.params.items():
         np.testing.assert_array_equal(mixed.params[name], array)

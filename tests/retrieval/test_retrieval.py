@@ -155,7 +155,7 @@ def test_a_bank_that_cannot_be_written_costs_a_warning(lab, bank, tmp_path, tiny
     answer = at.find(FullBank.open(bank.path), "house", model=tiny_backbone)
     assert len(answer.result.hits) == 3
     assert reporter.warnings == [
-        "the query could not be kept: cannot write the bank: Read-only file system"
+        "the query could not be stored: cannot write the bank: Read-only file system"
     ]
 
 

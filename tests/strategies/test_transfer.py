@@ -52,7 +52,7 @@ def values(bank):
 
 
 def situation(at, bank, target, model, hits=()):
-    """What a strategy is given with these settings."""
+    """The objects of a strategy with these settings."""
     task, sources = at.task(target), at.sources(bank)
     return Situation(bank, model, task, hits, at.recipe, sources, at.plan, at.search, at.runs)
 

@@ -47,7 +47,7 @@ def model(request, tiny_folder):
 
 
 def same(trial, score):
-    """Whether a run of the JSON table has the scores of an evaluation."""
+    """Compare the scores of a run in the JSON table with an evaluation."""
     return (trial["test"], trial["metrics"]) == (score.value, score.metrics)
 
 
@@ -107,7 +107,7 @@ def test_the_table_has_trained_shares_and_intervals(lab):
         "--shots", "3", sets=sets,
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
-    title, names, *rows, hint, about = done.stdout.splitlines()
+    title, names, *rows, hint, legend, about = done.stdout.splitlines()
     assert title == "house: accuracy on the test split"
     assert names.split() == [
         "method", "trained", "%", "test", "95", "%", "over", "zero-shot", "runs", "n",
@@ -116,6 +116,7 @@ def test_the_table_has_trained_shares_and_intervals(lab):
     assert rows[1].startswith("prompt design, few-shot (0.") and "of 3 examples)" in rows[1]
     assert rows[2].startswith("model tuning") and " 100 " in rows[2] and len(rows) == 3
     assert all(row.split()[-2:] == ["1", "16"] and " to " in row for row in rows)
+    assert legend.startswith("±: standard deviation")
     assert "data.input_length" in hint and "spot-runs/baselines/house" in about
 
 

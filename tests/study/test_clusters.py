@@ -52,10 +52,10 @@ def test_inner_products_above_one_keep_their_differences():
 
 
 def test_one_and_two_tasks():
-    one = cluster(similarity_of([[1.0]]))
-    assert one.order == (0,)
-    assert one.linkage.shape == (0, 4)
-    assert flat_clusters(one, 1) == (1,)
+    single = cluster(similarity_of([[1.0]]))
+    assert single.order == (0,)
+    assert single.linkage.shape == (0, 4)
+    assert flat_clusters(single, 1) == (1,)
     two = cluster(similarity_of([[1.0, 0.25], [0.25, 1.0]]))
     assert sorted(two.order) == [0, 1]
     np.testing.assert_allclose(two.linkage, [[0, 1, 0.75, 2]])

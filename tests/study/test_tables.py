@@ -34,13 +34,13 @@ BASELINES = {("cb", 0): 60.0, ("cb", 1): 70.0, ("rte", 0): 50.0, ("rte", 1): 45.
 
 
 def records():
-    found = [run(t, s, value, strategy="none") for (t, s), value in BASELINES.items()]
+    runs = [run(t, s, value, strategy="none") for (t, s), value in BASELINES.items()]
     for (target, seed), sources in RUNS.items():
         for name, (sim, validation, test) in sources.items():
-            found.append(run(target, seed, test, validation=validation, source=name, sim=sim))
-        found.append(run(target, seed, 62.0 + seed, strategy="average", k=2))
-        found.append(run(target, seed, 64.0, strategy="mixture", k=3))
-    return found
+            runs.append(run(target, seed, test, validation=validation, source=name, sim=sim))
+        runs.append(run(target, seed, 62.0 + seed, strategy="average", k=2))
+        runs.append(run(target, seed, 64.0, strategy="mixture", k=3))
+    return runs
 
 
 def test_methods_by_hand():
@@ -58,15 +58,15 @@ def test_methods_by_hand():
 
 
 def test_reportable_runs_by_hand():
-    names = {(one.target, one.seed, one.source) for one in reportable(records()) if one.source}
+    names = {(row.target, row.seed, row.source) for row in reportable(records()) if row.source}
     assert names == {
         ("cb", 0, "p"), ("cb", 0, "q"), ("cb", 0, "r"),
         ("cb", 1, "q"), ("cb", 1, "p"),  # r is more similar than p, but no better than q
         ("rte", 0, "p"), ("rte", 0, "r"),  # q is as good as p, which comes first
         ("rte", 1, "p"), ("rte", 1, "q"), ("rte", 1, "r"),
     }  # fmt: skip
-    rest = [one for one in records() if one.source is None]
-    assert {one for one in reportable(records()) if one.source is None} == set(rest)
+    rest = [row for row in records() if row.source is None]
+    assert {row for row in reportable(records()) if row.source is None} == set(rest)
 
 
 @settings(max_examples=50, deadline=None)
@@ -78,15 +78,15 @@ def test_a_table_of_reportable_scores_is_the_table_of_all(sources):
         every.append(
             run("t", 0, test, validation=validation, source=f"s{number}", sim=similarity / 4)
         )
-    kept = reportable(every)
-    fewer = [one if one in kept else replace(one, test=None) for one in every]
+    scored = reportable(every)
+    fewer = [row if row in scored else replace(row, test=None) for row in every]
     ks = range(1, len(sources) + 1)
     tables = [method_scores(rows, ks=ks)[2] for rows in (every, fewer)]
-    assert [one.test.tolist() for one in tables[0]] == [one.test.tolist() for one in tables[1]]
+    assert [row.test.tolist() for row in tables[0]] == [row.test.tolist() for row in tables[1]]
 
 
 def test_a_reported_run_without_a_test_score_is_refused():
-    rows = [replace(one, test=None) if one.source == "p" else one for one in records()]
+    rows = [replace(row, test=None) if row.source == "p" else row for row in records()]
     with pytest.raises(SpotError, match=r'target "cb", seed 1: the run from p .* no test score'):
         method_scores(rows, ks=[1])
 
@@ -204,33 +204,33 @@ def test_without_oracle_each_seed_may_have_its_own_sources():
     ],
 )
 def test_a_missing_run_is_named(dropped, text):
-    kept = [r for r in records() if (r.target, r.seed, r.strategy, r.source) != dropped]
-    assert len(kept) == len(records()) - 1
+    rest = [r for r in records() if (r.target, r.seed, r.strategy, r.source) != dropped]
+    assert len(rest) == len(records()) - 1
     with pytest.raises(SpotError, match=text) as caught:
-        transfer_table(kept)
+        transfer_table(rest)
     assert "1 transfer records cannot be used" in caught.value.message
 
 
 def test_a_source_that_failed_everywhere_is_missing_from_the_plan():
-    kept = [r for r in records() if (r.target, r.source) != ("cb", "q")]
+    rest = [r for r in records() if (r.target, r.source) != ("cb", "q")]
     planned = {"cb": ["p", "q", "r"], "rte": ["p", "q", "r"]}
     assert transfer_table(records(), planned=planned) == transfer_table(records())
     with pytest.raises(SpotError, match='"cb", seed 1: the run from "q"') as caught:
-        transfer_table(kept, planned=planned)
+        transfer_table(rest, planned=planned)
     assert caught.value.message.count("missing:") == 2
 
 
 @pytest.mark.parametrize("oracle", [True, False])
 def test_a_target_without_any_source_is_refused(oracle):
-    kept = [r for r in records() if not (r.target == "rte" and r.source)]
+    rest = [r for r in records() if not (r.target == "rte" and r.source)]
     with pytest.raises(SpotError, match='"rte".*from one source'):
-        transfer_table(kept, oracle=oracle)
+        transfer_table(rest, oracle=oracle)
 
 
 def test_all_gaps_are_listed_at_once():
-    kept = [r for r in records() if not (r.seed == 1 and r.target == "cb")]
+    rest = [r for r in records() if not (r.seed == 1 and r.target == "cb")]
     with pytest.raises(SpotError) as caught:
-        complete_grid(kept)
+        complete_grid(rest)
     assert caught.value.message.count("missing:") == 6
 
 

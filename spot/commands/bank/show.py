@@ -47,6 +47,9 @@ def show(entry: Entry, prompts: Prompts, outcomes: Sequence[Outcome], out: Outpu
         for name, value in asdict(entry).items()
     ]
     rows.append(("shape", " x ".join(map(str, prompts.key.shape))))
+    if prompts.arrays:
+        shapes = (f"{name} {' x '.join(map(str, a.shape))}" for name, a in prompts.arrays.items())
+        rows.append(("arrays", ", ".join(shapes)))
     rows.append(
         ("mean token norms", ", ".join(f"{name} {size:.2f}" for name, size in sizes.items()))
     )

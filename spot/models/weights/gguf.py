@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from bank.errors import BankError
-from bank.files import replace_file
+from bank.files import replace_file, stamp
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig
-from spot.models.fingerprint import Piece, stamp
+from spot.models.fingerprint import Piece
 from spot.models.settings import ModelSettings
 from spot.models.weights.gguf_tokenizer import tokenizer_json
 from spot.models.weights.hf_decoder import fitted

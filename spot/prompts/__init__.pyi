@@ -1,0 +1,13 @@
+from spot.prompts.files import read_prompt as read_prompt
+from spot.prompts.files import write_prompt as write_prompt
+from spot.prompts.inits import INITS as INITS
+from spot.prompts.inits import Init as Init
+from spot.prompts.kind import Kind as Kind
+from spot.prompts.kinds import KINDS as KINDS
+from spot.prompts.kinds import find_kind as find_kind
+from spot.prompts.prompt import SoftPrompt as SoftPrompt
+from spot.prompts.stacked import SoftPrompts as SoftPrompts
+from spot.prompts.stacked import stack as stack
+from spot.prompts.stacked import unstack as unstack
+
+__all__: list[str]

@@ -1,0 +1,7 @@
+from spot.serving.predicting import Prediction as Prediction
+from spot.serving.predicting import predict as predict
+from spot.serving.scoring import TemplateSweep as TemplateSweep
+from spot.serving.scoring import evaluate as evaluate
+from spot.serving.scoring import sweep_templates as sweep_templates
+
+__all__: list[str]

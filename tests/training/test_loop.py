@@ -98,7 +98,7 @@ def test_slots_of_unequal_shape_or_foreign_width_are_refused(train, make_slot):
 
 def test_prompts_of_unequal_length_are_refused(train, make_slot):
     short = make_slot(init=np.zeros((2, 16), np.float32))
-    with pytest.raises(SpotError, match="one length"):
+    with pytest.raises(SpotError, match="one kind, length and width"):
         train([make_slot(), short])
 
 

@@ -15,7 +15,6 @@ def weighted_average(
     prompts: NDArray[Any] | Sequence[NDArray[Any]], weights: Sequence[float] | NDArray[Any]
 ) -> NDArray[np.float32]:
     """The average of K prompts with weights alpha_r = w_r / sum w, [K, P, H] and [K] -> [P, H].
-    Arrays of prompts of other kinds may have any shape [K, ...].
 
     SPoT (arXiv 2110.07904) §4.2, "top-k weighted average", with the similarities as weights. The
     sum is done in float64. Raises BankError for other shapes, for weights that are negative (they
@@ -23,7 +22,7 @@ def weighted_average(
     """
     stacked = np.asarray(prompts)
     alpha = np.asarray(weights, dtype=np.float64)
-    if stacked.ndim < 2 or alpha.shape != stacked.shape[:1] or not len(alpha):
+    if stacked.ndim != 3 or alpha.shape != stacked.shape[:1] or not len(alpha):
         raise BankError(
             f"expected K prompts [K, P, H] and K weights, found {stacked.shape} and {alpha.shape}"
         )
@@ -34,7 +33,7 @@ def weighted_average(
             "average only prompts that are similar to the target: choose a smaller k",
         )
     alpha = alpha / alpha.sum()
-    mixed = np.einsum("k,k...->...", alpha, stacked.astype(np.float64))
+    mixed = np.einsum("k,kph->ph", alpha, stacked.astype(np.float64))
     return np.asarray(mixed, dtype=np.float32)
 
 

@@ -18,6 +18,7 @@ from spot.models.defaults import DEFAULTS
 from spot.models.model import vocabulary
 from spot.prompts.settings import PromptSettings
 from spot.settings import cache_dir
+from spot.strategies.table import find_strategy
 
 
 def key_recipe(config):
@@ -120,6 +121,12 @@ def test_mistakes_are_named_with_key_value_and_a_way_out(assignment, message, hi
     with pytest.raises(SpotError, match=message) as caught:
         load_config(None, [assignment])
     assert re.search(hint, caught.value.hint)
+
+
+def test_the_name_of_a_strategy_is_checked_with_its_table():
+    with pytest.raises(SpotError, match='unknown strategy "bset". Did you mean "best"') as caught:
+        find_strategy("bset")
+    assert caught.value.hint == "transfer.strategy is one of best, average, mixture, oracle"
 
 
 def test_a_section_below_a_value_is_refused(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spot.errors import SpotError, did_you_mean
+from spot.errors import look_up
 from spot.prompts.kind import Kind
 from spot.prompts.prefix import PREFIX
 from spot.prompts.suffix import SUFFIX
@@ -12,9 +12,4 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in (PREFIX, SUFFIX)}
 
 def find_kind(name: str) -> Kind:
     """The kind of this name; SpotError with the nearest one if there is none."""
-    if name not in KINDS:
-        raise SpotError(
-            f'unknown prompt kind "{name}".{did_you_mean(name, KINDS)}',
-            f"prompt.kind is one of {', '.join(KINDS)}",
-        )
-    return KINDS[name]
+    return look_up(KINDS, name, "prompt kind", "prompt.kind")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spot.errors import SpotError, did_you_mean
+from spot.errors import look_up
 from spot.strategies.average import AVERAGE
 from spot.strategies.mixture import MIXTURE
 from spot.strategies.single import BEST, ORACLE
@@ -15,9 +15,4 @@ STRATEGIES: dict[str, Strategy] = {
 
 def find_strategy(name: str) -> Strategy:
     """The strategy of this name; SpotError with the nearest one if there is none."""
-    if name not in STRATEGIES:
-        raise SpotError(
-            f'unknown strategy "{name}".{did_you_mean(name, STRATEGIES)}',
-            f"transfer.strategy is one of {', '.join(STRATEGIES)}",
-        )
-    return STRATEGIES[name]
+    return look_up(STRATEGIES, name, "strategy", "transfer.strategy")

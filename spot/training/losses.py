@@ -7,7 +7,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from spot.errors import SpotError, did_you_mean
+from spot.errors import look_up
 
 Z_LOSS = 1e-4  # of the reference implementation's loss
 
@@ -32,9 +32,4 @@ LOSSES: dict[str, Loss] = {"cross-entropy": cross_entropy}
 
 def find_loss(name: str) -> Loss:
     """The loss of this name. Raises SpotError with the nearest name for an unknown one."""
-    if name not in LOSSES:
-        raise SpotError(
-            f'unknown loss "{name}".{did_you_mean(name, LOSSES)}',
-            f"train.loss is one of {', '.join(LOSSES)}",
-        )
-    return LOSSES[name]
+    return look_up(LOSSES, name, "loss", "train.loss")

@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bank.combine import weighted_average
 from bank.entry import Backbone, Entry, id_of
 from bank.store import Bank
 from spot.errors import SpotError
@@ -18,6 +17,7 @@ from spot.prompts.kinds import KINDS
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.settings import PromptSettings
 from spot.prompts.stored import stored, value_of
+from spot.strategies.average import mean_array
 from spot.training.recipe import Recipe, recipe_of_entries
 
 L, P, H = 3, 2, 4
@@ -94,9 +94,9 @@ def test_a_start_has_all_arrays(tmp_path, bank, prompt, place):
 
 def test_arrays_of_any_shape_are_averaged(prompt):
     one, two = np.float32([1, 2]), np.float32([3, 6])
-    np.testing.assert_array_equal(weighted_average([one, two], [3, 1]), [1.5, 3])
+    np.testing.assert_array_equal(mean_array([one, two], np.array([3, 1])), [1.5, 3])
     layers = prompt.arrays["layers"]
-    mean = weighted_average([layers, 3 * layers], [1, 1])
+    mean = mean_array([layers, 3 * layers], np.ones(2))
     np.testing.assert_allclose(mean, 2 * layers, rtol=1e-6)
 
 

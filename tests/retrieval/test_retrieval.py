@@ -87,16 +87,20 @@ def test_a_query_is_made_as_a_key_is(lab, bank, tmp_path, tiny_backbone):
 
 
 @pytest.mark.parametrize(
-    ("sets", "k", "message"),
+    ("sets", "similarity", "k", "message"),
     [
-        ((), 0, "k of 1 or more, found 0"),
-        (('search.similarity="averag"',), 1, 'found "averag". Did you mean "average"'),
-        (("prompt.length=5",), 1, "does not fit the bank"),
+        ((), "average", 0, "k of 1 or more, found 0"),
+        ((), "averag", 1, 'found "averag". Did you mean "average"'),
+        (("prompt.length=5",), "average", 1, "does not fit the bank"),
     ],
 )
-def test_an_impossible_search_is_refused_before_training(lab, bank, unread, sets, k, message):
+def test_an_impossible_search_is_refused_before_training(
+    lab, bank, unread, sets, similarity, k, message
+):
+    at = lab.objects(*sets)
+    at.search = at.search.model_copy(update={"similarity": similarity})
     with pytest.raises(BankError, match=message):
-        lab.objects(*sets).find(bank, "house", k=k, model=unread)
+        at.find(bank, "house", k=k, model=unread)
     assert bank.queries() == []
 
 

@@ -58,13 +58,15 @@ T = TypeVar("T")
 class Runs:
     """The folder of all runs, and how they are executed.
 
-    slots: S, the prompts that are trained at once. reporter: told of progress and of found work.
+    slots: S, the prompts that are trained at once. reporter: told of progress and of found work, of
+    equal titles once: `reported` holds them.
     """
 
     root: Path = Path("spot-runs")
     reporter: Reporter = field(default_factory=Reporter)
     slots: int = 4
     tensorboard: bool = False
+    reported: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def within(self, folder: Path) -> Runs:
         """The same settings in another folder."""
@@ -196,7 +198,8 @@ class Runs:
             content = json.loads(path.read_bytes())
             if sha256_hex(canonical_json(content["value"])) == content["sha256"]:
                 value: T = content["value"]
-                if title:
+                if title and title not in self.reported:
+                    self.reported.add(title)
                     self.reporter.say(f"found: {title} (finished before, in {path})")
                 return value
         except (OSError, ValueError, TypeError, KeyError, RecursionError):

@@ -15,7 +15,12 @@ import pytest
 
 
 def pytest_configure(config):
-    """Compiled programs are shared by all processes of a run, its workers and the commands they start."""
+    """Compiled programs are shared by all processes of a run, its workers and the commands they start.
+
+    They are compiled with few optimisations: the programs are tiny, and compiling them is most of the
+    work of these tests.
+    """
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
     if "PYTEST_XDIST_WORKER" in os.environ or os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
     folder = tempfile.TemporaryDirectory(prefix="spot-programs-")

@@ -52,7 +52,6 @@ def test_later_words_win_over_earlier_ones(tmp_path):
 @pytest.mark.parametrize("text", ['my "bank"', "a b", "[1]", "true", "7", "ü/é", "back\\slash"])
 def test_a_text_comes_through_a_shorthand_unread(text):
     assert config_of("--bank", text)["bank"]["path"] == text
-    assert config_of("--similarity", text)["search"]["similarity"] == text
 
 
 def test_json_chooses_the_output_once():

@@ -12,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
@@ -77,12 +76,7 @@ def run(tiny_backbone, pair):
     """A function that trains the pair in a folder."""
 
     def call(folder, reporter=None, slots=pair):
-        # Dropout takes long to optimise, and what is compared here does not depend on it.
-        jax.config.update("jax_disable_most_optimizations", True)
-        try:
-            return train_prompts(tiny_backbone, slots, RUN, folder, reporter=reporter)
-        finally:
-            jax.config.update("jax_disable_most_optimizations", False)
+        return train_prompts(tiny_backbone, slots, RUN, folder, reporter=reporter)
 
     return call
 

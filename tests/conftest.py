@@ -30,7 +30,7 @@ def pytest_configure(config):
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
 
 
-MOST_MEMORY = 1.5e9  # bytes of a process, beyond which its compiled programs are dropped
+MOST_MEMORY = 1.2e9  # bytes of a process, beyond which its compiled programs are dropped
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -44,10 +44,10 @@ def accuracy(targets: Sequence[int], predictions: Sequence[int]) -> Scores:
     >>> accuracy([0, 1, 1, 0], [0, 1, -1, 1])
     {'accuracy': 50.0}
     """
-    from sklearn.metrics import accuracy_score
-
     _check(targets, predictions)
-    return {"accuracy": 100.0 * float(accuracy_score(targets, predictions))}
+    # Counted here: a bootstrap interval asks 500 times, and scikit-learn's checks of a call take 2 ms.
+    right = sum(target == guess for target, guess in zip(targets, predictions, strict=True))
+    return {"accuracy": 100.0 * (right / len(targets))}
 
 
 def f1(targets: Sequence[int], predictions: Sequence[int], positive: int = 1) -> Scores:

@@ -166,3 +166,12 @@ def test_wsc_counts_a_candidate_as_named_by_its_words_and_compares_with_the_labe
     assert metrics.wsc_match(answers, said, labels=[1, 0, 1, 0]) == {"wsc_match": 75.0}
     scores = metrics.score(["wsc_match"], said, labels=[1, 1, 1, 1], references=answers)
     assert scores == {"wsc_match": 25.0}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=1))
+def test_accuracy_is_that_of_scikit_learn(pairs):
+    from sklearn.metrics import accuracy_score
+
+    targets, predictions = zip(*pairs, strict=True)
+    expected = 100.0 * float(accuracy_score(targets, predictions))
+    assert metrics.accuracy(targets, predictions) == {"accuracy": expected}

@@ -196,6 +196,9 @@ def _frame(axes: Axes, metric: str) -> None:
     axes.set_xlabel("step", fontsize=9.5, color=TEXT)
     axes.set_ylabel(metric, fontsize=9.5, color=TEXT, parse_math=False)
     axes.tick_params(labelsize=8.5, color=MUTED, labelcolor=TEXT)
+    low, high = axes.get_ylim()
+    if high > 100:  # no metric is above 100: the axis ends there, with room for a ring
+        axes.set_ylim(min(low, 95), 101)
     axes.grid(True, color="#E8E8E8", lw=0.7)
     axes.set_axisbelow(True)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")

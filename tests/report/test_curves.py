@@ -45,6 +45,12 @@ def test_lines_hold_the_data_and_rings_the_first_best_step():
     assert axes.lines[0].get_color() == axes.lines[2].get_color() != axes.lines[4].get_color()
 
 
+@pytest.mark.parametrize("scores", [(100.0, 100.0), (60.0, 100.0)])
+def test_the_axis_ends_at_the_best_possible_score(scores):
+    low, high = draw_curves(Plot((Curve("a", (0, 1), scores),))).axes[0].get_ylim()
+    assert (high, low < min(scores)) == (101, True)
+
+
 def test_many_long_names_stay_inside():
     many = [Curve(f"{i} " + "W" * 60, (0, 1), (0.0, float(i))) for i in range(30)]
     figure = draw_curves(Plot(tuple(many)))

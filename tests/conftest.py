@@ -13,21 +13,22 @@ from pathlib import Path
 
 import pytest
 
-
-def pytest_configure(config):
-    """Compiled programs are shared by all processes of a run, its workers and the commands they start.
-
-    They are compiled with few optimisations: the programs are tiny, and compiling them is most of the
-    work of these tests.
-    """
-    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-    if "PYTEST_XDIST_WORKER" in os.environ or os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        return
-    folder = tempfile.TemporaryDirectory(prefix="spot-programs-")
-    config.add_cleanup(folder.cleanup)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder.name
+# Read by JAX when it is imported, which a folder's own conftest does before `pytest_configure`.
+# Programs are compiled with few optimisations: they are tiny, and compiling is most of the work here.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+PROGRAMS: tempfile.TemporaryDirectory | None = None
+"""Compiled programs, shared by all processes of a run, its workers and the commands they start."""
+if "PYTEST_XDIST_WORKER" not in os.environ and not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
+    PROGRAMS = tempfile.TemporaryDirectory(prefix="spot-programs-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = PROGRAMS.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
+
+
+def pytest_unconfigure():
+    """Remove the compiled programs of this run."""
+    if PROGRAMS is not None:
+        PROGRAMS.cleanup()
 
 
 MOST_MEMORY = 1.2e9  # bytes of a process, beyond which its compiled programs are dropped

@@ -236,9 +236,10 @@ TABLES = {
 
 
 def _check_names(config: Config) -> None:
+    defaults = Config()
     for key, table in TABLES.items():
         section, field = key.split(".")
-        value, default = (getattr(getattr(c, section), field) for c in (config, Config()))
+        value, default = (getattr(getattr(c, section), field) for c in (config, defaults))
         if value != default and value not in (names := list(table())):
             raise SpotError(
                 f'{key}: expected {", ".join(names[:-1])} or {names[-1]}, found "{value}".'

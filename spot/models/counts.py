@@ -21,20 +21,14 @@ class Counts(NamedTuple):
         return {**self._asdict(), "percent": self.percent}
 
     def __str__(self) -> str:
-        """The counts in words.
+        """The counts in words, as of a prompt of 100 vectors on T5 1.1 XXL (Lester et al. 2021,
+        section 3.4).
 
-        >>> str(prompt_counts(100, 4096, 11_135_332_352))
+        >>> str(Counts(100 * 4096, 11_135_332_352))
         '409.6K of 11.1B parameters trained (0.00368 %)'
         """
         total = short(self.trained + self.frozen)
         return f"{short(self.trained)} of {total} parameters trained ({self.percent:.3g} %)"
-
-
-def prompt_counts(length: int, width: int, frozen: int) -> Counts:
-    """Counts of a prompt [P, H] on a model of `frozen` parameters (Lester et al. 2021, section 3.4:
-    409.6K for T5 XXL).
-    """
-    return Counts(length * width, frozen)
 
 
 def count(parameters: Any) -> int:

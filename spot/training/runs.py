@@ -13,7 +13,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -67,10 +67,6 @@ class Runs:
     slots: int = 4
     tensorboard: bool = False
     reported: set[str] = field(default_factory=set, repr=False, compare=False)
-
-    def within(self, folder: Path) -> Runs:
-        """The same settings in another folder."""
-        return replace(self, root=folder)
 
     def place(self, stage: str, name: str, read: Mapping[str, Any]) -> Path:
         """The folder of a run.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spot.models.config import ARCHITECTURES
-from spot.models.counts import Counts, count, prompt_counts, short
+from spot.models.counts import Counts, count, short
 from spot.models.known import T5X_VOCABULARY, known_models
 from spot.models.model import PACKAGED
 from spot.models.weights import remote
@@ -49,7 +49,7 @@ def test_published_models_have_their_known_sizes():
 
 
 def test_the_papers_prompt_of_the_largest_model():
-    counts = prompt_counts(100, 4096, ARCHITECTURES["t5-v1_1-xxl"].count())
+    counts = Counts(100 * 4096, ARCHITECTURES["t5-v1_1-xxl"].count())
     assert counts.trained == 409_600 and short(counts.trained) == "409.6K"
     assert counts.percent == pytest.approx(100 * 409_600 / 11_135_741_952)
     assert str(Counts(5000, 0)) == "5.0K of 5.0K parameters trained (100 %)"

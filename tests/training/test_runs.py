@@ -62,9 +62,8 @@ def test_a_place_depends_on_what_is_read_and_shows_the_name(runs):
         ("other", {"x": 1, "y": [1.5, None]}),
     ):
         assert not runs.place(stage, "a b/c", read).name.endswith(digest)
-    assert (
-        runs.within(runs.root / "x").place("scores", "a", {}).parent == runs.root / "x" / "scores"
-    )
+    elsewhere = replace(runs, root=runs.root / "x")
+    assert elsewhere.place("scores", "a", {}).parent == runs.root / "x" / "scores"
 
 
 @pytest.mark.parametrize("name", ["", "..", "/", "é" * 200, "a" * 200])
@@ -195,7 +194,7 @@ def test_an_interrupted_run_is_no_finished_one_and_goes_on(runs, train, make_slo
             train([make_slot()])
     again, trained = train([make_slot()])
     assert trained == 1 and runs.reporter.begun[0][1:] == (2, 2)  # all steps came from a checkpoint
-    whole, _ = train([make_slot()], using=runs.within(runs.root / "whole"))
+    whole, _ = train([make_slot()], using=replace(runs, root=runs.root / "whole"))
     same(again, whole)
 
 

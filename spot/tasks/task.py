@@ -51,6 +51,9 @@ class Task:
     `front` is the list of label words that `read` puts in front of every text, "" for none.
     `complete` puts a new text behind everything that stands in front of this task's texts.
     `list_labels`, `template`, `text`, `shots` and `shot_seed` are its wording, see `wording`.
+
+    `render(row)` is the input text of one raw row without its answer, as `read` makes it but for what
+    stands in `front`; `columns` are the fields that it reads. None and () where a task has no such form.
     """
 
     name: str
@@ -76,6 +79,8 @@ class Task:
     text: str = ""
     shots: int = 0
     shot_seed: int = 0
+    columns: tuple[str, ...] = ()
+    render: Callable[[Row], str] | None = None
 
     @property
     def members(self) -> tuple[Task, ...]:

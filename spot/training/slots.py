@@ -154,6 +154,11 @@ class Reporter:
     def begin(self, title: str, steps: int, done: int) -> None:
         """Training of a group starts, `done` of `steps` steps already made."""
 
+    def phase(self, text: str) -> None:
+        """Something that may take long begins ("compiling the step", "reading rows"): it lasts until the
+        next call of any method.
+        """
+
     def advance(self, step: int, loss: float) -> None:
         """`step` steps are done; `loss` is the mean over active slots."""
 

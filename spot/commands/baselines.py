@@ -37,12 +37,14 @@ def command(config: Config, out: Output, target: str, methods: str | None) -> No
     \b
     Example: spot baselines --target mini_rte --methods zero-shot,prompt-tuning
     """
-    from spot import baselines
     from spot.commands.objects import runs_of, the_model, the_task, write_config
     from spot.report.console import progress
 
     names = None if methods is None else [name.strip() for name in methods.split(",")]
-    with progress() as reporter:
+    with progress(out) as reporter:
+        reporter.phase("loading the model and the target")
+        from spot import baselines
+
         result = baselines(
             the_model(config),
             the_task(target, config),

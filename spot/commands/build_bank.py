@@ -24,17 +24,19 @@ def command(config: Config, out: Output) -> None:
     \b
     Example: spot build-bank --set 'bank.sources=["mini_news","mini_qqp"]'
     """
-    from spot import build_bank
     from spot.commands.objects import bank_to_fill, runs_of, task_or_mixture, the_model
     from spot.report.console import progress
-    from spot.tasks.catalog import find_all
 
     bank, settings = bank_to_fill(config), config.bank
-    sources = [
-        *find_all(settings.sources, config.data_settings()),
-        *(task_or_mixture(name, config) for name in settings.mixtures),
-    ]
-    with progress() as reporter:
+    with progress(out) as reporter:
+        reporter.phase("loading the model and the sources")
+        from spot import build_bank
+        from spot.tasks.catalog import find_all
+
+        sources = [
+            *find_all(settings.sources, config.data_settings()),
+            *(task_or_mixture(name, config) for name in settings.mixtures),
+        ]
         report = build_bank(
             bank,
             the_model(config),

@@ -116,18 +116,31 @@ class Warnings(logging.Handler):
         click.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
 
 
+LOGGERS = ("spot", "bank")
+
+
+def log_from(level: int) -> None:
+    """Show log records of the library from this level on, until `shown_warnings` ends."""
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(level)
+
+
 @contextlib.contextmanager
 def shown_warnings() -> Iterator[None]:
-    """For the block, show warnings that `spot` and `bank` log, and pass them to no other handler."""
-    handler = Warnings(logging.WARNING)
-    loggers = [logging.getLogger(name) for name in ("spot", "bank")]
-    before = [logger.propagate for logger in loggers]
+    """For the block, show what `spot` and `bank` log, warnings and errors if nothing else is chosen, and
+    pass it to no other handler.
+    """
+    handler = Warnings()
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [(logger.propagate, logger.level) for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)
         logger.propagate = False
+    log_from(logging.WARNING)
     try:
         yield
     finally:
-        for logger, propagate in zip(loggers, before, strict=True):
+        for logger, (propagate, level) in zip(loggers, before, strict=True):
             logger.removeHandler(handler)
             logger.propagate = propagate
+            logger.setLevel(level)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -84,20 +86,29 @@ def listed(names: Iterable[str]) -> str:
 
 
 def printed(command: Command) -> Command:
-    """Add --json, and hand the output that it chooses to the command as `out`."""
+    """Add --json, -q and -v, and hand the output that they choose to the command as `out`."""
 
     @click.option("--json", "as_json", is_flag=True, help="JSON lines on stdout.")
+    @click.option("-q", "--quiet", is_flag=True, help="Results and errors only.")
+    @click.option("-v", "--verbose", is_flag=True, help="More: where work was found, durations.")
     @functools.wraps(command)
-    def with_output(*, as_json: bool, **options: Any) -> None:
+    def with_output(*, as_json: bool, quiet: bool, verbose: bool, **options: Any) -> None:
+        from spot.commands.group import log_from
         from spot.report.output import JsonLines, People
 
-        command(out=JsonLines() if as_json else People(), **options)
+        if quiet and verbose:
+            raise click.UsageError("expected -q or -v, found both")
+        log_from(logging.ERROR if quiet else logging.DEBUG if verbose else logging.WARNING)
+        begun = time.monotonic()
+        out = (JsonLines if as_json else People)(quiet=quiet, verbose=verbose)
+        command(out=out, **options)
+        out.detail(f"finished in {time.monotonic() - begun:.1f} s")
 
     return with_output
 
 
 def configured(command: Command) -> Command:
-    """Add --config, --set, --bank and --json; hand the command its `config` and its `out`.
+    """Add --config, --set, --bank and what `printed` adds; hand the command its `config` and `out`.
 
     The config is the file's, then the assignments of --set, then the command's own shorthands,
     which the command does not see itself. Raises SpotError for an unknown key or a wrong value.

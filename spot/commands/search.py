@@ -35,12 +35,14 @@ def command(config: Config, out: Output, target: str) -> None:
     \b
     Example: spot search --target mini_boolq --k 3
     """
-    from spot import search
     from spot.commands.objects import open_bank, runs_of, the_model, the_task
     from spot.report.console import progress
 
     bank = open_bank(config)
-    with progress() as reporter:
+    with progress(out) as reporter:
+        reporter.phase("reading the bank and the target")
+        from spot import search
+
         answer = search(
             bank,
             the_model(config),
@@ -55,6 +57,7 @@ def command(config: Config, out: Output, target: str) -> None:
 def show(answer: Answer, out: Output) -> None:
     """The ranked entries, transfers recorded earlier, and what makes the ranking doubtful."""
     from spot.report.entries import show_outcomes
+    from spot.report.output import Whole
 
     result = answer.result
     for hit in result.hits:
@@ -62,7 +65,7 @@ def show(answer: Answer, out: Output) -> None:
     title = f"{answer.target}: nearest of {result.n} keys by {result.similarity} similarity"
     if any(hit.pairs > 1 for hit in result.hits):
         title += "; mean ± standard deviation over pairs of seeds"
-    rows = [(hit.rank, _score(hit), hit.id, hit.kind, hit.family) for hit in result.hits]
+    rows = [(hit.rank, _score(hit), Whole(hit.id), hit.kind, hit.family) for hit in result.hits]
     out.table(title, ("rank ", "score ", "entry", "kind", "family"), rows)
     show_outcomes(answer.outcomes, out)
     for warning in result.warnings:

@@ -33,13 +33,15 @@ def command(config: Config, out: Output, targets: tuple[str, ...]) -> None:
     \b
     Example: spot study --target mini_boolq --target mini_rte
     """
-    from spot import run_study
     from spot.commands.objects import Sources, open_bank, runs_of, the_model, the_task
     from spot.report.console import progress
     from spot.tasks.mini.suite import target_names
 
     bank = open_bank(config)
-    with progress() as reporter:
+    with progress(out) as reporter:
+        reporter.phase("loading the model and the targets")
+        from spot import run_study
+
         result = run_study(
             bank,
             the_model(config),

@@ -27,21 +27,24 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
     \b
     Example: spot train --task mini_news --out news.safetensors
     """
-    from spot import train_prompt, write_prompt
     from spot.commands.objects import open_bank, runs_of, task_or_mixture, the_model
-    from spot.models.counts import Counts, count
-    from spot.prompts.files import check_writable
     from spot.report.console import progress
 
-    recipe, model = config.recipe(), the_model(config)
-    check_writable(path, recipe.kind)
-    bank = open_bank(config) if (recipe.init or "").startswith("entry:") else None
-    source = task_or_mixture(task, config)
-    with progress() as reporter:
+    with progress(out) as reporter:
+        reporter.phase("loading the model and the task")
+        from spot import train_prompt, write_prompt
+        from spot.models.counts import Counts, count
+        from spot.prompts.files import check_writable
+
+        recipe, model = config.recipe(), the_model(config)
+        check_writable(path, recipe.kind)
+        bank = open_bank(config) if (recipe.init or "").startswith("entry:") else None
+        source = task_or_mixture(task, config)
         runs = runs_of(config, reporter)
         trained = train_prompt(model, source, recipe, seed, bank=bank, runs=runs)
-    write_prompt(path, trained.value)
-    show(trained, path, Counts(trained.value.count, count(model.network)), out)
+        write_prompt(path, trained.value)
+        counts = Counts(trained.value.count, count(model.network))
+    show(trained, path, counts, out)
 
 
 def show(trained: Trained, path: Path, counts: Counts, out: Output) -> None:

@@ -54,7 +54,6 @@ def command(config: Config, out: Output, target: str, plot: Path | None) -> None
     \b
     Example: spot transfer --target mini_boolq --strategy best --k 3
     """
-    from spot import transfer
     from spot.commands.objects import (
         Sources,
         open_bank,
@@ -68,7 +67,10 @@ def command(config: Config, out: Output, target: str, plot: Path | None) -> None
     if plot is not None:
         writer_for(plot, curves.WRITERS)  # a wrong suffix is refused before training
     bank, plan = open_bank(config), config.transfer
-    with progress() as reporter:
+    with progress(out) as reporter:
+        reporter.phase("loading the model and the target")
+        from spot import transfer
+
         report = transfer(
             bank,
             the_model(config),

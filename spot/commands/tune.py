@@ -28,13 +28,14 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
     Example: spot tune --task mini_sst --out tuned
              spot eval --task mini_sst --set model.name=tuned
     """
-    from spot import tune
     from spot.commands.objects import runs_of, task_or_mixture, the_model
-    from spot.models.counts import Counts, count
     from spot.report.console import progress
 
-    source = task_or_mixture(task, config)
-    with progress() as reporter:
+    with progress(out) as reporter:
+        reporter.phase("loading the model and the task")
+        from spot import tune
+
+        source = task_or_mixture(task, config)
         tuned = tune(
             the_model(config),
             source,
@@ -44,7 +45,10 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
             rates=config.tuning.learning_rates,
             runs=runs_of(config, reporter),
         )
-    show(task, tuned, path, Counts(count(tuned.parameters), 0), out)
+        from spot.models.counts import Counts, count
+
+        counts = Counts(count(tuned.parameters), 0)
+    show(task, tuned, path, counts, out)
 
 
 def show(task: str, tuned: FineTuned, path: Path, counts: Counts, out: Output) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from spot.report.output import Whole
+
 if TYPE_CHECKING:
     from bank.entry import Entry
     from bank.outcomes import Outcome
@@ -17,7 +19,7 @@ ENTRY_COLUMNS = ("entry", "kind", "family", "key at ", "value at ", "validation 
 def entry_row(entry: Entry) -> tuple[object, ...]:
     """An entry under ENTRY_COLUMNS."""
     score = entry.scores.get("validation", {}).get("value")
-    return (entry.id, entry.kind, entry.family, entry.key_step, entry.value_step, score)
+    return (Whole(entry.id), entry.kind, entry.family, entry.key_step, entry.value_step, score)
 
 
 def show_outcomes(outcomes: Sequence[Outcome], out: Output) -> None:
@@ -27,7 +29,7 @@ def show_outcomes(outcomes: Sequence[Outcome], out: Output) -> None:
     columns = ("source", "target", "strategy", "seed ", "split", "score ", "scratch ")
     rows = [
         (
-            outcome.source,
+            Whole(outcome.source),
             outcome.target,
             outcome.strategy,
             outcome.seed,

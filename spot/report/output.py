@@ -8,66 +8,89 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from rich.console import Console
+__all__ = ["JsonLines", "Output", "People", "Whole"]
 
-__all__ = ["JsonLines", "Output", "People"]
+GAP = 2  # spaces between columns on a terminal
+NARROWEST = 6  # columns that a text keeps when others need the room
 
-PIPED_WIDTH = 10_000  # columns: a table that is piped has one line a row, whatever its length
+
+class Whole(str):
+    """A cell that no table cuts or folds: an id, a path, a command line."""
 
 
 class Output(Protocol):
-    """The printer of a command's results."""
+    """The printer of a command's results.
+
+    quiet: results and errors only, without warnings. verbose: details, too, on stderr.
+    """
+
+    quiet: bool
+    verbose: bool
 
     def say(self, text: str) -> None:
         """A line for people."""
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A table for people; columns whose name ends in a space are aligned right."""
+        """A table for people; columns whose name ends in a space are aligned right.
+
+        Where a terminal is too narrow, numbers, the first column of texts, and columns of `Whole` cells
+        and paths stay as they are; the others are cut, with an ellipsis.
+        """
 
     def record(self, content: Mapping[str, Any]) -> None:
         """A JSON object for programs; numbers that are not finite become null."""
+
+    def detail(self, text: str) -> None:
+        """A line for those who want to know more, on stderr."""
 
     def warn(self, text: str) -> None:
         """A warning for both, on stderr."""
 
 
-class People:
-    """Tables and sentences; without boxes and with one line a row when stdout is no terminal."""
+class Spoken:
+    """The part of an output that is printed on stderr."""
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.quiet, self.verbose = quiet, verbose
+
+    def detail(self, text: str) -> None:
+        if self.verbose:
+            print(text, file=sys.stderr)
+
+    def warn(self, text: str) -> None:
+        if not self.quiet:
+            print(f"warning: {text}", file=sys.stderr)
+
+
+class People(Spoken):
+    """Tables and sentences. Where stdout is no terminal a table has a line a row, with tabs between the
+    cells.
+    """
 
     def say(self, text: str) -> None:
         print(text)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
         if title:
             self.say(title)
-        console = _console()
-        shape = box.SIMPLE_HEAD if console.is_terminal else None
-        gap = 1 if shape else 2  # a box puts a space between columns by itself
-        grid = Table(box=shape, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
-        for name in columns:
-            side = "right" if name.endswith(" ") else "left"
-            grid.add_column(name.strip(), justify=side, overflow="fold")  # type: ignore[arg-type]
-        for row in rows:
-            grid.add_row(*(Text(_cell(value)) for value in row))  # as it is, without mark-up
-        console.print(grid)
+        if sys.stdout.isatty():
+            _print_grid(columns, list(rows))
+            return
+        for cells in ([name.strip() for name in columns], *rows):
+            print("\t".join(" ".join(shown(value).split()) for value in cells))
 
     def record(self, content: Mapping[str, Any]) -> None:
         pass
 
-    def warn(self, text: str) -> None:
-        print(f"warning: {text}", file=sys.stderr)
 
-
-class JsonLines:
+class JsonLines(Spoken):
     """A JSON object a line, and nothing else on stdout."""
 
     def say(self, text: str) -> None:
@@ -79,18 +102,73 @@ class JsonLines:
     def record(self, content: Mapping[str, Any]) -> None:
         print(json.dumps(_finite(content), ensure_ascii=False))
 
-    def warn(self, text: str) -> None:
-        print(f"warning: {text}", file=sys.stderr)
 
-
-def _console() -> Console:
+def _print_grid(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on a terminal."""
+    from rich import box
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
-    return console if console.is_terminal else Console(width=PIPED_WIDTH)
+    console, cells = Console(), [[shown(value) for value in row] for row in rows]
+    widths = _widths(columns, rows, cells, console.width)
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
+    for name, width in zip(columns, widths, strict=True):
+        side = "right" if name.endswith(" ") else "left"
+        grid.add_column(name.strip(), justify=side, width=width)  # type: ignore[arg-type]
+    for row in cells:  # as they are, without mark-up
+        grid.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
+    needed = sum(widths) + GAP * len(widths)
+    # Wider than the terminal if what stays whole is: the terminal wraps the lines, and copies them whole.
+    console.width = max(console.width, needed)
+    console.print(grid)
 
 
-def _cell(value: object) -> str:
+def _widths(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    cells: Sequence[Sequence[str]],
+    available: int,
+) -> list[int]:
+    """The columns' widths: as the cells need, or less for texts that are not whole, the widest first."""
+    from rich.cells import cell_len
+
+    widths, least = [], []
+    first = next((place for place, name in enumerate(columns) if not name.endswith(" ")), 0)
+    for place, name in enumerate(columns):
+        words = max(map(cell_len, name.split()), default=1)
+        body = max((cell_len(row[place]) for row in cells), default=0)
+        whole = name.endswith(" ") or place == first
+        whole |= any(isinstance(row[place], Whole | Path) for row in rows)
+        widths.append(max(body, cell_len(name.strip())))
+        least.append(max(body, words) if whole else min(max(body, words), max(words, NARROWEST)))
+    excess = sum(widths) + GAP * (len(widths) - 1) - available
+    while excess > 0:
+        loose = [place for place, width in enumerate(widths) if width > least[place]]
+        if not loose:
+            break
+        widest = max(loose, key=lambda place: widths[place] - least[place])
+        widths[widest] -= 1
+        excess -= 1
+    return widths
+
+
+def wrapped(text: str) -> str:
+    """The text of a long list, broken between words where stdout is a terminal."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(
+        text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def shown(value: object) -> str:
+    """A value as people read it.
+
+    >>> shown(None), shown(2.5), shown(("a", 1))
+    ('–', '2.50', 'a, 1')
+    """
     if value is None:
         return "–"
     if isinstance(value, tuple):

@@ -115,7 +115,8 @@ class Runs:
         folder = self.place("prompts", "+".join(names), read)
         stored = results.load(folder, len(slots))
         if stored is not None:
-            self.reporter.say(f"found: {title} (trained before, in {folder})")
+            self.reporter.say(f"found: {title} (trained before)")
+            self.reporter.detail(f"  in {folder}")
             return [Trained.of(slot, result) for slot, result in zip(slots, stored, strict=True)]
         from spot.training.prompt_tuning import train_prompts
 
@@ -176,6 +177,7 @@ class Runs:
         }
 
         def score() -> dict[str, Any]:
+            self.reporter.phase(f"scoring {task.name}")
             return asdict(evaluate(model, prompt, task, split, labels))
 
         title = f"scores of {task.name}"
@@ -196,7 +198,8 @@ class Runs:
                 value: T = content["value"]
                 if title and title not in self.reported:
                     self.reported.add(title)
-                    self.reporter.say(f"found: {title} (finished before, in {path})")
+                    self.reporter.say(f"found: {title} (finished before)")
+                    self.reporter.detail(f"  in {path}")
                 return value
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             pass

@@ -171,6 +171,9 @@ class Reporter:
     def say(self, text: str) -> None:
         """A line of information."""
 
+    def detail(self, text: str) -> None:
+        """A line for those who want to know more, as where results were found."""
+
     def warn(self, text: str) -> None:
         """A warning; collected in `warnings`."""
         self.warnings.append(text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 from bank.store import Bank
 from spot.commands import COMMANDS
 from spot.commands import bank as bank_commands
+from spot.commands.group import Spot
 from spot.commands.options import NamesOption, Shorthand, configured, printed
 from spot.report.output import JsonLines, People
 
@@ -54,6 +57,44 @@ def test_a_text_comes_through_a_shorthand_unread(text):
     assert config_of("--bank", text)["bank"]["path"] == text
 
 
+def test_quiet_and_verbose_change_stderr_alone():
+    @click.command()
+    @printed
+    def noisy(out):
+        """A command."""
+        log = logging.getLogger("bank")
+        log.warning("a warning")
+        log.debug("a trifle")
+        out.warn("doubtful")
+        out.detail("more")
+        out.record({"a": 1})
+        out.say("said")
+
+    @click.group(cls=Spot, package="", table={})
+    def whole():
+        """A group."""
+
+    whole.get_command = lambda ctx, name: noisy
+    whole.table = {"noisy": None}
+    before = logging.getLogger("bank").level
+    errors = {
+        (): ["warning: a warning", "warning: doubtful"],
+        ("-q",): [],
+        ("--quiet",): [],
+        ("-v",): ["warning: a warning", "debug: a trifle", "warning: doubtful", "more"],
+    }
+    for words, lines in errors.items():
+        for json_words, text in ((), "said\n"), (("--json",), '{"a": 1}\n'):
+            done = CliRunner().invoke(whole, ["noisy", *words, *json_words])
+            said = done.stderr.splitlines()
+            if "-v" in words:
+                assert re.fullmatch(r"finished in \d\.\d s", said.pop())
+            assert (done.stdout, said, done.exit_code) == (text, lines, 0)
+    done = CliRunner().invoke(whole, ["noisy", "-q", "-v"])
+    assert done.exit_code == 2 and "expected -q or -v, found both" in done.stderr
+    assert logging.getLogger("bank").level == before
+
+
 def test_json_chooses_the_output_once():
     plain = CliRunner().invoke(sample, ["--k", "2"])
     assert plain.stdout == "k is 2\n"
@@ -88,10 +129,10 @@ def test_people_get_texts_as_they_are(capsys):
     assert printed_text.out.splitlines() == [
         "[red] :cat: \t tab",
         "title",
-        "a                      b",
-        "[red]x[/red] :cat:  1.00",
-        "–                   1, 2",
-        "–                   True",
+        "a\tb",
+        "[red]x[/red] :cat:\t1.00",
+        "–\t1, 2",
+        "–\tTrue",
     ]
     assert printed_text.err == "warning: careful [x]\n"
 

@@ -50,7 +50,7 @@ VIEWS: dict[str, Callable[[Output], None]] = {
     "eval": lambda out: evaluate.show("boolq", "test", samples.EVALUATION, out),
     "eval-templates": lambda out: evaluate.show_sweep("boolq", "test", samples.SWEEP, out),
     "predict": lambda out: predict.show(samples.PREDICTIONS, out),
-    "tasks": lambda out: tasks.show(samples.TASKS, out),
+    "tasks": lambda out: tasks.show([tasks.described(task) for task in samples.TASKS], out),
     "models": lambda out: models.show(samples.MODELS, out),
     "bank-list": lambda out: bank_list.show(samples.ENTRIES, samples.DAMAGED, out),
     "bank-show": lambda out: bank_show.show(

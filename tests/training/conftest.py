@@ -31,7 +31,8 @@ class Watcher(Reporter):
 
     def __init__(self):
         super().__init__()
-        self.steps, self.checks, self.said, self.begun = [], [], [], []
+        self.steps, self.checks, self.begun = [], [], []
+        self.said, self.details = [], []
 
     def begin(self, title, steps, done):
         self.begun.append((title, steps, done))
@@ -44,6 +45,9 @@ class Watcher(Reporter):
 
     def say(self, text):
         self.said.append(text)
+
+    def detail(self, text):
+        self.details.append(text)
 
 
 @pytest.fixture(scope="session")

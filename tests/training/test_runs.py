@@ -119,10 +119,10 @@ def test_finished_prompts_are_found_again_whatever_the_run_is_called(runs, train
     again, trained = train(slots, title="by another title")
     same(again, first)
     assert trained == 0
-    (said,) = runs.reporter.said
-    assert said.startswith("found: by another title (trained before, in ")
+    assert runs.reporter.said == ["found: by another title (trained before)"]
     assert [one.slot for one in again] == slots
     (folder,) = (path for path in (runs.root / "prompts").iterdir() if path.is_dir())
+    assert runs.reporter.details == [f"  in {folder}"]
     assert not (folder / "checkpoints").exists() and (folder / "metrics.jsonl").exists()
 
 
@@ -218,9 +218,8 @@ def test_a_value_is_made_once_and_found_again(runs):
     first = runs.remembered("scores", "toy", read, make, "scores of toy")
     assert first == {"score": 62.5, "texts": ["a", "é"]} and runs.reporter.said == []
     assert runs.remembered("scores", "toy", read, make, "scores of toy") == first
-    assert runs.reporter.said == [
-        f"found: scores of toy (finished before, in {runs.place('scores', 'toy', read)}.json)"
-    ]
+    assert runs.reporter.said == ["found: scores of toy (finished before)"]
+    assert runs.reporter.details == [f"  in {runs.place('scores', 'toy', read)}.json"]
     runs.remembered("scores", "toy", read, make)  # without a title nothing is said
     assert len(runs.reporter.said) == 1 and len(made) == 1
     runs.remembered("scores", "toy", {"a": 2}, make)

@@ -38,12 +38,13 @@ def show(entry: Entry, prompts: Prompts, outcomes: Sequence[Outcome], out: Outpu
     """One entry in full, with its prompts' norms and recorded transfers."""
     from bank.combine import norms
     from spot.report.entries import show_outcomes
+    from spot.report.output import shown
 
     sizes = {name: round(float(norms(array).mean()), 4) for name, array in prompts.views().items()}
     transfers = [asdict(outcome) for outcome in outcomes]
     out.record({**asdict(entry), "mean_norms": sizes, "outcomes": transfers})
     rows: list[tuple[str, object]] = [
-        (name, json.dumps(value) if isinstance(value, dict) else value)
+        (name, json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value)
         for name, value in asdict(entry).items()
     ]
     rows.append(("shape", " x ".join(map(str, prompts.key.shape))))
@@ -53,5 +54,7 @@ def show(entry: Entry, prompts: Prompts, outcomes: Sequence[Outcome], out: Outpu
     rows.append(
         ("mean token norms", ", ".join(f"{name} {size:.2f}" for name, size in sizes.items()))
     )
-    out.table("", ("field", "value"), rows)
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:  # in full, whatever its length: no table
+        out.say(f"{name:<{width}}  {shown(value)}")
     show_outcomes(outcomes, out)

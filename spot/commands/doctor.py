@@ -13,6 +13,7 @@ import click
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
+    from spot import Reporter
     from spot.config import Config
     from spot.report.output import Output
 
@@ -37,7 +38,10 @@ def command(config: Config, out: Output) -> None:
     \b
     Example: spot doctor
     """
-    findings = examine(config)
+    from spot.report.console import progress
+
+    with progress(out) as reporter:
+        findings = examine(config, reporter)
     show(findings, out)
     if any(not finding.fine for finding in findings):
         raise SystemExit(1)
@@ -62,12 +66,13 @@ def show(findings: Sequence[Finding], out: Output) -> None:
             out.say(f"      hint: {finding.hint}")
 
 
-def examine(config: Config) -> list[Finding]:
+def examine(config: Config, reporter: Reporter) -> list[Finding]:
     """Run every check; a UserError of one becomes its finding."""
     from bank.errors import UserError
 
     findings = []
     for name, check in CHECKS.items():
+        reporter.phase(f"checking: {name}")
         try:
             findings.append(Finding(name, True, check(config)))
         except UserError as error:

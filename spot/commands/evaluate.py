@@ -29,20 +29,30 @@ def command(
     \b
     Example: spot eval --task mini_boolq --prompt mini_rooms
     """
-    from spot import evaluate
     from spot.commands.objects import in_every_template, lengths, the_model, the_task
-    from spot.prompts.files import find_prompt
-    from spot.serving.scoring import sweep_templates
+    from spot.report.console import progress
 
-    model = the_model(config)
+    with progress(out) as reporter:
+        reporter.phase("loading the model and the task")
+        from spot import evaluate
+        from spot.prompts.files import find_prompt
+        from spot.serving.scoring import sweep_templates
+
+        model = the_model(config)
+        if templates:
+            tasks = in_every_template(task, config)
+            array = find_prompt(prompt, config.bank.path, model)
+            reporter.phase(f"scoring {task} in {len(tasks)} templates")
+            sweep = sweep_templates(model, tasks, array, split, **lengths(config))
+        else:
+            scored = the_task(task, config)
+            array = find_prompt(prompt, config.bank.path, model)
+            reporter.phase(f"scoring {task}")
+            result = evaluate(model, scored, array, split, **lengths(config))
     if templates:
-        tasks = in_every_template(task, config)
-        array = find_prompt(prompt, config.bank.path, model)
-        show_sweep(task, split, sweep_templates(model, tasks, array, split, **lengths(config)), out)
+        show_sweep(task, split, sweep, out)
     else:
-        scored = the_task(task, config)
-        array = find_prompt(prompt, config.bank.path, model)
-        show(task, split, evaluate(model, scored, array, split, **lengths(config)), out)
+        show(task, split, result, out)
 
 
 def show(task: str, split: str, result: Evaluation, out: Output) -> None:

@@ -34,9 +34,14 @@ def command(config: Config, out: Output, path: Path, similarity: str | None, val
     Example: spot heatmap --out tasks.png
     """
     from spot.commands.objects import open_bank
-    from spot.report.bank_heatmap import bank_heatmap
+    from spot.report.console import progress
 
-    show(bank_heatmap(open_bank(config), path, similarity, values=values), out)
+    with progress(out) as reporter:
+        reporter.phase("drawing")
+        from spot.report.bank_heatmap import bank_heatmap
+
+        drawn = bank_heatmap(open_bank(config), path, similarity, values=values)
+    show(drawn, out)
 
 
 def show(drawn: Drawn, out: Output) -> None:

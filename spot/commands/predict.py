@@ -37,14 +37,19 @@ def command(
     \b
     Example: spot predict --task mini_boolq --prompt mini_rooms --text "passage: … question: …"
     """
-    from spot import predict
     from spot.commands.objects import lengths, the_model, the_task
-    from spot.prompts.files import find_prompt
+    from spot.report.console import progress
 
     lines = list(texts) or [line.rstrip("\n") for line in sys.stdin if line.strip()]
-    model, answered = the_model(config), the_task(task, config)
-    array = find_prompt(prompt, config.bank.path, model)
-    show(predict(model, answered, array, lines, **lengths(config)), out)
+    with progress(out) as reporter:
+        reporter.phase("loading the model")
+        from spot import predict
+        from spot.prompts.files import find_prompt
+
+        model, answered = the_model(config), the_task(task, config)
+        array = find_prompt(prompt, config.bank.path, model)
+        predictions = predict(model, answered, array, lines, **lengths(config))
+    show(predictions, out)
 
 
 def show(predictions: Sequence[Prediction], out: Output) -> None:

@@ -26,7 +26,7 @@ from spot.training.slots import Check, Reporter
 if TYPE_CHECKING:
     from spot.report.output import Output
 
-FIRST_LINE, LONGEST = 4.0, 60.0  # seconds of silence before a line; it doubles from line to line
+FIRST_LINE, LONGEST = 4.0, 30.0  # seconds of silence before a line; it doubles from line to line
 TIMED_STEPS = 3  # steps after the first finished one from which time left is estimated
 COMPILING = "compiling"  # how the phases begin whose time says nothing about the steps to come
 WORKING = "working"
@@ -81,14 +81,15 @@ class Clock:
     since: float
 
     def left(self, step: int, total: int, now: float) -> float | None:
-        """Seconds from `step` to `total`; None until TIMED_STEPS steps were timed.
+        """Seconds from `step` to `total`; None until TIMED_STEPS steps were timed, and at the end.
 
         >>> clock = Clock(first=1, since=10.0)
         >>> clock.left(3, 11, now=12.0), clock.left(6, 11, now=15.0)
         (None, 5.0)
         """
         timed = step - self.first
-        return (now - self.since) / timed * (total - step) if timed >= TIMED_STEPS else None
+        known = timed >= TIMED_STEPS and step < total
+        return (now - self.since) / timed * (total - step) if known else None
 
 
 class ConsoleReporter(Reporter):

@@ -26,8 +26,11 @@ def command(config: Config, out: Output, file: Path, task: str) -> None:
     """
     from spot.commands.objects import bank_to_fill, the_model
     from spot.prompts.files import prompt_file_entry
+    from spot.report.console import progress
 
-    entry, prompts = prompt_file_entry(file, task, the_model(config))
+    with progress(out) as reporter:
+        reporter.phase("reading the model")
+        entry, prompts = prompt_file_entry(file, task, the_model(config))
     bank = bank_to_fill(config)
     added = bool(bank.add(entry, prompts))
     out.record({"id": entry.id, "added": added})

@@ -34,11 +34,18 @@ def command(config: Config, out: Output, names: tuple[str, ...]) -> None:
     """
     from bank import SIMILARITIES, evaluate
     from spot.commands.objects import open_bank
+    from spot.report.console import progress
 
     bank = open_bank(config)
-    inits_known = all(bank.prompts(entry).init is not None for entry in bank.entries())
-    usable = tuple(name for name, one in SIMILARITIES.items() if inits_known or not one.needs_inits)
-    show(evaluate(bank, names or usable), out)
+    with progress(out) as reporter:
+        reporter.phase("reading the prompts")
+        inits_known = all(bank.prompts(entry).init is not None for entry in bank.entries())
+        usable = tuple(
+            name for name, one in SIMILARITIES.items() if inits_known or not one.needs_inits
+        )
+        reporter.phase("comparing similarities with outcomes")
+        evaluations = evaluate(bank, names or usable)
+    show(evaluations, out)
 
 
 def show(evaluations: Sequence[Evaluation], out: Output) -> None:

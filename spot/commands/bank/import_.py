@@ -29,10 +29,14 @@ def command(config: Config, out: Output, folder: Path, backbone: str | None) -> 
     """
     from bank import import_folder, named_backbone
     from spot.commands.objects import bank_to_fill
+    from spot.report.console import progress
 
     bank = bank_to_fill(config)
     model = None if backbone is None else named_backbone(backbone)
-    show(import_folder(bank, folder, model), bank, out)
+    with progress(out) as reporter:
+        reporter.phase("reading the prompts")
+        report = import_folder(bank, folder, model)
+    show(report, bank, out)
 
 
 def show(report: ImportReport, bank: Bank, out: Output) -> None:

@@ -25,9 +25,12 @@ def command(config: Config, out: Output, other: Path) -> None:
     """
     from bank import Bank
     from spot.commands.objects import bank_to_fill
+    from spot.report.console import progress
 
     theirs = Bank.open(other)
     bank = bank_to_fill(config)
-    added = bank.merge(theirs)
+    with progress(out) as reporter:
+        reporter.phase(f"adding {other}")
+        added = bank.merge(theirs)
     out.record({"added": added})
     out.say(f"added {len(added)} entries and queries to {bank.path}")

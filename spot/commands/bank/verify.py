@@ -25,9 +25,12 @@ def command(config: Config, out: Output) -> None:
     """
     from bank import verify
     from spot.commands.objects import open_bank
+    from spot.report.console import progress
 
     bank = open_bank(config)
-    problems = verify(bank)
+    with progress(out) as reporter:
+        reporter.phase("reading every file")
+        problems = verify(bank)
     show(bank, problems, out)
     if problems:
         raise SystemExit(1)

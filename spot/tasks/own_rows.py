@@ -110,20 +110,18 @@ class OwnRows:
     def rule(self) -> str:
         """How the splits are made, in words."""
         of = self.stated.group or " and ".join(RowReader(self.stated, self.origin).columns)
-        order = f'in the order of sha256("{SALT}" + {of}, without case and with single spaces)'
-        most = f"at most about {LARGEST:,} of them"
-        alone = "; train leaves out texts of validation and test, validation those of test"
+        order = f'in the order of sha256("{SALT}" + {of}) without case and with single spaces'
+        alone = "train leaves out texts that validation or test has, validation those of test"
+        most = f"{LARGEST:,} rows at most"
         if {"validation", "test"} <= set(self.sources):
-            return f"train, validation and test as given{alone}"
+            return f"train, validation and test as given; {alone}"
         if "validation" in self.sources:
-            return f"test is the first half of validation, within each class {order}{alone}"
+            return f"test is the first half of each class of validation, {order}; {alone}"
         if "test" in self.sources:
-            return (
-                f"validation is the first fifth of train ({most}), within each class {order}{alone}"
-            )
+            return f"validation is the first fifth of each class of train, {most}, {order}; {alone}"
         return (
-            f"within each class {order}, the first fifth of train is test and the second fifth is "
-            f"validation ({most} each)"
+            "test is the first fifth and validation the second fifth of each class of train, "
+            f"{most} each, {order}"
         )
 
     def _computed(self) -> Cut:

@@ -20,7 +20,7 @@ from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.settings import ModelSettings
 from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
-from spot.settings import Stage, cache_dir
+from spot.settings import Stage, cache_dir, mistake
 from spot.strategies.settings import TransferSettings
 from spot.tasks.catalog import DataSettings
 from spot.training.recipe import FINE_TUNING_RATES, Recipe, RowSettings, TrainSettings
@@ -160,12 +160,12 @@ def _assign(values: dict[str, Any], path: list[str], value: Any, assignment: str
 
 
 def _explained(error: ValidationError, where: str) -> SpotError:
-    """The first problem of a validation error, by key, with the nearest key when it is unknown."""
+    """The first mistake of a validation error, by key, with the nearest key when it is unknown."""
     problem = error.errors()[0]
-    path = [str(part) for part in problem["loc"]]
-    key = ".".join(path)
+    known = _keys(Config)
     if problem["type"] == "extra_forbidden":
-        known = _keys(Config)
+        path = [str(part) for part in problem["loc"]]
+        key = ".".join(path)
         siblings = [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]]
         elsewhere = [name for name in known if name.endswith(f".{path[-1]}")]
         near = f' Did you mean "{elsewhere[0]}"?' if elsewhere else did_you_mean(key, known)
@@ -174,18 +174,23 @@ def _explained(error: ValidationError, where: str) -> SpotError:
             f'{where}: unknown config key "{key}".{near}',
             f"keys there: {', '.join(siblings) or ', '.join(Config.model_fields)}",
         )
+    place, sentence = mistake(problem)
+    path = [str(part) for part in place]
+    while len(path) > 1 and ".".join(path) not in known:  # places in a list, members of a union
+        path.pop()
+    inside = [str(part) for part in place[len(path) :] if isinstance(part, int)]
     return SpotError(
-        f"{where}: {key}: {problem['msg']}, found {problem['input']!r}",
+        f"{where}: {'.'.join([*path, *inside])}: {sentence}",
         f"the default is {_default(path)}",
     )
 
 
 def _default(path: list[str]) -> str:
-    """The default of a key as TOML and JSON write it; of a list for a place in it."""
+    """The default of a key as TOML and JSON write it."""
     value: Any = Config().model_dump(mode="json")
     for part in path:
         value = value.get(part) if isinstance(value, dict) else value
-    return json.dumps(value, ensure_ascii=False)
+    return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:

@@ -1,12 +1,16 @@
-"""The base of typed settings, and the folder of caches. Imports nothing heavy."""
+"""The base of typed settings, what their mistakes say, and the folder of caches. Imports nothing heavy."""
 
 from __future__ import annotations
 
+import json
 import os
+import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Stage(BaseModel):
@@ -23,8 +27,76 @@ class Stage(BaseModel):
         for name, value in values.items() if isinstance(values, dict) else ():
             field = cls.model_fields.get(name)
             if isinstance(value, bool) and field is not None and field.annotation is not bool:
-                raise ValueError(f"{name}: expected {field.annotation}, found {str(value).lower()}")
+                raise PydanticCustomError(
+                    "flag", "{field}", {"field": name, "expected": _kind(field.annotation)}
+                )
         return values
+
+
+def _kind(annotation: Any) -> str:
+    """The values of an annotation in words."""
+    kinds = [
+        typing.get_origin(kind) or kind for kind in typing.get_args(annotation) or (annotation,)
+    ]
+    words = {int: "a whole number", float: "a number", str: "a text", Path: "a path"}
+    if typing.get_origin(annotation) is tuple:
+        return "a list"
+    return next((words[kind] for kind in kinds if kind in words), "another value")
+
+
+EXPECTED: Mapping[str, str] = {
+    "missing": "a value",
+    "string_type": "a text",
+    "string_unicode": "a text",
+    "string_pattern_mismatch": "a text that fits the pattern {pattern}",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a table",
+    "mapping_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "path_type": "a path",
+    "greater_than": "a number greater than {gt}",
+    "greater_than_equal": "a number of at least {ge}",
+    "less_than": "a number less than {lt}",
+    "less_than_equal": "a number of at most {le}",
+    "literal_error": "{expected}",
+    "flag": "{expected}",
+}
+"""What was expected, for each type of mistake that pydantic tells apart."""
+
+
+def mistake(problem: Mapping[str, Any]) -> tuple[tuple[str | int, ...], str]:
+    """The place of a mistake and a sentence about it, from one of a ValidationError's `errors()`.
+
+    >>> mistake({"type": "int_type", "loc": ("steps",), "input": "many"})
+    (('steps',), 'expected a whole number, found "many"')
+    """
+    kind, place, context = problem["type"], tuple(problem["loc"]), problem.get("ctx", {})
+    if kind == "value_error":
+        return place, str(context["error"])
+    found = problem["input"]
+    if kind == "flag":
+        place, found = (*place, context["field"]), found[context["field"]]
+    expected = EXPECTED.get(kind, "another value").format_map(context)
+    if kind == "literal_error":
+        expected = expected.replace("'", '"')
+    return place, f"expected {expected}, found {'none' if kind == 'missing' else shown(found)}"
+
+
+def shown(value: object) -> str:
+    """A value as JSON for an error message, cut to 60 characters."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def cache_dir() -> Path:

@@ -33,6 +33,7 @@ COMMANDS = {
     "doctor": Lazy("doctor", "Check this machine."),
     "eval": Lazy("evaluate", "Score a prompt on a task."),
     "heatmap": Lazy("heatmap", "Draw how the tasks relate."),
+    "init": Lazy("init", "Write the task of a table of your own."),
     "models": Lazy("models", "List models."),
     "predict": Lazy("predict", "Use a prompt on texts."),
     "search": Lazy("search", "Rank a bank's entries for a target."),

@@ -2,6 +2,9 @@ from spot.tasks.catalog import DataSettings as DataSettings
 from spot.tasks.catalog import load_task as load_task
 from spot.tasks.examples import Ragged as Ragged
 from spot.tasks.examples import TokenizedSplit as TokenizedSplit
+from spot.tasks.inspection import TableReport as TableReport
+from spot.tasks.inspection import inspect_table as inspect_table
+from spot.tasks.inspection import write_task as write_task
 from spot.tasks.metrics import METRICS as METRICS
 from spot.tasks.mini.suite import mini_task_names as mini_task_names
 from spot.tasks.task import Mixture as Mixture

@@ -3,7 +3,8 @@
 The mini suite (always there), published tasks, the user's TOML tasks, and seqio Tasks that the
 user's modules register. Nothing is registered here: names are resolved from the settings each time.
 The modules, and so TensorFlow, are imported only for a name that the other origins lack; a
-registered Task whose name is taken is reached through a TOML task with `seqio`.
+registered Task whose name is taken is reached through a TOML task with `seqio`. Wherever a name is
+taken, the path of a task's TOML file may stand, also in a mixture ("sst2+tickets.toml").
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from spot.errors import SpotError, did_you_mean
 from spot.settings import cache_dir
+from spot.tasks.files import SUFFIXES
 from spot.tasks.published.catalog import (
     MIXTURES,
     TASKS,
@@ -40,7 +42,8 @@ class DataSettings:
     names the source of published tasks, a key of `published.sources.SOURCES`; `tfds_dir` and
     `hf_dir` are the folders of two of them.
 
-    `template` names the text of published tasks, `templates` that of single ones. `list_labels`
+    `template` names the text of published tasks, `templates` that of single ones; other tasks have
+    their own text, whatever the template. `list_labels`
     lists a task's label words in front of its texts; `text` is a text prompt, and `shots` the
     number of training examples, drawn by `shot_seed`, in front of every text.
     """
@@ -81,12 +84,8 @@ def load_task(
     published tasks. The other options are as in `DataSettings`. SpotError for an unknown name,
     with the nearest one, and for missing data, with what to do.
     """
-    files = tuple(Path(path) for path in tasks)
-    if str(name).endswith(".toml"):
-        files = (*files, Path(name))
-        name = read_toml(Path(name)).name
     settings = DataSettings(
-        tasks=files,
+        tasks=tuple(Path(path) for path in tasks),
         modules=tuple(modules),
         cache_dir=cache_dir(),
         source=source,
@@ -104,6 +103,7 @@ def load_task(
 
 def find(name: str, settings: DataSettings) -> Task | Mixture:
     """The task or mixture called `name`, with its data there; SpotError otherwise."""
+    name, settings = _from_paths(name, settings)
     if "+" in name or name in mixture_names(settings):
         return find_mixture(name, settings)
     return find_task(name, settings)
@@ -111,6 +111,7 @@ def find(name: str, settings: DataSettings) -> Task | Mixture:
 
 def find_task(name: str, settings: DataSettings) -> Task:
     """The task called `name` in the settings' wording, with its data there; SpotError otherwise."""
+    name, settings = _from_paths(name, settings)
     return _with_data(f'task "{name}"', task(name, settings), settings)
 
 
@@ -120,6 +121,7 @@ def find_mixture(name: str, settings: DataSettings) -> Mixture:
     Rates are examples-proportional with the limit 2^19 (Vu et al. 2022); a registered seqio Mixture
     keeps its own rates. SpotError for an unknown name or member, or missing data.
     """
+    name, settings = _from_paths(name, settings)
     packaged = name == "mini" or name in MIXTURES or "+" in name
     if not packaged and name in _registered(settings)[1]:
         return _registered_mixture(name, settings)
@@ -161,6 +163,7 @@ def task(name: str, settings: DataSettings) -> Task:
 
     SpotError with the nearest name when there is none.
     """
+    name, settings = _from_paths(name, settings)
     makers = _makers(settings)
     if name in makers:
         _check_template(name, settings)
@@ -172,13 +175,37 @@ def task(name: str, settings: DataSettings) -> Task:
             raise SpotError(
                 f'expected a task, found the mixture "{name}"', "name it where a mixture is wanted"
             )
-        raise SpotError(
-            f'expected the name of a task, found "{name}".{did_you_mean(name, names)}',
-            "spot tasks lists all names; data.tasks and data.modules add your own",
-        )
+        raise _unknown(name, names)
     from spot.tasks.registered import registered_task
 
     return registered_task(name)
+
+
+def _from_paths(name: str, settings: DataSettings) -> tuple[str, DataSettings]:
+    """The name with paths of TOML files replaced by their tasks' names, and settings that know these."""
+    members = [name] if os.path.isfile(name) else name.split("+")
+    paths = {member: Path(member) for member in members if member.endswith(".toml")}
+    if not paths:
+        return name, settings
+    names = [read_toml(paths[m]).name if m in paths else m for m in members]
+    return "+".join(names), replace(settings, tasks=(*settings.tasks, *paths.values()))
+
+
+def _unknown(name: str, names: Iterable[str]) -> SpotError:
+    """The error for a name that no task has; a file in its place gets what to do with it."""
+    if name.lower().endswith(SUFFIXES):
+        return SpotError(
+            f'expected the name of a task or the path of its TOML file, found the table "{name}"',
+            f"describe it first: spot init {name}",
+        )
+    near = did_you_mean(name, names)
+    if os.path.isfile(toml := f"{name}.toml"):
+        near = f' Did you mean "{toml}"?'
+    return SpotError(
+        f'expected the name of a task, found "{name}".{near}',
+        "spot tasks lists all names; name your own task by the path of its TOML file (see spot init), "
+        "or by data.tasks and data.modules",
+    )
 
 
 def mixture_names(settings: DataSettings) -> tuple[str, ...]:
@@ -292,7 +319,12 @@ def _places(settings: DataSettings) -> Places:
 
 
 def _check_template(name: str, settings: DataSettings) -> None:
-    """Raise SpotError for a template of an unpublished task, and for templates of unknown tasks."""
+    """Raise SpotError for templates of unknown tasks, and for an unknown name of a template.
+
+    A published task must have the template that is named, for another wording would go unnoticed;
+    the user's own, embedded and registered tasks have one wording, which every template leaves as it
+    is.
+    """
     for templated in settings.templates:
         if templated not in TASKS:
             raise SpotError(
@@ -300,16 +332,21 @@ def _check_template(name: str, settings: DataSettings) -> None:
                 + did_you_mean(templated, TASKS),
                 "spot tasks lists all names",
             )
-    if name not in TASKS and settings.template != DEFAULT:
+    known = sorted({name for published in TASKS for name in template_names(published)})
+    if (
+        name not in TASKS
+        and settings.template not in known
+        and not settings.template.endswith(".toml")
+    ):
         raise SpotError(
-            f'task "{name}": expected data.template="{DEFAULT}", found "{settings.template}"; only '
-            "published tasks have templates",
-            "name the template of single tasks with data.templates",
+            f'data.template: expected the name of a template, found "{settings.template}".'
+            + did_you_mean(settings.template, known),
+            f"templates: {', '.join(known)}; a path ending in .toml names your own",
         )
 
 
 def toml_files(paths: tuple[Path, ...]) -> list[Path]:
-    """The TOML files at `paths`: files themselves, and those in folders, sorted."""
+    """The TOML files at `paths`: files themselves, and those in folders, sorted; each file once."""
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
@@ -321,7 +358,7 @@ def toml_files(paths: tuple[Path, ...]) -> list[Path]:
                 f"expected a task's TOML file or a folder of them at {path}, found nothing",
                 "correct data.tasks",
             )
-    return files
+    return list({file.resolve(): file for file in files}.values())
 
 
 def data_dir(settings: DataSettings) -> Path | None:

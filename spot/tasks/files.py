@@ -1,6 +1,8 @@
-"""Rows of JSONL, CSV and TSV files, with errors that name file and line.
+"""Rows of CSV, TSV, JSONL and Parquet files, with errors that name file and line.
 
-UTF-8 only (a byte order mark is tolerated); blank lines are skipped; files are read as a stream.
+UTF-8 only (a byte order mark is tolerated); blank lines are skipped; files are read as a stream. A
+.csv whose header has semicolons and no comma is separated by semicolons, as spreadsheets write it; a
+column without a name is called "column 3" by its place. Parquet needs the extra "parquet".
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +19,9 @@ from pathlib import Path
 from bank.errors import BankError
 from bank.files import replace_file, stamp
 from spot.errors import SpotError, did_you_mean
+from spot.settings import shown
 
-SUFFIXES = (".jsonl", ".csv", ".tsv")
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 @dataclass(frozen=True)
@@ -114,12 +118,6 @@ def row_error(file: Path, line: int, expected: str, found: str, unit: str = "lin
     )
 
 
-def shown(value: object) -> str:
-    """A value as JSON for an error message, cut to 60 characters."""
-    text = json.dumps(value, ensure_ascii=False, default=repr)
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
 def lines(file: Path) -> Iterator[tuple[int, str]]:
     """Line number (from 1) and text of each line; SpotError names a line that is not UTF-8."""
     try:
@@ -159,10 +157,15 @@ def jsonl_rows(file: Path) -> Iterator[Row]:
 
 def table_rows(file: Path, delimiter: str) -> Iterator[Row]:
     """Rows of a table whose first row names the columns; quotes as in RFC 4180."""
-    reader = csv.reader((line for _, line in lines(file)), delimiter=delimiter, strict=True)
+    text = (line for _, line in lines(file))
+    first = next(text, "")
+    if delimiter == "," and "," not in first and ";" in first:
+        delimiter = ";"
+    reader = csv.reader(itertools.chain([first], text), delimiter=delimiter, strict=True)
     try:
-        header = [name.strip() for name in next(reader, [])]
-        if not header or "" in header or len(set(header)) < len(header):
+        names = [name.strip() for name in next(reader, [])]
+        header = [name or f"column {place}" for place, name in enumerate(names, start=1)]
+        if not any(names) or len(set(header)) < len(header):
             raise row_error(file, 1, "a header row of distinct column names", shown(header))
         start = reader.line_num + 1
         for cells in reader:
@@ -178,11 +181,39 @@ def table_rows(file: Path, delimiter: str) -> Iterator[Row]:
         ) from error
 
 
+def parquet_rows(file: Path) -> Iterator[Row]:
+    """Rows of a Parquet file, counted from 1. SpotError for a file that is no Parquet, and without
+    pyarrow.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise SpotError(
+            f"expected pyarrow to read {file}, found: {error}",
+            "pip install 'spot-transfer[parquet]'",
+        ) from error
+    if not file.is_file():
+        raise SpotError(f"expected a data file at {file}, found none", "check the path")
+    number = itertools.count(1)
+    try:
+        with pyarrow.parquet.ParquetFile(file) as table:
+            for batch in table.iter_batches(batch_size=1024):
+                for fields in batch.to_pylist():
+                    yield Row(file, next(number), fields, "row")
+    except (OSError, pyarrow.ArrowException) as error:
+        raise SpotError(
+            f"expected a parquet file at {file}, found: {error}", "download or write it again"
+        ) from error
+
+
 def data_rows(file: Path) -> Iterator[Row]:
-    """Rows of a .jsonl, .csv or .tsv file, by its suffix."""
+    """Rows of a .csv, .tsv, .jsonl or .parquet file, by its suffix."""
     suffix = file.suffix.lower()
     if suffix == ".jsonl":
         return jsonl_rows(file)
+    if suffix == ".parquet":
+        return parquet_rows(file)
     if suffix in (".csv", ".tsv"):
         return table_rows(file, "," if suffix == ".csv" else "\t")
     raise SpotError(

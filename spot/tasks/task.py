@@ -16,14 +16,16 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from spot.errors import SpotError
-from spot.tasks.files import Row, shown
-from spot.tasks.row_form import RowForm, check_form, field_names, first_problem, row_examples
-from spot.tasks.splits import SPLITS, check_split, no_rows, plan
+from spot.settings import shown
+from spot.tasks.files import Row
+from spot.tasks.own_rows import OwnRows, Source
+from spot.tasks.row_form import RowForm, RowReader, absent, check_answer, check_form, explained
+from spot.tasks.splits import SPLITS
 from spot.tasks.text import Example, Reference
 
 __all__ = [
     "MIXING_LIMIT", "Example", "Mixture", "Reference", "Task", "counted", "digest",
-    "listing_labels", "mixture_of", "proportional_rates", "with_wording",
+    "listing_labels", "mixture_of", "own_task", "proportional_rates", "with_wording",
 ]  # fmt: skip
 
 
@@ -129,9 +131,10 @@ class Task:
 
         `inputs` is the text, with a row's {field}s. `labels` are the label words, as the field
         `label` holds them, or a mapping from its values to label words (classes are in the order
-        of the words); `target` is the field with a free answer (or a list of accepted ones)
-        instead. Missing splits are cut by the rule of `spot.tasks.splits`; `group` names a field
-        whose equal values stay on one side. All rows are checked now: SpotError names the split
+        of the words); without them the distinct values of `label` are, sorted. `target` is the field
+        with a free answer (or a list of accepted ones) instead. Missing splits are cut by the rule of
+        `spot.tasks.own_rows`, which also says what becomes of texts in two splits; `group` names a
+        field whose equal values stay on one side. All rows are checked now: SpotError names the split
         and the row, counted from 1. The rows are copied, so the fingerprint is of their content.
 
         >>> rows = [{"text": "Where is my money?", "label": "billing"}]
@@ -144,42 +147,45 @@ class Task:
             origin, labels, label, target, name=name, inputs=inputs, metrics=tuple(metrics or ()),
             family=family, group=group, description=description,
         )  # fmt: skip
-        examples_of = row_examples(form, field_names(origin, form.inputs))
         splits = {"train": train, "validation": validation, "test": test}
-        files = {s: Path(f"{origin}, {s}") for s, rows in splits.items() if rows is not None}
-        examples = {
-            file: tuple(e for row in _memory_rows(file, splits[s]) for e in examples_of(row))
-            for s, file in files.items()
-        }
-        parts, rule = plan(files, group or "input text")
-
-        def read(split: str) -> Iterator[Example]:
-            check_split(name, split, SPLITS)
-            part = parts[split]
-            rows = [e for e in examples[part.file] if part.keeps(e.group if group else e.inputs)]
-            if not rows:
-                raise no_rows(name, split, f"the rows of {part.file.name.rpartition(' ')[2]}")
-            return iter(rows)
+        given = {s: _memory_rows(origin, s, rows) for s, rows in splits.items() if rows is not None}
+        own = OwnRows(
+            origin,
+            form,
+            {s: Source(f"the rows of {s}", rows.__iter__) for s, rows in given.items()},
+        )
+        own.cut()  # checks every row
 
         @functools.cache
         def fingerprint() -> str:
-            content = {split: [asdict(e) for e in examples[file]] for split, file in files.items()}
-            return digest("rows", 1, form.model_dump(), content)
+            content = {s: [asdict(own.reader.example(row)) for row in given[s]] for s in given}
+            return digest("rows", 2, own.form.model_dump(), content)
 
-        task = cls(
-            name=name,
-            family=family,
-            labels=form.words,
-            metrics=form.scored_by,
-            scoring="rank" if form.labels else "generate",
-            splits=SPLITS,
-            read=read,
-            fingerprint=fingerprint,
-            description=description,
-            rows=counted(read),
-            split_rule=rule,
-        )
-        return with_wording(task, list_labels=list_labels)
+        return with_wording(own_task(own, fingerprint), list_labels=list_labels)
+
+
+def own_task(
+    own: OwnRows, fingerprint: Callable[[], str], available: Callable[[], str] = lambda: ""
+) -> Task:
+    """The task of a user's own rows; without label words while its data is missing."""
+    form = own.stated if available() else own.form
+    return Task(
+        name=form.name,
+        family=form.family,
+        labels=form.words,
+        metrics=form.scored_by,
+        scoring="rank" if form.classified else "generate",
+        splits=SPLITS,
+        read=own.read,
+        fingerprint=fingerprint,
+        description=form.description,
+        rows=counted(own.read),
+        license=form.license,
+        available=available,
+        split_rule=own.rule,
+        columns=RowReader(form, own.origin).columns,
+        render=RowReader(form, own.origin).render,
+    )
 
 
 def _row_form(
@@ -190,40 +196,35 @@ def _row_form(
     **fields: Any,
 ) -> RowForm:
     """The checked form of rows in memory."""
-    if (labels is None) == (target is None):
-        number = "neither" if labels is None else "both"
+    if labels is not None and (isinstance(labels, str) or not labels):
         raise SpotError(
-            f"{origin}: expected labels (the label words) or target (the field with a free answer), "
-            f"found {number}",
-            'for example labels=["billing", "bug"], or target="answer"',
+            f"{origin}: expected labels as a list of different words, found {shown(labels)}",
+            'for example labels=["billing", "bug"]',
         )
-    words: Mapping[Any, str] = {}
-    if isinstance(labels, Mapping):
-        words = labels
-    elif labels is not None:
-        if isinstance(labels, str) or len(set(labels)) < max(len(labels), 1):
-            raise SpotError(
-                f"{origin}: expected labels as a list of different words, found {shown(labels)}",
-                'for example labels=["billing", "bug"]',
-            )
-        words = {word: word for word in labels}
-    values = {k.strip() if isinstance(k, str) else shown(k): word for k, word in words.items()}
-    answer = {"label": label, "labels": values} if target is None else {"target": target}
+    if target is not None:
+        answer: dict[str, Any] = {"target": target, "labels": labels or {}}
+    else:
+        answer = {"label": label, "labels": labels or {}}
     try:
         form = RowForm(**answer, **fields)
     except ValidationError as error:
-        problem = first_problem(error, lambda depth: list(RowForm.model_fields))
-        raise SpotError(f"{origin}: {problem}", "correct the argument of that name") from error
+        raise explained(origin, error, lambda depth: list(RowForm.model_fields)) from error
+    if not form.inputs:
+        raise absent(origin, "inputs")
+    check_answer(origin, form)
     check_form(origin, form)
     return form
 
 
-def _memory_rows(file: Path, rows: Iterable[Mapping[str, object]] | None) -> Iterator[Row]:
-    for number, row in enumerate(rows or (), start=1):
+def _memory_rows(origin: str, split: str, rows: Iterable[Mapping[str, object]]) -> tuple[Row, ...]:
+    """The rows of a split, copied."""
+    place, copied = Path(f"{origin}, {split}"), []
+    for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping):
-            place = Row(file, number, {}, "row")
-            raise place.error("a mapping from fields to values", shown(row))
-        yield Row(file, number, row, "row")
+            found = Row(place, number, {}, "row")
+            raise found.error("a mapping from fields to values", shown(row))
+        copied.append(Row(place, number, dict(row), "row"))
+    return tuple(copied)
 
 
 def listing_labels(task: Task) -> Task:

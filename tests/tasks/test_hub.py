@@ -14,7 +14,7 @@ import pytest
 from spot.errors import SpotError
 from spot.tasks.published.catalog import TASKS, local_task, published_task
 from spot.tasks.published.sources import Places
-from spot.tasks.sources.hub import CONVERTED, parquet_rows
+from spot.tasks.sources.hub import CONVERTED
 from spot.tasks.splits import SPLITS
 from tests.tasks.test_published import CASES
 
@@ -213,14 +213,3 @@ def test_a_task_that_the_source_lacks_says_so(tmp_path):
             call()
         assert "data.source=local" in caught.value.hint
     assert "no data set" in published_task("banking77", "tfds", Places()).available()
-
-
-def test_a_file_that_is_no_parquet_is_named_and_pyarrow_asked_for(tmp_path, monkeypatch):
-    file = tmp_path / "a.parquet"
-    file.write_bytes(b"PAR1 but cut")
-    with pytest.raises(SpotError, match=f"expected a parquet file at {file}"):
-        list(parquet_rows(file))
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(SpotError, match="expected pyarrow to read") as caught:
-        list(parquet_rows(file))
-    assert "spot-transfer[hub]" in caught.value.hint

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from spot.tasks.files import Row, shown
+from spot.settings import shown
+from spot.tasks.files import Row
 from spot.tasks.published.form import LETTERS, Examples, Labels, classified, form, lettered
 from spot.tasks.published.record import PublishedTask
 from spot.tasks.published.templates import Template

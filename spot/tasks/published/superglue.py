@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from spot.tasks.files import Row, shown
+from spot.settings import shown
+from spot.tasks.files import Row
 from spot.tasks.published.form import Examples, Labels, classified, form
 from spot.tasks.published.record import PublishedTask
 from spot.tasks.published.templates import Template

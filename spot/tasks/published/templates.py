@@ -22,6 +22,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spot.errors import SpotError, did_you_mean
+from spot.settings import mistake
 from spot.tasks.files import Row
 from spot.tasks.published.form import Examples, Labels
 from spot.tasks.task import digest
@@ -89,11 +90,14 @@ def template_of_file(task: str, file: Path) -> Template:
         section = Section.model_validate(sections[task])
     except ValidationError as error:
         problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
-        near = did_you_mean(key, Section.model_fields)
+        place, sentence = mistake(problem)
+        key, origin = ".".join(map(str, place)), f'{file}, template of "{task}"'
+        if problem["type"] == "extra_forbidden":
+            sentence = f"unknown.{did_you_mean(key, Section.model_fields)}"
         raise SpotError(
-            f'{file}, template of "{task}": key "{key}": {problem["msg"]}.{near}',
-            f"keys: {', '.join(Section.model_fields)}",
+            f'{origin}: key "{key}": {sentence}',
+            'for example inputs = "Review: {sentence}" and labels = ["bad", "good"]; keys: '
+            + ", ".join(Section.model_fields),
         ) from error
     template = Template(section.inputs, section.labels, section.clean)
     return replace(template, name=f"{file.stem}-{template.digest()[:8]}")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spot.errors import SpotError
-from spot.tasks.files import Row, file_sha256
+from spot.tasks.files import Row, file_sha256, parquet_rows
 from spot.tasks.sources.adapters import Adapt, as_published
 from spot.tasks.sources.store import Store
 
@@ -67,7 +67,9 @@ def hub_store(name: str, hub: Hub, folder: Path, cache_dir: Path | None = None) 
 
     def rows(split: Path) -> Iterator[Row]:
         for file in _files(root, hub, split.name):
-            yield from parquet_rows(file, hub.adapt)
+            for row in parquet_rows(file):
+                if (adapted := hub.adapt(row.fields)) is not None:
+                    yield replace(row, fields=adapted)
 
     def fetch() -> None:
         if reason := available():
@@ -113,30 +115,4 @@ def _download(name: str, hub: Hub, root: Path, reason: str) -> None:
         raise SpotError(
             f'task "{name}": {reason}, and the download failed: {type(error).__name__}: {error}',
             hint,
-        ) from error
-
-
-def parquet_rows(file: Path, adapt: Adapt = as_published) -> Iterator[Row]:
-    """Rows of a parquet file, adapted; rows for which `adapt` gives None are left out.
-
-    `Row.line` counts rows from 1. SpotError for a file that is not parquet.
-    """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise SpotError(
-            f"expected pyarrow to read {file}, found: {error}", "pip install 'spot-transfer[hub]'"
-        ) from error
-    number = 0
-    try:
-        with pyarrow.parquet.ParquetFile(file) as table:
-            for batch in table.iter_batches(batch_size=1024):
-                for fields in batch.to_pylist():
-                    number += 1
-                    if (adapted := adapt(fields)) is not None:
-                        yield Row(file, number, adapted, "row")
-    except (OSError, pyarrow.ArrowException) as error:
-        raise SpotError(
-            f"expected a parquet file at {file}, found: {error}", "download the file again"
         ) from error

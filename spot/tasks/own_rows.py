@@ -1,0 +1,268 @@
+"""A user's own rows, from files or from memory: their labels, their splits, and what is wrong with them.
+
+Splits that are not given are cut by the rule of `spot.tasks.stratified`. A text is in one split only:
+rows of train that validation or test have too are left out, and those of validation that test has.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from spot.errors import SpotError
+from spot.tasks.files import Row
+from spot.tasks.row_form import EXAMPLES, RowForm, RowReader, found_label
+from spot.tasks.splits import SPLITS, check_split, no_rows
+from spot.tasks.stratified import FIFTH, HALF, LARGEST, SALT, assigned, identity_hash
+from spot.tasks.text import Example
+
+_log = logging.getLogger("spot")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The rows that a user gives for a split, and what they are called in messages.
+
+    `stamp()` changes when the rows do.
+    """
+
+    place: str
+    rows: Callable[[], Iterator[Row]]
+    stamp: Callable[[], object] = field(default=lambda: None)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where every row goes.
+
+    `splits[given][i]` is the split of row i of the rows given for `given`, "" if it is left out.
+    `removed` counts the rows left out by the split that they are left out of and the split that has
+    them too. `notes` are sentences about what a user should know before training.
+    """
+
+    splits: Mapping[str, Sequence[str]]
+    removed: Mapping[tuple[str, str], int]
+    notes: tuple[str, ...]
+
+    def origin(self, split: str) -> str:
+        """The rows given that the split is cut from."""
+        if split in self.splits:
+            return split
+        return "validation" if split == "test" and "validation" in self.splits else "train"
+
+
+class OwnRows:
+    """Rows of a form in train, validation and test; read as a stream each time.
+
+    `origin` names the form in errors.
+    """
+
+    def __init__(self, origin: str, form: RowForm, sources: Mapping[str, Source]) -> None:
+        self.origin, self.stated, self.sources = origin, form, sources
+        self._cut: tuple[object, Cut] | None = None
+        self._noted = False
+
+    @functools.cached_property
+    def form(self) -> RowForm:
+        """The form with its labels: where none are stated, the values of the label field over all
+        rows, sorted, as their own words. Raises SpotError when they look like free text, or are one.
+        """
+        if not self.stated.label or self.stated.labels:
+            return self.stated
+        labels = _found(self.origin, self.stated.label, self.sources)
+        return self.stated.model_copy(update={"labels": labels})
+
+    @functools.cached_property
+    def reader(self) -> RowReader:
+        """What the form makes of a row."""
+        return RowReader(self.form, self.origin)
+
+    def read(self, split: str) -> Iterator[Example]:
+        """Examples of a split in the order of the rows given, all of which are checked.
+
+        SpotError for a bad row, an unknown or an empty split. What a user should know of the splits is
+        logged as a warning, once.
+        """
+        check_split(self.form.name, split, SPLITS)
+        cut = self.cut()
+        for note in () if self._noted else cut.notes:
+            _log.warning('task "%s": %s', self.form.name, note)
+        self._noted = True
+        origin, empty = cut.origin(split), True
+        for row, place in zip(self.sources[origin].rows(), cut.splits[origin], strict=True):
+            if place == split:
+                empty = False
+                yield self.reader.example(row)
+        if empty:
+            raise no_rows(self.form.name, split, self.sources[origin].place)
+
+    def cut(self) -> Cut:
+        """Where every row goes; computed again when the rows given have changed."""
+        stamp = [source.stamp() for source in self.sources.values()]
+        if self._cut is None or self._cut[0] != stamp:
+            self._cut = (stamp, self._computed())
+        return self._cut[1]
+
+    @property
+    def rule(self) -> str:
+        """How the splits are made, in words."""
+        of = self.stated.group or " and ".join(RowReader(self.stated, self.origin).columns)
+        order = f'in the order of sha256("{SALT}" + {of}) without case and with single spaces'
+        alone = "train leaves out texts that validation or test has, validation those of test"
+        most = f"{LARGEST:,} rows at most"
+        if {"validation", "test"} <= set(self.sources):
+            return f"train, validation and test as given; {alone}"
+        if "validation" in self.sources:
+            return f"test is the first half of each class of validation, {order}; {alone}"
+        if "test" in self.sources:
+            return f"validation is the first fifth of each class of train, {most}, {order}; {alone}"
+        return (
+            "test is the first fifth and validation the second fifth of each class of train, "
+            f"{most} each, {order}"
+        )
+
+    def _computed(self) -> Cut:
+        hashes: dict[str, list[bytes]] = {}
+        classes: dict[str, list[int]] = {}
+        for split, source in self.sources.items():
+            hashes[split], classes[split] = [], []
+            for row in source.rows():
+                classes[split].append(self.reader.example(row).label)
+                hashes[split].append(identity_hash(self.reader.identity(row)))
+        splits: dict[str, list[str]] = {s: [s] * len(rows) for s, rows in hashes.items()}
+        if "validation" not in splits:
+            held_out = ["validation"] if "test" in splits else ["test", "validation"]
+            splits["train"] = assigned(hashes["train"], classes["train"], held_out, FIFTH, "train")
+        elif "test" not in splits:
+            splits["validation"] = assigned(
+                hashes["validation"], classes["validation"], ["test"], HALF, "validation"
+            )
+        removed, notes = _without_repeats(hashes, splits)
+        return Cut(splits, removed, (*notes, *_class_notes(classes, splits, self.form)))
+
+
+def _without_repeats(
+    hashes: Mapping[str, Sequence[bytes]], splits: Mapping[str, list[str]]
+) -> tuple[dict[tuple[str, str], int], list[str]]:
+    """Leave out, in `splits`, rows that a later split has too; their numbers, and sentences.
+
+    Splits of the very same rows are left as they are: a user who names one file twice means it.
+    """
+    members: dict[str, set[bytes]] = {split: set() for split in SPLITS}
+    for given, keys in hashes.items():
+        for key, split in zip(keys, splits[given], strict=True):
+            members[split].add(key)
+    removed: dict[tuple[str, str], int] = {}
+    notes = []
+    for i, split in enumerate(SPLITS):
+        for later in reversed(SPLITS[i + 1 :]):
+            if members[split] and members[split] == members[later]:
+                notes.append(_SAME[split, later])
+                continue
+            count = 0
+            for given, keys in hashes.items():
+                for row, key in enumerate(keys):
+                    if splits[given][row] == split and key in members[later]:
+                        splits[given][row] = ""
+                        count += 1
+            if count:
+                removed[split, later] = count
+                notes.append(
+                    f"{counted_rows(count)} of {split} left out: {later} has the same "
+                    + ("text" if count == 1 else "texts")
+                )
+    return removed, notes
+
+
+_SAME = {
+    (
+        "train",
+        "test",
+    ): "train and test hold the same texts: the test score says nothing about new ones",
+    ("train", "validation"): (
+        "train and validation hold the same texts: validation cannot see overfitting"
+    ),
+    ("validation", "test"): (
+        "validation and test hold the same texts: the test score is of rows that chose the prompt"
+    ),
+}
+
+
+def _class_notes(
+    classes: Mapping[str, Sequence[int]], splits: Mapping[str, Sequence[str]], form: RowForm
+) -> list[str]:
+    """Sentences about classes that a split lacks."""
+    if not form.label:
+        return []
+    counts: dict[str, Counter[int]] = {split: Counter() for split in SPLITS}
+    for given, labels in classes.items():
+        for label, split in zip(labels, splits[given], strict=True):
+            counts[split or given][label] += bool(split)
+    notes = []
+    for split, of_split in counts.items():
+        here = [word for label, word in enumerate(form.words) if of_split[label]]
+        missing = [word for word in form.words if word not in here]
+        if len(here) == 1:
+            notes.append(
+                f'every row of {split} has the label "{here[0]}": '
+                + (
+                    "nothing can be learned from it"
+                    if split == "train"
+                    else "its score says nothing"
+                )
+            )
+        elif here and missing:
+            notes.append(f"{split} has no row with the label {named(missing)}")
+    return notes
+
+
+def named(words: Sequence[str], most: int = 5) -> str:
+    """Words in quotes, as a sentence lists them.
+
+    >>> named(["bug"]), named(["a", "b", "c"], most=2)
+    ('"bug"', '"a", "b" and 1 more')
+    """
+    quoted = [f'"{word}"' for word in words[:most]]
+    more = [f"{len(words) - most} more"] if len(words) > most else []
+    *first, last = quoted + more
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def counted_rows(count: int) -> str:
+    """A number of rows in words.
+
+    >>> counted_rows(1), counted_rows(2000)
+    ('1 row', '2,000 rows')
+    """
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def is_free_text(distinct: int, rows: int) -> bool:
+    """True if so many different values in so many rows look like free text rather than classes: more
+    than ten, and fewer than three rows each.
+    """
+    return distinct > 10 and distinct * 3 > rows
+
+
+def _found(origin: str, label: str, sources: Mapping[str, Source]) -> dict[str, str]:
+    """The values of a label field over all rows, sorted, as their own words."""
+    counts = Counter(
+        found_label(row, label) for source in sources.values() for row in source.rows()
+    )
+    if is_free_text(len(counts), counts.total()):
+        raise SpotError(
+            f'{origin}: expected classes in "{label}", found {len(counts):,} different values in '
+            f"{counted_rows(counts.total())}: it looks like free text",
+            f'name the column of the class as label, or say target = "{label}" for free answers',
+        )
+    labels = {value: value for value in sorted(counts)}
+    if len(labels) == 1:
+        raise SpotError(
+            f'{origin}: expected two different labels at least in "{label}", found '
+            f"{named(list(labels))} alone: with one answer there is nothing to learn",
+            f"name the column of the class: {EXAMPLES['label']}",
+        )
+    return labels

@@ -90,11 +90,12 @@ def show(report: TableReport, path: Path, out: Output, bank: bool = True) -> Non
     out.table("", ("label", *(f"{split} " for split in splits), "rows ", "tokens "), [*rows, total])
     out.say(f"splits: {report.split_rule}")
     n = report.rows["test"]
+    out.say(f"{n:,} test rows: an accuracy near 80 % is known to ± {report.error:.0f} points;")
     out.say(
-        f"{n:,} test rows: an accuracy near 80 % is known to ± {report.error:.0f} points; differences "
-        f"under about {report.apart:.0f} points between two prompts cannot be told apart"
-        + ("" if report.apart <= 5 else f" ({rows_to_tell(5)} test rows: 5 points)")
+        f"differences under about {report.apart:.0f} points between two prompts cannot be told apart"
     )
+    if report.apart > 5:
+        out.say(f"(to tell 5 points apart takes about {rows_to_tell(5)} test rows)")
     out.say(f"always the most frequent label: accuracy {report.most_frequent:.1f} on test")
     for note in report.notes:
         out.warn(note)

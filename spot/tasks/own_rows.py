@@ -91,13 +91,22 @@ class OwnRows:
         for note in () if self._noted else cut.notes:
             _log.warning('task "%s": %s', self.form.name, note)
         self._noted = True
-        origin, empty = cut.origin(split), True
-        for row, place in zip(self.sources[origin].rows(), cut.splits[origin], strict=True):
-            if place == split:
-                empty = False
-                yield self.reader.example(row)
-        if empty:
-            raise no_rows(self.form.name, split, self.sources[origin].place)
+        given = cut.origin(split)
+        source, places = self.sources[given], cut.splits[given]
+        if split not in places:
+            raise self._empty(split, cut)
+        rows = zip(source.rows(), places, strict=True)
+        return (self.reader.example(row) for row, place in rows if place == split)
+
+    def _empty(self, split: str, cut: Cut) -> SpotError:
+        others = [later for of, later in cut.removed if of == split]
+        if not others:
+            return no_rows(self.form.name, split, self.sources[cut.origin(split)].place)
+        return SpotError(
+            f'task "{self.form.name}": expected texts in {split} that {" and ".join(others)} '
+            f"{'has' if len(others) == 1 else 'have'} not, found none",
+            f"give {split} rows of its own",
+        )
 
     def cut(self) -> Cut:
         """Where every row goes; computed again when the rows given have changed."""

@@ -82,6 +82,43 @@ def test_name_used_twice_and_missing_toml(mini, tmp_path):
         task_names(DataSettings(tasks=(tmp_path / "nowhere",)))
 
 
+def test_a_path_is_a_name(mini, tmp_path, monkeypatch):
+    (tmp_path / "a+b").mkdir()
+    paths = [tmp_path / "one.toml", tmp_path / "a+b" / "two.toml"]
+    for path in paths:
+        path.write_text(TOML.format(name=path.stem))
+        (path.parent / "a.csv").write_text("a,b\nx,y\nz,w\nu,v\n")
+    one, two = map(str, paths)
+    for named in (
+        NOTHING,
+        DataSettings(tasks=(tmp_path, paths[0])),
+    ):  # the same file, twice or more
+        assert find_task(one, named).name == find(one, named).name == task(one, named).name == "one"
+        assert find(two, named).name == "two"
+        mixed = find(f"mini_a+{one}", named)
+        assert (mixed.name, [m.name for m in mixed.members]) == ("mini_a+one", ["mini_a", "one"])
+        assert find_mixture(f"mini_a+{one}", named).rates == mixed.rates
+        assert [each.name for each in find_all((two, one), named)] == ["two", "one"]
+    monkeypatch.chdir(tmp_path)
+    assert find_task("one.toml", DataSettings(tasks=(paths[0],))).name == "one"
+    assert load_task("one.toml", tasks=[one]).name == "one"
+    (tmp_path / "again.toml").write_text(TOML.format(name="one"))
+    with pytest.raises(SpotError, match='found "one" in .*one.toml and in .*again.toml'):
+        find_task("again.toml", DataSettings(tasks=(paths[0],)))
+
+
+def test_what_is_near_a_path(mini, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tickets.toml").write_text(TOML.format(name="tickets"))
+    with pytest.raises(SpotError, match='found "tickets". Did you mean "tickets.toml"'):
+        find_task("tickets", NOTHING)
+    with pytest.raises(SpotError, match="TOML at ticket.toml, found: No such file"):
+        find_task("ticket.toml", NOTHING)
+    with pytest.raises(SpotError, match='found the table "tickets.CSV"') as caught:
+        find("tickets.CSV", NOTHING)
+    assert caught.value.hint == "describe it first: spot init tickets.CSV"
+
+
 def test_mixture_rates(mini, tmp_path, write_rows):
     mini = find_mixture("mini", NOTHING)
     assert ([member.name for member in mini.members], mini.rates) == (

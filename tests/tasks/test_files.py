@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.files import data_rows, file_sha256
+from spot.tasks.files import data_rows, file_sha256, parquet_rows
 
 
 def test_csv_with_quotes_line_breaks_and_blank_lines(tmp_path):
@@ -48,8 +49,46 @@ def test_bad_tables(content, message, tmp_path):
         list(data_rows(tmp_path / "a.csv"))
 
 
+def test_semicolons_and_columns_without_a_name(tmp_path):
+    (tmp_path / "a.csv").write_text(";text;label\n0;one, two;x\n")
+    assert [dict(row.fields) for row in data_rows(tmp_path / "a.csv")] == [
+        {"column 1": "0", "text": "one, two", "label": "x"}
+    ]
+    (tmp_path / "b.csv").write_text("a;b,label\none;x,y\n")
+    assert [dict(row.fields) for row in data_rows(tmp_path / "b.csv")] == [
+        {"a;b": "one;x", "label": "y"}
+    ]
+    (tmp_path / "c.csv").write_text(",,\n1,2,3\n")
+    with pytest.raises(SpotError, match="expected a header row of distinct column names"):
+        list(data_rows(tmp_path / "c.csv"))
+
+
+def test_parquet_keeps_types_and_counts_rows(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    rows = [{"text": f"row {i}", "label": i % 2 == 0, "n": i} for i in range(2100)]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    read = list(data_rows(tmp_path / "a.parquet"))
+    assert [dict(row.fields) for row in read] == rows
+    assert (read[-1].line, read[-1].unit) == (2100, "row")
+
+
+def test_a_file_that_is_no_parquet_is_named_and_pyarrow_asked_for(tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    file = tmp_path / "a.parquet"
+    with pytest.raises(SpotError, match=f"expected a data file at {file}, found none"):
+        list(parquet_rows(file))
+    file.write_bytes(b"PAR1 but cut")
+    with pytest.raises(SpotError, match=f"expected a parquet file at {file}"):
+        list(parquet_rows(file))
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(SpotError, match="expected pyarrow to read") as caught:
+        list(parquet_rows(file))
+    assert "spot-transfer[parquet]" in caught.value.hint
+
+
 def test_unknown_suffix_and_missing_file(tmp_path):
-    with pytest.raises(SpotError, match=r"ending in .jsonl, .csv, .tsv, found .*a.xlsx"):
+    with pytest.raises(SpotError, match=r"ending in .csv, .tsv, .jsonl, .parquet, found .*a.xlsx"):
         data_rows(tmp_path / "a.xlsx")
     with pytest.raises(SpotError, match="expected a data file at .*a.csv, found: No such file"):
         list(data_rows(tmp_path / "a.csv"))

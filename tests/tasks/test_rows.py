@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.splits import in_test, in_validation
+from spot.tasks.files import Row
 from spot.tasks.task import Mixture, Task, mixture_of
 from spot.tasks.text import Example
 from spot.tasks.user import user_task
@@ -43,13 +45,45 @@ def test_rows_read_like_those_of_a_file(tmp_path):
 def test_missing_splits_are_cut_by_the_stated_rule():
     task = Task.from_rows("tickets", ROWS, labels=WORDS)
     texts = {split: [e.inputs for e in task.read(split)] for split in task.splits}
-    held_out = [row["text"] for row in ROWS if in_validation(row["text"])]
-    assert texts["train"] == [row["text"] for row in ROWS if not in_validation(row["text"])]
-    assert texts["test"] == [text for text in held_out if in_test(text)]
-    assert texts["validation"] == [text for text in held_out if not in_test(text)]
-    assert "no validation rows given" in task.split_rule
+    expected = {"train": [], "validation": [], "test": []}
+    for word in WORDS:
+        of_class = [row["text"] for row in ROWS if row["label"] == word]
+        ordered = sorted(
+            of_class, key=lambda text: hashlib.sha256(f"spot-split-v2:{text}".encode()).digest()
+        )
+        fifth = round(len(ordered) / 5)
+        expected["test"] += ordered[:fifth]
+        expected["validation"] += ordered[fifth : 2 * fifth]
+        expected["train"] += ordered[2 * fifth :]
+    assert {split: sorted(rows) for split, rows in texts.items()} == {
+        split: sorted(rows) for split, rows in expected.items()
+    }
+    assert [task.rows(split) for split in task.splits] == [120, 40, 40]
+    assert texts["train"] == [row["text"] for row in ROWS if row["text"] in expected["train"]]
+    assert 'in the order of sha256("spot-split-v2:" + text)' in task.split_rule
     given = Task.from_rows("tickets", ROWS[:100], ROWS[100:], labels=WORDS)
-    assert given.rows("train") == 100 and given.rows("validation") + given.rows("test") == 100
+    assert [given.rows(split) for split in given.splits] == [100, 49, 51]
+    assert given.split_rule.startswith("test is the first half of each class of validation, in the")
+
+
+def test_label_words_are_found_where_none_are_given():
+    rows = [{"text": "a", "label": True}, {"text": "b", "label": " no "}, {"text": "c", "label": 2}]
+    task = Task.from_rows("t", rows, rows, [{"text": "a", "label": "aye"}])
+    assert (task.labels, task.scoring, task.metrics) == (
+        ("2", "aye", "no", "true"), "rank", ("accuracy",),
+    )  # fmt: skip
+    named = Task.from_rows("t", rows, rows, rows, labels={True: "yes", "no ": "no", 2: "maybe"})
+    assert [e.targets for e in named.read("train")] == ["yes", "no", "maybe"]
+
+
+def test_a_new_row_is_rendered_without_its_answer():
+    task = Task.from_rows(
+        "t", [{**row, "n": 1} for row in ROWS], inputs="no. {n}: {text}", labels=WORDS
+    )
+    assert task.columns == ("n", "text")
+    assert task.render(Row(Path("x"), 1, {"n": 7, "text": "help"})) == "no. 7: help"
+    with pytest.raises(SpotError, match='x, line 1: expected a field "text", found the fields n'):
+        task.render(Row(Path("x"), 1, {"n": 7}))
 
 
 def test_free_answers_numbers_and_groups():
@@ -96,15 +130,19 @@ MISTAKES = {
     "field": ({"inputs": "{txt}"}, {}, 'train, row 1: expected a field "txt".*Did you mean "text"'),
     "empty": ({}, {"text": " "}, 'row 2: expected text in "text", found empty text'),
     "not text": ({}, {"text": None}, 'row 2: expected text in "text", found null'),
-    "neither": ({"labels": None}, {}, "expected labels .the label words. or target .*found neither"),
-    "both": ({"target": "text"}, {}, "found both"),
+    "neither": ({"label": ""}, {}, 'task "t": expected "label" or "target", found neither'),
+    "both": ({"target": "text"}, {}, 'expected no "labels" beside "target", found ."billing", "bug"'),
+    "one": ({"labels": ["bug"]}, {}, 'two different words at least, found "bug" alone'),
+    "no text": ({"inputs": ""}, {}, 'key "inputs": expected a value, found none'),
+    "no label": ({"labels": None}, {"label": None}, 'row 2: expected a label in "label", found nothing'),
+    "one label": ({"labels": None}, {"label": "billing"}, 'in "label", found "billing" alone'),
     "one text": ({"labels": "billing"}, {}, 'labels as a list of different words, found "billing"'),
-    "twice": ({"labels": ["bug", "bug"]}, {}, "a list of different words"),
+    "twice": ({"labels": ["bug", "bug"]}, {}, 'each label once, found "bug" more than once'),
     "none": ({"labels": []}, {}, "a list of different words"),
     "blank": ({"labels": ["bug", " "]}, {}, "expected a word for the value"),
     "metric": ({"metrics": ["acuracy"]}, {}, 'task "t": .*found "acuracy". Did you mean "accuracy"'),
     "kind": ({"metrics": ["squad_f1"]}, {}, "which needs another kind of answer"),
-    "text": ({"inputs": "text"}, {}, 'task "t": expected "inputs" to name fields'),
+    "text": ({"inputs": "text"}, {}, 'task "t": key "inputs": expected names of fields'),
     "name": ({"name": "a/b"}, {}, 'task "a/b": key "name"'),
 }  # fmt: skip
 
@@ -131,8 +169,16 @@ def test_rows_that_are_no_mappings_and_too_few_rows():
         task.read("trian")
 
 
+def test_a_training_split_that_the_others_have_whole():
+    task = Task.from_rows("t", ROWS[:20], ROWS[:50], ROWS[10:60], labels=WORDS)
+    with pytest.raises(
+        SpotError, match="texts in train that test and validation have not, found none"
+    ):
+        task.read("train")
+
+
 def test_a_mixture_of_rows():
-    small = Task.from_rows("small", ROWS[:20], ROWS, ROWS, labels=WORDS)
-    large = Task.from_rows("large", ROWS[:60], ROWS, ROWS, labels=WORDS)
+    small = Task.from_rows("small", ROWS[:20], ROWS[60:130], ROWS[130:], labels=WORDS)
+    large = Task.from_rows("large", ROWS[:60], ROWS[60:130], ROWS[130:], labels=WORDS)
     assert mixture_of("both", [small, large]) == Mixture("both", (small, large), (0.25, 0.75))
     assert (small.members, small.rates) == ((small,), (1.0,))

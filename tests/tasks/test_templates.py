@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spot.errors import SpotError
-from spot.tasks.catalog import DataSettings, task
+from spot.tasks.catalog import DataSettings, find_task, task
 from spot.tasks.published.catalog import (
     TASKS,
     find_template,
@@ -136,9 +136,13 @@ BAD = {
     "open brace": ('inputs = "{sentence"', "expected inputs with {field}s"),
     "unknown key": (
         'inputs = "{sentence}"\nlabel = ["a", "b"]',
-        'key "label": .*Did you mean "labels"',
+        'key "label": unknown. Did you mean "labels"',
     ),
-    "no inputs": ('labels = ["a", "b"]', 'key "inputs": Field required'),
+    "no inputs": ('labels = ["a", "b"]', 'key "inputs": expected a value, found none'),
+    "inputs": (
+        "inputs = 3",
+        'template of "sst2": key "inputs": expected a text, found 3 .for example',
+    ),
 }
 
 
@@ -165,13 +169,29 @@ def test_names_of_templates_and_tasks_are_checked(tmp_path):
         task("sst2", DataSettings(template="flam"))
     with pytest.raises(SpotError, match='published tasks, found "sst". Did you mean "sst2"'):
         task("sst2", DataSettings(templates={"sst": "flan"}))
-    with pytest.raises(SpotError, match="only published tasks have templates"):
-        task("mini_news", DataSettings(template="flan"))
+    with pytest.raises(SpotError, match='data.template: .*found "flam". Did you mean "flan"'):
+        task("mini_news", DataSettings(template="flam"))
+    with pytest.raises(SpotError, match='template, found "flan"') as caught:
+        task("race", DataSettings(template="flan"))  # published, in one wording
+    assert "its templates: t5" in caught.value.hint
     with pytest.raises(SpotError, match="expected templates in TOML at .*none.toml"):
         task("sst2", DataSettings(template=str(tmp_path / "none.toml")))
     (tmp_path / "mine.toml").write_text("[sst]\ninputs = 'x'\n")
     with pytest.raises(SpotError, match='a template of the task "sst2" in .*found sst'):
         task("sst2", DataSettings(template=str(tmp_path / "mine.toml")))
+
+
+@pytest.mark.parametrize("template", ["gpt3", "mine.toml"])
+def test_a_template_leaves_tasks_alone_that_are_not_published(template, tmp_path):
+    (tmp_path / "a.csv").write_text("a,b\nx,y\nz,w\nu,v\n")
+    (tmp_path / "own.toml").write_text(
+        'name = "own"\ninputs = "{a}"\ntarget = "b"\n[files]\ntrain = "a.csv"\n'
+    )
+    for name in (str(tmp_path / "own.toml"), "mini_news"):
+        plain, other = (find_task(name, DataSettings(template=t)) for t in ("t5", template))
+        assert other.fingerprint() == plain.fingerprint()
+        assert other.wording == {} and other.template == ""
+        assert next(other.read("train")) == next(plain.read("train"))
 
 
 def test_the_template_of_one_task_goes_before_that_of_all():

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import logging
+from pathlib import Path
+
 import pytest
 
 from spot.errors import SpotError
+from spot.tasks.files import Row
 from spot.tasks.text import Example
 from spot.tasks.user import user_task
 
@@ -21,6 +26,10 @@ validation = "dev.csv"
 test = "test.csv"
 """
 CSV = "text,stars\nfine shoes,5\ntorn shoes, 2 \n"
+
+
+def without(*keys: str) -> str:
+    return "\n".join(line for line in TOML.split("\n") if not line.startswith(keys))
 
 
 @pytest.fixture
@@ -44,7 +53,10 @@ def test_classes_from_csv(write):
     ]
     assert (task.name, task.family, task.labels) == ("shop", "sentiment", ("bad", "good"))
     assert (task.metrics, task.scoring) == (("accuracy", "macro_f1"), "rank")
-    assert task.split_rule == "train, validation and test as given"
+    assert task.split_rule.startswith("train, validation and test as given; train leaves out")
+    assert (task.columns, task.render(Row(Path("new"), 1, {"text": "new shoes"}))) == (
+        ("text",), "review: new shoes",
+    )  # fmt: skip
     assert (task.rows("train"), task.available()) == (2, "")
 
 
@@ -104,29 +116,39 @@ test = "a.tsv"
 @pytest.mark.parametrize("absent", [("test",), ("validation",), ("validation", "test")])
 def test_missing_splits_are_cut_without_overlap(absent, write):
     toml = "\n".join(line for line in TOML.split("\n") if not line.startswith(absent))
-    many = "text,stars\n" + "".join(f"shoe {i % 300},5\n" for i in range(600))
-    task = user_task(write(toml, train_csv=many, dev_csv=many, test_csv=many))
+
+    def rows(word: str) -> str:
+        return "text,stars\n" + "".join(f"{word} {i % 300},{5 - i % 2}\n" for i in range(600))
+
+    toml = toml.replace('"2" =', '"4" =')
+    task = user_task(write(toml, train_csv=rows("a"), dev_csv=rows("b"), test_csv=rows("c")))
     found = {split: [e.inputs for e in task.read(split)] for split in task.splits}
-    assert all(found.values())
-    cut = (
-        ("train", "validation", "test")
-        if len(absent) == 2
-        else (("validation", "test") if absent == ("test",) else ("train", "validation"))
+    sizes = {split: len(texts) for split, texts in found.items()}
+    assert (
+        sizes
+        == {
+            ("test",): {"train": 600, "validation": 300, "test": 300},
+            ("validation",): {"train": 480, "validation": 120, "test": 600},
+            ("validation", "test"): {"train": 360, "validation": 120, "test": 120},
+        }[absent]
     )
-    assert sum(len(found[split]) for split in cut) == 600
-    for a in cut:
-        assert not any(set(found[a]) & set(found[b]) for b in cut if a != b)
-    assert "sha256" in task.split_rule
+    for a in task.splits:
+        labels = [e.label for e in task.read(a)]
+        assert labels.count(0) * 2 == len(labels)
+        assert not any(set(found[a]) & set(found[b]) for b in task.splits if a != b)
+    assert 'sha256("spot-split-v2:" + text)' in task.split_rule
 
 
 def test_group_stays_on_one_side(write):
     toml = TOML.replace('validation = "dev.csv"', "").replace('test = "test.csv"', "")
     toml = toml.replace("[files]", 'group = "shop"\n[files]')
-    many = "text,stars,shop\n" + "".join(f"shoe {i},5,s{i % 90}\n" for i in range(900))
+    many = "text,stars,shop\n" + "".join(f"shoe {i},{i % 2 + 1},s{i % 90}\n" for i in range(900))
+    toml = toml.replace('"2" = "bad"', '"2" = "good"')
     task = user_task(write(toml, train_csv=many))
     groups = [{e.group for e in task.read(split)} for split in task.splits]
     assert sum(map(len, groups)) == len(set.union(*groups)) == 90
-    assert "+ shop) is even" in task.split_rule
+    assert list(map(len, groups)) == [54, 18, 18]
+    assert 'sha256("spot-split-v2:" + shop)' in task.split_rule
 
 
 def test_too_few_rows_to_cut(write):
@@ -142,6 +164,11 @@ def test_missing_file_and_fingerprint(write, tmp_path):
     assert task.available() == f"{tmp_path / 'test.csv'} is not there; correct [files] in {path}"
     with pytest.raises(SpotError, match="expected a data file at"):
         list(task.read("test"))
+    assert task.labels == ("bad", "good")
+    found = user_task(write(without("labels"), train_csv=CSV))
+    assert (found.labels, found.scoring) == ((), "rank")
+    assert "test.csv is not there" in found.available()
+    path = write(TOML)
     path = write(TOML, test_csv=CSV)
     first = user_task(path).fingerprint()
     assert user_task(path).fingerprint() == first
@@ -156,6 +183,8 @@ def test_missing_file_and_fingerprint(write, tmp_path):
     ("row", "message"),
     [
         ("worn shoes,3", 'line 4: expected one of the values 1, 2, 5 in "stars", found "3"'),
+        ("worn shoes,", 'line 4: expected one of the values 1, 2, 5 in "stars", found ""'),
+        ("worn shoes,5.", 'found "5."'),
         (",5", 'line 4: expected text in "text", found empty text'),
     ],
 )
@@ -171,27 +200,84 @@ def test_column_that_is_not_there(write):
         list(task.read("train"))
 
 
-def without(*keys: str) -> str:
-    return "\n".join(line for line in TOML.split("\n") if not line.startswith(keys))
-
-
 BAD = {
-    "not TOML": ("name =", "expected a task in TOML at .*task.toml"),
+    "not TOML": (
+        "name =",
+        "expected a task in TOML at .*task.toml, found: Invalid value .at end",
+    ),
     "unknown key": ('famly = "x"' + TOML, 'task.toml: unknown key "famly". Did you mean "family"'),
     "unknown split": (TOML + 'tests = "x"', 'unknown key "files.tests". Did you mean "test"'),
-    "wrong type": (TOML.replace('"stars"', "4"), 'key "label": Input should be a valid string'),
-    "name": (TOML.replace('"shop"', '"a/b"'), 'key "name": String should match'),
-    "no name": (without("name"), 'key "name": Field required'),
-    "no train": (without("train"), 'key "files.train": Field required'),
-    "no inputs": (without("inputs"), r'expected "inputs" and "\[files\]", or "seqio"'),
-    "no labels": (without("labels"), 'expected "label" with "labels", or "target" alone'),
-    "both": ('target = "x"' + TOML, 'expected "label" with "labels", or "target" alone'),
+    "wrong type": (
+        TOML.replace('"stars"', "4"),
+        'task.toml: key "label": expected a text, found 4 .for example label = "queue"',
+    ),
+    "inputs": (
+        TOML.replace('"review: {text}"', "3"),
+        r'key "inputs": expected a text, found 3 .for example inputs = "{text}", with the names',
+    ),
+    "metrics": (
+        TOML.replace('["accuracy", "macro_f1"]', "3"),
+        'key "metrics": expected a list, found 3',
+    ),
+    "a metric": (
+        TOML.replace('"macro_f1"', "3"),
+        'key "metrics.1": expected a text, found 3 .for ex',
+    ),
+    "files": (
+        without("[files]", "train", "validation", "test") + 'files = "x"',
+        r'key "files": expected a table, found "x" .for example \[files\] with train',
+    ),
+    "name": (
+        TOML.replace('"shop"', '"a/b"'),
+        'key "name": expected letters, digits and _ - . : alone, found "a/b" .for example name = "tic',
+    ),
+    "no name": (
+        without("name"),
+        'key "name": expected a value, found none .for example name = "ti',
+    ),
+    "no train": (
+        without("train"),
+        'key "files.train": expected a value, found none .for example train',
+    ),
+    "no inputs": (
+        without("inputs"),
+        'key "inputs": expected a value, found none .for example inputs',
+    ),
+    "no files": (
+        without("[files]", "train", "validation", "test"),
+        'key "files": expected a value, found none',
+    ),
+    "neither": (
+        without("label"),
+        'expected "label" or "target", found neither .for example label = "q',
+    ),
+    "both": ('target = "x"' + TOML, 'expected "label" or "target", found both .keep one: label'),
+    "labels of a target": (
+        'target = "x"' + without("label =", "metrics"),
+        r'expected no "labels" beside "target", found \["1", "2", "5"\]',
+    ),
+    "labels of no kind": (
+        TOML.replace('{"1"', '3 # {"1"'),
+        'key "labels": expected a table, found 3',
+    ),
+    "a label of no kind": (
+        TOML.replace('"good"', "3"),
+        'key "labels.5": expected a text, found 3 .for example labels = ."billing", "bug".',
+    ),
+    "a label twice": (
+        TOML.replace('{"1" = "bad", "2" = "bad", "5" = "good"}', '["bad", "good", " bad"]'),
+        'key "labels": expected each label once, found "bad" more than once',
+    ),
+    "one word": (
+        TOML.replace('"good"', '"bad"'),
+        'key "labels": expected two different words at least, found "bad" alone: with one answer',
+    ),
     "empty word": (
         TOML.replace('"good"', '""'),
         'task.toml: key "labels": expected a word for the value "5", found ""',
     ),
     "blank word": (TOML.replace('"good"', '" \\t"'), 'a word for the value "5", found " \t"'),
-    "seqio too": ('seqio = "x"' + TOML, "expected no inputs, label, target, group or files"),
+    "seqio too": ('seqio = "x"' + TOML, 'expected no key "inputs" beside "seqio"'),
     "metric": (TOML.replace("macro_f1", "macrof1"), 'found "macrof1". Did you mean "macro_f1"'),
     "other metric": (TOML.replace("macro_f1", "squad_em"), "which needs another kind of answer"),
     "no group": (TOML.replace("macro_f1", "multirc_em"), "which needs a group"),
@@ -203,13 +289,16 @@ BAD = {
     ),
     "no field": (
         TOML.replace("{text}", "text"),
-        'to name fields like {text}, found "review: text"',
+        'key "inputs": expected names of fields in braces, found "review: text"',
     ),
-    "attribute": (TOML.replace("{text}", "{text.x}"), "to name fields like {text}"),
-    "conversion": (TOML.replace("{text}", "{text!r}"), "to name fields like {text}"),
-    "width": (TOML.replace("{text}", "{text:9}"), "to name fields like {text}"),
-    "place": (TOML.replace("{text}", "{}"), "to name fields like {text}"),
-    "brace": (TOML.replace("{text}", "{text"), r'expected "inputs" with {field}s, found: expected'),
+    "attribute": (TOML.replace("{text}", "{text.x}"), "expected names of fields in braces"),
+    "conversion": (TOML.replace("{text}", "{text!r}"), "expected names of fields in braces"),
+    "width": (TOML.replace("{text}", "{text:9}"), "expected names of fields in braces"),
+    "place": (TOML.replace("{text}", "{}"), "expected names of fields in braces"),
+    "brace": (
+        TOML.replace("{text}", "{text"),
+        r'key "inputs": expected text with {field}s, found: expected',
+    ),
 }
 
 
@@ -221,8 +310,105 @@ def test_mistakes_in_the_toml(case, write):
 
 
 def test_toml_that_is_missing_or_not_utf8(tmp_path):
-    with pytest.raises(SpotError, match="expected a task in TOML at"):
+    with pytest.raises(
+        SpotError, match="TOML at .*none.toml, found: No such file.*spot init TABLE"
+    ):
         user_task(tmp_path / "none.toml")
     (tmp_path / "a.toml").write_bytes(b'name = "\xff"')
     with pytest.raises(SpotError, match="expected a task in TOML at"):
         user_task(tmp_path / "a.toml")
+
+
+TICKETS = """
+name = "tickets"
+inputs = "{title} {body}"
+label = "queue"
+[files]
+train = "train.jsonl"
+"""
+
+
+def test_labels_are_found_in_the_rows_or_listed(write):
+    rows = [
+        ("a b", True),
+        ("c d", False),
+        ("e f", "bug "),
+        ("g h", 4),
+        ("i j", 2.5),
+        ("k l", "bug"),
+    ]
+    lines = "".join(
+        f'{{"title": {{}}, "body": "{text}", "queue": {json.dumps(label)}}}\n'.replace("{}", title)
+        for (text, label), title in zip(rows, ["null", '""', '"t"', "3", '"u"', '"v"'], strict=True)
+    )
+    found = user_task(write(TICKETS, train_jsonl=lines))
+    assert found.labels == ("2.5", "4", "bug", "false", "true")
+    listed = user_task(
+        write(TICKETS.replace("[files]", "labels = [true, false, 4, 2.5, ' bug']\n[files]"))
+    )
+    assert listed.labels == ("true", "false", "4", "2.5", "bug")
+    assert listed.scoring == "rank" and listed.metrics == ("accuracy",)
+    inputs = {split: {e.inputs for e in listed.read(split)} for split in ("train", "test")}
+    assert set.union(*inputs.values()) == {" a b", " c d", "t e f", "3 g h", "u i j", "v k l"}
+    assert inputs["test"] < {"t e f", "v k l"}  # of a label with one row, train has it
+
+
+def test_the_order_of_labels_is_part_of_the_fingerprint(write):
+    def fingerprint(labels: str) -> str:
+        toml = TICKETS.replace("[files]", f"{labels}\n[files]")
+        return user_task(write(toml, train_jsonl=line)).fingerprint()
+
+    line = (
+        '{"title": "t", "body": "b", "queue": "bug"}\n{"title": "u", "body": "c", "queue": "ad"}\n'
+    )
+    listed = fingerprint('labels = ["bug", "ad"]')
+    assert fingerprint('labels = {bug = "bug", ad = "ad"}') == listed
+    assert fingerprint('labels = ["ad", "bug"]') == fingerprint("") != listed
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            [("a", "x"), ("b", None)],
+            'train.jsonl, line 2: expected a label in "queue", found nothing',
+        ),
+        ([("a", "x"), ("b", " ")], 'line 2: expected a label in "queue", found empty text'),
+        ([("a", "x"), ("b", ["x"])], r'line 2: expected a label in "queue", found \["x"\]'),
+        ([("a", "x"), ("b", "x")], 'two different labels at least in "queue", found "x" alone'),
+        (
+            [(f"a {i}", f"word {i}") for i in range(12)],
+            'task.toml: expected classes in "queue", found 12 different values in 12 rows: it looks like '
+            'free text .*say target = "queue"',
+        ),
+    ],
+)
+def test_labels_that_cannot_be_found(rows, message, write):
+    lines = "".join(json.dumps({"title": "t", "body": a, "queue": b}) + "\n" for a, b in rows)
+    with pytest.raises(SpotError, match=message):
+        user_task(write(TICKETS, train_jsonl=lines))
+
+
+def test_a_row_without_any_text(write):
+    toml = TICKETS.replace("[files]", 'labels = ["x", "y"]\n[files]')
+    task = user_task(write(toml, train_jsonl='{"title": " ", "body": null, "queue": "x"}\n'))
+    with pytest.raises(SpotError, match="line 1: expected text in one of title, body, found empty"):
+        list(task.read("train"))
+
+
+def test_texts_of_two_splits_are_left_out_of_train_and_said_once(write, caplog):
+    more = CSV + "Fine  SHOES,1\nwarm boots,5\nold boots,1\n"
+    task = user_task(write(TOML, train_csv=more, dev_csv=CSV[:24], test_csv=CSV[:11] + CSV[24:]))
+    with caplog.at_level(logging.WARNING, "spot"):
+        inputs = {s: [e.inputs for e in task.read(s)] for s in task.splits for _ in range(2)}
+    assert inputs == {
+        "train": ["review: warm boots", "review: old boots"],
+        "validation": ["review: fine shoes"],
+        "test": ["review: torn shoes"],
+    }
+    assert [record.getMessage() for record in caplog.records] == [
+        'task "shop": 1 row of train left out: test has the same text',
+        'task "shop": 2 rows of train left out: validation has the same texts',
+        'task "shop": every row of validation has the label "good": its score says nothing',
+        'task "shop": every row of test has the label "bad": its score says nothing',
+    ]

@@ -71,7 +71,7 @@ TASKS = {
     ),
     "a label word of white space": (
         (LABELS, 'labels = {no = "no", yes = "  "}'),
-        ('key "labels": expected a word for the value "yes", found "  "',),
+        ('key "labels": expected a word for the value "yes", found ""',),
     ),
     "a label word that the vocabulary cannot write": (
         (LABELS, 'labels = {no = "好", yes = "yes"}'),

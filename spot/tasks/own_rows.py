@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -103,7 +103,7 @@ class OwnRows:
         if not others:
             return no_rows(self.form.name, split, self.sources[cut.origin(split)].place)
         return SpotError(
-            f'task "{self.form.name}": expected texts in {split} that {" and ".join(others)} '
+            f'task "{self.form.name}": expected texts in {split} that {joined(others)} '
             f"{'has' if len(others) == 1 else 'have'} not, found none",
             f"give {split} rows of its own",
         )
@@ -118,7 +118,7 @@ class OwnRows:
     @property
     def rule(self) -> str:
         """How the splits are made, in words."""
-        of = self.stated.group or " and ".join(RowReader(self.stated, self.origin).columns)
+        of = self.stated.group or joined(RowReader(self.stated, self.origin).columns)
         order = f'in the order of sha256("{SALT}" + {of}) without case and with single spaces'
         alone = "train leaves out texts that validation or test has, validation those of test"
         most = f"{LARGEST:,} rows at most"
@@ -142,47 +142,58 @@ class OwnRows:
                 classes[split].append(self.reader.example(row).label)
                 hashes[split].append(identity_hash(self.reader.identity(row)))
         splits: dict[str, list[str]] = {s: [s] * len(rows) for s, rows in hashes.items()}
+        removed, notes = _without_repeats(hashes, splits)
         if "validation" not in splits:
             held_out = ["validation"] if "test" in splits else ["test", "validation"]
-            splits["train"] = assigned(hashes["train"], classes["train"], held_out, FIFTH, "train")
+            _cut_off(held_out, FIFTH, "train", hashes, classes, splits)
         elif "test" not in splits:
-            splits["validation"] = assigned(
-                hashes["validation"], classes["validation"], ["test"], HALF, "validation"
-            )
-        removed, notes = _without_repeats(hashes, splits)
+            _cut_off(["test"], HALF, "validation", hashes, classes, splits)
         return Cut(splits, removed, (*notes, *_class_notes(classes, splits, self.form)))
+
+
+def _cut_off(
+    held_out: Sequence[str],
+    share: float,
+    given: str,
+    hashes: Mapping[str, Sequence[bytes]],
+    classes: Mapping[str, Sequence[int]],
+    splits: Mapping[str, list[str]],
+) -> None:
+    """Give rows of `given`, in `splits`, to the splits held out of it; rows left out stay so."""
+    rows = [row for row, split in enumerate(splits[given]) if split]
+    keys, labels = [hashes[given][row] for row in rows], [classes[given][row] for row in rows]
+    for row, split in zip(rows, assigned(keys, labels, held_out, share, given), strict=True):
+        splits[given][row] = split
 
 
 def _without_repeats(
     hashes: Mapping[str, Sequence[bytes]], splits: Mapping[str, list[str]]
 ) -> tuple[dict[tuple[str, str], int], list[str]]:
-    """Leave out, in `splits`, rows that a later split has too; their numbers, and sentences.
+    """Leave out, in `splits`, rows whose text a later split is given too; their numbers, and sentences.
 
-    Splits of the very same rows are left as they are: a user who names one file twice means it.
+    Splits of the very same texts are left as they are: a user who names one file twice means it.
     """
-    members: dict[str, set[bytes]] = {split: set() for split in SPLITS}
-    for given, keys in hashes.items():
-        for key, split in zip(keys, splits[given], strict=True):
-            members[split].add(key)
+    texts = {split: set(hashes[split]) for split in SPLITS if split in hashes}
     removed: dict[tuple[str, str], int] = {}
     notes = []
-    for i, split in enumerate(SPLITS):
-        for later in reversed(SPLITS[i + 1 :]):
-            if members[split] and members[split] == members[later]:
-                notes.append(_SAME[split, later])
-                continue
-            count = 0
-            for given, keys in hashes.items():
-                for row, key in enumerate(keys):
-                    if splits[given][row] == split and key in members[later]:
-                        splits[given][row] = ""
-                        count += 1
-            if count:
-                removed[split, later] = count
-                notes.append(
-                    f"{counted_rows(count)} of {split} left out: {later} has the same "
-                    + ("text" if count == 1 else "texts")
-                )
+    for split, later in (("train", "test"), ("train", "validation"), ("validation", "test")):
+        if not (texts.get(split) and texts.get(later)):
+            continue
+        if texts[split] == texts[later]:
+            notes.append(_SAME[split, later])
+            continue
+        places = splits[split]
+        again = [
+            row for row, key in enumerate(hashes[split]) if places[row] and key in texts[later]
+        ]
+        for row in again:
+            places[row] = ""
+        if again:
+            removed[split, later] = len(again)
+            same = "text" if len(again) == 1 else "texts"
+            notes.append(
+                f"{counted_rows(len(again))} of {split} left out: {later} has the same {same}"
+            )
     return removed, notes
 
 
@@ -211,21 +222,29 @@ def _class_notes(
         for label, split in zip(labels, splits[given], strict=True):
             counts[split or given][label] += bool(split)
     notes = []
+    lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for split, of_split in counts.items():
         here = [word for label, word in enumerate(form.words) if of_split[label]]
-        missing = [word for word in form.words if word not in here]
         if len(here) == 1:
-            notes.append(
-                f'every row of {split} has the label "{here[0]}": '
-                + (
-                    "nothing can be learned from it"
-                    if split == "train"
-                    else "its score says nothing"
-                )
-            )
-        elif here and missing:
-            notes.append(f"{split} has no row with the label {named(missing)}")
+            what = "nothing can be learned" if split == "train" else "its score says nothing"
+            notes.append(f'every row of {split} has the label "{here[0]}": {what}')
+        elif here:
+            lacking[tuple(word for word in form.words if word not in here)].append(split)
+    for missing, of in lacking.items():
+        if missing:
+            verb = "has" if len(of) == 1 else "have"
+            notes.append(f"{joined(of)} {verb} no row with the label {named(missing)}")
     return notes
+
+
+def joined(words: Sequence[str]) -> str:
+    """Words as a sentence lists them.
+
+    >>> joined(["train", "validation", "test"]), joined(["test"])
+    ('train, validation and test', 'test')
+    """
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def named(words: Sequence[str], most: int = 5) -> str:
@@ -234,10 +253,8 @@ def named(words: Sequence[str], most: int = 5) -> str:
     >>> named(["bug"]), named(["a", "b", "c"], most=2)
     ('"bug"', '"a", "b" and 1 more')
     """
-    quoted = [f'"{word}"' for word in words[:most]]
     more = [f"{len(words) - most} more"] if len(words) > most else []
-    *first, last = quoted + more
-    return f"{', '.join(first)} and {last}" if first else last
+    return joined([f'"{word}"' for word in words[:most]] + more)
 
 
 def counted_rows(count: int) -> str:

@@ -46,8 +46,8 @@ class RowForm(BaseModel):
     `inputs` is a text with {field}s. `label` is the field with the class, whose values `labels`
     turns into label words; a list stands for values that are their own words, and without `labels`
     they are found in the rows (see `spot.tasks.own_rows`). Or `target` is the field with a free
-    answer. `group` is the field that keeps rows together. Values are compared without the white
-    space around them.
+    answer. `group` is the field that keeps rows together. White space around labels and label words
+    is left out.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,7 +66,9 @@ class RowForm(BaseModel):
     @field_validator("labels", mode="before")
     @classmethod
     def _by_value(cls, labels: Any) -> Any:
-        """A list as the mapping of each value to itself; the mapping's keys as `label_key` has them."""
+        """A list as the mapping of each value to itself; values as `label_key` has them, words without
+        the white space around them.
+        """
         if isinstance(labels, list | tuple):
             values = [label_key(value) for value in labels]
             twice = next((value for value in values if values.count(value) > 1), None)
@@ -74,7 +76,10 @@ class RowForm(BaseModel):
                 raise ValueError(f'expected each label once, found "{twice}" more than once')
             return dict(zip(values, values, strict=True))
         if isinstance(labels, Mapping):
-            return {label_key(value): word for value, word in labels.items()}
+            return {
+                label_key(value): word.strip() if isinstance(word, str) else word
+                for value, word in labels.items()
+            }
         return labels
 
     @property

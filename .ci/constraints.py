@@ -15,9 +15,9 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = "test,dev,decoders,hub,parity,tensorboard,tfds"
+EXTRAS = "test,dev,docs,decoders,hub,parity,parquet,seqio,tensorboard,tfds"
 HEADER = """\
-# Exact releases for `pip install -c constraints.txt -e .[test,dev]`, so that two installs a month
+# Exact releases for `pip install -c constraints.txt -e .[test,dev,docs]`, so that two installs a month
 # apart agree. CPython {versions} on Linux x86-64. Written by `make constraints`.
 """
 

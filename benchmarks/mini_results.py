@@ -1,4 +1,4 @@
-"""The tables of the mini suite in RESULTS.md: bank, clusters, transfer, and tuning the whole model.
+"""The tables of the mini suite in docs/results: bank, clusters, transfer, and tuning the whole model.
 
     python benchmarks/mini_results.py configs/mini.toml [TARGET...]
 

@@ -1,4 +1,4 @@
-"""The study on real tasks in RESULTS.md, of any model: scratch, retrieved and generic prompts.
+"""The study on real tasks in docs/results, of any model: scratch, retrieved and generic prompts.
 
     SPOT_DATA_DIR=FOLDER python -m benchmarks.real_results CONFIG TARGET...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import importlib.metadata
 import json
 import os
 import re
@@ -17,7 +18,8 @@ import numpy as np
 import pytest
 
 from bank.store import Bank
-from spot.commands import main
+from spot.commands import doctor, main
+from spot.config import Config
 from spot.tasks.published.catalog import TASKS
 from tests.lab import ROOT, invoke, learned, lines, tree, write_task
 from tests.toys import random_arrays, tiny_config, write_model
@@ -471,11 +473,26 @@ def test_the_public_prompts_give_their_known_figures(shared_data, tmp_path):
     assert missing.exit_code == 1 and "holds no init" in missing.stderr
 
 
+def test_doctor_says_what_each_extra_is_for(monkeypatch):
+    versions = {"seqio": "0.0.20", "tokenizers": "0.21"}
+
+    def version(name):
+        if name in versions:
+            return versions[name]
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    first, *rest = doctor.CHECKS["extras"](Config()).splitlines()
+    assert first == "seqio (seqio 0.0.20), decoders (tokenizers 0.21)"
+    assert len(rest) == len(doctor.EXTRAS) - 2
+    assert rest[0] == "      without tfds (data.source=tfds): pip install 'spot-transfer[tfds]'"
+
+
 def test_doctor_reports_what_is_wrong(lab, tmp_path, monkeypatch):
     fine = lab.run("doctor", "--json")
     assert fine.exit_code == 0, fine.stdout
     names = [row["name"] for row in lines(fine.stdout)]
-    assert names == ["packages", "device", "products", "model", "cache", "bank"]
+    assert names == ["packages", "extras", "device", "products", "model", "cache", "bank"]
     model = next(row["text"] for row in lines(fine.stdout) if row["name"] == "model")
     assert re.search(r"a prompt of (\d+) x 16: \d+ of [\d.]+K parameters trained", model)
     (tmp_path / "file").write_text("")

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from spot.commands.doctor import EXTRAS
 from tests.wheel import build_wheel
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +58,27 @@ def test_it_holds_the_embedded_model_and_the_mini_suite(names):
     assert {name for name in names if Path(name).suffix not in (".py", ".pyi", ".typed")} == data
     assert "spot/models/nano/weights.safetensors" in names
     assert sum(name.endswith(".jsonl.xz") for name in names) == 26 * 3
+
+
+def test_tensorflow_is_installed_by_extras_only(wheel):
+    always = {name for name, extras in requirements(wheel).items() if None in extras}
+    assert "numpy" in always and not {"seqio", "tensorflow", "pyarrow"} & always
+
+
+def test_every_extra_that_doctor_names_installs_the_package_that_it_looks_for(wheel):
+    asked = requirements(wheel)
+    for extra, (package, _) in EXTRAS.items():
+        assert extra in asked[package], extra
+
+
+def requirements(wheel) -> dict[str, set[str | None]]:
+    """The extras that install each package; None for the base."""
+    (metadata,) = [n for n in wheel.namelist() if n.endswith("dist-info/METADATA")]
+    asked: dict[str, set[str | None]] = {}
+    line = re.compile(r"^Requires-Dist: ([\w.-]+)[^;\n]*(?:; extra == \"(\w+)\")?$", re.M)
+    for package, extra in line.findall(wheel.read(metadata).decode()):
+        asked.setdefault(package, set()).add(extra or None)
+    return asked
 
 
 def test_it_installs_one_command(wheel):

@@ -22,12 +22,18 @@ PACKAGES = (
     "flax",
     "optax",
     "orbax-checkpoint",
-    "seqio",
-    "tensorflow",
     "faiss-cpu",
     "safetensors",
     "numpy",
 )
+EXTRAS = {  # the package that tells whether an extra is installed, and what needs it
+    "seqio": ("seqio", "Tasks that data.modules registers"),
+    "tfds": ("tensorflow-datasets", "data.source=tfds"),
+    "hub": ("huggingface-hub", "models and data sets of the Hugging Face hub"),
+    "parquet": ("pyarrow", "tables in Parquet"),
+    "decoders": ("tokenizers", "Llama, SmolLM2, Qwen2, and GGUF files"),
+    "tensorboard": ("tensorboard", "train.tensorboard"),
+}
 
 
 @click.command("doctor")
@@ -94,6 +100,19 @@ def _packages(config: Config) -> str:
     return ", ".join(versions)
 
 
+def _extras(config: Config) -> str:
+    """What is installed beside the base, and what is not with its purpose: no error either way."""
+    installed, absent = [], []
+    for extra, (package, purpose) in EXTRAS.items():
+        try:
+            installed.append(f"{extra} ({package} {importlib.metadata.version(package)})")
+        except importlib.metadata.PackageNotFoundError:
+            absent.append(f"{extra} ({purpose}): pip install 'spot-transfer[{extra}]'")
+    return "\n      ".join(
+        [", ".join(installed) or "none", *(f"without {line}" for line in absent)]
+    )
+
+
 def _device(config: Config) -> str:
     import jax
 
@@ -157,6 +176,7 @@ def _bank(config: Config) -> str:
 
 CHECKS: dict[str, Callable[[Config], str]] = {
     "packages": _packages,
+    "extras": _extras,
     "device": _device,
     "products": _products,
     "model": _model,

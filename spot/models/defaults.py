@@ -19,7 +19,7 @@ class ModelDefaults:
 # The words by which the embedded model's pretraining named kinds of task, each kind twice or more. A
 # prompt that starts from all of them starts where the model reads the kind of task: its sources are
 # learned, and keys show which tasks are related, which they do not with a start from the vocabulary;
-# most of all token by token, by "task-vector" (RESULTS.md).
+# most of all token by token, by "task-vector" (docs/results/mini-suite.md).
 DEFAULTS: dict[str, ModelDefaults] = {
     EMBEDDED: ModelDefaults(
         init="words",

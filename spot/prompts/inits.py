@@ -172,7 +172,7 @@ INITS: dict[str, Init] = {
 
 def _begin(request: Request) -> list[int]:
     """The token that begins every text, if the vocabulary has one. A prompt of tokens starts with it:
-    a word in its place is lost, and costs accuracy (RESULTS.md).
+    a word in its place is lost, and costs accuracy (docs/results/smollm2.md).
     """
     begin = request.vocabulary.begin
     return [] if begin is None else [begin]

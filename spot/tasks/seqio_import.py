@@ -1,6 +1,6 @@
-"""The import of seqio and TensorFlow, for tasks and data sets that need them.
+"""The import of seqio and TensorFlow, which only the extras `seqio` and `tfds` install.
 
-Training, evaluation and search never do: they read token caches. TensorFlow is kept off every GPU,
+Training, evaluation and search never need them: they read token caches. TensorFlow is kept off every GPU,
 which belongs to JAX, and its start-up log off stderr.
 """
 
@@ -21,19 +21,29 @@ _LOG_LINE = re.compile(rb"(WARNING: All log messages before absl|[IWE]\d{4} [\d:
 
 
 def import_seqio() -> Any:
-    """The seqio module, imported silently and without a GPU; SpotError when it is not installed."""
+    """The seqio module, imported silently and without a GPU.
+
+    Raises SpotError, which names the extra, when it or TensorFlow is not installed.
+    """
+    return _import("seqio", "expected seqio for the Tasks that data.modules registers", "seqio")
+
+
+def import_tfds() -> Any:
+    """The tensorflow_datasets module, likewise."""
+    return _import("tensorflow_datasets", "expected tensorflow-datasets to read TFDS", "tfds")
+
+
+def _import(module: str, expected: str, extra: str) -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         with _without_log_lines():
             tensorflow = importlib.import_module("tensorflow")
             with contextlib.suppress(RuntimeError):  # TensorFlow already runs: too late to choose
                 tensorflow.config.set_visible_devices([], "GPU")
-            return importlib.import_module("seqio")
+            return importlib.import_module(module)
     except ImportError as error:
-        raise SpotError(
-            f"expected seqio and TensorFlow to turn text into tokens, found: {error}",
-            "install them (pip install seqio tensorflow tensorflow-text)",
-        ) from error
+        hint = f"pip install 'spot-transfer[{extra}]'"
+        raise SpotError(f"{expected}, found: {error}", hint) from error
 
 
 @contextlib.contextmanager

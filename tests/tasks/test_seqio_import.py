@@ -12,10 +12,13 @@ from spot.tasks import seqio_import
 from spot.tasks.seqio_import import import_seqio
 
 
-def test_missing_packages_are_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(SpotError, match="expected seqio and TensorFlow"):
+@pytest.mark.parametrize("missing", ["tensorflow", "seqio"])
+def test_without_the_extra_it_is_named(missing, monkeypatch):
+    monkeypatch.setitem(sys.modules, missing, None)
+    message = f"expected seqio for the Tasks that data.modules registers, found: .*{missing}"
+    with pytest.raises(SpotError, match=message) as caught:
         import_seqio()
+    assert caught.value.hint == "pip install 'spot-transfer[seqio]'"
 
 
 def test_tensorflow_sees_no_gpu():

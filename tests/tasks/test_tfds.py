@@ -137,7 +137,6 @@ def test_a_damaged_data_set_is_named(folder):
 
 
 def test_without_the_library_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr(source, "import_seqio", lambda: None)
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(SpotError, match="expected tensorflow-datasets") as caught:
         source.import_tfds()

@@ -6,7 +6,6 @@ A prepared data set is recognised by its folder, without importing TensorFlow.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.tasks.files import Row, file_sha256
-from spot.tasks.seqio_import import import_seqio
+from spot.tasks.seqio_import import import_tfds
 from spot.tasks.sources.adapters import Adapt, as_published
 from spot.tasks.sources.store import Store
 
@@ -105,18 +104,6 @@ def plain(value: Any) -> object:
     if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
     return [plain(inner) for inner in value] if isinstance(value, list) else value
-
-
-def import_tfds() -> Any:
-    """The tensorflow_datasets module, TensorFlow kept off the GPU; SpotError when it is missing."""
-    import_seqio()
-    try:
-        return importlib.import_module("tensorflow_datasets")
-    except ImportError as error:
-        raise SpotError(
-            f"expected tensorflow-datasets to read TFDS, found: {error}",
-            "pip install 'spot-transfer[tfds]'",
-        ) from error
 
 
 def _prepare(name: str, data: Tfds, folder: Path) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bank.errors import BankError
-from bank.files import canonical_json, writing
+from bank.files import canonical_json, replace_file, writing
 
 OUTCOMES_FILE = "outcomes.jsonl"
 
@@ -43,21 +43,33 @@ def parse_lines(path: Path) -> tuple[list[Outcome], list[str]]:
 
     A missing file holds none. Raises BankError when it cannot be read.
     """
+    good, bad = [], []
+    for number, line in enumerate(_lines(path), start=1):
+        outcome = _parsed(line)
+        if isinstance(outcome, Outcome):
+            good.append(outcome)
+        elif outcome is not None:
+            bad.append(f"{path.name} line {number}: {outcome}")
+    return good, bad
+
+
+def _lines(path: Path) -> list[bytes]:
     try:
-        lines = path.read_bytes().split(b"\n")
+        return path.read_bytes().split(b"\n")
     except FileNotFoundError:
-        return [], []
+        return []
     except OSError as error:
         raise BankError(f"cannot read {path}: {error}") from error
-    good, bad = [], []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            good.append(_checked(Outcome(**json.loads(line))))
-        except (ValueError, TypeError, BankError) as error:
-            bad.append(f"{path.name} line {number}: {error}")
-    return good, bad
+
+
+def _parsed(line: bytes) -> Outcome | Exception | None:
+    """The outcome of a line, or what is wrong with it; None for an empty line."""
+    if not line.strip():
+        return None
+    try:
+        return _checked(Outcome(**json.loads(line)))
+    except (ValueError, TypeError, BankError) as error:
+        return error
 
 
 def append(path: Path, outcomes: Iterable[Outcome]) -> int:
@@ -83,6 +95,21 @@ def append(path: Path, outcomes: Iterable[Outcome]) -> int:
             os.truncate(path, start)
             raise
     return len(fresh)
+
+
+def rename_sources(path: Path, names: Mapping[str, str]) -> None:
+    """Write the file anew with other names of sources, {old: new}; damaged lines stay as they are.
+
+    Hold the bank's lock. Raises BankError when it cannot be read or written.
+    """
+    lines, changed = _lines(path), False
+    for place, line in enumerate(lines):
+        outcome = _parsed(line)
+        if isinstance(outcome, Outcome) and outcome.source in names:
+            new = replace(outcome, source=names[outcome.source])
+            lines[place], changed = canonical_json(asdict(new)).encode(), True
+    if changed:
+        replace_file(path, b"\n".join(lines))
 
 
 def _last_byte(path: Path) -> bytes:

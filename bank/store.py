@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import overload
@@ -27,6 +28,7 @@ from bank.outcomes import OUTCOMES_FILE, Outcome
 log = logging.getLogger("bank")
 
 ENTRIES, QUERIES, INDEX, LOCK_FILE = "entries", "queries", "index", "bank.lock"
+RENAMED = ("source", "imported")  # kinds of entries whose task's name is a label that may be changed
 LOCK_TIMEOUT = 120.0  # seconds; a writer holds the lock while it writes some files
 
 
@@ -216,6 +218,66 @@ class Bank:
         self.add_outcomes(other.outcomes())
         return added
 
+    def remove(self, ids: Sequence[str]) -> None:
+        """Remove entries, cached queries, and damaged ones of both, by id; each goes whole or not at all.
+
+        Outcomes stay: they are measurements. Raises BankError, before anything is removed, for an id
+        that is not there; and for a lock held too long, or a folder that cannot be written.
+        """
+        folders = {id: self._folder_of(id) for id in ids}
+        with self._lock():
+            for id, folder in folders.items():
+                hidden = folder.parent / temporary_name(f"removed-{id}")
+                with writing(folder):
+                    os.rename(folder, hidden)  # from here on nobody reads it
+                    sync_folder(folder.parent)
+                    shutil.rmtree(hidden, ignore_errors=True)
+
+    def rename(self, entry: Entry, task: str) -> Entry:
+        """Give an entry's task another name; returns the new entry, which has an id of its own.
+
+        Entries never change, so a new one with the same arrays is added, the outcomes of the old one are
+        turned over to it, and the old one is removed, in this order: a call that was interrupted may be
+        repeated. The prompt's training stays that of the old name, and the recorded recipe does. Raises
+        BankError: a mixture or a query, whose names are made of others; a name that is empty, the
+        entry's own or a mixture's; and as `add_many` does.
+        """
+        if entry.kind not in RENAMED:
+            raise BankError(
+                f"{entry.id}: expected an entry of the kind {' or '.join(RENAMED)} to rename, found a "
+                f"{entry.kind}",
+                "its name is made of others' names",
+            )
+        if not task.strip() or "+" in task or task == entry.task:
+            raise BankError(
+                f'{entry.id}: expected a new name without "+" for the task {entry.task}, '
+                f'found "{task}"',
+                'for example "tickets"; a "+" joins the tasks of a mixture',
+            )
+        renamed = replace(entry, task=task)
+        renamed = replace(renamed, id=entries_on_disk.id_of(renamed))
+        self.add(renamed, self.prompts(entry))
+        names = {entry.id: renamed.id}
+        if all(other.id == entry.id for other in self.entries() if other.task == entry.task):
+            names[entry.task] = task  # it stands for the last entry of this task
+        with self._lock():
+            outcome_lines.rename_sources(self.path / OUTCOMES_FILE, names)
+        self.remove([entry.id])
+        return renamed
+
+    def _folder_of(self, id: str) -> Path:
+        """The folder of an entry or a query, damaged or not. Raises BankError when there is none."""
+        places = [self.path / group / id for group in (ENTRIES, QUERIES)]
+        for folder in places:
+            if id and folder.name == id and not id.startswith(".") and folder.is_dir():
+                return folder
+        names = [name for folder in places if folder.parent.is_dir() for name in os.listdir(folder.parent)]
+        raise BankError(
+            f'expected the id of an entry or a query of {self.path}, found "{id}".'
+            + did_you_mean(id, names),
+            "`spot bank list` shows the ids of entries, with --kind query those of queries",
+        )
+
     def add_outcomes(self, outcomes: Iterable[Outcome]) -> int:
         """Record transfers, without those recorded already. Returns how many were new.
 
@@ -263,7 +325,7 @@ class Bank:
             return False
         raise BankError(
             f"{entry.id} is in the bank {self.path} already, with other arrays, scores or steps",
-            f"entries never change: remove {self.folder(entry)} first if you want the new one",
+            f"entries never change: `spot bank remove {entry.id}` first if you want the new one",
         )
 
     def _place(self, final: Path, files: Encoded) -> None:

@@ -1,4 +1,4 @@
-"""The settings of commands, validated: TOML, then `--set key=value`, then nothing hidden.
+"""The settings of commands, validated: the user's file, a TOML file, then `--set key=value`.
 
 A command reads a `Config` and makes objects of it: a model, tasks, a recipe, runs. Reads no data and
 imports no JAX, so that commands which only look at files stay quick.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import tomllib
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from spot.errors import SpotError, did_you_mean
@@ -109,39 +111,96 @@ class Config(Stage):
 
 
 def load_config(file: Path | None, assignments: Iterable[str] = ()) -> Config:
-    """The config of a TOML file (or the defaults) with `key.path=value` assignments on top.
+    """The config of the user's own file, a TOML file, and `key.path=value` assignments on top.
 
     Values are read as TOML, and as plain text when they are not: `train.steps=100`,
     `bank.sources=["sst2"]`, `model.name=spot-nano`. Raises SpotError for a file that is not TOML,
     an unknown key (with the nearest name), or a value of another type.
     """
+    return config_of(layers(file, assignments))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Settings from one place, which `origin` names: values by the parts of their keys."""
+
+    origin: str
+    values: dict[tuple[str, ...], Any]
+
+    def sets(self, key: str) -> bool:
+        """True if this place sets the key, or something below it."""
+        parts = tuple(key.split("."))
+        return any(path[: len(parts)] == parts for path in self.values)
+
+
+def layers(file: Path | None, assignments: Iterable[str] = ()) -> list[Layer]:
+    """The places of settings, from the weakest: the user's own file if it is there, a TOML file, and
+    assignments. Raises SpotError for a file that is not TOML, and for an assignment without a value.
+    """
+    own = user_config()
+    files = [path for path in (own if own.is_file() else None, file) if path is not None]
+    places = [Layer(str(path), _leaves(_toml(path))) for path in files]
+    return [*places, Layer("--set", dict(map(_assignment, assignments)))]
+
+
+def config_of(places: Sequence[Layer]) -> Config:
+    """The config of these places, of which later ones win. Raises SpotError for an unknown key (with
+    the nearest name), or a value of another type.
+    """
     values: dict[str, Any] = {}
-    if file is not None:
-        try:
-            values = tomllib.loads(file.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SpotError(
-                f"config {file} cannot be read ({error.strerror})", "check the path"
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SpotError(f"config {file}: not valid TOML ({error})", "fix that line") from error
-    where = str(file) if file else "--set"
-    for assignment in assignments:
-        key, separator, text = assignment.partition("=")
-        if not separator:
-            raise SpotError(
-                f'expected --set key=value, found "{assignment}"',
-                "for example --set train.steps=100",
-            )
-        name = key.strip()
-        path = ["model", "name"] if name == "model" else name.split(".")
-        _assign(values, path, _value(text.strip()), assignment)
+    for place in places:
+        for path, value in place.values.items():
+            _assign(values, path, value, place.origin)
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise _explained(error, where) from None
+        key = ".".join(str(part) for part in error.errors()[0]["loc"] if isinstance(part, str))
+        origins = [place.origin for place in places if place.sets(key)]
+        raise _explained(error, origins[-1] if origins else places[-1].origin) from None
     _check(config)
     return config
+
+
+def user_config() -> Path:
+    """The file of the user's own defaults: config.toml in the user's folder of settings for spot."""
+    return platformdirs.user_config_path("spot", appauthor=False) / "config.toml"
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpotError(
+            f"config {file} cannot be read ({error.strerror})", "check the path"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpotError(f"config {file}: not valid TOML ({error})", "fix that line") from error
+
+
+def _leaves(values: dict[str, Any]) -> dict[tuple[str, ...], Any]:
+    """The values of a file by section and key; a text in the model's place is its name."""
+    leaves: dict[tuple[str, ...], Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            leaves |= {(name, key): below for key, below in value.items()}
+        else:
+            leaves[_path(name)] = value
+    return leaves
+
+
+def _assignment(assignment: str) -> tuple[tuple[str, ...], Any]:
+    """The parts of the key of `key=value`, and the value."""
+    key, separator, text = assignment.partition("=")
+    if not separator:
+        raise SpotError(
+            f'expected --set key=value, found "{assignment}"',
+            "for example --set train.steps=100",
+        )
+    return _path(key.strip()), _value(text.strip())
+
+
+def _path(key: str) -> tuple[str, ...]:
+    return ("model", "name") if key == "model" else tuple(key.split("."))
 
 
 def _value(text: str) -> Any:
@@ -151,18 +210,19 @@ def _value(text: str) -> Any:
         return text
 
 
-def _assign(values: dict[str, Any], path: list[str], value: Any, assignment: str) -> None:
+def _assign(values: dict[str, Any], path: tuple[str, ...], value: Any, origin: str) -> None:
     for part in path[:-1]:
         values = values.setdefault(part, {})
         if not isinstance(values, dict):
-            raise SpotError(f'--set {assignment}: "{part}" is a value, not a section', "see --help")
+            key = ".".join(path)
+            raise SpotError(f'{origin}: {key}: "{part}" is a value, not a section', "see --help")
     values[path[-1]] = value
 
 
 def _explained(error: ValidationError, where: str) -> SpotError:
     """The first mistake of a validation error, by key, with the nearest key when it is unknown."""
     problem = error.errors()[0]
-    known = _keys(Config)
+    known = keys_of(Config)
     if problem["type"] == "extra_forbidden":
         path = [str(part) for part in problem["loc"]]
         key = ".".join(path)
@@ -193,7 +253,8 @@ def _default(path: list[str]) -> str:
     return "none" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+def keys_of(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """The keys of all settings and sections below a model."""
     names: list[str] = []
     for name, field in model.model_fields.items():
         kind = field.annotation
@@ -203,7 +264,7 @@ def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
             and typing.get_origin(kind) is None
             and issubclass(kind, BaseModel)
         ):
-            names += _keys(kind, f"{prefix}{name}.")
+            names += keys_of(kind, f"{prefix}{name}.")
     return names
 
 

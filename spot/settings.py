@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -98,7 +99,10 @@ def shown(value: object) -> str:
 
 def cache_dir() -> Path:
     """SPOT_CACHE_DIR, else the user's cache folder for spot; compiled programs and token arrays
-    live there.
+    live there. A folder ~/.cache/spot of earlier versions stays in use.
     """
     named = os.environ.get("SPOT_CACHE_DIR")
-    return Path(named) if named else Path.home() / ".cache" / "spot"
+    if named:
+        return Path(named)
+    earlier = Path.home() / ".cache" / "spot"
+    return earlier if earlier.is_dir() else platformdirs.user_cache_path("spot", appauthor=False)

@@ -62,7 +62,8 @@ def own_folders(tmp_path_factory, monkeypatch):
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("SPOT_CACHE_DIR", str(home / "cache"))
-    monkeypatch.delenv("SPOT_DATA_DIR", raising=False)
+    for name in ("SPOT_DATA_DIR", "TFDS_DATA_DIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pretraining.headers import MARKS
 from spot.commands.options import assignment
-from spot.config import Config, dump, load_config
+from spot.config import Config, dump, load_config, user_config
 from spot.errors import SpotError
 from spot.models.defaults import DEFAULTS
 from spot.models.model import vocabulary
@@ -190,7 +192,40 @@ def test_the_cache_folder_can_be_named(monkeypatch, tmp_path):
     monkeypatch.setenv("SPOT_CACHE_DIR", str(tmp_path))
     assert cache_dir() == tmp_path
     monkeypatch.delenv("SPOT_CACHE_DIR")
+    assert cache_dir() == platformdirs.user_cache_path("spot", appauthor=False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have other folders")
+def test_a_cache_of_earlier_versions_stays_in_use(monkeypatch, tmp_path):
+    monkeypatch.delenv("SPOT_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_dir() == tmp_path / "spot"
+    (Path.home() / ".cache" / "spot").mkdir(parents=True)
     assert cache_dir() == Path.home() / ".cache" / "spot"
+
+
+def test_the_users_own_file_comes_before_all_others(tmp_path):
+    own = user_config()
+    assert own == Path.home() / ".config" / "spot" / "config.toml" or sys.platform != "linux"
+    own.parent.mkdir(parents=True)
+    own.write_text('model = "smollm2-135m"\n[train]\nsteps = 70\n[search]\nk = 9\n')
+    file = tmp_path / "c.toml"
+    file.write_text('[model]\nprecision = "float32"\n[train]\nsteps = 71\n')
+    config = load_config(file, ["search.k=8"])
+    assert (config.model.name, config.model.precision) == ("smollm2-135m", "float32")
+    assert (config.train.steps, config.search.k) == (71, 8)
+    own.write_text("[train]\nstps = 3\n")
+    with pytest.raises(SpotError, match=rf'{own}: unknown config key "train.stps"'):
+        load_config(file, ["train.steps=5"])
+
+
+def test_a_mistake_is_blamed_on_the_place_that_made_it(tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text("[train]\nsteps = 0\n")
+    with pytest.raises(SpotError, match=r"c.toml: train.steps: "):
+        load_config(file, ["search.k=8"])
+    with pytest.raises(SpotError, match=r"--set: search.k: "):
+        load_config(file, ["search.k=many", "train.steps=1", "train.key_step=1"])
 
 
 def test_there_are_configs_to_check():

@@ -27,6 +27,7 @@ LAYERS = (
     "spot.study",
     "spot.report",
     "spot.config",
+    "spot.config_table",
     "spot.commands",
     "spot.__main__",
     "cli",
@@ -51,6 +52,7 @@ LIGHT = (
     "spot.retrieval",
     "spot.strategies.settings",
     "spot.config",
+    "spot.config_table",
     "spot.commands",
     "cli",
 )

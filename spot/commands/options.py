@@ -9,11 +9,14 @@ import functools
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from spot.config import Layer
 
 PATH = click.Path(path_type=Path)
 Command = Callable[..., None]
@@ -107,11 +110,12 @@ def printed(command: Command) -> Command:
     return with_output
 
 
-def configured(command: Command) -> Command:
-    """Add --config, --set, --bank and what `printed` adds; hand the command its `config` and `out`.
+def layered(command: Command) -> Command:
+    """Add --config, --set, --bank and what `printed` adds; hand the command the `places` of its settings
+    and its `out`.
 
-    The config is the file's, then the assignments of --set, then the command's own shorthands,
-    which the command does not see itself. Raises SpotError for an unknown key or a wrong value.
+    The places are the user's file, that of --config, then --set and the command's own shorthands, which
+    the command does not see itself. Raises SpotError for a file that cannot be read.
     """
 
     @click.option("--config", "config_file", type=PATH, help="A TOML file; see configs/.")
@@ -127,10 +131,10 @@ def configured(command: Command) -> Command:
     )
     @printed
     @functools.wraps(command)
-    def with_config(
+    def with_places(
         *, config_file: Path | None, assignments: tuple[str, ...], **options: Any
     ) -> None:
-        from spot.config import load_config
+        from spot.config import layers
 
         for option in click.get_current_context().command.params:
             if isinstance(option, Shorthand) and option.name:
@@ -138,7 +142,23 @@ def configured(command: Command) -> Command:
                 if value is not None:
                     text = str(value) if isinstance(value, Path) else value
                     assignments += (assignment(option.key, text),)
-        command(config=load_config(config_file, assignments), **options)
+        command(places=layers(config_file, assignments), **options)
+
+    return with_places
+
+
+def configured(command: Command) -> Command:
+    """As `layered`, but hand the command the `config` of those places.
+
+    Raises SpotError for an unknown key or a wrong value, too.
+    """
+
+    @layered
+    @functools.wraps(command)
+    def with_config(*, places: Sequence[Layer], **options: Any) -> None:
+        from spot.config import config_of
+
+        command(config=config_of(places), **options)
 
     return with_config
 

@@ -13,6 +13,8 @@ COMMANDS = {
     "import": Lazy("import_", "Import .npy prompts or PEFT adapters."),
     "list": Lazy("list", "List the entries."),
     "merge": Lazy("merge", "Add another bank to this one."),
+    "remove": Lazy("remove", "Remove entries or cached queries."),
+    "rename": Lazy("rename", "Give an entry's task another name."),
     "show": Lazy("show", "Show one entry in full."),
     "verify": Lazy("verify", "Read every file; report damage."),
 }
@@ -25,7 +27,7 @@ COMMANDS = {
     table=COMMANDS,
 )
 def command() -> None:
-    """Look at, check, merge, import and export banks.
+    """Look at, check, fill, clear and share banks.
 
     \b
     Example: spot bank list

@@ -12,8 +12,8 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import overload
 
@@ -28,7 +28,10 @@ from bank.outcomes import OUTCOMES_FILE, Outcome
 log = logging.getLogger("bank")
 
 ENTRIES, QUERIES, INDEX, LOCK_FILE = "entries", "queries", "index", "bank.lock"
-RENAMED = ("source", "imported")  # kinds of entries whose task's name is a label that may be changed
+RENAMED = (
+    "source",
+    "imported",
+)  # kinds of entries whose task's name is a label that may be changed
 LOCK_TIMEOUT = 120.0  # seconds; a writer holds the lock while it writes some files
 
 
@@ -271,7 +274,12 @@ class Bank:
         for folder in places:
             if id and folder.name == id and not id.startswith(".") and folder.is_dir():
                 return folder
-        names = [name for folder in places if folder.parent.is_dir() for name in os.listdir(folder.parent)]
+        names = [
+            name
+            for folder in places
+            if folder.parent.is_dir()
+            for name in os.listdir(folder.parent)
+        ]
         raise BankError(
             f'expected the id of an entry or a query of {self.path}, found "{id}".'
             + did_you_mean(id, names),

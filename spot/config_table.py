@@ -56,7 +56,11 @@ def settings(places: Sequence[Layer]) -> list[Setting]:
     """
     config = config_of(places)
     named = Layer("model", {("model", "name"): config.model.name})
-    values, defaults, plain = leaves(config), leaves(config_of([named])), leaves(Config.model_construct())
+    values, defaults, plain = (
+        leaves(config),
+        leaves(config_of([named])),
+        leaves(Config.model_construct()),
+    )
     found = []
     for key, field in fields():
         value, origin = values[key], "default"
@@ -103,7 +107,9 @@ def to_toml(found: Sequence[Setting]) -> str:
     """
     lines = []
     section = None
-    for each in sorted(found, key=lambda each: "." in each.key):  # a key below a section belongs to it
+    for each in sorted(
+        found, key=lambda each: "." in each.key
+    ):  # a key below a section belongs to it
         name, _, key = each.key.rpartition(".")
         if name != section and name:
             lines += ["", f"[{name}]"]
@@ -182,7 +188,9 @@ def choices(key: str, field: FieldInfo) -> tuple[str, ...]:
     """The names that a field takes; () where it takes other values."""
     if key in TABLES:
         return tuple(TABLES[key]())
-    literal = [kind for kind in kinds(field.annotation) if typing.get_origin(kind) is typing.Literal]
+    literal = [
+        kind for kind in kinds(field.annotation) if typing.get_origin(kind) is typing.Literal
+    ]
     return tuple(typing.get_args(literal[0])) if literal else ()
 
 

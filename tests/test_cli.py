@@ -55,6 +55,8 @@ def test_all_commands_are_there():
         "tasks",
         "models",
         "doctor",
+        "config",
+        "completion",
     }
     assert {words[1] for words in COMMANDS if words[1:]} == {
         "list",
@@ -65,6 +67,8 @@ def test_all_commands_are_there():
         "import",
         "export",
         "evaluate",
+        "remove",
+        "rename",
     }
 
 
@@ -114,6 +118,13 @@ def test_a_group_lists_its_commands_in_whole_sentences(words):
         ("bank show plaec --bank {bank}", 1, 'Did you mean "place"?'),
         ("bank export place --bank {bank} --out p.nppy", 1, 'Did you mean ".npy"?'),
         ("bank evaluate --bank {bank} --similarity avrage", 1, 'Did you mean "average"?'),
+        ("bank remove plaec --yes --bank {bank}", 1, 'Did you mean "place"?'),
+        ("bank remove place --bank {bank}", 1, "expected --yes to remove place-s0-"),
+        ("bank rename plaec spot --bank {bank}", 1, 'Did you mean "place"?'),
+        ("bank list --sort scor --bank {bank}", 2, "scor"),
+        ("config --explain train.stps", 1, 'Did you mean "train.steps"?'),
+        ("completion tcsh", 2, "tcsh"),
+        ("bank list -q -v --bank {bank}", 2, "expected -q or -v, found both"),
         ("bank merge none --bank fresh", 1, "expected a bank at none"),
         ("bank import none --bank fresh", 1, "expected a folder of prompts at none"),
         ("tasks --set data.dri=x", 1, 'Did you mean "data.dir"?'),
@@ -157,6 +168,10 @@ def _path(words):
         "bank list --bank {bank}",
         "bank show place --bank {bank}",
         "bank verify --bank {bank}",
+        "bank list c* --sort score --bank {bank} -v",
+        "config --config {file}",
+        "config --explain train --config {file} -q",
+        "completion bash",
         "models",
         "tasks --config {file}",
         "heatmap --bank {bank} --out x.json",

@@ -31,6 +31,10 @@ HELPS = [
     "predict",
     "bank",
     "bank list",
+    "bank remove",
+    "bank rename",
+    "completion",
+    "config",
     "tasks",
     "models",
     "doctor",
@@ -81,6 +85,36 @@ def test_help_prints_a_usage_and_no_warning():
     done = run(HELP, *HELPS)
     assert done.stdout.count("Usage: spot") == len(HELPS)
     assert done.stderr == ""
+
+
+CALL = """
+import sys
+from spot.commands import main
+try:
+    main(sys.argv[1:], prog_name="spot")
+except SystemExit as stop:
+    assert stop.code == 0
+"""
+COMPLETED = """
+from click.shell_completion import ShellComplete
+from spot.commands import main
+for word in ("search --target mini_b", "bank show x", "train --set search.", "tasks --s", "ba"):
+    *before, last = word.split(" ")
+    ShellComplete(main, {}, "spot", "_SPOT_COMPLETE").get_completions(before, last)
+"""
+
+
+@pytest.mark.parametrize(
+    "words", ["config", "config --toml", "config --explain transfer", "completion zsh", "bank list"]
+)
+def test_looking_things_up_loads_nothing_heavy(words, tmp_path):
+    (tmp_path / "entries").mkdir()
+    bank = ["--bank", str(tmp_path)] if words == "bank list" else []
+    assert heavy_after(CALL, *words.split(), *bank) == []
+
+
+def test_completion_loads_nothing_heavy():
+    assert heavy_after(COMPLETED) == []
 
 
 def test_a_search_with_a_cached_query_loads_no_jax():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import TASKS
 from spot.commands.options import Shorthand, configured
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("baselines")
-@click.option("--target", required=True, help="The task to compare them on.")
+@click.option("--target", required=True, shell_complete=TASKS, help="The task to compare them on.")
 @click.option(
     "--methods",
     help="Some of zero-shot, few-shot, prompt-tuning, model-tuning, joined by commas (default: all).",

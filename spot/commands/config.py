@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spot.commands.names import KEYS
 from spot.commands.options import layered
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 
 
 @click.command("config")
-@click.option("--explain", "key", metavar="KEY", help="What a key, or a whole section, means.")
+@click.option(
+    "--explain",
+    "key",
+    metavar="KEY",
+    help="What a key, or a whole section, means.",
+    shell_complete=KEYS,
+)
 @click.option("--toml", "as_toml", is_flag=True, help="A file for --config, with every setting.")
 @layered
 def command(places: Sequence[Layer], out: Output, key: str | None, as_toml: bool) -> None:

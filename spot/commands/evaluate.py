@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import PROMPTS, TASKS
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
@@ -16,8 +17,12 @@ if TYPE_CHECKING:
 
 
 @click.command("eval")
-@click.option("--task", required=True, help="The task to score on.")
-@click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")
+@click.option("--task", required=True, shell_complete=TASKS, help="The task to score on.")
+@click.option(
+    "--prompt",
+    shell_complete=PROMPTS,
+    help="An entry's id or task, or a prompt file; none: the bare model.",
+)
 @click.option("--split", default="test", show_default=True)
 @click.option("--templates", is_flag=True, help="Try all templates; validation chooses one.")
 @configured

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import click
+from click.shell_completion import CompletionItem
 
 
 class Lazy(NamedTuple):
@@ -50,10 +51,15 @@ class Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args or ["--help"])
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        items = [CompletionItem(name, help=self.table[name].help) for name in names]
+        return [*items, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         from bank.errors import did_you_mean
 
-        if args and args[0] not in self.table:
+        if args and args[0] not in self.table and not ctx.resilient_parsing:
             ctx.fail(f'no command "{args[0]}".{did_you_mean(args[0], self.table)}')
         return super().resolve_command(ctx, args)
 

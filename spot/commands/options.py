@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from spot.commands.names import ASSIGNMENTS
 
 if TYPE_CHECKING:
     from spot.config import Layer
@@ -39,6 +42,18 @@ class Shorthand(click.Option):
         self.key = key
 
 
+def set_by_shorthands(command: click.Command, options: dict[str, Any]) -> tuple[str, ...]:
+    """The assignments that a command's shorthands among the options stand for; they are taken out."""
+    assignments = []
+    for option in command.params:
+        if isinstance(option, Shorthand) and option.name:
+            value = options.pop(option.name, None)
+            if value is not None:
+                text = str(value) if isinstance(value, Path) else value
+                assignments.append(assignment(option.key, text))
+    return tuple(assignments)
+
+
 class NamesOption(click.Option):
     """An option whose help lists the names of a table, in place of {names}.
 
@@ -52,6 +67,9 @@ class NamesOption(click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         self.help = (self.help or "").replace("{names}", listed(self.names()))
         return super().get_help_record(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in self.names() if name.startswith(incomplete)]
 
 
 class NameIn(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
@@ -72,6 +90,11 @@ class NameIn(click.ParamType):  # type: ignore[type-arg]  # generic in newer rel
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         return str(self.choice.convert(value, param, ctx))
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return self.choice.shell_complete(ctx, param, incomplete)
 
 
 class NamesShorthand(Shorthand, NamesOption):
@@ -120,7 +143,12 @@ def layered(command: Command) -> Command:
 
     @click.option("--config", "config_file", type=PATH, help="A TOML file; see configs/.")
     @click.option(
-        "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="e.g. train.steps=100"
+        "--set",
+        "assignments",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="e.g. train.steps=100",
+        shell_complete=ASSIGNMENTS,
     )
     @click.option(
         "--bank",
@@ -136,12 +164,8 @@ def layered(command: Command) -> Command:
     ) -> None:
         from spot.config import layers
 
-        for option in click.get_current_context().command.params:
-            if isinstance(option, Shorthand) and option.name:
-                value = options.pop(option.name)
-                if value is not None:
-                    text = str(value) if isinstance(value, Path) else value
-                    assignments += (assignment(option.key, text),)
+        own = click.get_current_context().command
+        assignments += set_by_shorthands(own, options)
         command(places=layers(config_file, assignments), **options)
 
     return with_places

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import PROMPTS, TASKS
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
@@ -19,9 +20,16 @@ if TYPE_CHECKING:
 
 @click.command("predict")
 @click.option(
-    "--task", required=True, help="The task whose label words are ranked, or that is generated."
+    "--task",
+    required=True,
+    shell_complete=TASKS,
+    help="The task whose label words are ranked, or that is generated.",
 )
-@click.option("--prompt", help="An entry's id or task, or a prompt file; none: the bare model.")
+@click.option(
+    "--prompt",
+    shell_complete=PROMPTS,
+    help="An entry's id or task, or a prompt file; none: the bare model.",
+)
 @click.option(
     "--text",
     "texts",

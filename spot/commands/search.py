@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import TASKS
 from spot.commands.options import NamesShorthand, Shorthand, configured, similarities
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @click.command("search")
-@click.option("--target", required=True, help="The task to find a prompt for.")
+@click.option(
+    "--target", required=True, shell_complete=TASKS, help="The task to find a prompt for."
+)
 @click.option(
     "--k", cls=Shorthand, key="search.k", type=int, help="How many entries to list (default 3)."
 )

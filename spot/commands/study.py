@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import TASKS
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     "--target",
     "targets",
     multiple=True,
+    shell_complete=TASKS,
     help="A target task; repeat it. Default: the mini suite's targets.",
 )
 @configured

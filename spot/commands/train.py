@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import TASKS
 from spot.commands.options import PATH, configured
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("train")
-@click.option("--task", required=True, help="A task, or tasks joined by +.")
+@click.option("--task", required=True, shell_complete=TASKS, help="A task, or tasks joined by +.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", "path", type=PATH, required=True, help="The prompt: .npy or .safetensors")
 @configured

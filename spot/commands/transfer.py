@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import TASKS
 from spot.commands.options import PATH, NamesShorthand, Shorthand, configured
 from spot.report import curves
 from spot.report.files import writer_for
@@ -26,7 +27,9 @@ def strategies() -> Iterable[str]:
 
 
 @click.command("transfer")
-@click.option("--target", required=True, help="The task to train a prompt for.")
+@click.option(
+    "--target", required=True, shell_complete=TASKS, help="The task to train a prompt for."
+)
 @click.option(
     "--strategy",
     cls=NamesShorthand,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import TASKS
 from spot.commands.options import PATH, configured
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command("add")
 @click.argument("file", type=PATH)
-@click.option("--task", required=True, help="The task that the prompt was trained on.")
+@click.option(
+    "--task", required=True, shell_complete=TASKS, help="The task that the prompt was trained on."
+)
 @configured
 def command(config: Config, out: Output, file: Path, task: str) -> None:
     """Add one prompt file (.npy, .safetensors) that was trained on the config's model.

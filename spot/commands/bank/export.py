@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import ENTRIES
 from spot.commands.options import PATH, NameIn, configured, formats
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.argument("entry")
+@click.argument("entry", shell_complete=ENTRIES)
 @click.option("--out", "path", type=PATH, required=True, help="A file, or a folder for --format")
 @click.option(
     "--format",

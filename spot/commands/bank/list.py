@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spot.commands.completion import entries as entry_names
-from spot.commands.completion import entry_facts
+from spot.commands.names import ENTRIES, completed, facts
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ ORDERS: dict[str, Callable[[Bank, Entry], Any]] = {
 
 
 @click.command("list")
-@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=entry_names)
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=ENTRIES)
 @click.option(
     "--sort",
     type=click.Choice(list(ORDERS)),
@@ -50,9 +49,17 @@ ORDERS: dict[str, Callable[[Bank, Entry], Any]] = {
     show_default=True,
     help="score: the best first; created: the newest first.",
 )
-@click.option("--task", help="Only of this task; * and ? stand for any letters.", shell_complete=entry_facts("task"))
-@click.option("--family", help="Only of this family, likewise.", shell_complete=entry_facts("family"))
-@click.option("--kind", help="source, mixture, imported or query.", shell_complete=entry_facts("kind"))
+@click.option(
+    "--task",
+    help="Only of this task; * and ? stand for any letters.",
+    shell_complete=completed(facts("task")),
+)
+@click.option(
+    "--family", help="Only of this family, likewise.", shell_complete=completed(facts("family"))
+)
+@click.option(
+    "--kind", help="source, mixture, imported or query.", shell_complete=completed(facts("kind"))
+)
 @click.option("--seed", type=int, help="Only of this seed.")
 @configured
 def command(
@@ -81,7 +88,10 @@ def command(
         for entry in (bank.queries() if kind == "query" else bank.entries())
         if all(fnmatchcase(getattr(entry, key), glob) for key, glob in patterns.items() if glob)
         and seed in (None, entry.seed)
-        and (not names or any(fnmatchcase(text, name) for name in names for text in (entry.id, entry.task)))
+        and (
+            not names
+            or any(fnmatchcase(text, name) for name in names for text in (entry.id, entry.task))
+        )
     ]
     listed.sort(key=lambda entry: ORDERS[sort](bank, entry))
     show(listed, bank.damaged(), out)

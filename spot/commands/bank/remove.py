@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from spot.commands.completion import entries
+from spot.commands.names import QUERIES
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("remove")
-@click.argument("names", metavar="ENTRY...", nargs=-1, required=True, shell_complete=entries)
+@click.argument("names", metavar="ENTRY...", nargs=-1, required=True, shell_complete=QUERIES)
 @click.option("--yes", is_flag=True, help="Do not ask; needed where stdin is no terminal.")
 @configured
 def command(config: Config, out: Output, names: tuple[str, ...], yes: bool) -> None:
@@ -35,12 +36,13 @@ def command(config: Config, out: Output, names: tuple[str, ...], yes: bool) -> N
     bank = open_bank(config)
     ids = list(dict.fromkeys(id_of(bank, name) for name in names))
     if not yes:
-        if not click.get_text_stream("stdin").isatty():
+        if not sys.stdin.isatty():
             raise SpotError(
                 f"expected --yes to remove {', '.join(ids)}: stdin is no terminal to ask on",
                 "add --yes",
             )
-        click.confirm(f"remove {', '.join(ids)} from {bank.path}?", abort=True, err=True)
+        if not click.confirm(f"remove {', '.join(ids)} from {bank.path}?", err=True):
+            ids = []
     bank.remove(ids)
     show(bank, ids, out)
 
@@ -58,4 +60,4 @@ def show(bank: Bank, ids: Sequence[str], out: Output) -> None:
     out.record({"bank": str(bank.path), "removed": list(ids)})
     for id in ids:
         out.say(f"removed {id}")
-    out.say(f"{bank.path}: {len(bank.entries())} entries left")
+    out.say(f"{bank.path}: {len(ids)} removed, {len(bank.entries())} entries left")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spot.commands.completion import entries
+from spot.commands.names import ENTRIES
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command("rename")
-@click.argument("old", shell_complete=entries)
+@click.argument("old", shell_complete=ENTRIES)
 @click.argument("new")
 @configured
 def command(config: Config, out: Output, old: str, new: str) -> None:

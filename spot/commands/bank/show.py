@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from spot.commands.names import ENTRIES
 from spot.commands.options import configured
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.argument("entry")
+@click.argument("entry", shell_complete=ENTRIES)
 @configured
 def command(config: Config, out: Output, entry: str) -> None:
     """Show one entry in full, by id, beginning of an id, or task.

@@ -57,6 +57,7 @@ def test_all_commands_are_there():
         "doctor",
         "config",
         "completion",
+        "init",
     }
     assert {words[1] for words in COMMANDS if words[1:]} == {
         "list",

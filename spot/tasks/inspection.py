@@ -356,9 +356,11 @@ def _data_notes(report: TableReport) -> Iterable[str]:
             f"{named(list(first.labels))}; no prompt can be right on all of these rows"
         )
     if report.repeated:
+        one = report.repeated == 1
         yield (
-            f"{counted_rows(report.repeated)} repeat the text of another row in the same split: they "
-            "count as often as they occur"
+            f"{counted_rows(report.repeated)} {'repeats' if one else 'repeat'} the text of another row "
+            f"in the same split: {'it counts' if one else 'they count'} as often as "
+            f"{'it occurs' if one else 'they occur'}"
         )
     few = [label for label in report.labels if 0 < label.rows["train"] < FEW_ROWS]
     if few:

@@ -65,13 +65,18 @@ def answers(name: str, sentence: str, colour: str, animal: str) -> str:
 
 
 def write_task(folder: Path, name: str, rows: tuple[int, int, int] = (24, 12, 16)) -> Path:
-    """A toy task as a TOML file with three JSONL files beside it; returns the TOML's path."""
+    """A toy task as a TOML file with three JSONL files beside it; returns the TOML's path.
+
+    No sentence is in two splits.
+    """
     from tests.toys import sentences
 
     folder.mkdir(parents=True, exist_ok=True)
     names = {}
+    taken: set[str] = set()
     for seed, (split, count) in enumerate(zip(("train", "validation", "test"), rows, strict=True)):
-        drawn = sentences(count, 100 + seed)
+        drawn = [one for one in sentences(8 * count, 100 + seed) if one[0] not in taken][:count]
+        taken.update(sentence for sentence, *_ in drawn)
         lines = [json.dumps({"text": one[0], "answer": answers(name, *one)}) for one in drawn]
         names[split] = f"{name}-{split}.jsonl"
         (folder / names[split]).write_text("".join(line + "\n" for line in lines))

@@ -29,6 +29,7 @@ HELPS = [
     "tune",
     "eval",
     "predict",
+    "init",
     "bank",
     "bank list",
     "bank remove",

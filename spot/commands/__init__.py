@@ -62,6 +62,7 @@ def main() -> None:
     spot search --target mini_boolq      which of them are nearest to a target
     spot transfer --target mini_boolq    start there, and compare with scratch
     spot heatmap --out tasks.png         how the tasks relate
+    spot init tickets.csv                a table of your own as a target: --target tickets.toml
 
     Without arguments every command uses the embedded model and tasks, offline.
     """

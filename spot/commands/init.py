@@ -88,7 +88,11 @@ def show(report: TableReport, path: Path, out: Output, bank: bool = True) -> Non
     ]
     total = ("all", *report.rows.values(), sum(report.rows.values()), None)
     out.table("", ("label", *(f"{split} " for split in splits), "rows ", "tokens "), [*rows, total])
-    out.say(f"splits: {report.split_rule}")
+    cut = [split for split in report.rows if split not in report.files]
+    if cut:
+        out.say(
+            f"cut within each class by a seeded hash of the text: {', '.join(cut)} (rule: {path})"
+        )
     n = report.rows["test"]
     out.say(f"{n:,} test rows: an accuracy near 80 % is known to ± {report.error:.0f} points;")
     out.say(

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -116,14 +117,16 @@ class TableReport:
     def toml(self, folder: Path) -> str:
         """The task's TOML file, for a place in `folder`, from which it names its files."""
         lines = [
-            f"# A task of {self.files['train'].name}, for --target and --task. What else may stand here:",
-            "# metrics, family, group, description, license; see the documentation of your own task.",
+            "# For --target and --task. May stand here, too: metrics, family, group, description, license.",
             f"name = {_quoted(self.name)}",
             f"inputs = {_quoted(_inputs(self.text, self.title))}",
             f"label = {_quoted(self.label)}",
             _labels_line(self.labels),
             "",
-            "[files]  # relative to this file; splits that are not named are cut from train",
+            *textwrap.wrap(
+                f"Splits: {self.split_rule}.", 98, initial_indent="# ", subsequent_indent="# "
+            ),
+            "[files]  # relative to this file",
         ]
         for split, path in self.files.items():
             lines.append(f"{split} = {_quoted(Path(os.path.relpath(path, folder)).as_posix())}")
@@ -353,9 +356,11 @@ def _data_notes(report: TableReport) -> Iterable[str]:
             f"{named(list(first.labels))}; no prompt can be right on all of these rows"
         )
     if report.repeated:
+        one = report.repeated == 1
         yield (
-            f"{counted_rows(report.repeated)} repeat the text of another row in the same split: they "
-            "count as often as they occur"
+            f"{counted_rows(report.repeated)} {'repeats' if one else 'repeat'} the text of another row "
+            f"in the same split: {'it counts' if one else 'they count'} as often as "
+            f"{'it occurs' if one else 'they occur'}"
         )
     few = [label for label in report.labels if 0 < label.rows["train"] < FEW_ROWS]
     if few:

@@ -28,6 +28,7 @@ from spot.study.records import TransferRecord
 from spot.study.run import Study, best_of
 from spot.study.significance import significance
 from spot.study.tables import method_scores, transfer_table
+from spot.tasks.inspection import Conflict, LabelReport, TableReport
 from spot.training.build import BuildReport
 from spot.training.evaluate import Evaluation
 from spot.training.fine_tuning import FineTuned
@@ -252,6 +253,30 @@ IMPORT = ImportReport(BACKBONE, ("news-s0-1111",), (), (("odd.npy", "holds no pr
 RETRIEVAL = (
     RetrievalEvaluation("average", 17, 0.647, 0.8, 3.28, 0.4, 0.06, 0.18, 7.5, ()),
     RetrievalEvaluation("centered", 17, 0.706, 0.9, 2.98, None, 0.06, 0.18, 7.5, ()),
+)
+TABLE = TableReport(
+    name="tickets",
+    files={"train": Path("tickets.csv"), "test": Path("test.csv")},
+    columns=("subject", "body", "queue"),
+    text="body",
+    title="",
+    label="queue",
+    guessed=("label",),
+    unused=("subject",),
+    labels=(
+        LabelReport("billing", "billing", {"train": 80, "validation": 20, "test": 25}, 2),
+        LabelReport("Bug", "Bug", {"train": 40, "validation": 10, "test": 15}, 1),
+    ),
+    rows={"train": 120, "validation": 30, "test": 40},
+    removed=3,
+    repeated=0,
+    conflicts=(Conflict("it is broken", {"billing": 1, "Bug": 2}),),
+    alike=(),
+    split_rule="validation is the first fifth of each class of train",
+    error=12.396,
+    apart=17.53,
+    most_frequent=62.5,
+    notes=("3 rows of train left out: test has the same texts",),
 )
 FINDINGS = (
     Finding("device", True, "1 x cpu (cpu)"),

@@ -13,6 +13,7 @@ from spot.commands import (
     doctor,
     evaluate,
     heatmap,
+    init,
     models,
     predict,
     search,
@@ -50,6 +51,7 @@ VIEWS: dict[str, Callable[[Output], None]] = {
     "eval": lambda out: evaluate.show("boolq", "test", samples.EVALUATION, out),
     "eval-templates": lambda out: evaluate.show_sweep("boolq", "test", samples.SWEEP, out),
     "predict": lambda out: predict.show(samples.PREDICTIONS, out),
+    "init": lambda out: init.show(samples.TABLE, Path("tickets.toml"), out, bank=False),
     "tasks": lambda out: tasks.show([tasks.described(task) for task in samples.TASKS], out),
     "models": lambda out: models.show(samples.MODELS, out),
     "bank-list": lambda out: bank_list.show(samples.ENTRIES, samples.DAMAGED, out),
@@ -69,8 +71,8 @@ def test_a_screen_is_the_stored_text(name, suffix, capsys):
     VIEWS[name](OUTPUTS[suffix])
     printed = capsys.readouterr()
     assert printed.out == (SCREENS / f"{name}.{suffix}").read_text(encoding="utf-8")
-    warnings = f"warning: {samples.DOUBT}\n" if name == "search" else ""
-    assert printed.err == warnings
+    warnings = {"search": samples.DOUBT, "init": samples.TABLE.notes[0]}
+    assert printed.err == (f"warning: {warnings[name]}\n" if name in warnings else "")
 
 
 def test_every_stored_text_has_its_view():

@@ -5,19 +5,22 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import spot
 from pretraining.headers import MARKS
 from spot.commands.options import assignment
 from spot.config import Config, dump, load_config
 from spot.errors import SpotError
-from spot.models.defaults import DEFAULTS
+from spot.models.defaults import DEFAULTS, defaults_of
 from spot.models.model import vocabulary
 from spot.prompts.settings import PromptSettings
 from spot.settings import cache_dir
+from spot.strategies.settings import TransferSettings
 
 
 def key_recipe(config):
@@ -30,7 +33,7 @@ STEPS = Config().train.steps
 PRETRAINING = {"nano.toml"}  # read by pretraining.pretrain
 
 
-def test_only_the_embedded_model_has_a_start_of_its_own():
+def test_a_known_model_has_a_start_of_its_own():
     own = load_config(None).prompt
     assert (own.init, own.text) == ("words", DEFAULTS["spot-nano"].text)
     assert (
@@ -44,6 +47,67 @@ def test_only_the_embedded_model_has_a_start_of_its_own():
         assert (f"prompt.init={chosen.init}", chosen.text) == (named, "")
     worded = load_config(None, ["prompt.init=text", "prompt.text=is it true"]).prompt
     assert worded.text == "is it true"
+
+
+def test_a_known_model_has_a_recipe_of_its_own():
+    small = load_config(None, ["model=smollm2-135m"])
+    recipe = small.recipe()
+    assert recipe.init == "text" and recipe.text.startswith("Read the text")
+    assert (recipe.length, recipe.batch_size, recipe.learning_rate) == (11, 16, 0.006)
+    assert (small.data.template, small.transfer.steps) == ("gpt3", recipe.steps)
+    papers = load_config(None, ["model=google/t5-base-lm-adapt"])
+    assert (papers.prompt.length, papers.train.batch_size, papers.train.warmup_steps) == (
+        100,
+        32,
+        0,
+    )
+    assert (papers.train.steps, papers.train.key_step) == (30_000, 10_000)
+    assert papers.train.learning_rate is None  # 0.3 by spot.prompts.inits.default_rate
+    assert load_config(None, ["model=google/flan-t5-base"]).data.template == "flan"
+    other = load_config(None, ["model=somewhere/else"])
+    assert other.recipe() == spot.Recipe() and other.data.template == "t5"
+
+
+def test_the_python_api_and_the_commands_have_the_same_defaults():
+    for name in (
+        "spot-nano",
+        "smollm2-135m",
+        "google/byt5-small",
+        "Qwen/Qwen2.5-0.5B",
+        "some/folder",
+    ):
+        config = load_config(None, [f"model={name}"])
+        model = SimpleNamespace(defaults=defaults_of(name))
+        assert config.recipe().on(model) == spot.Recipe().on(model)
+        assert config.transfer == TransferSettings().on(model)
+
+
+def test_what_is_set_comes_before_the_models_own():
+    settings = [
+        "prompt.length=20", "train.steps=80", "train.learning_rate=0.3", "train.batch_size=16",
+        "data.template=t5", "data.list_labels=false", "transfer.steps=60", "search.similarity=delta",
+    ]  # fmt: skip
+    config = load_config(None, ["model=smollm2-135m", *settings])
+    assert (config.prompt.length, config.train.steps, config.train.learning_rate) == (20, 80, 0.3)
+    assert (config.data.template, config.data.list_labels) == ("t5", False)
+    assert (config.transfer.steps, config.search.similarity) == (60, "delta")
+    assert (
+        TransferSettings(steps=60).on(SimpleNamespace(defaults=DEFAULTS["smollm2-135m"])).steps
+        == 60
+    )
+    named = load_config(None, ["model=google/t5-base-lm-adapt", "prompt.init=labels"])
+    assert (named.prompt.init, named.prompt.length) == ("labels", 100)
+
+
+def test_a_key_step_that_is_not_set_is_no_later_than_the_steps_that_are():
+    for name, steps, key_step in (
+        ("spot-nano", 20, 20),
+        ("spot-nano", 4000, 60),
+        ("google/t5-base-lm-adapt", 500, 500),
+        ("somewhere/else", 7, 7),
+    ):
+        config = load_config(None, [f"model={name}", f"train.steps={steps}"])
+        assert config.train.key_step == key_step, (name, steps)
 
 
 def test_the_similarity_of_the_embedded_model_is_that_of_its_start():

@@ -10,6 +10,7 @@ import json
 import tomllib
 import typing
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
 from spot.settings import Stage, cache_dir, mistake
 from spot.strategies.settings import TransferSettings
-from spot.tasks.catalog import DataSettings
+from spot.tasks.catalog import DataSettings, tasks_with_template
 from spot.training.recipe import (
     FINE_TUNING_RATES,
     Recipe,
@@ -41,8 +42,9 @@ class DataConfig(RowSettings):
     hf_dir: Path | None = None  # <repository>/<path> as on the hub; a folder of the cache
     tasks: tuple[Path, ...] = ()  # your own tasks as TOML files, or folders of them
     modules: tuple[str, ...] = ()  # Python modules that register seqio Tasks
-    # Of published tasks: t5, flan, gpt3, or your own TOML file; by default the model's own
-    template: str = "t5"
+    # Of published tasks: t5, flan, gpt3, or your own TOML file; by default the model's own for tasks
+    # that have it, and t5 for the others.
+    template: str | None = None
     templates: dict[str, str] = {}  # the template of single tasks, {sst2 = "gpt3"}
     # Put a task's label words in front of its texts; null: as the model's own default is
     list_labels: bool | None = None
@@ -112,7 +114,6 @@ class Config(Stage):
             add("prompt", {**own.start, **length})
             add("search", {"similarity": own.similarity})
         add("train", settings)
-        add("data", {"template": own.template})
         if own.transfer_steps is not None:
             add("transfer", {"steps": own.transfer_steps})
         return values
@@ -125,7 +126,13 @@ class Config(Stage):
         """The origins and the wording of tasks."""
         data = self.data
         names = DataSettings.__dataclass_fields__.keys() & type(data).model_fields.keys()
-        return DataSettings(**{name: getattr(data, name) for name in names}, cache_dir=cache_dir())
+        settings = DataSettings(
+            **{name: getattr(data, name) for name in names - {"template"}}, cache_dir=cache_dir()
+        )
+        if data.template is not None:
+            return replace(settings, template=data.template)
+        own = defaults_of(self.model.name).template
+        return replace(settings, templates=tasks_with_template(own) | data.templates)
 
 
 def _section(values: dict[str, Any], name: str) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def test_a_known_model_has_a_recipe_of_its_own():
     recipe = small.recipe()
     assert recipe.init == "text" and recipe.text.startswith("Read the text")
     assert (recipe.length, recipe.batch_size, recipe.learning_rate) == (11, 16, 0.006)
-    assert (small.data.template, small.transfer.steps) == ("gpt3", recipe.steps)
+    assert small.transfer.steps == recipe.steps
     papers = load_config(None, ["model=google/t5-base-lm-adapt"])
     assert (papers.prompt.length, papers.train.batch_size, papers.train.warmup_steps) == (
         100,
@@ -63,9 +63,22 @@ def test_a_known_model_has_a_recipe_of_its_own():
     )
     assert (papers.train.steps, papers.train.key_step) == (30_000, 10_000)
     assert papers.train.learning_rate is None  # 0.3 by spot.prompts.inits.default_rate
-    assert load_config(None, ["model=google/flan-t5-base"]).data.template == "flan"
     other = load_config(None, ["model=somewhere/else"])
-    assert other.recipe() == spot.Recipe() and other.data.template == "t5"
+    assert other.recipe() == spot.Recipe()
+
+
+def test_a_known_model_has_a_template_for_the_tasks_that_have_it():
+    def template(task: str, *assignments: str) -> str:
+        settings = load_config(None, assignments).data_settings()
+        return settings.templates.get(task, settings.template)
+
+    assert template("sst2") == template("sst2", "model=somewhere/else") == "t5"
+    assert template("sst2", "model=google/flan-t5-base") == "flan"
+    small = "model=smollm2-135m"
+    assert (template("sst2", small), template("copa", small)) == ("gpt3", "t5")
+    assert template("copa", small, "data.template=gpt3") == "gpt3"  # an error, told when it is used
+    assert template("sst2", small, "data.template=t5") == "t5"
+    assert template("sst2", small, 'data.templates={sst2 = "flan"}') == "flan"
 
 
 def test_the_python_api_and_the_commands_have_the_same_defaults():
@@ -85,11 +98,11 @@ def test_the_python_api_and_the_commands_have_the_same_defaults():
 def test_what_is_set_comes_before_the_models_own():
     settings = [
         "prompt.length=20", "train.steps=80", "train.learning_rate=0.3", "train.batch_size=16",
-        "data.template=t5", "data.list_labels=false", "transfer.steps=60", "search.similarity=delta",
+        "data.list_labels=false", "transfer.steps=60", "search.similarity=delta",
     ]  # fmt: skip
     config = load_config(None, ["model=smollm2-135m", *settings])
     assert (config.prompt.length, config.train.steps, config.train.learning_rate) == (20, 80, 0.3)
-    assert (config.data.template, config.data.list_labels) == ("t5", False)
+    assert config.data.list_labels is False and load_config(None).data.list_labels is None
     assert (config.transfer.steps, config.search.similarity) == (60, "delta")
     assert (
         TransferSettings(steps=60).on(SimpleNamespace(defaults=DEFAULTS["smollm2-135m"])).steps
@@ -257,8 +270,40 @@ def test_the_cache_folder_can_be_named(monkeypatch, tmp_path):
     assert cache_dir() == Path.home() / ".cache" / "spot"
 
 
+# What the configs state: start, tokens, rate, warm-up, batch, steps, key's step, check; then the steps of
+# a transfer, the similarity, the template of sst2, and whether label words are listed.
+STATED = {
+    "defaults-smollm2.toml": (
+        ("text", 11, 0.006, 10, 16, 120, 80, 40), (120, "average", "gpt3", None)
+    ),
+    "mini.toml": (("words", 18, None, 10, 16, 80, 60, 40), (5, "per-token", "t5", None)),
+    "paper-base.toml": (
+        ("words", 100, 0.3, 0, 32, 262_144, 10_000, 500), (100_000, "task-vector", "t5", None)
+    ),
+    "real-nano.toml": (("words", 20, None, 10, 16, 80, 60, 40), (20, "per-token", "t5", True)),
+    "smollm2.toml": (("text", 11, 0.006, 10, 16, 80, 40, 40), (10, "average", "gpt3", False)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_a_config_states_its_own_numbers(name):
+    """The defaults of a model may change; what a config in the repository means may not."""
+    config = load_config(CONFIGS[0].parent / name)
+    recipe, settings = config.recipe(), config.data_settings()
+    assert STATED[name] == (
+        (
+            recipe.init, recipe.length, recipe.learning_rate, recipe.warmup_steps,
+            recipe.batch_size, recipe.steps, recipe.key_step, recipe.check_every,
+        ),
+        (
+            config.transfer.steps, config.search.similarity,
+            settings.templates.get("sst2", settings.template), settings.list_labels,
+        ),
+    )  # fmt: skip
+
+
 def test_there_are_configs_to_check():
-    assert PRETRAINING.issubset(path.name for path in CONFIGS)
+    assert {path.name for path in CONFIGS} == {*STATED, *PRETRAINING}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

@@ -64,8 +64,8 @@ class ModelDefaults:
 # The words by which the embedded model's pretraining named kinds of task, each kind twice or more. A
 # prompt that starts from all of them starts where the model reads the kind of task: its sources are
 # learned, and keys show which tasks are related, which they do not with a start from the vocabulary;
-# most of all token by token, by "task-vector" (docs/results/mini-suite.md). Every text of its pretraining listed its
-# label words, so it reads tasks that do.
+# most of all token by token, by "task-vector" (docs/results/mini-suite.md). Every text of its pretraining
+# listed its label words, so it reads tasks that do.
 NANO = ModelDefaults(
     init="words",
     text=(
@@ -75,7 +75,7 @@ NANO = ModelDefaults(
     list_labels=True,
     similarity="task-vector",
     origin=SWEPT,
-    suits="a first try, offline, in minutes: short texts, a few label words",
+    suits="a first try, offline, in minutes; short texts, whose label words are listed in front",
 )
 # A decoder reads an instruction, so its prompt starts as one: the token that begins every prompt of a
 # decoder, and ten of the eleven of the text.
@@ -132,7 +132,7 @@ DEFAULTS: dict[str, ModelDefaults] = {
     "google/t5-v1_1-*": replace(
         LM_ADAPTED,
         origin=OTHER_T5,
-        suits="seldom: it only fills gaps; take its LM-adapted form",
+        suits="rarely: trained to fill gaps only; take its LM-adapted form",
     ),
     "google-t5/t5-*": replace(
         LM_ADAPTED,

@@ -345,6 +345,11 @@ def _check_template(name: str, settings: DataSettings) -> None:
         )
 
 
+def tasks_with_template(template: str) -> dict[str, str]:
+    """The published tasks that have the template of this name, each with it."""
+    return {name: template for name in TASKS if template in template_names(name)}
+
+
 def toml_files(paths: tuple[Path, ...]) -> list[Path]:
     """The TOML files at `paths`: files themselves, and those in folders, sorted; each file once."""
     files: list[Path] = []

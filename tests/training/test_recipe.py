@@ -172,7 +172,7 @@ def test_a_key_that_was_not_given_is_no_later_than_the_last_step():
     ("values", "fault"),
     [
         ({"steps": 0}, "greater than or equal to 1"),
-        ({"steps": True}, "steps: expected"),
+        ({"steps": True}, "type=flag"),
         ({"stepz": 4}, "Extra inputs are not permitted"),
         ({"learning_rate": float("nan")}, "finite number"),
         ({"learning_rate": 0}, "greater than 0"),

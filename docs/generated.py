@@ -78,7 +78,9 @@ def _options(name: str, command: click.Command) -> list[tuple[str, str]]:
     rows = []
     for parameter in command.get_params(context):
         if isinstance(parameter, click.Argument):
-            rows.append((f"`{parameter.make_metavar(context)}`", "required" if parameter.required else ""))
+            rows.append(
+                (f"`{parameter.make_metavar(context)}`", "required" if parameter.required else "")
+            )
             continue
         record = parameter.get_help_record(context)
         if record is not None:

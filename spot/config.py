@@ -10,7 +10,7 @@ import json
 import tomllib
 import typing
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,14 @@ from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
 from spot.settings import Stage, cache_dir, mistake
 from spot.strategies.settings import TransferSettings
-from spot.tasks.catalog import DataSettings
-from spot.training.recipe import FINE_TUNING_RATES, Recipe, RowSettings, TrainSettings
+from spot.tasks.catalog import DataSettings, tasks_with_template
+from spot.training.recipe import (
+    FINE_TUNING_RATES,
+    Recipe,
+    RowSettings,
+    TrainSettings,
+    own_settings,
+)
 
 
 class DataConfig(RowSettings):
@@ -37,9 +43,12 @@ class DataConfig(RowSettings):
     hf_dir: Path | None = None  # <repository>/<path> as on the hub; a folder of the cache
     tasks: tuple[Path, ...] = ()  # your own tasks as TOML files, or folders of them
     modules: tuple[str, ...] = ()  # Python modules that register seqio Tasks
-    template: str = "t5"  # of published tasks: t5, flan, gpt3, or your own TOML file
+    # Of published tasks: t5, flan, gpt3, or your own TOML file; by default the model's own for tasks
+    # that have it, and t5 for the others.
+    template: str | None = None
     templates: dict[str, str] = {}  # the template of single tasks, {sst2 = "gpt3"}
-    list_labels: bool = False  # put a task's label words in front of its texts
+    # Put a task's label words in front of its texts; null: as the model's own default is
+    list_labels: bool | None = None
     text: str = ""  # a text prompt, in front of every text
     shots: int = Field(0, ge=0)  # training examples in front of every text, as many as fit
     shot_seed: int = Field(0, ge=0)  # which ones
@@ -84,19 +93,30 @@ class Config(Stage):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_model(cls, values: Any) -> Any:
-        """Without a start for the prompt, a known model gets its own; and, if none is named, the
-        similarity that suits prompts with that start.
+        """What is not set is the model's own, if it has one. A start of the prompt that is set replaces
+        all of the model's, and with it the similarity that suits prompts with that start.
         """
         values = dict(values)
-        model, prompt = values.get("model", EMBEDDED), values.get("prompt", {})
+        model = values.get("model", EMBEDDED)
         name = model.get("name", EMBEDDED) if isinstance(model, dict) else model
         own = defaults_of(name) if isinstance(name, str) else ModelDefaults()
-        if own == ModelDefaults() or not isinstance(prompt, dict) or {"init", "text"} & set(prompt):
-            return values
-        values["prompt"] = {**prompt, "init": own.init, "text": own.text}
-        search = values.get("search", {})
-        if isinstance(search, dict):
-            values["search"] = {"similarity": own.similarity, **search}
+
+        def add(section: str, defaults: dict[str, Any]) -> None:
+            given = values.get(section, {})
+            if isinstance(given, dict) and defaults:  # else a mistake, which is named later
+                values[section] = {**defaults, **given}
+
+        given = {**_section(values, "prompt"), **_section(values, "train")}
+        settings = own_settings(given, own)
+        length = {"length": settings.pop("length")} if "length" in settings else {}
+        if {"init", "text"} & _section(values, "prompt").keys():
+            add("prompt", length)
+        elif own != ModelDefaults():
+            add("prompt", {**own.start, **length})
+            add("search", {"similarity": own.similarity})
+        add("train", settings)
+        if own.transfer_steps is not None:
+            add("transfer", {"steps": own.transfer_steps})
         return values
 
     def recipe(self) -> Recipe:
@@ -107,7 +127,19 @@ class Config(Stage):
         """The origins and the wording of tasks."""
         data = self.data
         names = DataSettings.__dataclass_fields__.keys() & type(data).model_fields.keys()
-        return DataSettings(**{name: getattr(data, name) for name in names}, cache_dir=cache_dir())
+        settings = DataSettings(
+            **{name: getattr(data, name) for name in names - {"template"}}, cache_dir=cache_dir()
+        )
+        if data.template is not None:
+            return replace(settings, template=data.template)
+        own = defaults_of(self.model.name).template
+        return replace(settings, templates=tasks_with_template(own) | data.templates)
+
+
+def _section(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """A section as it was given; empty where it is no section."""
+    section = values.get(name, {})
+    return section if isinstance(section, dict) else {}
 
 
 def load_config(file: Path | None, assignments: Iterable[str] = ()) -> Config:

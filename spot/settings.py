@@ -7,7 +7,7 @@ import os
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -27,7 +27,8 @@ class Stage(BaseModel):
         """Python counts true as 1; in a config it is a mistake."""
         for name, value in values.items() if isinstance(values, dict) else ():
             field = cls.model_fields.get(name)
-            if isinstance(value, bool) and field is not None and field.annotation is not bool:
+            kinds = () if field is None else (field.annotation, *typing.get_args(field.annotation))
+            if isinstance(value, bool) and field is not None and bool not in kinds:
                 raise PydanticCustomError(
                     "flag", "{field}", {"field": name, "expected": _kind(field.annotation)}
                 )
@@ -95,6 +96,14 @@ def shown(value: object) -> str:
     """A value as JSON for an error message, cut to 60 characters."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+class HasDefaults(Protocol):
+    """A model, as far as recipes and tasks read it: `spot.models.defaults.ModelDefaults`."""
+
+    @property
+    def defaults(self) -> Any:
+        """What suits the model where the user says nothing."""
 
 
 def cache_dir() -> Path:

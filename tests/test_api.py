@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 
 import spot
 from bank import BankError
+from spot.tasks.task import with_wording
 from tests.toys import sentences
 
 LABELS = ["billing", "bug"]
@@ -181,6 +182,38 @@ def test_the_recipe_of_a_query_is_that_of_the_keys(work):
     implicit = work.search(recipe=None).queries[0]
     # What decides the key is the same; the sample of rows is the target's own.
     assert implicit.recipe == explicit.recipe
+
+
+def test_the_embedded_model_lists_the_label_words_of_ones_own_task(work, report):
+    """Everywhere alike: query, training, scores and predictions are those of the listed task."""
+
+    def worded(listed: bool) -> spot.Task:
+        return replace(with_wording(work.mine, list_labels=listed), list_labels=None)
+
+    listed = worded(True)
+    assert work.mine.front == "" and listed.front == "billing | bug. "
+    again = Work(**{**vars(work), "mine": listed})
+    assert work.search().queries == again.search().queries
+    before = len(work.listener.trained)
+    assert again.transfer().folder == report.folder
+    assert len(work.listener.trained) == before
+    prompt, model = report.prompt, work.model
+    answers = spot.predict(model, work.mine, prompt, NEW_TEXTS)
+    assert answers == spot.predict(model, listed, prompt, NEW_TEXTS)
+    score = spot.evaluate(model, work.mine, prompt, input_length=32)
+    assert score == spot.evaluate(model, listed, prompt, input_length=32)
+    plain = with_wording(work.mine, list_labels=False)
+    unlisted = spot.predict(model, plain, prompt, NEW_TEXTS)
+    assert [one.probabilities for one in unlisted] != [one.probabilities for one in answers]
+    warnings = work.search().result.warnings
+    assert not any("list_labels" in warning for warning in warnings)
+
+
+def test_a_query_that_was_told_not_to_list_is_told_apart(work):
+    plain = Work(**{**vars(work), "mine": with_wording(work.mine, list_labels=False)})
+    answer = plain.search()
+    assert answer.queries[0].data != work.search().queries[0].data
+    assert any("list_labels differs: query false" in one for one in answer.result.warnings)
 
 
 def test_an_unknown_model_gets_the_nearest_name():

@@ -6,20 +6,23 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import spot
 from pretraining.headers import MARKS
 from spot.commands.options import assignment
 from spot.config import Config, dump, load_config, user_config
 from spot.errors import SpotError
-from spot.models.defaults import DEFAULTS
+from spot.models.defaults import DEFAULTS, defaults_of
 from spot.models.model import vocabulary
 from spot.prompts.settings import PromptSettings
 from spot.settings import cache_dir
+from spot.strategies.settings import TransferSettings
 
 
 def key_recipe(config):
@@ -32,7 +35,7 @@ STEPS = Config().train.steps
 PRETRAINING = {"nano.toml"}  # read by pretraining.pretrain
 
 
-def test_only_the_embedded_model_has_a_start_of_its_own():
+def test_a_known_model_has_a_start_of_its_own():
     own = load_config(None).prompt
     assert (own.init, own.text) == ("words", DEFAULTS["spot-nano"].text)
     assert (
@@ -46,6 +49,80 @@ def test_only_the_embedded_model_has_a_start_of_its_own():
         assert (f"prompt.init={chosen.init}", chosen.text) == (named, "")
     worded = load_config(None, ["prompt.init=text", "prompt.text=is it true"]).prompt
     assert worded.text == "is it true"
+
+
+def test_a_known_model_has_a_recipe_of_its_own():
+    small = load_config(None, ["model=smollm2-135m"])
+    recipe = small.recipe()
+    assert recipe.init == "text" and recipe.text.startswith("Read the text")
+    assert (recipe.length, recipe.batch_size, recipe.learning_rate) == (11, 16, 0.006)
+    assert small.transfer.steps == recipe.steps
+    papers = load_config(None, ["model=google/t5-base-lm-adapt"])
+    assert (papers.prompt.length, papers.train.batch_size, papers.train.warmup_steps) == (
+        100,
+        32,
+        0,
+    )
+    assert (papers.train.steps, papers.train.key_step) == (30_000, 10_000)
+    assert papers.train.learning_rate is None  # 0.3 by spot.prompts.inits.default_rate
+    other = load_config(None, ["model=somewhere/else"])
+    assert other.recipe() == spot.Recipe()
+
+
+def test_a_known_model_has_a_template_for_the_tasks_that_have_it():
+    def template(task: str, *assignments: str) -> str:
+        settings = load_config(None, assignments).data_settings()
+        return settings.templates.get(task, settings.template)
+
+    assert template("sst2") == template("sst2", "model=somewhere/else") == "t5"
+    assert template("sst2", "model=google/flan-t5-base") == "flan"
+    small = "model=smollm2-135m"
+    assert (template("sst2", small), template("copa", small)) == ("gpt3", "t5")
+    assert template("copa", small, "data.template=gpt3") == "gpt3"  # an error, told when it is used
+    assert template("sst2", small, "data.template=t5") == "t5"
+    assert template("sst2", small, 'data.templates={sst2 = "flan"}') == "flan"
+
+
+def test_the_python_api_and_the_commands_have_the_same_defaults():
+    for name in (
+        "spot-nano",
+        "smollm2-135m",
+        "google/byt5-small",
+        "Qwen/Qwen2.5-0.5B",
+        "some/folder",
+    ):
+        config = load_config(None, [f"model={name}"])
+        model = SimpleNamespace(defaults=defaults_of(name))
+        assert config.recipe().on(model) == spot.Recipe().on(model)
+        assert config.transfer == TransferSettings().on(model)
+
+
+def test_what_is_set_comes_before_the_models_own():
+    settings = [
+        "prompt.length=20", "train.steps=80", "train.learning_rate=0.3", "train.batch_size=16",
+        "data.list_labels=false", "transfer.steps=60", "search.similarity=delta",
+    ]  # fmt: skip
+    config = load_config(None, ["model=smollm2-135m", *settings])
+    assert (config.prompt.length, config.train.steps, config.train.learning_rate) == (20, 80, 0.3)
+    assert config.data.list_labels is False and load_config(None).data.list_labels is None
+    assert (config.transfer.steps, config.search.similarity) == (60, "delta")
+    assert (
+        TransferSettings(steps=60).on(SimpleNamespace(defaults=DEFAULTS["smollm2-135m"])).steps
+        == 60
+    )
+    named = load_config(None, ["model=google/t5-base-lm-adapt", "prompt.init=labels"])
+    assert (named.prompt.init, named.prompt.length) == ("labels", 100)
+
+
+def test_a_key_step_that_is_not_set_is_no_later_than_the_steps_that_are():
+    for name, steps, key_step in (
+        ("spot-nano", 20, 20),
+        ("spot-nano", 4000, 60),
+        ("google/t5-base-lm-adapt", 500, 500),
+        ("somewhere/else", 7, 7),
+    ):
+        config = load_config(None, [f"model={name}", f"train.steps={steps}"])
+        assert config.train.key_step == key_step, (name, steps)
 
 
 def test_the_similarity_of_the_embedded_model_is_that_of_its_start():
@@ -228,8 +305,40 @@ def test_a_mistake_is_blamed_on_the_place_that_made_it(tmp_path):
         load_config(file, ["search.k=many", "train.steps=1", "train.key_step=1"])
 
 
+# What the configs state: start, tokens, rate, warm-up, batch, steps, key's step, check; then the steps of
+# a transfer, the similarity, the template of sst2, and whether label words are listed.
+STATED = {
+    "defaults-smollm2.toml": (
+        ("text", 11, 0.006, 10, 16, 120, 80, 40), (120, "average", "gpt3", None)
+    ),
+    "mini.toml": (("words", 18, None, 10, 16, 80, 60, 40), (5, "per-token", "t5", None)),
+    "paper-base.toml": (
+        ("words", 100, 0.3, 0, 32, 262_144, 10_000, 500), (100_000, "task-vector", "t5", None)
+    ),
+    "real-nano.toml": (("words", 20, None, 10, 16, 80, 60, 40), (20, "per-token", "t5", True)),
+    "smollm2.toml": (("text", 11, 0.006, 10, 16, 80, 40, 40), (10, "average", "gpt3", False)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_a_config_states_its_own_numbers(name):
+    """The defaults of a model may change; what a config in the repository means may not."""
+    config = load_config(CONFIGS[0].parent / name)
+    recipe, settings = config.recipe(), config.data_settings()
+    assert STATED[name] == (
+        (
+            recipe.init, recipe.length, recipe.learning_rate, recipe.warmup_steps,
+            recipe.batch_size, recipe.steps, recipe.key_step, recipe.check_every,
+        ),
+        (
+            config.transfer.steps, config.search.similarity,
+            settings.templates.get("sst2", settings.template), settings.list_labels,
+        ),
+    )  # fmt: skip
+
+
 def test_there_are_configs_to_check():
-    assert PRETRAINING.issubset(path.name for path in CONFIGS)
+    assert {path.name for path in CONFIGS} == {*STATED, *PRETRAINING}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

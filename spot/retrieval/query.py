@@ -21,6 +21,7 @@ def query_entry(target: Task, model: Model, recipe: Recipe, seed: int) -> Entry:
     """The record of the target's query, whether or not it has been trained yet."""
     from spot.training.source import data_fingerprint
 
+    target, recipe = target.on(model), recipe.on(model)
     entry = Entry(
         id="",
         kind="query",
@@ -29,7 +30,7 @@ def query_entry(target: Task, model: Model, recipe: Recipe, seed: int) -> Entry:
         family=target.family,
         seed=seed,
         backbone=model.identity,
-        recipe=recipe.on(model).query_facts(model.precision, target.wording),
+        recipe=recipe.query_facts(model.precision, target.wording),
         key_step=recipe.key_step,
         data=data_fingerprint(target, recipe.train_examples),
         code=spot.__version__,

@@ -51,6 +51,7 @@ def predict(
             "expected texts to predict, found none or an empty one", "give --text or lines on stdin"
         )
     vocabulary = model.vocabulary
+    task = task.on(model)
     complete = with_few_shot(task, token_count(vocabulary), input_length).complete
     inputs = _encoded([complete(text) for text in texts], model, input_length)
     if task.scoring == "generate":

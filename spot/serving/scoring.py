@@ -32,6 +32,7 @@ def evaluate(
 
     prompt: None is the bare model, an array [P, H] a plain prompt. Raises SpotError for unusable rows.
     """
+    task = task.on(model)
     rows = tokens(task, split, model.vocabulary, Lengths(input_length, target_length))
     labels = label_tokens(task, model.vocabulary)
     return with_intervals(evaluate_rows(model, prompt, task, rows, labels), task, rows)

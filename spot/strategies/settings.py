@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from spot.settings import Stage
+from spot.settings import HasDefaults, Stage
 
 
 class TransferSettings(Stage):
@@ -20,3 +20,10 @@ class TransferSettings(Stage):
     learning_rates: tuple[float, ...] = ()
     scratch_learning_rates: tuple[float, ...] = ()  # of the arm from scratch, where it has others
     labels: Literal["keep", "swap"] = "keep"  # swap: the target's label words for the source's
+
+    def on(self, model: HasDefaults) -> TransferSettings:
+        """The settings for this model: `steps` that were not given are the model's own, if it has any."""
+        steps = model.defaults.transfer_steps
+        if steps is None or "steps" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"steps": steps})

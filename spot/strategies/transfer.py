@@ -31,13 +31,12 @@ from spot.strategies.single import check_kind
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.table import find_strategy
 from spot.tasks.task import Mixture, Task
-from spot.tasks.tokens import tokens
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import new_slot
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs, prompt_digest
 from spot.training.slots import Check, Slot, Trained
-from spot.training.source import lengths_of, source_of
+from spot.training.source import source_of, test_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +134,7 @@ def transfer(
     recipe: Recipe | None = None,
     sources: Mapping[str, Task | Mixture] | None = None,
     seeds: Sequence[int] = (0, 1, 2),
-    steps: int = 60,
+    steps: int | None = None,
     learning_rates: Sequence[float] = (),
     scratch_learning_rates: Sequence[float] = (),
     labels: Literal["keep", "swap"] = "keep",
@@ -146,8 +145,9 @@ def transfer(
 
     start: a key of `spot.strategies.table.STRATEGIES`; k: the entries it uses. recipe: by default
     the one that most of the bank's keys were trained with. sources: the tasks of the bank's entries
-    by name, which "mixture" and labels="swap" need. steps: of both arms. learning_rates: tried by
-    both arms, `scratch_learning_rates` by the arm from scratch alone; validation chooses.
+    by name, which "mixture" and labels="swap" need. steps: of both arms, by default the model's own.
+    learning_rates: tried by both arms, `scratch_learning_rates` by the arm from scratch alone;
+    validation chooses.
 
     Raises SpotError or BankError before any training when target, bank or settings are unusable.
     """
@@ -157,11 +157,11 @@ def transfer(
         strategy=start,
         k=k,
         seeds=tuple(seeds),
-        steps=steps,
+        **({} if steps is None else {"steps": steps}),
         learning_rates=tuple(learning_rates),
         scratch_learning_rates=tuple(scratch_learning_rates),
         labels=labels,
-    )
+    ).on(model)
     settings = settings_for(bank, model, recipe, search_settings)
     if strategy.wants_values:
         check_kinds(bank, target, recipe, settings, every=strategy.wants_all)
@@ -195,7 +195,7 @@ def transfer(
 def check_target(target: Task, model: Model, recipe: Recipe) -> None:
     """Read the target's splits, so that a bad row or an empty split comes before any training."""
     source_of(target, model, recipe)
-    tokens(target, "test", model.vocabulary, lengths_of(recipe))
+    test_rows(target, model, recipe)
 
 
 def check_kinds(
@@ -284,7 +284,7 @@ def score_on_test(
     model: Model, target: Task, candidate: Candidate, recipe: Recipe, runs: Runs
 ) -> Run:
     """The candidate with the scores of its prompt on the target's test split."""
-    test = tokens(target, "test", model.vocabulary, lengths_of(recipe))
+    test = test_rows(target, model, recipe)
     labels = label_tokens(target, model.vocabulary)
     score = runs.evaluate(model, candidate.prompt, target, test, labels)
     return Run(

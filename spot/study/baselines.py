@@ -175,8 +175,9 @@ def baselines(
     """
     chosen = check_methods(tuple(METHODS) if methods is None else methods)
     recipe, runs = (recipe or Recipe()).on(model), runs or Runs()
+    target, plan = target.on(model), (plan or TransferSettings()).on(model)
     check_target(undesigned(target), model, recipe)
-    runner = Runner(target, model, recipe, plan or TransferSettings(), rates, runs)
+    runner = Runner(target, model, recipe, plan, rates, runs)
     results = [METHODS[method](runner) for method in chosen]
     rows = [row for row, _ in results]
     if chosen[0] == "zero-shot":

@@ -94,7 +94,7 @@ def run_study(
     """
     runs = runs or Runs()
     recipe = recipe_for(bank, model, recipe)
-    plan = plan or TransferSettings()
+    plan = (plan or TransferSettings()).on(model)
     settings = settings_for(bank, model, recipe, search_settings)
     records: list[TransferRecord] = []
     order_of: dict[str, Order] = {}

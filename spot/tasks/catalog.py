@@ -43,9 +43,9 @@ class DataSettings:
     `hf_dir` are the folders of two of them.
 
     `template` names the text of published tasks, `templates` that of single ones; other tasks have
-    their own text, whatever the template. `list_labels`
-    lists a task's label words in front of its texts; `text` is a text prompt, and `shots` the
-    number of training examples, drawn by `shot_seed`, in front of every text.
+    their own text, whatever the template. `list_labels` lists a task's label words in front of its
+    texts, None as the model's default is; `text` is a text prompt, and `shots` the number of training
+    examples, drawn by `shot_seed`, in front of every text.
     """
 
     dir: Path | None = None
@@ -57,7 +57,7 @@ class DataSettings:
     hf_dir: Path | None = None
     template: str = DEFAULT
     templates: Mapping[str, str] = field(default_factory=dict)
-    list_labels: bool = False
+    list_labels: bool | None = None
     text: str = ""
     shots: int = 0
     shot_seed: int = 0
@@ -71,7 +71,7 @@ def load_task(
     tasks: Iterable[Path | str] = (),
     modules: Iterable[str] = (),
     template: str = DEFAULT,
-    list_labels: bool = False,
+    list_labels: bool | None = None,
     text: str = "",
     shots: int = 0,
     shot_seed: int = 0,
@@ -343,6 +343,11 @@ def _check_template(name: str, settings: DataSettings) -> None:
             + did_you_mean(settings.template, known),
             f"templates: {', '.join(known)}; a path ending in .toml names your own",
         )
+
+
+def tasks_with_template(template: str) -> dict[str, str]:
+    """The published tasks that have the template of this name, each with it."""
+    return {name: template for name in TASKS if template in template_names(name)}
 
 
 def toml_files(paths: tuple[Path, ...]) -> list[Path]:

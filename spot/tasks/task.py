@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from spot.errors import SpotError
-from spot.settings import shown
+from spot.settings import HasDefaults, shown
 from spot.tasks.files import Row
 from spot.tasks.own_rows import OwnRows, Source
 from spot.tasks.row_form import RowForm, RowReader, absent, check_answer, check_form, explained
@@ -52,7 +52,9 @@ class Task:
 
     `front` is the list of label words that `read` puts in front of every text, "" for none.
     `complete` puts a new text behind everything that stands in front of this task's texts.
-    `list_labels`, `template`, `text`, `shots` and `shot_seed` are its wording, see `wording`.
+    `shows_labels` says that the texts list the label words themselves, as FLAN's options do.
+    `list_labels`, `template`, `text`, `shots` and `shot_seed` are its wording, see `wording`;
+    `list_labels` None leaves it to the model whether label words are listed, see `on`.
 
     `render(row)` is the input text of one raw row without its answer, as `read` makes it but for what
     stands in `front`; `columns` are the fields that it reads. None and () where a task has no such form.
@@ -76,7 +78,8 @@ class Task:
     complete: Callable[[str], str] = _unchanged
     fetch: Callable[[], None] = lambda: None
     source: str = ""
-    list_labels: bool = False
+    shows_labels: bool = False
+    list_labels: bool | None = None
     template: str = ""
     text: str = ""
     shots: int = 0
@@ -98,16 +101,32 @@ class Task:
     def wording(self) -> dict[str, object]:
         """The wording that differs from the default; keys as in an entry's recipe.
 
-        `list_labels` (listed because the user set it), `template`, `text`, `shots`, `shot_seed`.
+        `list_labels` (only what the user set: without it the model's default holds, see `on`),
+        `template`, `text`, `shots`, `shot_seed`.
         """
         wording = {
-            "list_labels": self.list_labels,
             "template": self.template,
             "text": self.text,
             "shots": self.shots,
             "shot_seed": self.shot_seed if self.shots else 0,
         }
-        return {key: value for key, value in wording.items() if value}
+        set_by_user = {} if self.list_labels is None else {"list_labels": self.list_labels}
+        return set_by_user | {key: value for key, value in wording.items() if value}
+
+    def on(self, model: HasDefaults) -> Task:
+        """The task as this model reads it: where `list_labels` is None, its label words are listed if
+        the model's defaults say so, in a task that has label words and does not list them already.
+
+        False that changes nothing is forgotten, so the wording names what differs from the default.
+        Calling it again changes nothing.
+        """
+        listed = self.front or self.shows_labels or self.registered
+        default = bool(model.defaults.list_labels and self.labels and not listed)
+        if self.list_labels is None and default:
+            return listing_labels(self)
+        if self.list_labels is False and not default:
+            return replace(self, list_labels=None)
+        return self
 
     @classmethod
     def from_rows(
@@ -125,7 +144,7 @@ class Task:
         family: str = "",
         group: str = "",
         description: str = "",
-        list_labels: bool = False,
+        list_labels: bool | None = None,
     ) -> Task:
         """A task of rows in memory, each a mapping from field to value.
 
@@ -231,10 +250,11 @@ def listing_labels(task: Task) -> Task:
     """The task with its label words, in class order, in front of every text (FLAN's options, Wei et
     al. 2022, section 2.1): "no | yes. passage: …". Without label words it is unchanged.
 
-    A prompt then need not store them, so one prompt can serve tasks of different label words.
+    A prompt then need not store them, so one prompt can serve tasks of different label words. Texts that
+    show them already stay as they are.
     Raises SpotError for a registered seqio Task, whose tokens are its own.
     """
-    if not task.labels or task.front:
+    if not task.labels or task.front or task.shows_labels:
         return task
     if task.registered:
         raise SpotError(
@@ -258,16 +278,20 @@ def listing_labels(task: Task) -> Task:
 
 
 def with_wording(
-    task: Task, *, list_labels: bool = False, text: str = "", shots: int = 0, shot_seed: int = 0
+    task: Task,
+    *,
+    list_labels: bool | None = None,
+    text: str = "",
+    shots: int = 0,
+    shot_seed: int = 0,
 ) -> Task:
-    """The task with its label words listed in front of every text, and with a text prompt and
-    training examples in front of that.
+    """The task with its label words listed in front of every text (None: as the model's default is),
+    and with a text prompt and training examples in front of that.
 
     `text` and `shots` are put there when the task is tokenised, for only a vocabulary and an input
     length tell how many examples fit. SpotError for a registered seqio Task.
     """
-    if list_labels:
-        task = replace(listing_labels(task), list_labels=True)
+    task = replace(listing_labels(task) if list_labels else task, list_labels=list_labels)
     if not text and not shots:
         return replace(task, text="", shots=0, shot_seed=0)
     if task.registered:
@@ -299,6 +323,10 @@ class Mixture:
             same = len(values) == len(self.members) and len(set(map(str, values.values()))) == 1
             wording[key] = next(iter(values.values())) if same else values
         return wording
+
+    def on(self, model: HasDefaults) -> Mixture:
+        """The mixture whose members are as this model reads them."""
+        return replace(self, members=tuple(member.on(model) for member in self.members))
 
 
 MIXING_LIMIT = 2**19

@@ -66,7 +66,7 @@ class BuildReport:
 def train_prompt(
     model: Model,
     source: Task | Mixture,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     seed: int = 0,
     *,
     bank: Bank | None = None,
@@ -74,10 +74,10 @@ def train_prompt(
 ) -> Trained:
     """Train one prompt on a task or mixture, or find it trained.
 
-    bank: looked up by the init "entry:<id>". Raises SpotError for rows that cannot be used, and for a loss
-    that is not finite before the first check.
+    recipe: by default the model's own. bank: looked up by the init "entry:<id>". Raises SpotError for
+    rows that cannot be used, and for a loss that is not finite before the first check.
     """
-    runs = runs or Runs()
+    recipe, runs = (recipe or Recipe()).on(model), runs or Runs()
     slot = new_slot(model, source_of(source, model, recipe), recipe, seed, bank)
     trained = runs.train_prompts(model, [slot], recipe, title=source.name)[0]
     if trained.best is None:
@@ -91,16 +91,17 @@ def train_prompt(
 def train_source(
     model: Model,
     source: Task | Mixture,
-    recipe: Recipe,
+    recipe: Recipe | None = None,
     seed: int = 0,
     *,
     runs: Runs | None = None,
 ) -> tuple[Entry, Prompts]:
     """Train a source prompt; the entry and its prompts, as `Bank.add` takes them.
 
-    Raises SpotError as `train_prompt` does, and for a loss that was not finite at any step.
+    recipe: by default the model's own. Raises SpotError as `train_prompt` does, and for a loss that
+    was not finite at any step.
     """
-    recipe = recipe.on(model)
+    recipe = (recipe or Recipe()).on(model)
     trained = train_prompt(model, source, recipe, seed, runs=runs)
     if trained.failed_step or trained.key is None:
         raise SpotError(
@@ -113,6 +114,7 @@ def train_source(
 
 def new_job(model: Model, source: Task | Mixture, recipe: Recipe, seed: int) -> Job:
     """The job of training this source with this seed, with the id of its entry."""
+    source = source.on(model)
     job = Job("", source, seed, data_fingerprint(source, recipe.train_examples))
     id = entry_id(
         kind=job.kind,

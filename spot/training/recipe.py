@@ -6,14 +6,14 @@ Reads no data and imports no JAX, so that a search with a cached query stays qui
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from bank.entry import Entry
 from spot.errors import SpotError
 from spot.prompts.settings import PromptSettings
-from spot.settings import Stage
+from spot.settings import HasDefaults, Stage
 
 NO_FILLER = "vocab"
 FINE_TUNING_RATES = (1e-3, 3e-3, 1e-2)
@@ -53,13 +53,15 @@ class RowSettings(Stage):
 class Recipe(PromptSettings, TrainSettings, RowSettings):
     """The recipe of prompts: init, optimiser, budget, lengths. Frozen; `replace` gives a changed copy.
 
-    Raises SpotError for a key that would be later than the last step, and pydantic's
-    ValidationError for a value of another type or out of range.
+    What is not given is the model's own, see `on`, and what is shown here where the model has none. Raises
+    SpotError for a key that would be later than the last step, and pydantic's ValidationError for a
+    value of another type or out of range.
     """
 
     @model_validator(mode="after")
     def _key_within_steps(self) -> Recipe:
-        if self.key_step > self.steps:
+        given = {"key_step", "steps"} <= self.model_fields_set
+        if given and self.key_step > self.steps:
             raise SpotError(
                 f"key_step ({self.key_step}) must not be after steps ({self.steps})",
                 "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
@@ -68,24 +70,29 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
 
     @classmethod
     def of(cls, prompt: PromptSettings, train: TrainSettings, rows: RowSettings) -> Recipe:
-        """The recipe of three groups of settings; their other fields are left out."""
+        """The recipe of what was given in three groups of settings; their other fields are left out."""
         values: dict[str, Any] = {}
         # By group: the settings of commands have more fields, some with the name of another group's.
         for kind, stage in ((PromptSettings, prompt), (TrainSettings, train), (RowSettings, rows)):
-            values |= {name: getattr(stage, name) for name in kind.model_fields}
+            names = kind.model_fields.keys() & stage.model_fields_set
+            values |= {name: getattr(stage, name) for name in names}
         return cls(**values)
 
     def replace(self, **changes: Any) -> Recipe:
         """A copy with other values of some fields, validated again."""
-        return Recipe(**{**self.model_dump(), **changes})
+        return Recipe(**{**self.model_dump(exclude_unset=True), **changes})
 
     def on(self, model: HasDefaults) -> Recipe:
-        """The recipe with the model's default init, if it has none."""
-        if self.init is not None:
-            return self
-        if self.text:  # recorded entries of a text without an init started from the vocabulary
-            return self.replace(init="vocab")
-        return self.replace(init=model.defaults.init, text=model.defaults.text)
+        """The recipe for prompts on this model: what was not given is the model's own, if it has one.
+
+        Text without an init starts from the vocabulary, as recorded entries do. A key that was not
+        given is no later than the last step. Raises SpotError for one that was given and is.
+        """
+        given = self.model_dump(exclude_unset=True)
+        values = {**self.model_dump(), **own_settings(given, model.defaults)}
+        if self.init is None:
+            values |= {"init": "vocab"} if self.text else model.defaults.start
+        return Recipe(**values)
 
     def key_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that two prompts must share for their keys to be comparable; every entry has them.
@@ -131,12 +138,18 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
         return {**self.query_facts(precision, wording), "budget": budget}
 
 
-class HasDefaults(Protocol):
-    """A model, as far as a recipe reads it."""
+def own_settings(given: Mapping[str, Any], own: Any) -> dict[str, Any]:
+    """The settings of training and the length of prompts that are the model's own and were not given.
 
-    @property
-    def defaults(self) -> Any:
-        """The default `init` and `text` of its prompts."""
+    given: those that were, by the names of `Recipe`. own: the model's defaults. The key's step is at
+    most the last one.
+    """
+    values = {**own.size, **own.training}
+    steps = given.get("steps", values.get("steps", TrainSettings().steps))
+    key_step = values.get("key_step", TrainSettings().key_step)
+    if type(steps) is int and steps > 0:  # else a mistake, which is named later
+        values["key_step"] = min(key_step, steps)
+    return {name: value for name, value in values.items() if name not in given}
 
 
 def recipe_of_entries(entries: Sequence[Entry]) -> Recipe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spot.models.model import Model
+from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task, digest
 from spot.tasks.tokens import Lengths, tokens
 from spot.tasks.vocabulary import Vocabulary, label_tokens
@@ -29,14 +30,19 @@ def load_source(
 
 
 def source_of(source: Task | Mixture, model: Model, recipe: Recipe) -> Source:
-    """The token arrays that prompts of a recipe are trained on."""
+    """The token arrays that prompts of a recipe are trained on, of the tasks as the model reads them."""
     return load_source(
-        source,
+        source.on(model),
         model.vocabulary,
         lengths_of(recipe),
         recipe.train_examples,
         recipe.validation_examples,
     )
+
+
+def test_rows(task: Task, model: Model, recipe: Recipe) -> TokenizedSplit:
+    """The token arrays of the test split, of the task as the model reads it."""
+    return tokens(task.on(model), "test", model.vocabulary, lengths_of(recipe))
 
 
 def lengths_of(recipe: Recipe) -> Lengths:

@@ -33,7 +33,7 @@ def tune(
     Raises SpotError for a folder that is there and not empty (before any training), or when no rate
     gave a finite loss.
     """
-    folder, recipe, runs = Path(out), recipe or Recipe(), runs or Runs()
+    folder, recipe, runs = Path(out), (recipe or Recipe()).on(model), runs or Runs()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SpotError(f"{folder} is there and is not an empty folder", "choose another folder")
     rows = source_of(source, model, recipe)

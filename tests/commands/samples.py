@@ -14,6 +14,7 @@ from bank.nearest import Hit, SearchResult
 from bank.outcomes import Outcome
 from spot.commands.doctor import Finding
 from spot.models.counts import Counts
+from spot.models.defaults import LM_ADAPTED, NANO
 from spot.models.known import KnownModel
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
@@ -245,9 +246,19 @@ def task(name: str, missing: str | None = None) -> SimpleNamespace:
 ABSENT = "no folder of local data is named"
 TASKS = (task("mine"), task("sst2", ABSENT), task("rte", ABSENT))
 MODELS = (
-    KnownModel("spot-nano", "T5", 6_123_456, 128, (4, 4), "stored", Path("nano")),
-    KnownModel("google/t5-base", "T5", 220_000_000, 768, (12, 12), "safetensors", None),
-    KnownModel("gs://x", "T5", 77_000_000, 512, (8, 8), "T5X", None, "gs://vocabulary"),
+    KnownModel("spot-nano", "T5", 6_123_456, 128, (4, 4), "stored", Path("nano"), None, NANO),
+    KnownModel(
+        "google/t5-base-lm-adapt",
+        "T5",
+        220_000_000,
+        768,
+        (12, 12),
+        "safetensors",
+        None,
+        None,
+        LM_ADAPTED,
+    ),
+    KnownModel("gs://x", "T5", 77_000_000, 512, (8, 8), "T5X", None, "gs://vocabulary", LM_ADAPTED),
 )
 IMPORT = ImportReport(BACKBONE, ("news-s0-1111",), (), (("odd.npy", "holds no prompt"),), 3)
 RETRIEVAL = (

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 import numpy as np
 import pytest
 
 from spot.models.config import ARCHITECTURES
 from spot.models.counts import Counts, count, short
+from spot.models.defaults import DEFAULTS, ModelDefaults, defaults_of
 from spot.models.known import T5X_VOCABULARY, known_models
 from spot.models.model import PACKAGED
 from spot.models.weights import remote
 from spot.models.weights.hub import cache, is_model_id
+from spot.training.recipe import Recipe
 from tests.toys import random_arrays, tiny_config, tiny_decoder
 
 # Parameters of the published weights, as their files have them.
@@ -64,6 +68,20 @@ def test_every_name_can_be_given_as_model_name():
         assert is_model_id(one.name) or remote.is_remote(one.name)
         assert (one.vocabulary == T5X_VOCABULARY) == remote.is_remote(one.name)
     assert models[0].name == "spot-nano" and models[0].path.is_dir()
+
+
+def test_every_known_model_has_a_recipe_that_says_where_it_comes_from_and_when_to_take_it():
+    models = known_models()
+    assert all(one.defaults.origin and one.defaults.suits for one in models)
+    for pattern in DEFAULTS:
+        assert any(fnmatchcase(one.name, pattern) for one in models), pattern
+    by_name = {one.name: Recipe().on(one) for one in models}
+    assert by_name["google/t5-small-lm-adapt"] == by_name[models[-1].name]  # the same as T5X
+    assert by_name["HuggingFaceTB/SmolLM2-135M"] == by_name["smollm2-135m"]
+    assert by_name["HuggingFaceTB/SmolLM2-360M"] == by_name["smollm2-135m"].replace(
+        learning_rate=None
+    )
+    assert defaults_of("some/folder") == ModelDefaults()
 
 
 def test_what_is_on_this_machine_is_known_without_the_network():

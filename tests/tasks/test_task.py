@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from spot.errors import SpotError
+from spot.models.defaults import ModelDefaults
 from spot.tasks.task import (
     MIXING_LIMIT,
     Example,
+    Mixture,
     Task,
     counted,
     digest,
     listing_labels,
     proportional_rates,
+    with_wording,
 )
 
 REPLIES = Task(
@@ -22,6 +26,8 @@ REPLIES = Task(
     splits=("train",), read=lambda split: iter([Example(f"{split}: it is so", "yes", 1)]),
     fingerprint=lambda: "abc", description="", rows=lambda split: 1,
 )  # fmt: skip
+LISTS = SimpleNamespace(defaults=ModelDefaults(list_labels=True))
+PLAIN = SimpleNamespace(defaults=ModelDefaults())
 
 
 def test_rates_by_hand():
@@ -59,3 +65,35 @@ def test_a_task_without_label_words_lists_none_and_a_registered_one_refuses():
     assert listing_labels(free) is free
     with pytest.raises(SpotError, match='registered seqio Task "mine"'):
         listing_labels(replace(REPLIES, registered="mine"))
+
+
+def test_a_model_that_lists_label_words_lists_them_where_nothing_was_set():
+    listed = REPLIES.on(LISTS)
+    explicit = with_wording(REPLIES, list_labels=True)
+    assert list(listed.read("train")) == list(explicit.read("train"))
+    assert listed.fingerprint() == explicit.fingerprint() != REPLIES.fingerprint()
+    assert listed.on(LISTS) is listed
+    assert REPLIES.on(PLAIN) is REPLIES
+    assert Mixture("both", (REPLIES, listed), (0.5, 0.5)).on(LISTS).members[0].front == listed.front
+
+
+def test_what_was_set_decides_and_the_wording_names_what_differs_from_the_models_default():
+    on, off = (with_wording(REPLIES, list_labels=value) for value in (True, False))
+    assert on.on(LISTS) is on and on.on(PLAIN) is on
+    assert on.wording == {"list_labels": True}
+    assert next(off.on(LISTS).read("train")).inputs == "train: it is so"
+    assert off.on(LISTS).wording == {"list_labels": False}
+    assert off.on(PLAIN) == REPLIES and off.on(PLAIN).wording == {}
+    assert REPLIES.on(LISTS).wording == REPLIES.on(PLAIN).wording == {}
+
+
+def test_a_task_that_lists_its_label_words_or_cannot_is_left_as_it_is():
+    suite = listing_labels(REPLIES)
+    tasks = [
+        suite, replace(REPLIES, shows_labels=True), replace(REPLIES, registered="mine"),
+        replace(REPLIES, labels=(), scoring="generate"),
+    ]  # fmt: skip
+    for task in tasks:
+        assert task.on(LISTS) is task
+        assert with_wording(task, list_labels=False).on(LISTS) == task
+    assert listing_labels(tasks[1]) is tasks[1]

@@ -126,22 +126,53 @@ def test_three_groups_of_settings_make_a_recipe():
 
     recipe = Recipe.of(PromptSettings(length=5), More(steps=70), RowSettings(train_examples=9))
     assert recipe == Recipe(length=5, steps=70, train_examples=9)
-    assert Recipe.of(PromptSettings(), TrainSettings(), RowSettings()) == Recipe()
+    unset = Recipe.of(PromptSettings(), TrainSettings(), RowSettings())
+    assert unset == Recipe() and unset.model_fields_set == set()
+
+
+def test_what_is_not_given_is_the_models_own():
+    own = ModelDefaults(
+        "text", "c d", length=5, learning_rate=0.01, batch_size=2, warmup_steps=0, steps=9, key_step=6,
+        check_every=3,
+    )  # fmt: skip
+    model = SimpleNamespace(defaults=own)
+    assert Recipe().on(model) == Recipe(
+        init="text", text="c d", length=5, learning_rate=0.01, batch_size=2, warmup_steps=0, steps=9,
+        key_step=6, check_every=3,
+    )  # fmt: skip
+    given = Recipe(length=20, batch_size=16, steps=80, learning_rate=None)  # the general defaults
+    assert given.on(model) == given.replace(
+        init="text", text="c d", key_step=6, check_every=3, warmup_steps=0
+    )
+    assert Recipe(length=7).replace(optimizer="adamw").on(model).batch_size == 2
+    once = Recipe().on(model)
+    assert once.on(SimpleNamespace(defaults=ModelDefaults(length=3, steps=7, key_step=7))) == once
+    assert Recipe().on(SimpleNamespace(defaults=ModelDefaults())) == Recipe(init="vocab")
 
 
 def test_a_key_after_the_last_step_is_refused():
     with pytest.raises(SpotError, match=r"key_step \(81\) must not be after steps \(80\)"):
-        Recipe(key_step=81)
+        Recipe(key_step=81, steps=80)
+    model = SimpleNamespace(defaults=ModelDefaults(steps=70))
+    with pytest.raises(SpotError, match=r"key_step \(81\) must not be after steps \(70\)"):
+        Recipe(key_step=81).on(model)
     with pytest.raises(SpotError, match=r"key_step \(60\) must not be after steps \(59\)"):
-        Recipe().replace(steps=59)
-    assert Recipe(key_step=80).key_step == 80
+        Recipe(key_step=60).replace(steps=59)
+    assert Recipe(key_step=80, steps=80).key_step == 80
+
+
+def test_a_key_that_was_not_given_is_no_later_than_the_last_step():
+    for own in (ModelDefaults(), ModelDefaults(key_step=500, steps=900)):
+        model = SimpleNamespace(defaults=own)
+        assert Recipe(steps=9).on(model).key_step == 9
+        assert Recipe(steps=1000).on(model).key_step == (own.key_step or 60)
 
 
 @pytest.mark.parametrize(
     ("values", "fault"),
     [
         ({"steps": 0}, "greater than or equal to 1"),
-        ({"steps": True}, "steps: expected"),
+        ({"steps": True}, "type=flag"),
         ({"stepz": 4}, "Extra inputs are not permitted"),
         ({"learning_rate": float("nan")}, "finite number"),
         ({"learning_rate": 0}, "greater than 0"),

@@ -119,6 +119,7 @@ def published_task(
         split_rule=rule,
         source=source,
         template="" if template == T5 else template.name,
+        shows_labels="{options}" in template.inputs,
     )
 
 

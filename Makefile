@@ -57,7 +57,7 @@ test: $(ready)
 	$(run) pytest -n 2 --dist worksteal
 
 docs: $(ready)
-	$(run) mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(run) mkdocs build --strict --quiet
 
 wheel-test: $(ready)
 	$(run) tests.wheel

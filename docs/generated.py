@@ -119,4 +119,34 @@ def _printed(output: dict[str, Any]) -> str:
     return "".join(text)
 
 
-PARTS = {"<!-- commands -->": commands_part, "<!-- notebook -->": notebook_part}
+def settings_part() -> str:
+    """Every key of the config with its default and what it means, a table for each section."""
+    from pydantic import BaseModel
+
+    from spot.config import Config
+
+    sections: dict[str, list[str]] = {}
+
+    def below(stage: BaseModel, prefix: str) -> None:
+        values = stage.model_dump(mode="json")
+        for name, field in type(stage).model_fields.items():
+            value = getattr(stage, name)
+            if isinstance(value, BaseModel):
+                below(value, f"{prefix}{name}.")
+                continue
+            key, default = prefix + name, json.dumps(values[name], ensure_ascii=False)
+            row = f"| `{key}` | `{default}` | {_escaped(field.description or '')} |"
+            sections.setdefault(prefix.rstrip("."), []).append(row)
+
+    below(Config(), "")
+    return "\n\n".join(
+        f"## {name or 'runs'}\n\n| key | default | |\n| --- | --- | --- |\n" + "\n".join(rows)
+        for name, rows in sections.items()
+    )
+
+
+PARTS = {
+    "<!-- commands -->": commands_part,
+    "<!-- settings -->": settings_part,
+    "<!-- notebook -->": notebook_part,
+}

@@ -27,6 +27,7 @@ from spot.strategies.settings import TransferSettings
 from spot.tasks.catalog import DataSettings, tasks_with_template
 from spot.training.recipe import (
     FINE_TUNING_RATES,
+    SOURCE_STEPS,
     Recipe,
     RowSettings,
     TrainSettings,
@@ -75,6 +76,7 @@ class BankSettings(Stage):
     sources: tuple[str, ...] = ("mini",)  # task names; "mini" stands for the suite's sources
     mixtures: tuple[str, ...] = ()  # names, or tasks joined by "+"
     seeds: tuple[int, ...] = (0,)
+    steps: int = Field(SOURCE_STEPS, ge=1)  # of each at most; train.steps where only that is set
 
 
 class Config(Stage):
@@ -89,6 +91,16 @@ class Config(Stage):
     search: SearchSettings = SearchSettings()
     transfer: TransferSettings = TransferSettings()
     runs: Path = Path("spot-runs")
+
+    # Validators that run before are called from the last to the first: this one sees the model's defaults.
+    @model_validator(mode="before")
+    @classmethod
+    def _sources_as_train(cls, values: Any) -> Any:
+        """Where steps are set for training alone, a bank's sources have as many."""
+        train, bank = values.get("train", {}), values.get("bank", {})
+        if isinstance(train, dict) and isinstance(bank, dict) and "steps" in train:
+            return {**values, "bank": {"steps": train["steps"], **bank}}
+        return values
 
     @model_validator(mode="before")
     @classmethod
@@ -349,11 +361,12 @@ def _check_names(config: Config) -> None:
 def _check(config: Config) -> None:
     """Check fields against each other, and names against their tables."""
     _check_names(config)
-    if config.train.key_step > config.train.steps:
-        raise SpotError(
-            f"train.key_step ({config.train.key_step}) must not be after train.steps ({config.train.steps})",
-            "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
-        )
+    for name, steps in {"train": config.train.steps, "bank": config.bank.steps}.items():
+        if config.train.key_step > steps:
+            raise SpotError(
+                f"train.key_step ({config.train.key_step}) must not be after {name}.steps ({steps})",
+                "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
+            )
     every = {
         "bank.seeds": config.bank.seeds,
         "search.seeds": config.search.seeds,

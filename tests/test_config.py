@@ -167,6 +167,20 @@ def test_assignments_come_after_the_file_and_are_typed(tmp_path):
     assert load_config(None, ["train.steps=400", "train.steps=500"]).train.steps == 500
 
 
+@pytest.mark.parametrize(
+    ("sets", "steps"),
+    [
+        ([], (300, 80)),
+        (["train.steps=70"], (70, 70)),
+        (["bank.steps=70"], (300, 70)),
+        (["train.steps=90", "bank.steps=70"], (90, 70)),
+    ],
+)
+def test_sources_have_the_steps_of_training_where_only_those_are_set(sets, steps):
+    config = load_config(None, sets)
+    assert (config.train.steps, config.bank.steps) == steps
+
+
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_any_path_or_name_comes_through_an_option(text):
     assert load_config(None, [assignment("model.name", text)]).model.name == text
@@ -197,7 +211,8 @@ def test_any_path_or_name_comes_through_an_option(text):
         ("runs=3", "runs: expected a path, found 3", "spot-runs"),
         ("model.vocabulary=3", "--set: model.vocabulary: expected a text, found 3", "none"),
         ("train", 'expected --set key=value, found "train"', "for example"),
-        ("train.key_step=300", rf"key_step \(300\) must not be after train.steps \({STEPS}\)", "key is"),
+        ("train.key_step=301", rf"key_step \(301\) must not be after train.steps \({STEPS}\)", "key is"),
+        ("bank.steps=59", r"train.key_step \(60\) must not be after bank.steps \(59\)", "key is"),
         ("bank.seeds=[1, 1]", r"bank.seeds: expected distinct seeds ≥ 0, found \[1, 1\]", "e.g."),
         ("bank.seeds=[]", r"bank.seeds: expected distinct seeds", "e.g."),
         ("transfer.seeds=[-1]", r"transfer.seeds: expected distinct seeds", "e.g."),

@@ -41,7 +41,7 @@ def command(config: Config, out: Output) -> None:
             bank,
             the_model(config),
             sources,
-            config.recipe(),
+            config.recipe().replace(steps=settings.steps),
             seeds=settings.seeds,
             runs=runs_of(config, reporter),
         )

@@ -15,7 +15,7 @@ class TransferSettings(Stage):
     strategy: str = "best"  # a key of spot.strategies.table.STRATEGIES
     k: int = Field(1, ge=1)
     seeds: tuple[int, ...] = (0, 1, 2)
-    steps: int = Field(60, ge=1)
+    steps: int = Field(300, ge=1)  # of each arm at most
     # Tried by both arms, chosen on validation; none: train's.
     learning_rates: tuple[float, ...] = ()
     scratch_learning_rates: tuple[float, ...] = ()  # of the arm from scratch, where it has others

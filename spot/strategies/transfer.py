@@ -35,7 +35,7 @@ from spot.tasks.vocabulary import label_tokens
 from spot.training.build import new_slot
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs, prompt_digest
-from spot.training.slots import Check, Slot, Trained
+from spot.training.slots import Check, Slot, Trained, report_improving
 from spot.training.source import source_of, test_rows
 
 
@@ -145,8 +145,8 @@ def transfer(
 
     start: a key of `spot.strategies.table.STRATEGIES`; k: the entries it uses. recipe: by default
     the one that most of the bank's keys were trained with. sources: the tasks of the bank's entries
-    by name, which "mixture" and labels="swap" need. steps: of both arms, by default the model's own.
-    learning_rates: tried by both arms, `scratch_learning_rates` by the arm from scratch alone;
+    by name, which "mixture" and labels="swap" need. steps: of both arms at most, by default the model's
+    own. learning_rates: tried by both arms, `scratch_learning_rates` by the arm from scratch alone;
     validation chooses.
 
     Raises SpotError or BankError before any training when target, bank or settings are unusable.
@@ -251,6 +251,7 @@ def train_starts(
                 name = f"{target.name} from {start.source or start.name} lr {rate:g}"
                 slots.append(Slot(name, source, seed, init, rate))
     trained = runs.train_prompts(model, slots, recipe, title=f"transfer to {target.name}")
+    report_improving(trained, "transfer.steps", runs.reporter)
     rest = iter(trained)
     return [_best(start, seed, list(islice(rest, tried))) for start, seed, tried in planned]
 

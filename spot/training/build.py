@@ -27,9 +27,9 @@ from spot.tasks.task import Mixture, Task, digest
 from spot.training.batches import Source
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
-from spot.training.recipe import Recipe
+from spot.training.recipe import SOURCE_STEPS, Recipe
 from spot.training.runs import Runs
-from spot.training.slots import Reporter, Slot, Trained
+from spot.training.slots import Reporter, Slot, Trained, report_improving
 from spot.training.source import data_fingerprint, source_of
 
 
@@ -85,6 +85,7 @@ def train_prompt(
             f"{source.name}: the loss was not finite at step {trained.failed_step}, before any check",
             "lower train.learning_rate",
         )
+    report_improving([trained], "train.steps", runs.reporter)
     return trained
 
 
@@ -151,10 +152,11 @@ def build_bank(
 ) -> BuildReport:
     """Train the entries that the bank lacks and add them; entries that are there are left alone.
 
-    Raises SpotError for unusable input and BankError for a bank of another model, P or H, both
-    before any training.
+    recipe: by default with SOURCE_STEPS. Raises SpotError for unusable input and BankError for a bank of
+    another model, P or H, both before any training.
     """
-    runs, recipe, begun = runs or Runs(), (recipe or Recipe()).on(model), time.monotonic()
+    runs, begun = runs or Runs(), time.monotonic()
+    recipe = (recipe or Recipe(steps=SOURCE_STEPS)).on(model)
     wanted = jobs(model, sources, recipe, seeds)
     _check_bank(bank, model, recipe)
     Bank.create_or_open(bank.path)  # a build that is killed before its first entry is one, too

@@ -25,16 +25,35 @@ from bank.files import replace_file
 from spot.prompts.kind import Arrays
 from spot.training.checkpoint import Checkpoints
 from spot.training.events import write_events
-from spot.training.slots import Check, Reporter, Result, StartLoss, best_check
+from spot.training.slots import BEST_SCORE, Check, Reporter, Result, StartLoss, best_check
 
 
 class Schedule(NamedTuple):
-    """Durations in steps; `patience` counts checks without a better score. None: no key, no end."""
+    """Durations in steps; without `key_step` there is no key.
+
+    `patience` counts regular checks, those of `check_every`, without a better score; 0: all steps are
+    made.
+    """
 
     steps: int
     check_every: int
     key_step: int | None = None
-    patience: int | None = None
+    patience: int = 0
+
+    def checks_at(self, step: int) -> bool:
+        """True if a check is due after so many steps."""
+        return step % self.check_every == 0 or step == self.steps
+
+    def exhausted(self, history: Sequence[Check], step: int) -> bool:
+        """True if a slot with these checks stops at this step: its patience has run out, or no score can
+        be better than its best. Never before its key.
+        """
+        best = best_check(history)
+        if not self.patience or best is None or (self.key_step or 0) > step:
+            return False
+        later = [check.step for check in history if check.step > best.step]
+        waited = sum(step % self.check_every == 0 for step in later)
+        return waited >= self.patience or best.score >= BEST_SCORE
 
 
 class Learner(Protocol):
@@ -192,7 +211,7 @@ class _Run:
                 self.account(numbers, step)
                 if step == schedule.key_step:
                     self.take_keys()
-                if step % schedule.check_every == 0 or step == schedule.steps:
+                if schedule.checks_at(step):
                     self.check(step)
                     self.checkpoints.save(step, self.tree())
                 if interrupted.is_set():
@@ -233,12 +252,22 @@ class _Run:
             best = best_check(history)
             if best is history[-1]:
                 self.value[index] = arrays
-            stale = sum(best is not None and check.step > best.step for check in history)
-            has_key = schedule.key_step is None or step >= schedule.key_step
-            if schedule.patience and stale >= schedule.patience and has_key:
+            if step < schedule.steps and schedule.exhausted(history, step):
                 active[index] = False
+                self.report_stop(index, step)
         self.loss_sum[:], self.loss_count[:] = 0, 0
         self.state = self.state._replace(active=jnp.asarray(active))
+
+    def report_stop(self, index: int, step: int) -> None:
+        """Say that a slot stops before the last step, and why."""
+        best = best_check(self.history[index])
+        if best is not None:
+            perfect = best.score >= BEST_SCORE
+            why = "the best possible" if perfect else "no better"
+            label = self.learner.labels[index]
+            self.reporter.say(
+                f"{label}: stopped at step {step}: {why} validation score since step {best.step}"
+            )
 
     def validation(self, arrays: Arrays, index: int, step: int, loss: float) -> Check:
         """The check of one slot; a score of -inf means that it was not validated."""

@@ -16,6 +16,8 @@ from spot.prompts.settings import PromptSettings
 from spot.settings import HasDefaults, Stage
 
 NO_FILLER = "vocab"
+SOURCE_STEPS = 80
+"""The most steps of a bank's sources by default: enough to tell what is related, and they are many."""
 FINE_TUNING_RATES = (1e-3, 3e-3, 1e-2)
 """Learning rates of fine-tuning to choose from, relative to an array's size."""
 
@@ -23,8 +25,9 @@ FINE_TUNING_RATES = (1e-3, 3e-3, 1e-2)
 class TrainSettings(Stage):
     """Prompt training. A key depends on everything here but the budget of the value and the checks.
 
-    The default steps are a short budget for the embedded model; T5 1.1 needs thousands (see
-    configs/paper-base.toml).
+    `steps` is the most that are made: a prompt stops by itself after `patience` checks without a better
+    validation score, but not before its key. The defaults suit the embedded model; T5 1.1 needs
+    thousands of steps (see configs/paper-base.toml).
     """
 
     loss: str = "cross-entropy"
@@ -35,10 +38,10 @@ class TrainSettings(Stage):
     warmup_steps: int = Field(10, ge=0)
     batch_size: int = Field(16, ge=1)
     dropout: float | None = Field(None, ge=0, lt=1)  # None: the model's own rate
-    steps: int = Field(80, ge=1)
+    steps: int = Field(300, ge=1)
     key_step: int = Field(60, ge=1)
-    check_every: int = Field(40, ge=1)
-    patience: int | None = Field(None, ge=1)  # checks without a better score before a prompt stops
+    check_every: int = Field(20, ge=1)
+    patience: int = Field(5, ge=0)  # checks without a better score; 0: all steps are made
 
 
 class RowSettings(Stage):
@@ -132,7 +135,7 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
         budget = {
             "steps": self.steps,
             "check_every": self.check_every,
-            "patience": self.patience,
+            "patience": self.patience or None,
             "validation_examples": self.validation_examples,
         }
         return {**self.query_facts(precision, wording), "budget": budget}
@@ -173,6 +176,7 @@ def _of_entry(entry: Entry) -> Recipe | None:
         return None
     values = {name: facts[name] for name in Recipe.model_fields if name in facts}
     values |= {name: budget[name] for name in Recipe.model_fields if name in budget}
+    values["patience"] = values.get("patience") or 0
     values.pop("text", None)  # the task's wording; the text of a prompt is part of its init
     filler = NO_FILLER
     if init.endswith(", then random"):

@@ -33,7 +33,7 @@ from spot.training.slots import Reporter, Slot, Trained
 if TYPE_CHECKING:
     from spot.training.fine_tuning import FineTuned
 
-FORMAT = 1
+FORMAT = 2
 """Part of every digest; to be raised when runs compute their results in another way."""
 
 PROMPT_SETTINGS = (

@@ -31,6 +31,10 @@ class Slot:
         return f"{self.name} (seed {self.seed})"
 
 
+BEST_SCORE = 100.0
+"""The best possible score of every metric."""
+
+
 @dataclass(frozen=True)
 class Check:
     """A slot's validation score (0 to 100) after `step` steps, and its mean training loss since the
@@ -122,6 +126,28 @@ class Trained:
     def value_step(self) -> int:
         """The step of the value, 0 while no check has been made."""
         return 0 if self.best is None else self.best.step
+
+    @property
+    def still_improving(self) -> bool:
+        """True if the budget ended training while validation improved: the last check is better than all
+        before it, at least one, and not the best possible.
+        """
+        if self.failed_step or self.best is None or len(self.history) < 2:
+            return False
+        last = self.history[-1]
+        return self.best.step == last.step and last.n > 0 and last.score < BEST_SCORE
+
+
+def report_improving(trained: Sequence[Trained], budget: str, reporter: Reporter) -> None:
+    """Say which prompts were still improving at their last check; `budget` is the setting to raise."""
+    improving = [each for each in trained if each.still_improving]
+    steps = max((each.value_step for each in improving), default=0)
+    if len(improving) == 1:
+        which = f"{improving[0].slot.label}: still improving at the last check"
+    else:
+        which = f"{len(improving)} of {len(trained)} prompts were still improving at the last check"
+    if improving:
+        reporter.say(f"{which} (step {steps}): raise {budget}")
 
 
 @dataclass(frozen=True)

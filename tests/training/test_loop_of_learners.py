@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spot.training.checkpoint import Checkpoints
 from spot.training.loop import Schedule, train
-from spot.training.slots import StartLoss
+from spot.training.slots import Check, StartLoss
 from tests.training.conftest import Watcher
 
 
@@ -114,6 +116,51 @@ def test_patience_stops_each_by_itself_but_not_before_its_key(tmp_path):
     assert numbers([alone]) == [(None, 2, 6)]
 
 
+def test_who_stops_says_when_and_why(tmp_path):
+    scores = {0: {n: -n for n in range(99)}, 1: {4: 100.0}}
+    schedule = Schedule(steps=20, check_every=2, patience=3)
+    watcher = Watcher()
+    train(Counter(0, 0, 0, scores=scores), schedule, tmp_path, reporter=watcher)
+    assert [text for text in watcher.said if "start loss" not in text] == [
+        "number 1: stopped at step 4: the best possible validation score since step 4",
+        "number 0: stopped at step 8: no better validation score since step 2",
+    ]
+
+
+def stop_by_hand(scores, every, patience, key_step, last):
+    """The step at which training ends, told step by step: what is best so far, how long ago."""
+    best, misses = None, 0
+    for step in range(1, last + 1):
+        if step % every and step != last:
+            continue
+        if best is None or scores[step] > best:
+            best, misses = scores[step], 0
+        else:
+            misses += 1
+        if patience and step >= key_step and (misses >= patience or best == 100):
+            return step
+    return last
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    scores=st.lists(st.sampled_from([0.0, 50.0, 50.5, 99.0, 100.0]), min_size=31, max_size=31),
+    every=st.integers(1, 7),
+    patience=st.integers(0, 4),
+    key_step=st.integers(0, 12),
+)
+def test_training_ends_where_the_rule_followed_by_hand_ends(scores, every, patience, key_step):
+    last = 30
+    schedule = Schedule(last, every, key_step or None, patience)
+    history = []
+    for step in range(1, last + 1):
+        if schedule.checks_at(step):
+            history.append(Check(step, scores[step], 1.0, {}, 9))
+            if schedule.exhausted(history, step):
+                break
+    assert history[-1].step == stop_by_hand(scores, every, patience, key_step, last)
+
+
 @pytest.mark.parametrize("fatal", [1, 3, 4, 7])
 def test_a_loss_that_is_not_finite_stops_one_and_keeps_what_it_had(tmp_path, fatal):
     watcher = Watcher()
@@ -161,7 +208,8 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(tmp_path, at, key_step):
     checkpoints.close()
     watcher = Watcher()
     again = train(learner, schedule, tmp_path / "run", reporter=watcher)
-    assert watcher.begun == [("", 7, at)] and watcher.said == []  # the start is not said twice
+    assert watcher.begun == [("", 7, at)]
+    assert not any("start loss" in text for text in watcher.said)  # it is not said twice
     assert numbers(again) == numbers(whole)
     for ours, theirs in zip(again, whole, strict=True):
         assert (ours.history, ours.failed_step) == (theirs.history, theirs.failed_step)

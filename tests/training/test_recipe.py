@@ -59,10 +59,16 @@ def entry(recipe: dict, task: str = "toy") -> Entry:
 
 def test_the_facts_of_the_default_recipe_are_those_that_stored_entries_hold():
     model = SimpleNamespace(defaults=ModelDefaults("words", WORDS))
-    facts = Recipe().on(model).entry_facts("bfloat16", {})
+    facts = Recipe(steps=80, check_every=40, patience=0).on(model).entry_facts("bfloat16", {})
     assert facts == STORED and list(facts) == list(STORED)
     query = {name: value for name, value in STORED.items() if name != "budget"}
     assert Recipe().on(model).query_facts("bfloat16", {}) == query
+
+
+def test_an_entry_without_patience_gives_a_recipe_without():
+    for budget, patience in (({"patience": None}, 0), ({}, 0), ({"patience": 3}, 3)):
+        stored = entry({**STORED, "budget": {**STORED["budget"], **budget}})
+        assert recipe_of_entries([stored]).patience == patience
 
 
 def test_only_what_differs_from_older_entries_is_named_beside_them():
@@ -173,6 +179,7 @@ def test_a_key_that_was_not_given_is_no_later_than_the_last_step():
     [
         ({"steps": 0}, "greater than or equal to 1"),
         ({"steps": True}, "type=flag"),
+        ({"patience": -1}, "greater than or equal to 0"),
         ({"stepz": 4}, "Extra inputs are not permitted"),
         ({"learning_rate": float("nan")}, "finite number"),
         ({"learning_rate": 0}, "greater than 0"),

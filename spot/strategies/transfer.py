@@ -269,7 +269,9 @@ def learning_rates(
 
 def _best(start: Start, seed: int, trained: Sequence[Trained]) -> Candidate:
     """The run of the learning rate that scores best on validation, the first of equals."""
-    usable = [(run.best.score, run) for run in trained if run.best is not None]
+    usable = [
+        (run.best.score, run) for run in trained if run.best is not None and not run.failed_early
+    ]
     if not usable:
         raise SpotError(
             f"{trained[0].slot.name}: no learning rate gave a finite loss until the first check",

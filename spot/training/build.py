@@ -80,7 +80,7 @@ def train_prompt(
     recipe, runs = (recipe or Recipe()).on(model), runs or Runs()
     slot = new_slot(model, source_of(source, model, recipe), recipe, seed, bank)
     trained = runs.train_prompts(model, [slot], recipe, title=source.name)[0]
-    if trained.best is None:
+    if trained.failed_early:
         raise SpotError(
             f"{source.name}: the loss was not finite at step {trained.failed_step}, before any check",
             "lower train.learning_rate",
@@ -102,7 +102,7 @@ def train_source(
     recipe: by default the model's own. Raises SpotError as `train_prompt` does, and for a loss that
     was not finite at any step.
     """
-    recipe = (recipe or Recipe()).on(model)
+    recipe = source_recipe(model, recipe or Recipe())
     trained = train_prompt(model, source, recipe, seed, runs=runs)
     if trained.failed_step or trained.key is None:
         raise SpotError(
@@ -111,6 +111,15 @@ def train_source(
         )
     job = new_job(model, source, recipe, seed)
     return make_entry(job, model, recipe, trained), prompts_of(trained)
+
+
+def source_recipe(model: Model, recipe: Recipe) -> Recipe:
+    """The recipe of a bank's source: what was not given is the model's own, or SOURCE_STEPS where that has
+    no steps; without early checks.
+    """
+    if model.defaults.steps is None and "steps" not in recipe.model_fields_set:
+        recipe = recipe.replace(steps=SOURCE_STEPS)
+    return recipe.on(model).replace(early_checks=())
 
 
 def new_job(model: Model, source: Task | Mixture, recipe: Recipe, seed: int) -> Job:
@@ -152,11 +161,11 @@ def build_bank(
 ) -> BuildReport:
     """Train the entries that the bank lacks and add them; entries that are there are left alone.
 
-    recipe: by default with SOURCE_STEPS. Raises SpotError for unusable input and BankError for a bank of
-    another model, P or H, both before any training.
+    recipe: as `source_recipe` completes it. Raises SpotError for unusable input and BankError for a bank
+    of another model, P or H, both before any training.
     """
     runs, begun = runs or Runs(), time.monotonic()
-    recipe = (recipe or Recipe(steps=SOURCE_STEPS)).on(model)
+    recipe = source_recipe(model, recipe or Recipe())
     wanted = jobs(model, sources, recipe, seeds)
     _check_bank(bank, model, recipe)
     Bank.create_or_open(bank.path)  # a build that is killed before its first entry is one, too

@@ -32,16 +32,18 @@ class Schedule(NamedTuple):
     """Durations in steps; without `key_step` there is no key.
 
     `patience` counts regular checks, those of `check_every`, without a better score; 0: all steps are
-    made.
+    made. `early` are the steps of further checks, 0 for one of the start: they show a head start, may be
+    the best, and cost no patience.
     """
 
     steps: int
     check_every: int
     key_step: int | None = None
     patience: int = 0
+    early: tuple[int, ...] = ()
 
-    def checks_at(self, step: int) -> bool:
-        """True if a check is due after so many steps."""
+    def is_regular(self, step: int) -> bool:
+        """True if a check of `check_every`, or the last one, is due after so many steps, from 1."""
         return step % self.check_every == 0 or step == self.steps
 
     def exhausted(self, history: Sequence[Check], step: int) -> bool:
@@ -51,8 +53,7 @@ class Schedule(NamedTuple):
         best = best_check(history)
         if not self.patience or best is None or (self.key_step or 0) > step:
             return False
-        later = [check.step for check in history if check.step > best.step]
-        waited = sum(step % self.check_every == 0 for step in later)
+        waited = sum(self.is_regular(check.step) for check in history if check.step > best.step)
         return waited >= self.patience or best.score >= BEST_SCORE
 
 
@@ -211,9 +212,11 @@ class _Run:
                 self.account(numbers, step)
                 if step == schedule.key_step:
                     self.take_keys()
-                if schedule.checks_at(step):
+                if schedule.is_regular(step):
                     self.check(step)
                     self.checkpoints.save(step, self.tree())
+                elif step in schedule.early:
+                    self.check(step)
                 if interrupted.is_set():
                     self.checkpoints.save(step, self.tree())
                     raise KeyboardInterrupt
@@ -277,7 +280,9 @@ class _Run:
         return Check(step, score, loss, metrics, rows)
 
     def check_start(self) -> None:
-        """Report the losses before training, and warn of a start that is far too high."""
+        """Report the losses before training, warn of a start that is far too high, and validate the start
+        if the schedule says so.
+        """
         starts = self.learner.start_losses()
         for row, label, start in zip(self.learner.rows, self.learner.labels, starts, strict=False):
             self.record({**row, "step": 0, **start.to_json()})
@@ -290,6 +295,10 @@ class _Run:
                 self.reporter.warn(
                     f"{text}: far above both; is the prompt of this model and scale?"
                 )
+        if 0 in self.schedule.early:
+            self.loss_sum[:] = [start.prompt for start in starts] or math.nan
+            self.loss_count[:] = 1
+            self.check(0)
 
     def record(self, row: dict[str, Any]) -> None:
         """Append one line to metrics.jsonl."""
@@ -309,7 +318,7 @@ class _Run:
             [
                 Check.from_json(row)
                 for row in rows
-                if row["step"] and {name: row.get(name) for name in own} == own
+                if "score" in row and {name: row.get(name) for name in own} == own
             ]
             for own in self.learner.rows
         ]

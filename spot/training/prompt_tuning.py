@@ -115,7 +115,8 @@ def train_prompts(
     """
     if not slots:
         return []
-    schedule = Schedule(recipe.steps, recipe.check_every, recipe.key_step, recipe.patience)
+    early = recipe.early_checks if validate else ()
+    schedule = Schedule(recipe.steps, recipe.check_every, recipe.key_step, recipe.patience, early)
     learner = PromptLearner(model, slots, recipe)
     results = train(
         learner,

@@ -6,7 +6,7 @@ Reads no data and imports no JAX, so that a search with a cached query stays qui
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -42,6 +42,8 @@ class TrainSettings(Stage):
     key_step: int = Field(60, ge=1)
     check_every: int = Field(20, ge=1)
     patience: int = Field(5, ge=0)  # checks without a better score; 0: all steps are made
+    # Of further checks, so that curves show a head start; 0 is the start. A bank's sources have none.
+    early_checks: tuple[Annotated[int, Field(ge=0)], ...] = (0, 5, 10, 20)
 
 
 class RowSettings(Stage):

@@ -46,8 +46,8 @@ PROMPT_SETTINGS = (
     "steps",
     "key_step",
     "check_every",
-    "patience",
 )
+VALIDATED_SETTINGS = ("patience", "early_checks")
 WEIGHT_SETTINGS = ("batch_size", "dropout", "steps", "check_every", "patience")
 """The settings of a recipe that training reads beside the slots."""
 
@@ -105,14 +105,15 @@ class Runs:
         title: str,
         validate: bool,
     ) -> list[Trained]:
+        names = PROMPT_SETTINGS + (VALIDATED_SETTINGS if validate else ())
         read = {
             "model": model_facts(model),
             "slots": [slot_facts(slot) for slot in slots],
-            "recipe": {name: getattr(recipe, name) for name in PROMPT_SETTINGS},
+            "recipe": {name: getattr(recipe, name) for name in names},
             "validated": validate,
         }
-        names = dict.fromkeys(slot.source.name for slot in slots)
-        folder = self.place("prompts", "+".join(names), read)
+        sources = dict.fromkeys(slot.source.name for slot in slots)
+        folder = self.place("prompts", "+".join(sources), read)
         stored = results.load(folder, len(slots))
         if stored is not None:
             self.reporter.say(f"found: {title} (trained before)")

@@ -38,7 +38,8 @@ BEST_SCORE = 100.0
 @dataclass(frozen=True)
 class Check:
     """A slot's validation score (0 to 100) after `step` steps, and its mean training loss since the
-    check before. A score of -inf means that it was not validated.
+    check before; of step 0, the start, its loss on the first batch. Every check of a slot is made on the
+    same n rows. A score of -inf means that it was not validated.
     """
 
     step: int
@@ -124,8 +125,13 @@ class Trained:
 
     @property
     def value_step(self) -> int:
-        """The step of the value, 0 while no check has been made."""
+        """The step of the value; 0 where it is the start."""
         return 0 if self.best is None else self.best.step
+
+    @property
+    def failed_early(self) -> bool:
+        """True if the loss was not finite before a check of any step: nothing was learned."""
+        return not any(check.step for check in self.history)
 
     @property
     def still_improving(self) -> bool:

@@ -13,8 +13,9 @@ from spot.errors import SpotError
 from spot.models.weights.build import to_arrays
 from spot.training import prompt_tuning
 from spot.training.batches import Source
-from spot.training.prompt_tuning import train_prompts
+from spot.training.prompt_tuning import PromptLearner, train_prompts
 from spot.training.runs import discard_checkpoints
+from spot.training.slots import Check
 from tests.training.conftest import SETTINGS, Watcher
 
 # What is kept.
@@ -127,6 +128,26 @@ def test_a_second_process_waits_for_the_first(tiny_backbone, tmp_path, pair, tra
     np.testing.assert_array_equal(found[0].last, train(pair, validate=False)[0].last)
 
 
+def test_early_checks_leave_the_training_itself_as_it_is(train, pair):
+    plain, early = train(pair), train(pair, early_checks=(0, 1, 3, 6))
+    assert [check.step for check in early[0].history] == [0, 1, 2, 3, 4, 6, 8]
+    for ours, theirs in zip(early, plain, strict=True):
+        for role in ("key", "last"):
+            np.testing.assert_array_equal(getattr(ours, role), getattr(theirs, role), role)
+        common = {check.step: check.score for check in theirs.history}
+        assert {c.step: c.score for c in ours.history if c.step in common} == common
+
+
+def test_a_start_that_is_never_beaten_is_the_value(train, make_slot, scripted, tiny_backbone):
+    scripted(colour=[60, 20, 60, 30, 60])
+    slot = make_slot()
+    (trained,) = train([slot], early_checks=(0,))
+    np.testing.assert_array_equal(trained.value, slot.init)
+    (start,) = PromptLearner(tiny_backbone, [slot], SETTINGS).start_losses()
+    assert trained.best == Check(0, 60, np.float32(start.prompt), {"accuracy": 60}, 12)
+    assert not trained.failed_early
+
+
 # Stopping.
 
 
@@ -171,6 +192,14 @@ def test_a_failed_slot_has_no_key(train, pair):
     assert train([broken, pair[1]], validate=False)[0].key is None
     assert train([broken], validate=False, key_step=1)[0].key is None
     assert train([broken], validate=False)[0].key is None
+
+
+@pytest.mark.parametrize("early", [(), (0,)])
+def test_a_slot_that_fails_before_a_check_of_any_step_has_learned_nothing(train, pair, early):
+    broken = dataclasses.replace(pair[0], learning_rate=math.inf)
+    failed, whole = train([broken, pair[1]], early_checks=early)
+    assert (failed.failed_early, whole.failed_early) == (True, False)
+    assert (failed.best is None) == (not early)
 
 
 def test_a_slot_that_fails_later_keeps_its_best(train, pair, scripted, monkeypatch):

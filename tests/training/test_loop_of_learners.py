@@ -127,17 +127,18 @@ def test_who_stops_says_when_and_why(tmp_path):
     ]
 
 
-def stop_by_hand(scores, every, patience, key_step, last):
+def stop_by_hand(scores, every, patience, key_step, last, early):
     """The step at which training ends, told step by step: what is best so far, how long ago."""
     best, misses = None, 0
-    for step in range(1, last + 1):
-        if step % every and step != last:
+    for step in range(last + 1):
+        regular = step > 0 and (step % every == 0 or step == last)
+        if not regular and step not in early:
             continue
         if best is None or scores[step] > best:
             best, misses = scores[step], 0
-        else:
+        elif regular:
             misses += 1
-        if patience and step >= key_step and (misses >= patience or best == 100):
+        if patience and 0 < step and step >= key_step and (misses >= patience or best == 100):
             return step
     return last
 
@@ -148,17 +149,49 @@ def stop_by_hand(scores, every, patience, key_step, last):
     every=st.integers(1, 7),
     patience=st.integers(0, 4),
     key_step=st.integers(0, 12),
+    early=st.sets(st.integers(0, 12), max_size=4),
 )
-def test_training_ends_where_the_rule_followed_by_hand_ends(scores, every, patience, key_step):
+def test_training_ends_where_the_rule_followed_by_hand_ends(
+    scores, every, patience, key_step, early
+):
     last = 30
-    schedule = Schedule(last, every, key_step or None, patience)
-    history = []
+    schedule = Schedule(last, every, key_step or None, patience, tuple(early))
+    history = [Check(0, scores[0], 1.0, {}, 9)] if 0 in early else []
     for step in range(1, last + 1):
-        if schedule.checks_at(step):
+        if schedule.is_regular(step) or step in early:
             history.append(Check(step, scores[step], 1.0, {}, 9))
             if schedule.exhausted(history, step):
                 break
-    assert history[-1].step == stop_by_hand(scores, every, patience, key_step, last)
+    assert history[-1].step == stop_by_hand(scores, every, patience, key_step, last, early)
+
+
+def test_early_checks_show_the_start_and_may_be_the_best_but_cost_no_patience(tmp_path):
+    scores = {0: {0: 9.0}, 1: {10: 1.0, 11: 50.0}}
+    schedule = Schedule(steps=7, check_every=2, patience=2, early=(0, 1, 2, 3, 99))
+    watcher = Watcher()
+    first, second = train(Counter(0, 10, scores=scores), schedule, tmp_path, reporter=watcher)
+    assert [check.step for check in first.history] == [0, 1, 2, 3, 4]  # stale at 2 and 4
+    assert [check.score for check in second.history] == [1.0, 50.0, 12.0, 13.0, 14.0]
+    assert numbers([first, second]) == [(None, 0, 4), (None, 11, 14)]
+    # The loss of the start, then the means since the check before.
+    assert [check.loss for check in first.history] == [1.0, 100.0, 99.0, 98.0, 97.0]
+    assert {check.n for check in first.history} == {5}
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").open()]
+    assert [row["step"] for row in rows if row["slot"] == "n0"] == [0, 0, 1, 2, 3, 4]
+    assert [name for name, check in watcher.checks if check.step == 0] == ["number 0", "number 1"]
+
+
+def test_the_start_of_a_learner_that_knows_no_losses_has_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(Counter, "start_losses", lambda self: [])
+    (result,) = train(Counter(0), Schedule(2, 2, early=(0,)), tmp_path)
+    assert math.isnan(result.history[0].loss) and result.history[1].loss == 99.5
+
+
+def test_without_validation_early_checks_show_the_losses(tmp_path):
+    (result,) = train(Counter(0), Schedule(3, 3, early=(1,)), tmp_path, validate=False)
+    assert [(check.step, check.n, check.loss) for check in result.history] == [
+        (1, 0, 100.0), (3, 0, 98.5),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("fatal", [1, 3, 4, 7])
@@ -196,9 +229,9 @@ class Interrupter(Watcher):
 
 
 @pytest.mark.parametrize("at", range(1, 8))
-@pytest.mark.parametrize("key_step", [3, None])
-def test_an_interrupted_run_goes_on_and_gives_the_same(tmp_path, at, key_step):
-    schedule = SCHEDULE._replace(key_step=key_step, patience=2)
+@pytest.mark.parametrize(("key_step", "early"), [(3, ()), (None, ()), (None, (0, 1, 3))])
+def test_an_interrupted_run_goes_on_and_gives_the_same(tmp_path, at, key_step, early):
+    schedule = SCHEDULE._replace(key_step=key_step, patience=2, early=early)
     learner = Counter(0, 10, 20, scores={1: {12: 99.0}}, fails={2: 5})
     whole = train(learner, schedule, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):

@@ -73,6 +73,24 @@ def test_any_name_makes_a_folder_below_the_root(runs, name):
     assert not place.name.startswith(".")
 
 
+@pytest.mark.parametrize("validate", [True, False])
+def test_what_belongs_to_checks_is_read_only_where_there_are_any(train, make_slot, validate):
+    slots = [make_slot()]
+    train(slots, validate=validate)
+    for changed in ({"early_checks": (0,)}, {"patience": 3}):
+        assert train(slots, RECIPE.replace(**changed), validate=validate)[1] == int(validate)
+
+
+def test_a_run_that_stopped_early_is_found_again(train, make_slot, scripted):
+    scripted(colour=[9, 1, 8, 8, 8])
+    recipe = RECIPE.replace(steps=40, patience=2, early_checks=(0, 1))
+    (first,), trained = train([make_slot()], recipe)
+    assert [check.step for check in first.history] == [0, 1, 2, 4] and trained == 1
+    again, trained = train([make_slot()], recipe)
+    same(again, [first])
+    assert trained == 0 and not again[0].still_improving
+
+
 def test_a_slot_is_known_by_its_arrays_and_not_by_names(make_slot, tiny_backbone):
     slot, facts = make_slot(), slot_facts(make_slot())
     assert slot_facts(replace(slot, name="other")) == facts

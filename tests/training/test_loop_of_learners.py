@@ -138,7 +138,7 @@ def stop_by_hand(scores, every, patience, key_step, last, early):
             best, misses = scores[step], 0
         elif regular:
             misses += 1
-        if patience and 0 < step and step >= key_step and (misses >= patience or best == 100):
+        if patience and step > 0 and step >= key_step and (misses >= patience or best == 100):
             return step
     return last
 

@@ -22,8 +22,8 @@ def command(out: Output, shell: str) -> None:
     """Print a script by which the shell completes commands, options, tasks, entries and config keys.
 
     \b
-    Example: spot completion bash > ~/.spot-complete.bash, then in ~/.bashrc: . ~/.spot-complete.bash
-             spot completion zsh > ~/.spot-complete.zsh, then in ~/.zshrc: . ~/.spot-complete.zsh
+    Example: spot completion bash >> ~/.bashrc
+             spot completion zsh >> ~/.zshrc
              spot completion fish > ~/.config/fish/completions/spot.fish
     """
     from click.shell_completion import get_completion_class

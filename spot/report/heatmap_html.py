@@ -1,6 +1,8 @@
-"""The heatmap as one HTML file: inline SVG with a tooltip on every cell, and the same as a table.
+"""The heatmap as one HTML file: inline SVG with a tooltip on every cell, the nearest tasks of each, and
+all numbers as a table.
 
-No script, no font and nothing else is loaded from elsewhere; screen readers get the table.
+No script, no font and nothing else is loaded from elsewhere. Screen readers get the tables; on a small
+screen picture and table scroll by touch or arrow keys, and the nearest tasks fit.
 """
 
 from __future__ import annotations
@@ -15,14 +17,30 @@ from spot.report.heatmap_figure import cell_text
 from spot.report.layout import Layout
 from spot.study.similarity import TaskSimilarity
 
+NEAREST = 3  # tasks that are named for each
+SMALL_PIXELS = 72  # to the inch of the picture, on a small screen: its numbers are 8 pixels high
+
 _STYLE = """
 body { font-family: "DejaVu Sans", Verdana, sans-serif; margin: 1.5rem; color: #222;
   background: #fff }
-svg { max-width: 100%; height: auto } rect.cell { fill: transparent }
-rect.cell:hover { stroke: #000; stroke-width: 1.5 }
-.table { overflow-x: auto } table { border-collapse: collapse; font-size: 0.8rem }
-th, td { padding: 0.15rem 0.4rem; border: 1px solid #ddd; text-align: right }
+h1 { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+h2 { font-size: 1rem } p { font-size: 0.85rem; color: #444 }
+.scroll { overflow: auto } .scroll:focus-visible, summary:focus-visible { outline: 3px solid #0072b2 }
+svg { max-width: 100%; height: auto; display: block }
+rect.cell { fill: transparent } rect.cell:hover { stroke: #000; stroke-width: 1.5 }
+table { border-collapse: separate; border-spacing: 0; font-size: 0.85rem }
+th, td { padding: 0.2rem 0.5rem; border: solid #ddd; border-width: 0 1px 1px 0; text-align: right }
 th { font-weight: 600; background: #f6f6f6 } caption { text-align: left; padding: 0.4rem 0 }
+th[scope=row], .near th, .near td, .numbers th:nth-child(-n+2), .numbers td:nth-child(2)
+  { text-align: left } .near span { white-space: nowrap }
+.numbers { max-height: 85vh } .numbers thead th { position: sticky; top: 0; z-index: 1 }
+.numbers th:first-child { position: sticky; left: 0; z-index: 1 }
+.numbers thead th:first-child { z-index: 2 }
+.narrow { display: none } summary { cursor: pointer; padding: 0.6rem 0 }
+@media (max-width: 50rem) {
+  body { margin: 0.75rem } .narrow { display: block }
+  .picture svg { width: WIDTHpx; max-width: none }
+}
 """
 
 
@@ -41,21 +59,26 @@ def heatmap_page(
     name = title or "Task similarity"
     picture = _inline(svg, _tooltips(tasks, matrix, place), name, _description(similarity, tasks))
     opened = " open" if len(tasks) <= 12 else ""
+    # On a small screen the picture is as wide as its cells' numbers need, and scrolls.
+    style = _STYLE.replace("WIDTH", f"{place.width * SMALL_PIXELS:.0f}")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(name)}</title>
-<style>{_STYLE}</style>
+<style>{style}</style>
 </head>
 <body>
-<h1 hidden>{escape(name)}</h1>
-<figure style="margin:0">
+<h1>{escape(name)}</h1>
+<p class="narrow">The picture is wider than the screen: it scrolls sideways.</p>
+<figure class="scroll picture" style="margin:0" tabindex="0" aria-label="The heatmap">
 {picture}
 </figure>
-<details{opened}><summary>The numbers as a table</summary>
-<div class="table">
+<h2>The nearest tasks of each</h2>
+{_nearest(tasks, matrix)}
+<details{opened}><summary>All numbers as a table</summary>
+<div class="scroll numbers" tabindex="0" role="region" aria-label="All numbers">
 {_table(tasks, matrix, families, similarity.similarity, subtitle)}
 </div>
 </details>
@@ -98,6 +121,23 @@ def _tooltips(tasks: list[str], matrix: NDArray[np.float64], place: Layout) -> s
     return "\n".join(parts)
 
 
+def _nearest(tasks: list[str], matrix: NDArray[np.float64]) -> str:
+    """The tasks of the greatest similarity to each, nearest first, of equals in the picture's order."""
+    rows = []
+    for place, task in enumerate(tasks):
+        others = [other for other in range(len(tasks)) if other != place]
+        others.sort(key=lambda other: -matrix[place, other])
+        names = [
+            f"<span>{escape(tasks[other])} {cell_text(matrix[place, other])}</span>"
+            for other in others[:NEAREST]
+        ]
+        row = f'<tr><th scope="row">{escape(task)}</th><td>{", ".join(names) or "–"}</td></tr>'
+        rows.append(row)
+    body = "\n".join(rows)
+    head = '<thead><tr><th scope="col">task</th><th scope="col">nearest</th></tr></thead>'
+    return f'<table class="near">{head}\n<tbody>\n{body}\n</tbody></table>'
+
+
 def _table(
     tasks: list[str],
     matrix: NDArray[np.float64],
@@ -105,7 +145,7 @@ def _table(
     similarity: str,
     subtitle: str,
 ) -> str:
-    caption = escape(f"{similarity} similarity. {subtitle}".strip())
+    caption = escape(subtitle or f"{similarity} similarity")
     head = "".join(f'<th scope="col">{escape(task)}</th>' for task in tasks)
     rows = [
         f'<tr><th scope="row">{escape(task)}</th><td>{escape(families.get(task, ""))}</td>'

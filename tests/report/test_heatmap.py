@@ -5,7 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
+import shutil
+import subprocess
+from html import escape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -186,12 +190,43 @@ def test_html_is_self_contained_with_tooltips_and_table(tmp_path):
     assert page.open_tags == [] and page.loads == []
     assert "<?xml" not in text and "<script" not in text and "@import" not in text
     order = cluster(similarity).ordered_tasks
-    assert page.rows[0] == ["task", "family", *order]
-    assert len(page.rows) == 7
+    nearest, numbers = page.rows[:7], page.rows[7:]
+    assert numbers[0] == ["task", "family", *order] and len(numbers) == 7
+    assert nearest[0] == ["task", "nearest"]
+    matrix = np.where(np.eye(6, dtype=bool), -np.inf, similarity.matrix)
+    for task, *_ in nearest[1:]:
+        row = matrix[names.index(task)]
+        best = names[int(row.argmax())]
+        line = re.search(rf'"row">{escape(task)}</th><td>(.*?)</td>', text)[1]
+        spans = re.findall(r"<span>(.*?)</span>", line)
+        assert len(spans) == 3 and spans[0] == f"{escape(best)} {row.max():.2f}"
     value = similarity.matrix[names.index(order[0]), names.index(order[1])]
     assert f"{order[0]} / {order[1]}: {value:.4g}" in page.titles
     assert len(page.titles) == 36 + 2  # and the page's and the picture's
     assert 'role="img"' in text and "<desc" in text
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_shows_the_page_without_errors_or_sideways_scrolling(tmp_path, width):
+    similarity, families = structured(16)
+    path = heatmap(similarity, families, tmp_path / "a.html", title="T", subtitle="S")
+    # The page tells its own measures: a probe that is in no page of ours.
+    probe = (
+        "<script>addEventListener('load', () => { const e = document.documentElement;"
+        "const svg = document.querySelector('svg').getBoundingClientRect();"
+        "e.dataset.size = [innerWidth, e.scrollWidth, Math.round(svg.width)].join(' ') })</script>"
+    )
+    path.write_text(path.read_text().replace("</body>", f"{probe}</body>"))
+    done = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+         f"--window-size={width},844", "--dump-dom", path.as_uri()],
+        capture_output=True, text=True, timeout=120, env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr
+    inner, content, picture = map(int, re.search(r'data-size="([^"]+)"', done.stdout)[1].split())
+    assert content <= inner  # only picture and table scroll, in themselves
+    assert picture >= 700 if width == 390 else picture <= inner
 
 
 def test_tooltips_lie_on_their_cells(tmp_path):

@@ -14,7 +14,6 @@ __getattr__, __dir__, __all__ = attach(
         "judge_transfer": "spot.verdicts.gains",
         "judge_nearness": "spot.verdicts.nearness",
         "rows_needed": "spot.verdicts.power",
-        "smallest_difference": "spot.verdicts.power",
         "Sample": "spot.verdicts.sample",
         "Reference": "spot.verdicts.scores",
         "judge_score": "spot.verdicts.scores",

@@ -4,7 +4,6 @@ from spot.verdicts.gains import judge_study as judge_study
 from spot.verdicts.gains import judge_transfer as judge_transfer
 from spot.verdicts.nearness import judge_nearness as judge_nearness
 from spot.verdicts.power import rows_needed as rows_needed
-from spot.verdicts.power import smallest_difference as smallest_difference
 from spot.verdicts.sample import Sample as Sample
 from spot.verdicts.scores import Reference as Reference
 from spot.verdicts.scores import judge_score as judge_score

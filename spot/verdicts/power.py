@@ -1,4 +1,4 @@
-"""What so many rows can tell apart, and how many would do.
+"""How many rows would show a difference.
 
 Normal approximation: a difference is found with 80 % probability by a one-sided test at 5 % when it is
 2.49 standard errors (Cohen 1988, chapter 6); a standard error falls with the root of the rows.
@@ -21,11 +21,3 @@ def rows_needed(difference: float, error: float, rows: int) -> int | None:
     unit = 10 ** max(0, math.floor(math.log10(max(exact, 1))) - 1)
     return max(rows, math.ceil(exact / unit) * unit)
 
-
-def smallest_difference(rows: int, share: float = 0.5) -> float:
-    """The points of accuracy above a level of `share` that so many rows can tell from it.
-
-    >>> round(smallest_difference(100), 1)
-    12.4
-    """
-    return 100 * ERRORS * math.sqrt(share * (1 - share) / rows)

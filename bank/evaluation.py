@@ -2,8 +2,8 @@
 
 Protocol, for each target task that has outcomes and a key of its own (a query, else an entry):
 1. Its outcomes are those of one (strategy, split, metric): the one with most sources. Several
-   outcomes of one source are averaged, weighted by the precision of their gains. A source is an entry's id or a task's name, which stands
-   for all the task's entries.
+   outcomes of one source are averaged, weighted by the precision of their gains. A source is an
+   entry's id or a task's name, which stands for all the task's entries.
 2. Sources left out: the target's own task, mixtures that hold it, and sources that are not in the
    bank (a "random" prompt, say).
 3. Sources are ranked by the similarity of their keys to the target's own key, the mean over pairs
@@ -213,7 +213,9 @@ def _evaluation(
         top1=mean([row.top1 for row in rows]),
         top3=mean([row.top3 for row in rows]),
         mean_regret=mean([row.regret for row in rows]),
-        mean_spearman=float(np.average(correlations, weights=shares[known])) if any(known) else None,
+        mean_spearman=float(np.average(correlations, weights=shares[known]))
+        if any(known)
+        else None,
         random_top1=mean([row.random_top1 for row in rows]),
         random_top3=mean([row.random_top3 for row in rows]),
         random_regret=mean([row.random_regret for row in rows]),

@@ -62,13 +62,6 @@ class KeyIndex:
         out[places[0]] = scores[0]
         return out
 
-    def similar(self, similarity: Similarity, rows: Sequence[int]) -> NDArray[np.float64]:
-        """The similarity of some of the keys, by their places, with each of the N keys [len(rows), N]."""
-        if similarity.compare is not None and self.keys is not None:
-            return np.array([similarity.compare(self.keys[row], self.keys) for row in rows])
-        vectors = self.vectors.reconstruct_n(0, len(self.ids)).astype(np.float64)
-        return np.asarray(vectors[list(rows)] @ vectors.T)
-
 
 def represent(similarity: Similarity, prompts: Prompts) -> NDArray[Any]:
     """The row that a similarity makes of one prompt. Raises BankError without a needed init."""

@@ -7,12 +7,16 @@ as near as a source comes to be by chance.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bank.errors import BankError
-from bank.index import load_index
 from bank.nearest import searchable, seeds_of_tasks
-from bank.similarities import find_similarity
+from bank.similarities import Similarity, find_similarity
 from bank.store import Bank
 
 MOST = 200
@@ -34,21 +38,44 @@ def nearest_unrelated(
     """
     measure = find_similarity(similarity)
     entries, _ = searchable(bank.entries(), exclude_tasks, unlearned)
-    try:
-        index = load_index(bank, measure, bank.entries())
-    except BankError:  # a bank of one key, or one without its init: a search explains
-        return []
-    places = {id: place for place, id in enumerate(index.ids)}
-    tasks = [
-        (group[0].family, rows)
-        for group in seeds_of_tasks(entries)
-        if group[0].family and group[0].kind != "mixture"
-        if (rows := [places[entry.id] for entry in group if entry.id in places])
+    groups = [
+        group for group in seeds_of_tasks(entries) if group[0].family and group[0].kind != "mixture"
     ][:MOST]
+    kept, owner = [], []
+    for number, group in enumerate(groups):
+        for entry in group:
+            with contextlib.suppress(BankError):  # damaged: the search has warned of it
+                kept.append(bank.prompts(entry))
+                owner.append(number)
+    inits = [prompts.init for prompts in kept if prompts.init is not None]
+    if not kept or (measure.needs_inits and len(inits) < len(kept)):
+        return []
+    rows = measure.rows(
+        np.stack([prompts.key for prompts in kept]),
+        np.stack(inits) if len(inits) == len(kept) else None,
+    )
+    tasks = np.array(owner)
     nearest = []
-    for family, rows in tasks:
-        others = [columns for other, columns in tasks if other != family]
-        if others:
-            similar = index.similar(measure, rows)
+    for number, group in enumerate(groups):
+        others = [
+            columns
+            for other, candidates in enumerate(groups)
+            if candidates[0].family != group[0].family
+            and (columns := np.flatnonzero(tasks == other)).size
+        ]
+        if others and (tasks == number).any():
+            similar = _as_a_target(measure, rows, tasks == number)
             nearest.append(max(float(similar[:, columns].mean()) for columns in others))
     return nearest
+
+
+def _as_a_target(
+    measure: Similarity, rows: NDArray[Any], own: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Similarities of a task's own keys with all keys [own, N], in a bank that lacks the task: the mean
+    that a centred similarity removes is over the others, as for a query.
+    """
+    if measure.compare is not None:
+        return np.array([measure.compare(row, rows) for row in rows[own]], dtype=np.float64)
+    vectors = measure.vectors(rows, measure.mean(rows[~own])).astype(np.float64)
+    return np.asarray(vectors[own] @ vectors.T)

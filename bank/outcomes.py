@@ -59,7 +59,11 @@ class Outcome:
         least = 100 / self.n
         if self.low is not None and self.high is not None:
             return max((self.high - self.low) / 3.92, least)
-        shares = [min(max(each / 100, 0.0), 1.0) for each in (self.score, self.baseline) if each is not None]
+        shares = [
+            min(max(each / 100, 0.0), 1.0)
+            for each in (self.score, self.baseline)
+            if each is not None
+        ]
         return max(100 * math.sqrt(sum(p * (1 - p) for p in shares) / self.n), least)
 
 

@@ -11,22 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Counts = NDArray[np.float64]
 
 
-def cells(targets: Sequence[int], predictions: Sequence[int], classes: int) -> NDArray[np.int64]:
+def cells(targets: ArrayLike, predictions: ArrayLike, classes: int) -> NDArray[np.int64]:
     """The cell [N] of each row in a flattened confusion matrix [C * (C + 1)]."""
     guesses = np.asarray(predictions, np.int64)
     column = np.where(guesses < 0, classes, guesses)
     return np.asarray(targets, np.int64) * (classes + 1) + column
 
 
-def guessing(targets: Sequence[int], classes: int) -> Counts:
+def guessing(targets: ArrayLike, classes: int) -> Counts:
     """The expected counts [C, C + 1] of answers drawn evenly at random."""
     counts = np.zeros((classes, classes + 1))
-    counts[:, :classes] = np.bincount(targets, minlength=classes)[:, None] / classes
+    counts[:, :classes] = np.bincount(np.asarray(targets), minlength=classes)[:, None] / classes
     return counts
 
 

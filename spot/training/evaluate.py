@@ -61,7 +61,7 @@ def evaluate(
     else:
         length = bucket_length(int(split.targets.lengths().max()))
         predictions = backbone.generate(split.inputs, length, prompt)
-    metrics = _metrics(definition, split, predictions)
+    metrics = split_metrics(definition, split, predictions)
     return Evaluation(main_metric(metrics), metrics, len(split), tuple(predictions))
 
 
@@ -82,7 +82,7 @@ def sample_of(
     """The main scores of several predictions of a split, such as those of several seeds, with those on
     resamples of the rows. Equal seeds draw equal rows.
     """
-    scores = [main_metric(_metrics(definition, split, each)) for each in predictions]
+    scores = [main_metric(split_metrics(definition, split, each)) for each in predictions]
     draws = _resampled(predictions, definition, split, seed)
     right = None
     if definition.metrics == ("accuracy",) and not any(split.groups):
@@ -182,7 +182,7 @@ def _resampled(
     """Every metric of several predictions on every resample [S, RESAMPLES]."""
     if all(name in ROW_MEANS for name in definition.metrics):
         rows_alone = [
-            [_metrics(definition, split, each, [(row, 0)]) for row in range(len(split))]
+            [split_metrics(definition, split, each, [(row, 0)]) for row in range(len(split))]
             for each in predictions
         ]
         drawn_rows = [rows for rows, _ in _drawn_rows(split, seed)]
@@ -193,7 +193,9 @@ def _resampled(
         }
     if not _countable(definition, split):
         drawn = [list(zip(*pair, strict=True)) for pair in _drawn_rows(split, seed)]
-        slow = [[_metrics(definition, split, each, rows) for rows in drawn] for each in predictions]
+        slow = [
+            [split_metrics(definition, split, each, rows) for rows in drawn] for each in predictions
+        ]
         return {
             name: np.array([[metrics[name] for metrics in row] for row in slow])
             for name in definition.metrics
@@ -219,7 +221,7 @@ def _middle_95(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     return float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975))
 
 
-def _metrics(
+def split_metrics(
     definition: Task,
     split: TokenizedSplit,
     predictions: Sequence[str],
@@ -280,7 +282,7 @@ def one_answer_score(definition: Task, split: TokenizedSplit) -> float | None:
     answer = best_constant(definition, split)
     if answer is None:
         return None
-    return main_metric(_metrics(definition, split, [answer] * len(split)))
+    return main_metric(split_metrics(definition, split, [answer] * len(split)))
 
 
 def best_constant(definition: Task, split: TokenizedSplit) -> str | None:
@@ -291,5 +293,5 @@ def best_constant(definition: Task, split: TokenizedSplit) -> str | None:
         return None
     return max(
         definition.labels,
-        key=lambda answer: main_metric(_metrics(definition, split, [answer] * len(split))),
+        key=lambda answer: main_metric(split_metrics(definition, split, [answer] * len(split))),
     )

@@ -108,7 +108,11 @@ def judge_member(
 
 def judge_members(verdicts: dict[str, Verdict]) -> Verdict:
     """The verdict on a mixture: how many of its tasks are above chance, and which are not."""
-    poor = [name for name, verdict in verdicts.items() if verdict.kind not in ("above chance", "measured")]
+    poor = [
+        name
+        for name, verdict in verdicts.items()
+        if verdict.kind not in ("above chance", "measured")
+    ]
     mean = statistics.fmean(verdict.numbers["score"] for verdict in verdicts.values())
     numbers = {"score": mean, "tasks": {name: v.to_json() for name, v in verdicts.items()}}
     learned = f"{len(verdicts) - len(poor)} of {len(verdicts)} tasks"
@@ -122,4 +126,3 @@ def judge_members(verdicts: dict[str, Verdict]) -> Verdict:
 def metric_name(task: Task) -> str:
     """The name of the main metric: the metrics that it is the mean of."""
     return "+".join(task.metrics)
-

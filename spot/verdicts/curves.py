@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-Z = 1.96
-
 
 class Point(NamedTuple):
     """A check of one run: its step, its score and the rows that were scored."""
@@ -69,7 +67,7 @@ class Lead(NamedTuple):
 
 
 def early_lead(transfer: Sequence[Curve], scratch: Sequence[Curve]) -> Lead | None:
-    """The clearest lead at a check in the first half of the steps, if there is one that can be told.
+    """The largest lead at a check in the first half of the steps, of those that can be told.
 
     Its error is that of the rows of a check, as if both arms had rows of their own, and of the seeds,
     widened to Student's t; Bonferroni's correction is for the number of checks.
@@ -80,9 +78,11 @@ def early_lead(transfer: Sequence[Curve], scratch: Sequence[Curve]) -> Lead | No
     if not pairs or not all(ours and theirs for ours, theirs in pairs):
         return None
     last = max(curve[-1].step for pair in pairs for curve in pair)
-    common = set.intersection(*({point.step for point in curve} for pair in pairs for curve in pair))
+    common = set.intersection(
+        *({point.step for point in curve} for pair in pairs for curve in pair)
+    )
     steps = sorted(step for step in common if step <= last / 2)
-    best, clearest = None, 0.0
+    best: Lead | None = None
     for step in steps:
         ours, theirs = (
             [next(point for point in pair[arm] if point.step == step) for pair in pairs]
@@ -92,14 +92,17 @@ def early_lead(transfer: Sequence[Curve], scratch: Sequence[Curve]) -> Lead | No
         rows = min(point.rows for point in (*ours, *theirs))
         variance = sum(
             share * (1 - share) * 100**2 / max(rows, 1)
-            for share in (np.clip(np.mean([p.score for p in arm]) / 100, 0, 1) for arm in (ours, theirs))
+            for share in (
+                np.clip(np.mean([p.score for p in arm]) / 100, 0, 1) for arm in (ours, theirs)
+            )
         )
         tail = 1 - 0.025 / len(steps)
         limit = float(stats.norm.ppf(tail))
         if len(gains) > 1:
             wide = float(stats.t.ppf(tail, len(gains) - 1)) / limit
             variance += wide**2 * float(gains.var(ddof=1)) / len(gains)
-        ratio = float(gains.mean()) / math.sqrt(variance) if variance > 0 else math.inf * gains.mean()
-        if ratio > max(limit, clearest):
-            best, clearest = Lead(step, float(gains.mean())), ratio
+        lead = Lead(step, float(gains.mean()))
+        told = lead.points > limit * math.sqrt(variance)
+        if told and (best is None or lead.points > best.points):
+            best = lead
     return best

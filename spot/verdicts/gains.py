@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from spot.verdicts.curves import Curve, early_lead
 from spot.verdicts.power import ERRORS, rows_needed
 from spot.verdicts.sample import Sample
-from spot.verdicts.scores import REACHABLE, Reference, against_tfidf, judge_score
+from spot.verdicts.scores import REACHABLE, TFIDF, Reference, against_tfidf, judge_score
 from spot.verdicts.verdict import Verdict
 
 
@@ -66,9 +66,7 @@ def judge_transfer(
         )
         return Verdict("helped early only", sentence, numbers)
     more = enough(gain, rows)
-    sentence = (
-        f"no difference that {evidence} can show: {gain.mean:+.1f} points ({interval}){more}{beside}"
-    )
+    sentence = f"no difference that {evidence} can show: {gain.mean:+.1f} points ({interval}){more}{beside}"
     return Verdict("no difference", sentence, numbers)
 
 
@@ -88,40 +86,44 @@ def enough(gain: Sample, rows: int) -> str:
 
 
 def judge_study(
-    gains: Mapping[str, tuple[float, float, float]],
+    method: str,
+    gain: tuple[float, float, float] | None,
     targets: int,
     seeds: int,
-    tfidf: tuple[float, float] | None = None,
+    scratch: float,
+    tfidf: float | None = None,
 ) -> Verdict:
     """The verdict on a study.
 
-    gains: (mean, low, high) of each method's gain over scratch, whose last is judged: the best of the most
-    sources that a search finds. tfidf: its mean score over targets and that of scratch.
+    method: what is judged, behind "transfer"; gain: (mean, low, high) of its points over scratch, over
+    targets and seeds, None where nothing was transferred. scratch, tfidf: mean test scores over targets.
     """
-    method, (mean, low, high) = list(gains.items())[-1]
-    numbers: dict[str, Any] = {
-        "method": method,
-        "gain": mean,
-        "gain_low": low,
-        "gain_high": high,
-        "targets": targets,
-        "seeds": seeds,
-    }
     evidence = f"{counted(targets, 'target')} and {counted(seeds, 'seed')}"
+    numbers: dict[str, Any] = {"targets": targets, "seeds": seeds, "scratch": scratch}
+    if gain is None:
+        return Verdict(
+            "unknown", f"nothing was transferred to {counted(targets, 'target')}", numbers
+        )
+    mean, low, high = gain
+    numbers |= {"method": method, "gain": mean, "gain_low": low, "gain_high": high}
     points = f"{mean:+.1f} points (95 % interval {low:+.1f} to {high:+.1f} over {evidence})"
     if low > 0:
-        kind, sentence = "helped", f"transfer helped, {method}: {points}"
+        kind, sentence = "helped", f"transfer {method} helped: {points}"
     elif high < 0:
-        kind, sentence = "hurt", f"transfer hurt, {method}: {points}: keep the prompts from scratch"
+        kind = "hurt"
+        sentence = f"transfer {method} hurt: {points}: keep the prompts from scratch"
     else:
+        interval = f"95 % interval {low:+.1f} to {high:+.1f}"
         kind = "no difference"
-        sentence = f"no difference that {evidence} can show, {method}: {points}"
+        sentence = f"no difference that {evidence} can show: transfer {method} "
+        sentence += f"{mean:+.1f} points ({interval})"
     if tfidf is not None:
-        theirs, scratch = tfidf
-        numbers |= {"tfidf": theirs, "scratch": scratch}
-        ours = scratch + mean
-        than = "is better" if theirs > ours else "has less"
-        sentence += f"; TF-IDF with logistic regression {than}: {theirs:.1f} against {ours:.1f}"
+        numbers["tfidf"] = tfidf
+        ours = scratch + max(mean, 0.0)
+        if tfidf > ours:
+            sentence += f"; {TFIDF} is better: {tfidf:.1f} against {ours:.1f}"
+        else:
+            sentence += f"; {TFIDF} has {tfidf:.1f}, these prompts {ours:.1f}"
     return Verdict(kind, sentence, numbers)
 
 

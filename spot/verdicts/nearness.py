@@ -34,12 +34,12 @@ def judge_nearness(
     if score > limit:
         return Verdict(
             "near",
-            f"{source} is near: {compared}, where the nearest of unrelated tasks have up to {limit:.3f}",
+            f"a source is near: {source}, {compared}; unrelated tasks of this bank reach {limit:.3f}",
             numbers,
         )
     return Verdict(
         "not near",
-        f"no source is near: {source} has {compared}, and tasks of the bank are as similar to unrelated "
-        f"ones (up to {limit:.3f})",
+        f"no source is near: {source} comes first with {compared}, and unrelated tasks of this bank reach "
+        f"{limit:.3f}",
         numbers,
     )

@@ -18,6 +18,5 @@ def rows_needed(difference: float, error: float, rows: int) -> int | None:
     if difference == 0:
         return None
     exact = rows * (ERRORS * error / difference) ** 2
-    unit = 10 ** max(0, math.floor(math.log10(max(exact, 1))) - 1)
-    return max(rows, math.ceil(exact / unit) * unit)
-
+    unit = int(10 ** max(0, math.floor(math.log10(max(exact, 1))) - 1))
+    return max(rows, int(math.ceil(exact / unit) * unit))

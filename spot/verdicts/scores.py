@@ -76,9 +76,7 @@ def judge_score(
             numbers["rows_needed"] = needed
         else:
             kind = "at chance"
-            sentence = (
-                f"at chance: {what} on {where} is not better than {floor.name} ({level:.1f})"
-            )
+            sentence = f"at chance: {what} on {where} is not better than {floor.name} ({level:.1f})"
     beside, more = against_tfidf(sample, tfidf)
     return Verdict(kind, sentence + beside + note, numbers | more)
 

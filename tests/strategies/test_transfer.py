@@ -158,6 +158,7 @@ def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
         return Run(
             candidate.start, candidate.seed, candidate.learning_rate, candidate.step,
             candidate.validation, candidate.prompt, (), float(candidate.prompt.key[0, 0]), {}, 16,
+            ("yes",) * 16,
         )  # fmt: skip
 
     monkeypatch.setattr(transfer_module, "train_starts", invented)

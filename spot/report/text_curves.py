@@ -32,13 +32,13 @@ def text_curves(curves: Mapping[str, Means], title: str) -> list[str]:
     for name, curve in by_name.items():
         for column, step in enumerate(steps):
             if step in curve:
-                line = grid[HEIGHT - 1 - round((curve[step] - low) / unit)]
+                line = grid[round((high - curve[step]) / unit)]
                 line[column] = marks[name] if line[column] == " " else SEVERAL
     legend = ", ".join(f"{mark} {name}" for name, mark in marks.items())
     lines = [f"{title}: {legend}, {SEVERAL} both"]
     for number, line in enumerate(grid):
         label = high - number * unit
-        shown = f"{label:5.1f} ┤" if number in (0, HEIGHT - 1) or HEIGHT < 4 else "      │"
+        shown = f"{label:5.1f} ┤" if number in (0, HEIGHT - 1) else "      │"
         lines.append((shown + "".join(mark.rjust(WIDTH) for mark in line)).rstrip())
     lines.append("  step " + "".join(str(step).rjust(WIDTH) for step in steps))
     return lines

@@ -87,7 +87,7 @@ class Run(Candidate):
             "test": self.test,
             "metrics": self.test_metrics,
             "n_test": self.n_test,
-            "gain_interval": self.gain_interval,
+            "gain_interval": self.gain_interval and list(self.gain_interval),
         }
 
 

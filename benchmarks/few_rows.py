@@ -56,7 +56,8 @@ def main() -> None:
     model, bank, runs = spot.load_model(), spot.Bank(arguments.bank), spot.Runs(arguments.runs)
     recipe = spot.Recipe(train_examples=arguments.rows)
     budgets = "".join(
-        f" scratch, {steps} | transfer, {steps} | gain, {steps} (95 %) |" for steps in arguments.steps
+        f" scratch, {steps} | transfer, {steps} | gain, {steps} (95 %) |"
+        for steps in arguments.steps
     )
     print(f"| target | source | TF-IDF |{budgets}")
     print("|---|---|---:|" + "---:|" * 3 * len(arguments.steps))

@@ -112,7 +112,9 @@ def transfer_plot(report: TransferReport) -> Plot:
     )
     sources = ", ".join(dict.fromkeys(run.start.name for run in report.transfer))
     several = len(report.baseline) > 1
-    seeds = f"{len(report.baseline)} seeds an arm, thick: their mean" if several else "1 seed an arm"
+    seeds = (
+        f"{len(report.baseline)} seeds an arm, thick: their mean" if several else "1 seed an arm"
+    )
     return Plot(
         curves,
         title=f"{report.target}: transfer from {sources}, and scratch",
@@ -189,7 +191,10 @@ def _lines(axes: Axes, curves: Sequence[Curve], labels: list[str]) -> None:
             axes.plot(*curve.best, "o", ms=4.5, mfc="white", mec=colour, mew=1.2, alpha=faint)
         if several:
             points = [
-                [Point(step, score, 0) for step, score in zip(curve.steps, curve.scores, strict=True)]
+                [
+                    Point(step, score, 0)
+                    for step, score in zip(curve.steps, curve.scores, strict=True)
+                ]
                 for curve in of_label
             ]
             (drawn,) = axes.plot(*zip(*mean_curve(points), strict=True), line, color=colour, lw=2.2)

@@ -111,7 +111,9 @@ def measured(low, high, n=400, **more):
 
 def test_an_interval_is_read_back_and_old_lines_are_read(tmp_path):
     path = tmp_path / "outcomes.jsonl"
-    old = {key: value for key, value in dataclasses.asdict(ONE).items() if key not in ("low", "high")}
+    old = {
+        key: value for key, value in dataclasses.asdict(ONE).items() if key not in ("low", "high")
+    }
     path.write_text(json.dumps(old) + "\n")
     new = measured(1.0, 5.0, seed=1)
     append(path, [new])

@@ -44,5 +44,7 @@ def test_guessing_is_the_mean_of_many_guesses():
     targets = rng.integers(0, 3, 90)
     mean = np.mean([counts_of(targets, rng.integers(0, 3, 90), 3) for _ in range(4000)], axis=0)
     np.testing.assert_allclose(guessing(targets, 3), mean, atol=0.5)
-    assert scores_from_counts(["accuracy"], guessing(targets, 3))["accuracy"] == pytest.approx(100 / 3)
+    assert scores_from_counts(["accuracy"], guessing(targets, 3))["accuracy"] == pytest.approx(
+        100 / 3
+    )
     assert scores_from_counts(["matthews"], guessing(targets, 3))["matthews"] == pytest.approx(0)

@@ -34,7 +34,9 @@ def test_many_rows_are_cut_to_a_sample_of_a_second(monkeypatch):
     labels = [int("w7 " in text + " ") for text in texts]
     seen = []
     real = tfidf.np.random.default_rng
-    monkeypatch.setattr(tfidf.np.random, "default_rng", lambda seed: seen.append(seed) or real(seed))
+    monkeypatch.setattr(
+        tfidf.np.random, "default_rng", lambda seed: seen.append(seed) or real(seed)
+    )
     begin = time.process_time()
     first = tfidf_classes(texts, labels, texts[:50])
     assert time.process_time() - begin < 20  # about 2 s on a machine that does nothing else

@@ -66,9 +66,7 @@ def test_helped_early_only():
     scratch, transfer = arms([0.004, -0.004, 0.008])
     early = [curve(81, 82, 84, 85), curve(79, 83, 84, 85), curve(80, 81, 84, 85)]
     late = [curve(50, 54, 80, 85), curve(51, 55, 82, 85), curve(49, 53, 81, 85)]
-    verdict = judge_transfer(
-        "accuracy", 250, scratch, transfer, guess(), curves=(early, late)
-    )
+    verdict = judge_transfer("accuracy", 250, scratch, transfer, guess(), curves=(early, late))
     assert verdict.kind == "helped early only"
     assert verdict.sentence == (
         f"transfer helped early only: +30.0 points at step 0, +0.3 at the end (95 % interval "

@@ -92,7 +92,12 @@ def test_a_free_answer_has_a_score_alone():
 
 def test_the_split_the_subject_and_the_note_are_said():
     sentence = judge_score(
-        "f1", 40, of_rows([constant()]), split="validation", subject=" by transfer", note="; and so on"
+        "f1",
+        40,
+        of_rows([constant()]),
+        split="validation",
+        subject=" by transfer",
+        note="; and so on",
     ).sentence
     assert sentence.startswith("f1 25.0 by transfer (") and sentence.endswith(
         " on 40 validation rows; and so on"

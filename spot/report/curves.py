@@ -83,8 +83,8 @@ class Plot:
 def learning_curves(plot: Plot, path: str | Path) -> Path:
     """Write a plot to `path`, in the format of its suffix (see WRITERS), and return the path.
 
-    A ring marks the best step of each run; of several runs of a group the mean is drawn, too. Raises SpotError for no curves, another suffix, or a
-    folder that cannot be written.
+    A ring marks the best step of each run; of several runs of a group the mean is drawn, too. Raises
+    SpotError for no curves, another suffix, or a folder that cannot be written.
     """
     write = writer_for(path, WRITERS)
     if not plot.curves:

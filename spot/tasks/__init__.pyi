@@ -7,7 +7,6 @@ from spot.tasks.inspection import inspect_table as inspect_table
 from spot.tasks.inspection import write_task as write_task
 from spot.tasks.metrics import METRICS as METRICS
 from spot.tasks.mini.suite import mini_task_names as mini_task_names
-from spot.tasks.mini.suite import target_names as mini_target_names
 from spot.tasks.task import Mixture as Mixture
 from spot.tasks.task import Task as Task
 from spot.tasks.task import mixture_of as mixture_of

@@ -147,7 +147,10 @@ def test_a_transfer_twice_gives_the_same_numbers_and_one_outcome_a_run(
         first.gain
     )
     histories = [[(check.step, check.score) for check in run.history] for run in first.transfer]
-    means = [(steps[0][0], np.mean([score for _, score in steps])) for steps in zip(*histories)]
+    means = [
+        (steps[0][0], np.mean([score for _, score in steps]))
+        for steps in zip(*histories, strict=True)
+    ]
     assert first.mean_curves["transfer"] == [(step, pytest.approx(mean)) for step, mean in means]
     best = first.transfer[0]
     file = str(first.folder / f"prompt-s{best.seed}.safetensors")
@@ -188,7 +191,9 @@ def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
 
 def test_the_head_start_is_read_from_the_curves_of_both_arms():
     def arm(*scores):
-        history = tuple(Check(step, score, 0.5, {}, 16) for step, score in zip((0, 20), scores))
+        history = tuple(
+            Check(step, score, 0.5, {}, 16) for step, score in zip((0, 20), scores, strict=True)
+        )
         prompt = SoftPrompt.of(PREFIX, np.zeros((4, 16), np.float32))
         return Run(Start("none"), 0, 0.3, 20, scores[-1], prompt, history, 80.0, {}, 16)
 

@@ -2,8 +2,8 @@
 
 Protocol, for each target task that has outcomes and a key of its own (a query, else an entry):
 1. Its outcomes are those of one (strategy, split, metric): the one with most sources. Several
-   outcomes of one source are averaged. A source is an entry's id or a task's name, which stands
-   for all the task's entries.
+   outcomes of one source are averaged, weighted by the precision of their gains. A source is an
+   entry's id or a task's name, which stands for all the task's entries.
 2. Sources left out: the target's own task, mixtures that hold it, and sources that are not in the
    bank (a "random" prompt, say).
 3. Sources are ranked by the similarity of their keys to the target's own key, the mean over pairs
@@ -12,7 +12,9 @@ Protocol, for each target task that has outcomes and a key of its own (a query, 
 4. top1: the most similar source is (one of) the best by score; top3: one of the best is among
    the three most similar; regret: score points between the best source and the most similar one;
    spearman: rank correlation of similarity with score.
-The expectation of a random pick is given beside them. Figures are plain means over targets.
+The expectation of a random pick is given beside them. Figures are means over targets: plain ones, or
+where all outcomes say on how many examples they were measured, weighted by 1 / (v + t), v the
+variance of a target's scores by its examples and t that between targets (Hedges' estimate).
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from numpy.typing import NDArray
 
 from bank.entry import Entry, Prompts
 from bank.errors import BankError
-from bank.outcomes import Outcome
+from bank.outcomes import Outcome, weights
 from bank.similarities import SIMILARITIES, Similarity, find_similarity
 from bank.store import Bank
 
@@ -60,7 +62,9 @@ class TargetRow:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One similarity over all targets: top1, top3 as fractions, regrets in score points."""
+    """One similarity over all targets: top1, top3 as fractions, regrets in score points. `shares` are the
+    weights of the rows in these means.
+    """
 
     similarity: str
     targets: int
@@ -72,17 +76,22 @@ class Evaluation:
     random_top3: float
     random_regret: float
     rows: tuple[TargetRow, ...]
+    shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Case:
-    """One target: the score of each source, and the places of its keys and of the target's own."""
+    """One target: the score of each source, and the places of its keys and of the target's own.
+
+    `variance`: of a source's score by the examples that it was measured on; None where unknown.
+    """
 
     target: str
     group: tuple[str, str, str]
     scores: dict[str, float]
     keys: dict[str, list[int]]
     own: list[int]
+    variance: float | None = None
 
 
 def evaluate(bank: Bank, similarities: Iterable[str] | None = None) -> list[Evaluation]:
@@ -133,21 +142,46 @@ def _cases(
     for target, recorded in sorted(by_target.items()):
         own = [len(entries) + row for row, query in enumerate(queries) if query.task == target]
         own = own or [row for row, entry in enumerate(entries) if entry.task == target]
-        groups: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+        groups: dict[tuple[str, str, str], dict[str, list[Outcome]]] = {}
         places: dict[str, list[int]] = {}
         for outcome in recorded:
             rows = _rows_of(outcome.source, target, entries)
             if rows:
                 places[outcome.source] = rows
                 group = groups.setdefault((outcome.strategy, outcome.split, outcome.metric), {})
-                group.setdefault(outcome.source, []).append(outcome.score)
+                group.setdefault(outcome.source, []).append(outcome)
         if not own or not groups:
             continue
         best = min(groups, key=lambda name: (-len(groups[name]), name))
-        scores = {source: float(np.mean(group)) for source, group in groups[best].items()}
+        scores = {
+            source: float(weights(group) @ np.array([outcome.score for outcome in group]))
+            for source, group in groups[best].items()
+        }
         if len(scores) > 1:
-            cases.append(_Case(target, best, scores, places, own))
+            variance = _variance([each for group in groups[best].values() for each in group])
+            cases.append(_Case(target, best, scores, places, own, variance))
     return cases
+
+
+def _variance(outcomes: Sequence[Outcome]) -> float | None:
+    """The mean variance of outcomes by their examples; None where one does not say."""
+    errors = [outcome.error for outcome in outcomes]
+    known = [error for error in errors if error is not None]
+    return float(np.mean(np.square(known))) if len(known) == len(errors) else None
+
+
+def _shares(cases: Sequence[_Case], rows: Sequence[TargetRow]) -> NDArray[np.float64]:
+    """The weight of each target in a mean; the variance between targets is that of what there is to
+    lose, the regret of a random pick, so that every similarity has the same weights.
+    """
+    variances = [case.variance for case in cases if case.variance is not None]
+    if len(variances) < len(cases):
+        return np.full(len(cases), 1 / len(cases))
+    within = np.array(variances)
+    regrets = [row.random_regret for row in rows]
+    between = max(0.0, float(np.var(regrets, ddof=1) - within.mean())) if len(rows) > 1 else 0.0
+    precision = 1 / (within + between)
+    return np.asarray(precision / precision.sum())
 
 
 def _rows_of(source: str, target: str, entries: Sequence[Entry]) -> list[int]:
@@ -166,18 +200,27 @@ def _evaluation(
     inits = np.stack(present) if len(present) == len(prompts) else None
     similar = similarity.matrix(keys, inits, bank_size=bank_size)
     rows = tuple(_row(case, similar) for case in cases)
-    correlations = [row.spearman for row in rows if row.spearman is not None]
+    shares = _shares(cases, rows)
+
+    def mean(values: Sequence[float]) -> float:
+        return float(shares @ np.array(values, dtype=np.float64))
+
+    known = [row.spearman is not None for row in rows]
+    correlations = np.array([row.spearman for row in rows if row.spearman is not None])
     return Evaluation(
         similarity=similarity.name,
         targets=len(rows),
-        top1=float(np.mean([row.top1 for row in rows])),
-        top3=float(np.mean([row.top3 for row in rows])),
-        mean_regret=float(np.mean([row.regret for row in rows])),
-        mean_spearman=float(np.mean(correlations)) if correlations else None,
-        random_top1=float(np.mean([row.random_top1 for row in rows])),
-        random_top3=float(np.mean([row.random_top3 for row in rows])),
-        random_regret=float(np.mean([row.random_regret for row in rows])),
+        top1=mean([row.top1 for row in rows]),
+        top3=mean([row.top3 for row in rows]),
+        mean_regret=mean([row.regret for row in rows]),
+        mean_spearman=float(np.average(correlations, weights=shares[known]))
+        if any(known)
+        else None,
+        random_top1=mean([row.random_top1 for row in rows]),
+        random_top3=mean([row.random_top3 for row in rows]),
+        random_regret=mean([row.random_regret for row in rows]),
         rows=rows,
+        shares=tuple(shares.tolist()),
     )
 
 

@@ -1,6 +1,8 @@
 """Recorded transfers: a source, a target and the score, one JSON line each.
 
-Later searches show them, and `bank.evaluation` compares similarities with them.
+Later searches show them, and `bank.evaluation` compares similarities with them. An outcome of few
+examples is noise for the most part, so it carries their number and the interval of its gain, and
+counts by its precision.
 """
 
 from __future__ import annotations
@@ -8,9 +10,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bank.errors import BankError
 from bank.files import canonical_json, replace_file, writing
@@ -36,12 +41,75 @@ class Outcome:
     split: str = "validation"
     n: int | None = None
     note: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def gain(self) -> float | None:
+        """Points over the baseline, None without one."""
+        return None if self.baseline is None else self.score - self.baseline
+
+    @property
+    def error(self) -> float | None:
+        """The standard error of the gain: a 95 % interval is 3.92 of it, and not less than that of one
+        row more or less; without an interval that of two independent shares of n rows; None without n.
+        """
+        if not self.n:
+            return None
+        least = 100 / self.n
+        if self.low is not None and self.high is not None:
+            return max((self.high - self.low) / 3.92, least)
+        shares = [
+            min(max(each / 100, 0.0), 1.0)
+            for each in (self.score, self.baseline)
+            if each is not None
+        ]
+        return max(100 * math.sqrt(sum(p * (1 - p) for p in shares) / self.n), least)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The mean gain of several outcomes, each weighted by its precision, with its 95 % interval; `n` is
+    the number of examples of one outcome, the least of them. The interval is over examples, which seeds
+    share, so it is that of the mean outcome, never narrower for more seeds. None where it is not known.
+    """
+
+    gain: float
+    low: float | None
+    high: float | None
+    n: int | None
+    outcomes: int
+
+
+def weights(outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
+    """The share of each outcome in a mean, by inverse variance; equal where one has no known error."""
+    errors = [outcome.error for outcome in outcomes]
+    if any(error is None for error in errors):
+        return np.full(len(errors), 1 / len(errors))
+    precision = np.array([1 / error**2 for error in errors if error is not None])
+    return np.asarray(precision / precision.sum())
+
+
+def pooled(outcomes: Sequence[Outcome]) -> Pooled | None:
+    """The mean gain of outcomes of one source and target; None if none has a baseline."""
+    measured = [outcome for outcome in outcomes if outcome.gain is not None]
+    if not measured:
+        return None
+    share = weights(measured)
+    gain = float(sum(w * (each.gain or 0.0) for w, each in zip(share, measured, strict=True)))
+    errors = [each.error for each in measured if each.error is not None]
+    counts = [each.n for each in measured if each.n is not None]
+    if len(errors) < len(measured):
+        return Pooled(gain, None, None, min(counts, default=None), len(measured))
+    half = 1.96 * float(share @ np.array(errors))
+    return Pooled(gain, gain - half, gain + half, min(counts), len(measured))
 
 
 def parse_lines(path: Path) -> tuple[list[Outcome], list[str]]:
     """The outcomes in a file, and one sentence for each damaged line ("… line 3: …").
 
-    A missing file holds none. Raises BankError when it cannot be read.
+    An outcome that was recorded again with its interval is there once, with the interval. A missing file
+    holds none. Raises BankError when it cannot be read.
     """
     good, bad = [], []
     for number, line in enumerate(_lines(path), start=1):
@@ -50,7 +118,8 @@ def parse_lines(path: Path) -> tuple[list[Outcome], list[str]]:
             good.append(outcome)
         elif outcome is not None:
             bad.append(f"{path.name} line {number}: {outcome}")
-    return good, bad
+    latest = {replace(outcome, low=None, high=None): outcome for outcome in good}
+    return list(latest.values()), bad
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -126,13 +195,22 @@ def _checked(outcome: Outcome) -> Outcome:
     for name, types in (("seed", (int,)), ("n", (int, type(None)))):
         if type(getattr(outcome, name)) not in types:
             raise BankError(f"outcome: expected a whole {name}, found {getattr(outcome, name)!r}")
-    for name in ("score", "baseline"):
+    for name in ("score", "baseline", "low", "high"):
         value = getattr(outcome, name)
-        if value is None and name == "baseline":
+        if value is None and name != "score":
             continue
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not math.isfinite(value):
             raise BankError(
                 f"outcome {outcome.source} -> {outcome.target}: expected a finite {name}, found {value!r}"
             )
+    bounds = (outcome.low, outcome.high)
+    if bounds != (None, None) and (
+        None in bounds or outcome.baseline is None or not outcome.n or bounds[0] > bounds[1]  # type: ignore[operator]
+    ):
+        raise BankError(
+            f"outcome {outcome.source} -> {outcome.target}: expected an interval of the gain with low and "
+            f"high in order, a baseline and n, found {bounds[0]} to {bounds[1]}, baseline "
+            f"{outcome.baseline} and n {outcome.n}"
+        )
     return outcome

@@ -8,6 +8,7 @@ import click
 
 from spot.commands.names import TASKS
 from spot.commands.options import Shorthand, configured
+from spot.report.verdicts import TFIDF_ROW, show_verdict
 
 if TYPE_CHECKING:
     from spot.config import Config
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 @click.option("--target", required=True, shell_complete=TASKS, help="The task to compare them on.")
 @click.option(
     "--methods",
-    help="Some of zero-shot, few-shot, prompt-tuning, model-tuning, joined by commas (default: all).",
+    help="Some of zero-shot, few-shot, prompt-tuning, model-tuning, tfidf, joined by commas (default: "
+    "all).",
 )
 @click.option(
     "--shots",
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 )
 @configured
 def command(config: Config, out: Output, target: str, methods: str | None) -> None:
-    """Prompt design, prompt tuning and model tuning on the same rows of a target, in one table.
+    """Prompt design, prompt tuning and model tuning on the same rows of a target, in one table, and
+    TF-IDF with logistic regression beside them.
 
     Training has the seeds and steps of transfer. Only prompt design has data.text and examples in
     front of its texts.
@@ -60,7 +63,7 @@ def command(config: Config, out: Output, target: str, methods: str | None) -> No
 
 
 def show(result: Baselines, out: Output) -> None:
-    """A row a method: how much it trains, and its test score with spread and interval."""
+    """A row a method: how much it trains, and its test score with spread and interval; the verdict."""
     from spot.models.counts import short
 
     for row in result.rows:
@@ -68,8 +71,8 @@ def show(result: Baselines, out: Output) -> None:
     rows = [
         (
             _method(row),
-            short(row.counts.trained),
-            f"{row.counts.percent:.3g}",
+            row.counts and short(row.counts.trained),
+            row.counts and f"{row.counts.percent:.3g}",
             f"{row.mean:.1f}" + ("" if row.deviation is None else f" ± {row.deviation:.1f}"),
             "{:.1f} to {:.1f}".format(*row.interval),
             "–" if row.gain is None else "{:+.1f} to {:+.1f}".format(*row.gain),
@@ -83,10 +86,11 @@ def show(result: Baselines, out: Output) -> None:
     if any(row.examples < row.shots for row in result.rows):
         out.say("not all examples fitted in front of every text: raise data.input_length")
     out.say(
-        "±: standard deviation over seeds; 95 %: bootstrap intervals over test rows, of the mean and "
-        "of its difference from zero-shot"
+        "±: standard deviation over seeds; 95 %: intervals over test rows and seeds, of the mean and of its "
+        "difference from zero-shot"
     )
     out.say(f"scores and configs: {result.folder}")
+    show_verdict(result.verdict, out)
 
 
 def _method(row: Row) -> str:
@@ -96,4 +100,4 @@ def _method(row: Row) -> str:
     if row.method == "few-shot":
         fitted = "" if row.examples == row.shots else f"{row.examples:.1f} of "
         return f"prompt design, few-shot ({fitted}{row.shots} examples)"
-    return row.method.replace("-", " ")
+    return TFIDF_ROW if row.method == "tfidf" else row.method.replace("-", " ")

@@ -8,6 +8,7 @@ import click
 
 from spot.commands.names import PROMPTS, TASKS
 from spot.commands.options import configured
+from spot.report.verdicts import TFIDF_ROW, show_verdict
 
 if TYPE_CHECKING:
     from spot import Evaluation
@@ -61,7 +62,7 @@ def command(
 
 
 def show(task: str, split: str, result: Evaluation, out: Output) -> None:
-    """The metrics of one evaluation with n and 95 % intervals."""
+    """The metrics of one evaluation with n and 95 % intervals, beside TF-IDF; the verdict."""
     out.record(
         {
             "task": task,
@@ -70,13 +71,17 @@ def show(task: str, split: str, result: Evaluation, out: Output) -> None:
             "n": result.n,
             **result.metrics,
             "intervals": result.intervals,
+            "tfidf": result.tfidf,
         }
     )
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (metric, value, "{:.1f} to {:.1f}".format(*result.intervals[metric]), result.n)
         for metric, value in result.metrics.items()
     ]
+    if result.tfidf is not None:
+        rows.append((TFIDF_ROW, result.tfidf, None, result.n))
     out.table(f"{task}, {split} split", ("metric", "value ", "95 % interval", "n "), rows)
+    show_verdict(result.verdict, out)
 
 
 def show_sweep(task: str, split: str, sweep: TemplateSweep, out: Output) -> None:

@@ -58,9 +58,12 @@ def command(config: Config, out: Output, target: str) -> None:
 
 
 def show(answer: Answer, out: Output) -> None:
-    """The ranked entries, transfers recorded earlier, and what makes the ranking doubtful."""
+    """The ranked entries, transfers recorded earlier, whether the nearest is near, and what makes the
+    ranking doubtful.
+    """
     from spot.report.entries import show_outcomes
     from spot.report.output import Whole
+    from spot.report.verdicts import show_verdict
 
     result = answer.result
     for hit in result.hits:
@@ -71,6 +74,7 @@ def show(answer: Answer, out: Output) -> None:
     rows = [(hit.rank, _score(hit), Whole(hit.id), hit.kind, hit.family) for hit in result.hits]
     out.table(title, ("rank ", "score ", "entry", "kind", "family"), rows)
     show_outcomes(answer.outcomes, out)
+    show_verdict(answer.verdict, out)
     for warning in result.warnings:
         out.warn(warning)
 

@@ -59,6 +59,7 @@ def command(config: Config, out: Output, targets: tuple[str, ...]) -> None:
 
 def show(result: Study, out: Output) -> None:
     """The paper's table, each method's gain with its interval and test, and the orders of the sources."""
+    from spot.report.verdicts import show_verdict
     from spot.study.tables import to_json, to_markdown
 
     by_order = result.gains_by_order()
@@ -70,6 +71,7 @@ def show(result: Study, out: Output) -> None:
                 order: {k: asdict(gain) for k, gain in gains.items()}
                 for order, gains in by_order.items()
             },
+            "tfidf": result.tfidf,
             "records": [asdict(record) for record in result.records],
             "significance": {name: asdict(test) for name, test in result.significance.items()},
             "ranking": {order: asdict(quality) for order, quality in result.ranking.items()},
@@ -87,6 +89,24 @@ def show(result: Study, out: Output) -> None:
     out.table("points over scratch, by what ranks the sources (95 % interval)", columns, rows)
     show_significance(result.significance, out)
     show_ranking(result.ranking, out)
+    show_targets(result, out)
+    show_verdict(result.verdict, out)
+
+
+def show_targets(result: Study, out: Output) -> None:
+    """Each target's mean test scores, beside TF-IDF with logistic regression."""
+    best = result.best
+    columns = ("target", "scratch ", *([f"{best.name} "] if best else []), "TF-IDF ")
+    rows = [
+        (
+            target,
+            float(result.scratch.test[row].mean()),
+            *([float(best.test[row].mean())] if best else []),
+            result.tfidf.get(target),
+        )
+        for row, target in enumerate(result.table.targets)
+    ]
+    out.table("test scores by target; TF-IDF: with logistic regression", columns, rows)
 
 
 def show_significance(tests: Mapping[str, Significance], out: Output) -> None:

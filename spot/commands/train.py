@@ -9,6 +9,7 @@ import click
 
 from spot.commands.names import TASKS
 from spot.commands.options import PATH, configured
+from spot.report.verdicts import show_verdict
 
 if TYPE_CHECKING:
     from spot import Trained
@@ -49,7 +50,7 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
 
 
 def show(trained: Trained, path: Path, counts: Counts, out: Output) -> None:
-    """The file of a trained prompt, its validation score, and its share of all parameters."""
+    """The file of a trained prompt, its validation score, its share of all parameters; the verdict."""
     best = trained.best
     out.record(
         {
@@ -65,3 +66,4 @@ def show(trained: Trained, path: Path, counts: Counts, out: Output) -> None:
             f"prompt: {path}"
         )
         out.say(str(counts))
+    show_verdict(trained.verdict, out)

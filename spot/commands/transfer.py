@@ -12,6 +12,7 @@ from spot.commands.names import TASKS
 from spot.commands.options import PATH, NamesShorthand, Shorthand, configured
 from spot.report import curves
 from spot.report.files import writer_for
+from spot.report.verdicts import TFIDF_ROW, show_verdict
 
 if TYPE_CHECKING:
     from spot.config import Config
@@ -94,35 +95,37 @@ def command(config: Config, out: Output, target: str, plot: Path | None) -> None
 
 
 def show(report: TransferReport, out: Output) -> None:
-    """Both arms on the test split, the difference, and its spread over seeds."""
-    from statistics import fmean
-
-    from spot.strategies.transfer import spread
+    """Both arms on the test split beside TF-IDF, their learning curves, the start's worth, the verdict."""
+    from spot.report.text_curves import text_curves
 
     for run in report.runs:
         out.record({"target": report.target, **run.to_json()})
+    out.record(
+        {
+            "target": report.target,
+            "gain": report.gain,
+            "interval": report.interval,
+            "tfidf": report.tfidf,
+            "curves": report.mean_curves,
+            "head_start": report.head_start,
+        }
+    )
     rows = [_row("scratch", run) for run in report.baseline]
     rows += [_row("transfer", run) for run in report.transfer]
+    if report.tfidf is not None:
+        n = report.baseline[0].n_test
+        rows.append((TFIDF_ROW, None, None, None, None, None, report.tfidf, n))
     columns = ("arm", "from", "seed ", "lr ", "step ", "validation ", "test ", "n ")
     out.table(f"{report.target}: {report.metric} on the test split", columns, rows)
-    scratch = fmean(run.test for run in report.baseline)
-    transferred = fmean(run.test for run in report.transfer)
-    gains = report.gains
-    deviation = spread(gains)
-    over_seeds = (
-        ""
-        if deviation is None
-        else f" (standard deviation over {len(gains)} seeds {deviation:.2f})"
-    )
-    out.say(
-        f"scratch {scratch:.2f}, transfer {transferred:.2f}, "
-        f"difference {transferred - scratch:+.2f} points{over_seeds}"
-    )
-    if transferred < scratch:
-        out.say(
-            "transfer did not help here: keep the prompt from scratch, or try --strategy best --k 3"
-        )
+    seeds = len(report.baseline)
+    title = f"validation {report.metric} by step"
+    title += f", means of {seeds} seeds" if seeds > 1 else ""
+    for line in text_curves(report.mean_curves, title):
+        out.say(line)
+    if report.head_start:
+        out.say(report.head_start)
     out.say(f"prompts, scores and config: {report.folder}")
+    show_verdict(report.verdict, out)
 
 
 def _row(arm: str, run: Run) -> tuple[object, ...]:

@@ -9,10 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from spot.errors import SpotError
 from spot.report.files import PICTURES, csv_bytes, figure_bytes, write_atomic, writer_for
 from spot.report.layout import shorten, text_width, wrapped
 from spot.report.palette import MUTED, TEXT, colour_and_line
+from spot.verdicts.curves import Point, mean_curve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,8 +83,8 @@ class Plot:
 def learning_curves(plot: Plot, path: str | Path) -> Path:
     """Write a plot to `path`, in the format of its suffix (see WRITERS), and return the path.
 
-    A ring marks the best step of each run. Raises SpotError for no curves, another suffix, or a
-    folder that cannot be written.
+    A ring marks the best step of each run; of several runs of a group the mean is drawn, too. Raises
+    SpotError for no curves, another suffix, or a folder that cannot be written.
     """
     write = writer_for(path, WRITERS)
     if not plot.curves:
@@ -108,11 +111,14 @@ def transfer_plot(report: TransferReport) -> Plot:
         for arm, run in runs
     )
     sources = ", ".join(dict.fromkeys(run.start.name for run in report.transfer))
-    seeds = f"{len(report.baseline)} seed{'s' if len(report.baseline) > 1 else ''}"
+    several = len(report.baseline) > 1
+    seeds = (
+        f"{len(report.baseline)} seeds an arm, thick: their mean" if several else "1 seed an arm"
+    )
     return Plot(
         curves,
         title=f"{report.target}: transfer from {sources}, and scratch",
-        subtitle=f"{seeds} an arm; a ring marks the best check of a run",
+        subtitle=f"{seeds}; a ring marks the best check of a run",
         metric=f"validation {report.metric}",
     )
 
@@ -154,6 +160,8 @@ def draw_curves(plot: Plot) -> Figure:
     axes = figure.add_axes((0.75 / width, 0.6 / height, 5.3 / width, plot_height / height))
     _lines(axes, plot.curves, labels)
     _frame(axes, plot.metric)
+    if any(curve.steps[0] == 0 for curve in plot.curves):
+        _spread_early_steps(axes, plot.curves)
     middle = 0.3
     for line, points, ink, drop in [(t, 13, TEXT, 0.25) for t in heading] + [
         (t, 9.5, MUTED, 0.18) for t in below
@@ -173,11 +181,24 @@ def draw_curves(plot: Plot) -> Figure:
 
 def _lines(axes: Axes, curves: Sequence[Curve], labels: list[str]) -> None:
     handles: dict[str, Line2D] = {}
-    for curve in curves:
-        colour, line = colour_and_line(labels.index(curve.label))
-        (drawn,) = axes.plot(curve.steps, curve.scores, line, color=colour, lw=1.4)
-        axes.plot(*curve.best, "o", ms=5, mfc="white", mec=colour, mew=1.3)
-        handles.setdefault(curve.label, drawn)
+    for label in labels:
+        of_label = [curve for curve in curves if curve.label == label]
+        colour, line = colour_and_line(labels.index(label))
+        several = len(of_label) > 1
+        for curve in of_label:
+            faint = 0.4 if several else 1.0
+            (drawn,) = axes.plot(curve.steps, curve.scores, line, color=colour, lw=1.1, alpha=faint)
+            axes.plot(*curve.best, "o", ms=4.5, mfc="white", mec=colour, mew=1.2, alpha=faint)
+        if several:
+            points = [
+                [
+                    Point(step, score, 0)
+                    for step, score in zip(curve.steps, curve.scores, strict=True)
+                ]
+                for curve in of_label
+            ]
+            (drawn,) = axes.plot(*zip(*mean_curve(points), strict=True), line, color=colour, lw=2.2)
+        handles[label] = drawn
     # handles are passed explicitly: Matplotlib drops a label that begins with "_" otherwise
     legend = axes.legend(
         list(handles.values()),
@@ -190,6 +211,20 @@ def _lines(axes: Axes, curves: Sequence[Curve], labels: list[str]) -> None:
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
+
+
+def _spread_early_steps(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Steps on a square-root axis, with a tick at checks that lie apart: the first few get room."""
+    axes.set_xscale("function", functions=(np.sqrt, np.square))
+    steps = sorted({step for curve in curves for step in curve.steps})
+    gap = math.sqrt(steps[-1]) / 12
+    ticks: list[int] = []
+    for step in steps:
+        if not ticks or math.sqrt(step) - math.sqrt(ticks[-1]) >= gap:
+            ticks.append(step)
+    axes.set_xticks(ticks)
+    axes.minorticks_off()
+    axes.set_xlim(0, 1.02 * steps[-1])
 
 
 def _frame(axes: Axes, metric: str) -> None:

@@ -23,20 +23,28 @@ def entry_row(entry: Entry) -> tuple[object, ...]:
 
 
 def show_outcomes(outcomes: Sequence[Outcome], out: Output) -> None:
-    """A table of recorded transfers, if there are any."""
+    """A table of recorded transfers, if there are any, with the mean gain of each source over its seeds,
+    weighted by precision.
+    """
+    from bank.outcomes import pooled
+
     if not outcomes:
         return
-    columns = ("source", "target", "strategy", "seed ", "split", "score ", "scratch ")
-    rows = [
-        (
-            Whole(outcome.source),
-            outcome.target,
-            outcome.strategy,
-            outcome.seed,
-            outcome.split,
-            outcome.score,
-            outcome.baseline,
-        )
-        for outcome in outcomes
-    ]
-    out.table("recorded transfers", columns, rows)
+    groups: dict[tuple[str, str, str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        place = (outcome.source, outcome.target, outcome.strategy, outcome.split)
+        groups.setdefault(place, []).append(outcome)
+    rows = []
+    for (source, target, strategy, split), group in groups.items():
+        mean = pooled(group)
+        gain = interval = None
+        if mean is not None:
+            gain = f"{mean.gain:+.1f}"
+            if mean.low is not None and mean.high is not None:
+                interval = f"{mean.low:+.1f} to {mean.high:+.1f}"
+        count = min((each.n for each in group if each.n is not None), default=None)
+        score = sum(each.score for each in group) / len(group)
+        row = (source, target, strategy, len(group), split, score, gain, interval, count)
+        rows.append(row)
+    columns = ("source", "target", "strategy", "runs ", "split", "score ", "gain ", "95 % ", "n ")
+    out.table("recorded transfers, and their gain over scratch", columns, rows)

@@ -13,6 +13,7 @@ import numpy as np
 from bank.entry import Entry, Prompts
 from bank.nearest import SearchResult, rerank
 from bank.nearest import search as search_keys
+from bank.nearness import nearest_unrelated
 from bank.outcomes import Outcome
 from bank.store import Bank
 from spot.models.model import Model
@@ -22,13 +23,16 @@ from spot.retrieval.settings import SearchSettings
 from spot.tasks.task import Task
 from spot.training.recipe import Recipe, recipe_of_entries
 from spot.training.runs import Runs
+from spot.verdicts.nearness import judge_nearness
+from spot.verdicts.verdict import Verdict
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
     """The hits for a target, nearest first, and the queries that found them, one per seed.
 
-    `outcomes` are earlier transfers from one of the hits to this target.
+    `outcomes` are earlier transfers from one of the hits to this target. `verdict` judges whether the
+    nearest source, by similarity, is near.
     """
 
     target: str
@@ -36,6 +40,7 @@ class Answer:
     prompts: tuple[Prompts, ...]
     result: SearchResult
     outcomes: tuple[Outcome, ...]
+    verdict: Verdict
 
 
 def search(
@@ -87,7 +92,17 @@ def search(
         for outcome in bank.outcomes()
         if outcome.target == target.name and outcome.source in ids
     )
-    return Answer(target.name, queries, tuple(prompts), result, outcomes)
+    verdict = judge_hits(bank, target, result, settings)
+    return Answer(target.name, queries, tuple(prompts), result, outcomes, verdict)
+
+
+def judge_hits(bank: Bank, target: Task, result: SearchResult, settings: SearchSettings) -> Verdict:
+    """The verdict on the nearest hit, whatever orders the hits, against the bank's unrelated tasks."""
+    nearest = max(result.hits, key=lambda hit: hit.score)
+    unrelated = nearest_unrelated(
+        bank, result.similarity, exclude_tasks=(target.name,), unlearned=settings.unlearned
+    )
+    return judge_nearness(nearest.task, nearest.score, unrelated, result.similarity)
 
 
 def recipe_for(bank: Bank, model: Model, recipe: Recipe | None) -> Recipe:

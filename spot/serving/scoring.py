@@ -14,6 +14,7 @@ from spot.tasks.tokens import Lengths, tokens
 from spot.tasks.vocabulary import label_tokens
 from spot.training.evaluate import Evaluation, with_intervals
 from spot.training.evaluate import evaluate as evaluate_rows
+from spot.training.judging import judged
 from spot.training.recipe import RowSettings
 
 DEFAULTS = RowSettings()
@@ -28,14 +29,15 @@ def evaluate(
     input_length: int = DEFAULTS.input_length,
     target_length: int = DEFAULTS.target_length,
 ) -> Evaluation:
-    """Score a prompt on one split of a task, with 95 % intervals over rows.
+    """Score a prompt on one split of a task, with 95 % intervals over rows and a verdict.
 
     prompt: None is the bare model, an array [P, H] a plain prompt. Raises SpotError for unusable rows.
     """
     task = task.on(model)
     rows = tokens(task, split, model.vocabulary, Lengths(input_length, target_length))
     labels = label_tokens(task, model.vocabulary)
-    return with_intervals(evaluate_rows(model, prompt, task, rows, labels), task, rows)
+    scores = with_intervals(evaluate_rows(model, prompt, task, rows, labels), task, rows)
+    return judged(scores, task, split, rows)
 
 
 @dataclass(frozen=True)

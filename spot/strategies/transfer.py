@@ -7,9 +7,10 @@ validation and reported on the test split (SPoT, section 3).
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -33,10 +34,15 @@ from spot.strategies.table import find_strategy
 from spot.tasks.task import Mixture, Task
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import new_slot
+from spot.training.evaluate import gain_interval, sample_of
+from spot.training.judging import compared, metric_name
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs, prompt_digest
 from spot.training.slots import Check, Slot, Trained, report_improving
 from spot.training.source import source_of, test_rows
+from spot.verdicts.curves import Mean, Point, head_start, mean_curve
+from spot.verdicts.gains import judge_transfer
+from spot.verdicts.verdict import Verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +62,15 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Run(Candidate):
-    """A candidate with its scores on the test split."""
+    """A candidate with its scores on the test split, and for a transfer the 95 % interval over test rows
+    of its gain over the same seed from scratch.
+    """
 
     test: float
     test_metrics: dict[str, float]
     n_test: int
     predictions: tuple[str, ...] = ()
+    gain_interval: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without prompt and predictions."""
@@ -78,6 +87,7 @@ class Run(Candidate):
             "test": self.test,
             "metrics": self.test_metrics,
             "n_test": self.n_test,
+            "gain_interval": self.gain_interval and list(self.gain_interval),
         }
 
 
@@ -85,6 +95,9 @@ class Run(Candidate):
 class TransferReport:
     """The result for one target: per seed a run from scratch and the chosen run by transfer, and all
     runs.
+
+    `interval` is that of the mean gain, 95 % over test rows and seeds; `tfidf` the test score of TF-IDF
+    with logistic regression, None for free answers; `verdict` the judgement of all of it.
     """
 
     target: str
@@ -94,6 +107,9 @@ class TransferReport:
     transfer: tuple[Run, ...]
     runs: tuple[Run, ...]
     folder: Path
+    interval: tuple[float, float]
+    tfidf: float | None
+    verdict: Verdict
 
     @property
     def gains(self) -> tuple[float, ...]:
@@ -112,6 +128,22 @@ class TransferReport:
             "scratch": [run.history for run in self.baseline],
             "transfer": [run.history for run in self.transfer],
         }
+
+    @property
+    def mean_curves(self) -> dict[str, Mean]:
+        """(step, mean validation score over seeds) of both arms, under "scratch" and "transfer"."""
+        return {arm: mean_curve(points) for arm, points in self._points().items()}
+
+    @property
+    def head_start(self) -> str:
+        """What the start of the transferred prompt is worth in steps from scratch, in a sentence; ""
+        without checks at step 0.
+        """
+        curves = self.mean_curves
+        return head_start(curves["transfer"], curves["scratch"])
+
+    def _points(self) -> dict[str, list[list[Point]]]:
+        return {arm: [points_of(run) for run in runs] for arm, runs in self.curves.items()}
 
     @property
     def prompt(self) -> SoftPrompt:
@@ -184,12 +216,73 @@ def transfer(
         )
         for seed in seeds
     )
-    folder = runs.place("transfer", target.name, _facts(scored))
-    metric = "+".join(target.metrics)
-    report = TransferReport(target.name, metric, start, baseline, chosen, tuple(scored), folder)
+    nearness = answer.verdict
+    report = judged_report(
+        model, target, start, baseline, chosen, scored, recipe, runs, nearness=nearness
+    )
     bank.add_outcomes(outcomes(report))
     _write(report)
     return report
+
+
+def judged_report(
+    model: Model,
+    target: Task,
+    strategy: str,
+    baseline: Sequence[Run],
+    chosen: Sequence[Run],
+    scored: Sequence[Run],
+    recipe: Recipe,
+    runs: Runs,
+    *,
+    nearness: Verdict | None = None,
+) -> TransferReport:
+    """The report of these runs with intervals, the score of TF-IDF and the verdict."""
+    rows = test_rows(target, model, recipe)
+    beside = compared(target, "test", rows, train_examples=recipe.train_examples, runs=runs)
+    scratch, transferred = (
+        sample_of([run.predictions for run in arm], target, rows) for arm in (baseline, chosen)
+    )
+    predictions = {run.seed: run.predictions for run in baseline}
+    measured = tuple(
+        run
+        if run.start.strategy == SCRATCH
+        else replace(
+            run,
+            gain_interval=gain_interval([run.predictions], [predictions[run.seed]], target, rows),
+        )
+        for run in scored
+    )
+    curves = tuple([points_of(run.history) for run in arm] for arm in (chosen, baseline))
+    metric = metric_name(target)
+    return TransferReport(
+        target.name,
+        metric,
+        strategy,
+        tuple(baseline),
+        tuple(measured[scored.index(run)] for run in chosen),
+        measured,
+        runs.place("transfer", target.name, _facts(scored)),
+        transferred.minus(scratch).interval(),
+        beside.tfidf_score,
+        judge_transfer(
+            metric,
+            len(rows),
+            scratch,
+            transferred,
+            beside.floors,
+            beside.tfidf,
+            curves=(curves[0], curves[1]),
+            nearness=nearness,
+        ),
+    )
+
+
+def points_of(history: Sequence[Check]) -> list[Point]:
+    """The validated checks of a run as the points of its learning curve."""
+    return [
+        Point(check.step, check.score, check.n) for check in history if math.isfinite(check.score)
+    ]
 
 
 def check_target(target: Task, model: Model, recipe: Recipe) -> None:
@@ -319,6 +412,8 @@ def outcomes(report: TransferReport) -> list[Outcome]:
             baseline=scratch[run.seed],
             split="test",
             n=run.n_test,
+            low=None if run.gain_interval is None else run.gain_interval[0],
+            high=None if run.gain_interval is None else run.gain_interval[1],
         )
         for run in report.runs
         if run.start.strategy != SCRATCH
@@ -335,6 +430,10 @@ def _write(report: TransferReport) -> None:
         "strategy": report.strategy,
         "runs": [run.to_json() for run in report.runs],
         "gains": report.gains,
+        "interval": report.interval,
+        "tfidf": report.tfidf,
+        "verdict": report.verdict.to_json(),
+        "head_start": report.head_start,
     }
     text = json.dumps(content, indent=1) + "\n"
     replace_file(report.folder / "report.json", text.encode())

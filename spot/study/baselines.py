@@ -1,5 +1,5 @@
 """The baselines of prompt tuning on one target: prompt design, prompt tuning and model tuning (Lester
-et al. 2021, figure 1 and section 3).
+et al. 2021, figure 1 and section 3), and TF-IDF with logistic regression, which needs no model.
 
 All see the same rows with the same steps; validation chooses and the test split reports. They differ
 in what is trained and in what stands in front of a text: for prompt design the config's text prompt
@@ -26,11 +26,21 @@ from spot.strategies.settings import TransferSettings
 from spot.strategies.start import SCRATCH, Start
 from spot.strategies.transfer import check_target, score_on_test, spread, train_starts
 from spot.tasks.examples import TokenizedSplit
+from spot.tasks.metrics import main_metric
 from spot.tasks.shots import mean_shots
 from spot.tasks.task import Task
 from spot.tasks.tokens import token_count, tokens
 from spot.tasks.vocabulary import label_tokens
-from spot.training.evaluate import Evaluation, evaluate, gain_interval, mean_interval
+from spot.training.evaluate import (
+    Evaluation,
+    evaluate,
+    floors,
+    gain_interval,
+    mean_interval,
+    sample_of,
+    split_metrics,
+)
+from spot.training.judging import metric_name
 from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import (
     Runs,
@@ -41,7 +51,12 @@ from spot.training.runs import (
     split_digest,
 )
 from spot.training.source import lengths_of, source_of
+from spot.training.tfidf import tfidf_answers
+from spot.verdicts.scores import TFIDF as NAME
+from spot.verdicts.scores import judge_score
+from spot.verdicts.verdict import Verdict
 
+TFIDF = "tfidf"
 SHOTS = 4  # training examples in front of every text, where `data.shots` is 0
 
 
@@ -71,12 +86,13 @@ class Trial:
 class Row:
     """A line of the table. `interval` is the mean test score's, 95 %, by bootstrap over test rows;
     `shots` is the number of examples that were wanted. `gain` is the interval of the difference to the
-    bare model, paired by row; None for that model, and where it is not in the table.
+    bare model, paired by row; None for that model, and where it is not in the table. TF-IDF has no
+    `counts`: it is no part of the model.
     """
 
     method: str
     shots: int
-    counts: Counts
+    counts: Counts | None
     trials: tuple[Trial, ...]
     interval: tuple[float, float]
     gain: tuple[float, float] | None = None
@@ -107,7 +123,7 @@ class Row:
             "method": self.method,
             "shots": self.shots,
             "examples": self.examples,
-            "parameters": self.counts.to_json(),
+            "parameters": self.counts and self.counts.to_json(),
             "test": self.mean,
             "deviation": self.deviation,
             "interval": self.interval,
@@ -119,12 +135,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Baselines:
-    """The table of one target, and the folder with the results that it is made of."""
+    """The table of one target, the folder with the results that it is made of, and the verdict on the
+    best method of the model.
+    """
 
     target: str
     metric: str
     rows: tuple[Row, ...]
     folder: Path
+    verdict: Verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +163,7 @@ class Runner:
         test = tokens(target, "test", vocabulary, lengths_of(self.recipe))
         return target, test, label_tokens(target, vocabulary)
 
-    def row(self, method: str, shots: int, counts: Counts, trials: Sequence[Trial]) -> Row:
+    def row(self, method: str, shots: int, counts: Counts | None, trials: Sequence[Trial]) -> Row:
         """The trials as a line of the table."""
         task, test, _ = self.test_split(undesigned(self.target))
         interval = mean_interval([trial.predictions for trial in trials], task, test)
@@ -178,13 +197,13 @@ def baselines(
     target, plan = target.on(model), (plan or TransferSettings()).on(model)
     check_target(undesigned(target), model, recipe)
     runner = Runner(target, model, recipe, plan, rates, runs)
-    results = [METHODS[method](runner) for method in chosen]
+    results = [result for method in chosen if (result := METHODS[method](runner)) is not None]
     rows = [row for row, _ in results]
     if chosen[0] == "zero-shot":
         bare, *others = rows
         rows = [bare, *(runner.compared(row, bare) for row in others)]
     folder = runs.place("baselines", target.name, {"rows": [row.to_json() for row in rows]})
-    table = Baselines(target.name, "+".join(target.metrics), tuple(rows), folder)
+    table = Baselines(target.name, metric_name(target), tuple(rows), folder, judge(runner, rows))
     _write(table, {seed: prompt for _, prompts in results for seed, prompt in prompts.items()})
     return table
 
@@ -286,11 +305,39 @@ def model_tuning(runner: Runner) -> Result:
     return runner.row("model-tuning", 0, Counts(count(model.network), 0), trials), {}
 
 
-METHODS: dict[str, Callable[[Runner], Result]] = {
+def tfidf(runner: Runner) -> Result | None:
+    """TF-IDF with logistic regression on the training rows, without the model; None for free answers."""
+    task, test, _ = runner.test_split(undesigned(runner.target))
+    answers = tfidf_answers(task, train_examples=runner.recipe.train_examples, runs=runner.runs)
+    if answers is None:
+        return None
+    metrics = split_metrics(task, test, answers)
+    trial = Trial(None, main_metric(metrics), metrics, answers)
+    return runner.row(TFIDF, 0, None, [trial]), {}
+
+
+def judge(runner: Runner, rows: Sequence[Row]) -> Verdict:
+    """The verdict on the best method of the model, beside TF-IDF; that on TF-IDF where it is alone."""
+    task, test, _ = runner.test_split(undesigned(runner.target))
+    of_model = [row for row in rows if row.method != TFIDF] or rows
+    best = max(of_model, key=lambda row: row.mean)
+    beside = next((row for row in rows if row.method == TFIDF and row is not best), None)
+    return judge_score(
+        metric_name(task),
+        len(test),
+        sample_of([trial.predictions for trial in best.trials], task, test),
+        floors(task, test),
+        None if beside is None else sample_of([beside.trials[0].predictions], task, test),
+        subject=f" by {best.method.replace('-', ' ')}" if best.method != TFIDF else f" by {NAME}",
+    )
+
+
+METHODS: dict[str, Callable[[Runner], Result | None]] = {
     "zero-shot": zero_shot,
     "few-shot": few_shot,
     "prompt-tuning": prompt_tuning,
     "model-tuning": model_tuning,
+    TFIDF: tfidf,
 }
 
 

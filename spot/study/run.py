@@ -6,7 +6,7 @@ Trains (or finds again) one run a source and seed for each target, and turns the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +34,15 @@ from spot.study.records import SINGLE, TransferRecord, reportable
 from spot.study.significance import Significance, significance
 from spot.study.statistics import Interval
 from spot.study.tables import BEST, MethodScores, TransferTable, method_scores, transfer_table
+from spot.tasks.metrics import main_metric
 from spot.tasks.task import Mixture, Task
+from spot.training.evaluate import split_metrics
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs
+from spot.training.source import test_rows
+from spot.training.tfidf import tfidf_answers
+from spot.verdicts.gains import judge_study
+from spot.verdicts.verdict import Verdict
 
 Order = dict[str, dict[str, float]]
 """The scores of each target's sources by id, the higher the nearer."""
@@ -49,7 +55,7 @@ class Study:
 
     `by_order` has the scores of the best of the top k for every order of the sources, the search's
     similarity among them, and `ranking` the quality of these orders; `scratch` has the scores from
-    scratch.
+    scratch. `tfidf` has each target's test score by TF-IDF with logistic regression, where it has labels.
     """
 
     table: TransferTable
@@ -59,6 +65,30 @@ class Study:
     by_order: dict[str, dict[int, MethodScores]]
     significance: dict[str, Significance]
     ranking: dict[str, RankQuality]
+    tfidf: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def best(self) -> MethodScores | None:
+        """The scores of the best of the most sources that the study's own search finds, if any."""
+        of_search = self.by_order.get(self.table.similarity, {})
+        return of_search[max(of_search)] if of_search else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The judgement of transfer from what a search finds, or of the last method without it."""
+        best, targets = self.best, self.table.targets
+        name, gain = list(self.gains.items())[-1] if self.gains else ("transfer", None)
+        if best is not None:
+            name = (
+                "from the nearest source" if best.k == 1 else f"from the best of {best.k} sources"
+            )
+            gain = best.gain_over(self.scratch.test)
+        tfidf = None
+        if gain is not None and set(targets) <= set(self.tfidf):
+            tfidf = float(np.mean([self.tfidf[target] for target in targets]))
+        scratch = float(self.scratch.test.mean())
+        bounds = None if gain is None else (gain.mean, gain.low, gain.high)
+        return judge_study(name, bounds, len(targets), len(self.table.seeds), scratch, tfidf)
 
     def gains_by_order(
         self, scratch: NDArray[np.float64] | None = None
@@ -134,7 +164,21 @@ def run_study(
         by_order[name] = best_of(rows, usable)
         ranking[name] = rank_quality(rows, usable)
     tests = significance(methods, scratch.test)
-    return Study(table, gains, tuple(records), scratch, by_order, tests, ranking)
+    tfidf = tfidf_scores(model, targets, recipe, runs)
+    return Study(table, gains, tuple(records), scratch, by_order, tests, ranking, tfidf)
+
+
+def tfidf_scores(
+    model: Model, targets: Sequence[Task], recipe: Recipe, runs: Runs
+) -> dict[str, float]:
+    """The test score of TF-IDF with logistic regression for each target with labels."""
+    scores = {}
+    for target in targets:
+        answers = tfidf_answers(target, train_examples=recipe.train_examples, runs=runs)
+        if answers is not None:
+            rows = test_rows(target, model, recipe)
+            scores[target.name] = main_metric(split_metrics(target, rows, answers))
+    return scores
 
 
 def search_by(

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "inspect_table": "spot.tasks.inspection",
         "write_task": "spot.tasks.inspection",
         "METRICS": "spot.tasks.metrics",
+        "mini_target_names": "spot.tasks.mini.suite:target_names",
         "mini_task_names": "spot.tasks.mini.suite",
         "Mixture": "spot.tasks.task",
         "Task": "spot.tasks.task",

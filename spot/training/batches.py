@@ -92,7 +92,7 @@ def sample(split: TokenizedSplit, count: int | None, seed: int = 0) -> Tokenized
     """At most `count` rows of a split, a seeded choice in the split's order."""
     if count is None or count >= len(split):
         return split
-    rows = np.sort(np.random.default_rng([seed, 29]).choice(len(split), count, replace=False))
+    rows = sampled_rows(len(split), count, seed)
     return TokenizedSplit(
         inputs=Ragged.of([split.inputs[row] for row in rows]),
         targets=Ragged.of([split.targets[row] for row in rows]),
@@ -102,3 +102,10 @@ def sample(split: TokenizedSplit, count: int | None, seed: int = 0) -> Tokenized
         target_texts=[split.target_texts[row] for row in rows],
         truncated=split.truncated,
     )
+
+
+def sampled_rows(total: int, count: int | None, seed: int = 0) -> np.ndarray:
+    """The rows that `sample` takes of so many, in order [min(count, total)]."""
+    if count is None or count >= total:
+        return np.arange(total)
+    return np.sort(np.random.default_rng([seed, 29]).choice(total, count, replace=False))

@@ -27,6 +27,7 @@ from spot.tasks.task import Mixture, Task, digest
 from spot.training.batches import Source
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
+from spot.training.judging import judge_prompt
 from spot.training.recipe import SOURCE_STEPS, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained, report_improving
@@ -72,12 +73,26 @@ def train_prompt(
     bank: Bank | None = None,
     runs: Runs | None = None,
 ) -> Trained:
-    """Train one prompt on a task or mixture, or find it trained.
+    """Train one prompt on a task or mixture, or find it trained, and judge its validation score.
 
     recipe: by default the model's own. bank: looked up by the init "entry:<id>". Raises SpotError for
     rows that cannot be used, and for a loss that is not finite before the first check.
     """
     recipe, runs = (recipe or Recipe()).on(model), runs or Runs()
+    trained = train_slot(model, source, recipe, seed, bank, runs)
+    verdict = judge_prompt(model, trained.value, trained.slot.source, recipe, runs)
+    return replace(trained, verdict=verdict)
+
+
+def train_slot(
+    model: Model,
+    source: Task | Mixture,
+    recipe: Recipe,
+    seed: int,
+    bank: Bank | None,
+    runs: Runs,
+) -> Trained:
+    """The trained prompt of `train_prompt`, not judged."""
     slot = new_slot(model, source_of(source, model, recipe), recipe, seed, bank)
     trained = runs.train_prompts(model, [slot], recipe, title=source.name)[0]
     if trained.failed_early:
@@ -103,7 +118,7 @@ def train_source(
     was not finite at any step.
     """
     recipe = source_recipe(model, recipe or Recipe())
-    trained = train_prompt(model, source, recipe, seed, runs=runs)
+    trained = train_slot(model, source, recipe, seed, None, runs or Runs())
     if trained.failed_step or trained.key is None:
         raise SpotError(
             f"{source.name}: the loss is not finite at step {trained.failed_step}",

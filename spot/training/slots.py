@@ -10,6 +10,7 @@ from typing import Any
 from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.training.batches import Source
+from spot.verdicts.verdict import Verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,7 @@ class Trained:
     """A trained prompt: `key` at the key step, `value` at the best check, `last` at the end.
 
     `failed_step` is the step whose loss was not finite, 0 when all were; results before it are kept.
+    `verdict` judges the value's validation score, if made.
     """
 
     slot: Slot
@@ -105,6 +107,7 @@ class Trained:
     best: Check | None
     history: tuple[Check, ...]
     failed_step: int = 0
+    verdict: Verdict | None = None
 
     @classmethod
     def of(cls, slot: Slot, result: Result) -> Trained:

@@ -64,6 +64,41 @@ def test_seeds_are_averaged_and_a_task_stands_for_all_its_entries(plane, entry_o
     assert (row.picked, row.best, row.best_score, row.regret) == ("b", "a", 70.0, 1.0)
 
 
+def test_outcomes_of_few_rows_weigh_little(plane):
+    """a has 80 on 10 rows and 60 on 1000, b 65 on 1000: a is worth 60, for the most part."""
+    plane.add_outcomes(
+        [
+            outcome("a", "target", 80.0, baseline=60.0, n=10, low=0.0, high=40.0),
+            outcome("a", "target", 60.0, baseline=60.0, n=1000, low=-2.0, high=2.0, seed=1),
+            outcome("b", "target", 65.0, baseline=60.0, n=1000, low=3.0, high=7.0),
+        ]
+    )
+    [row] = evaluate(plane, ["average"])[0].rows
+    assert (row.picked, row.best) == ("a", "b")
+    assert row.picked_score == pytest.approx(60 + 20 / 101)
+
+
+def test_targets_weigh_by_the_precision_of_their_outcomes(plane, entry_of):
+    """Two targets of one pick each: the mean regret leans to the one measured on more rows."""
+    plane.add(entry_of("other"), direction(5))
+    for target, width in (("target", 2.0), ("other", 20.0)):
+        plane.add_outcomes(
+            outcome(
+                source, target, score, baseline=60.0, n=1000,
+                low=score - 60 - width, high=score - 60 + width,
+            )
+            for source, score in (("a", 60.0), ("b", 70.0 if target == "target" else 61.0))
+        )  # fmt: skip
+    [found] = evaluate(plane, ["average"])
+    variances = np.array([(2 * 20.0 / 3.92) ** 2, (2 * 2.0 / 3.92) ** 2])  # other, target
+    between = max(0.0, np.var([0.5, 5.0], ddof=1) - variances.mean())
+    share = 1 / (variances + between)
+    assert found.shares == pytest.approx(tuple(share / share.sum()))
+    assert found.mean_regret == pytest.approx(share @ [1.0, 10.0] / share.sum())
+    plane.add_outcomes([outcome("c", "other", 50.0)])
+    assert evaluate(plane, ["average"])[0].shares == (0.5, 0.5)
+
+
 def test_sources_may_be_ids(plane):
     a, b = plane.get("a").id, plane.get("b").id
     plane.add_outcomes([outcome(a, "target", 60.0), outcome(b, "target", 50.0)])

@@ -10,7 +10,7 @@ import os
 import pytest
 
 from bank.errors import BankError
-from bank.outcomes import Outcome, append, parse_lines
+from bank.outcomes import Outcome, Pooled, append, parse_lines, pooled, weights
 
 ONE = Outcome("rte", "boolq", "best", 0, "accuracy", 71.5, 68.0, "test", 400, "")
 TWO = dataclasses.replace(ONE, seed=1, baseline=None, n=None, note="zweiter Lauf ½")
@@ -89,9 +89,66 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         ({"source": 3}, "text as source"),
         ({"seed": "0"}, "whole seed"),
         ({"n": 1.5}, "whole n"),
+        ({"low": float("nan"), "high": 1.0}, "finite low"),
+        ({"low": 0.0, "high": "1"}, "finite high"),
+        ({"low": 0.0}, "interval of the gain with low and high in order"),
+        ({"low": 2.0, "high": 1.0}, "found 2.0 to 1.0"),
+        ({"low": 0.0, "high": 1.0, "baseline": None}, "a baseline and n, found"),
+        ({"low": 0.0, "high": 1.0, "n": None}, "and n None"),
     ],
 )
 def test_values_that_later_readers_cannot_use_are_refused(tmp_path, change, message):
     with pytest.raises(BankError, match=message):
         append(tmp_path / "outcomes.jsonl", [dataclasses.replace(ONE, **change)])
     assert not (tmp_path / "outcomes.jsonl").exists()
+
+
+def measured(low, high, n=400, **more):
+    """An outcome of a gain with this interval."""
+    middle = (low + high) / 2
+    return dataclasses.replace(ONE, score=68.0 + middle, low=low, high=high, n=n, **more)
+
+
+def test_an_interval_is_read_back_and_old_lines_are_read(tmp_path):
+    path = tmp_path / "outcomes.jsonl"
+    old = {
+        key: value for key, value in dataclasses.asdict(ONE).items() if key not in ("low", "high")
+    }
+    path.write_text(json.dumps(old) + "\n")
+    new = measured(1.0, 5.0, seed=1)
+    append(path, [new])
+    assert parse_lines(path) == ([ONE, new], [])
+    assert (ONE.gain, ONE.low, new.gain) == (3.5, None, 3.0)
+
+
+def test_an_outcome_recorded_again_with_its_interval_counts_once(tmp_path):
+    path = tmp_path / "outcomes.jsonl"
+    again = dataclasses.replace(ONE, low=1.0, high=6.0)
+    append(path, [ONE, TWO])
+    assert append(path, [again]) == 1 and append(path, [again]) == 0
+    assert parse_lines(path) == ([again, TWO], [])
+
+
+def test_the_error_is_that_of_the_interval_of_n_rows_or_unknown():
+    assert measured(1.0, 4.92).error == pytest.approx(1.0)
+    assert measured(3.0, 3.0, n=50).error == 2.0  # one row more or less
+    shares = 0.715 * 0.285 + 0.68 * 0.32
+    assert ONE.error == pytest.approx(100 * (shares / 400) ** 0.5)
+    assert TWO.error is None and TWO.gain is None
+
+
+def test_outcomes_weigh_by_precision():
+    precise, rough = measured(1.0, 2.0), measured(-4.0, 16.0, n=20)
+    assert weights([precise, rough]) == pytest.approx([400 / 401, 1 / 401])
+    assert weights([precise, TWO]) == pytest.approx([0.5, 0.5])
+    mean = pooled([precise, rough])
+    assert mean.gain == pytest.approx((400 * 1.5 + 6.0) / 401)
+    half = (400 * 0.5 + 10.0) / 401
+    assert (mean.low, mean.high) == pytest.approx((mean.gain - half, mean.gain + half))
+    assert (mean.n, mean.outcomes) == (20, 2)
+
+
+def test_a_mean_of_outcomes_of_unknown_n_has_no_interval():
+    unknown = dataclasses.replace(ONE, n=None, seed=3)
+    assert pooled([unknown, ONE]) == Pooled(3.5, None, None, 400, 2)
+    assert pooled([TWO]) is None

@@ -34,11 +34,16 @@ from spot.training.build import BuildReport
 from spot.training.evaluate import Evaluation
 from spot.training.fine_tuning import FineTuned
 from spot.training.slots import Check, Slot, Trained
+from spot.verdicts.nearness import judge_nearness
+from spot.verdicts.verdict import Verdict
 
 BACKBONE = Backbone("nano", "0123456789abcdef" * 4)
 PROMPT = np.arange(6, dtype=np.float32).reshape(2, 3)
 OUTCOMES = (
-    Outcome("news-s0-1111", "boolq", "best", 0, "accuracy", 61.25, 55.0, "test", 128),
+    Outcome(
+        "news-s0-1111", "boolq", "best", 0, "accuracy", 61.25, 55.0, "test", 128, low=2.5, high=10.0
+    ),
+    Outcome("news-s0-1111", "boolq", "best", 1, "accuracy", 60.0, 55.0, "test", 128),
     Outcome("rte-s0-2222", "boolq", "best", 1, "accuracy", 50.0),
 )
 
@@ -93,8 +98,10 @@ HITS = (
     Hit(2, "news+rte-s0-3333", "news+rte", 0, "", "mixture", -0.5),
 )
 DOUBT = "recipes differ in warmup_steps: 10 and 20"
-ANSWER = Answer("boolq", (), (), SearchResult(HITS, (DOUBT,), "average", 9), OUTCOMES)
-SINGLE_ANSWER = Answer("boolq", (), (), SearchResult(HITS[1:], (), "task-vector", 1), ())
+NEAR = judge_nearness("news", 0.87654, [0.1, 0.2, 0.3, 0.4, 0.5])
+FAR = judge_nearness("news+rte", -0.5, [0.1, 0.2, 0.3, 0.4, 0.5], "task-vector")
+ANSWER = Answer("boolq", (), (), SearchResult(HITS, (DOUBT,), "average", 9), OUTCOMES, NEAR)
+SINGLE_ANSWER = Answer("boolq", (), (), SearchResult(HITS[1:], (), "task-vector", 1), (), FAR)
 
 
 def run(start: Start, seed: int, validation: float, test: float) -> Run:
@@ -106,7 +113,9 @@ def run(start: Start, seed: int, validation: float, test: float) -> Run:
         step=40,
         validation=validation,
         prompt=SoftPrompt.of(PREFIX, PROMPT),
-        history=(),
+        history=tuple(
+            Check(step, 50.0 + (validation - 50.0) * step / 40, 0.5, {}, 64) for step in (0, 20, 40)
+        ),
         test=test,
         test_metrics={"accuracy": test},
         n_test=5,
@@ -128,6 +137,11 @@ def transfer(*gains: float) -> TransferReport:
         transferred,
         (*baseline, *transferred),
         Path("spot-runs/transfer/boolq-0123"),
+        (min(gains) - 1.0, max(gains) + 1.0),
+        58.0,
+        Verdict(
+            "helped" if min(gains) > 0 else "hurt", "transfer did something", {"gain": sum(gains)}
+        ),
     )
 
 
@@ -168,6 +182,7 @@ def study() -> Study:
         {"average": best_of(rows, (1, 2))},
         significance(methods, scratch.test),
         {"average": rank_quality(rows, (1, 2))},
+        {"boolq": 55.0, "rte": 60.0},
     )
 
 
@@ -199,8 +214,10 @@ BASELINES = Baselines(
             (2.0, 22.0),
         ),
         Row("model-tuning", 0, Counts(6_000_000, 0), (trial(0, 70.0),), (58.0, 82.0), (8.0, 32.0)),
+        Row("tfidf", 0, None, (trial(None, 55.0),), (45.0, 65.0), (-5.0, 15.0)),
     ),
     Path("spot-runs/baselines/boolq"),
+    Verdict("at chance", "at chance: accuracy 70.0 by model tuning", {"score": 70.0}),
 )
 CHECK = Check(40, 87.5, 0.25, {"accuracy": 87.5}, 128)
 TRAINED = Trained(
@@ -210,6 +227,7 @@ TRAINED = Trained(
     PROMPT,
     CHECK,
     (CHECK,),  # type: ignore[arg-type]
+    verdict=Verdict("above chance", "above chance: accuracy 87.5", {"score": 87.5}),
 )
 TUNED = FineTuned({}, 0.003, CHECK, (CHECK,))
 EVALUATION = Evaluation(
@@ -218,6 +236,8 @@ EVALUATION = Evaluation(
     10,
     ("yes",),
     {"accuracy": (40.0, 90.0), "f1": (30.0, 85.0)},
+    58.0,
+    Verdict("above chance", "above chance: accuracy+f1 65.0", {"score": 65.0}),
 )
 SWEEP = TemplateSweep({"t5": EVALUATION, "flan": EVALUATION}, "t5", EVALUATION)
 PREDICTIONS = (

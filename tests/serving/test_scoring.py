@@ -20,8 +20,11 @@ def test_the_score_of_a_trained_file_is_the_one_that_training_reported(
 ):
     trained = lab.run("train", "--task", task, "--seed", "3", "--out", "p.npy", "--json")
     assert trained.exit_code == 0, trained.stderr
-    report = lines(trained.stdout)[0]
+    report, judged = lines(trained.stdout)
     assert report["path"] == "p.npy" and report["step"] in (3, 4)
+    verdict = judged["verdict"]
+    assert verdict["sentence"].endswith("so the test split judges finally")
+    assert verdict["numbers"]["score"] == pytest.approx(report["validation"])
     weights = load_file(tiny_folder / "weights.safetensors")
     frozen = sum(array.size for array in weights.values())
     trained_part = np.load(tmp_path / "p.npy").size
@@ -37,6 +40,9 @@ def test_the_score_of_a_trained_file_is_the_one_that_training_reported(
         assert done.exit_code == 0, done.stderr
         scores.append(lines(done.stdout)[0])
         assert scores[-1]["n"] == 12
+        numbers = lines(done.stdout)[1]["verdict"]["numbers"]
+        assert numbers["score"] == pytest.approx(scores[-1]["value"])
+        assert numbers.get("tfidf") == scores[-1]["tfidf"]
     assert np.mean([score["value"] for score in scores]) == pytest.approx(report["validation"])
     (run,) = [path for path in (tmp_path / "spot-runs" / "prompts").iterdir() if path.is_dir()]
     assert {path.name for path in run.iterdir()} == {

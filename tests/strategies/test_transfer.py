@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ from spot.strategies.transfer import Candidate, Run, count_for, spread
 from spot.training import prompt_tuning
 from spot.training.batches import data_order, step_batch
 from spot.training.prompt_tuning import start_losses, train_prompts
-from spot.training.slots import Reporter
+from spot.training.slots import Check, Reporter
+from spot.verdicts.verdict import KINDS, Verdict
 from tests.lab import learned, lines, write_task
 
 pytest_plugins = ("tests.lab",)
@@ -131,9 +133,25 @@ def test_a_transfer_twice_gives_the_same_numbers_and_one_outcome_a_run(
         ) == ("house", "best", "test", 16, "accuracy")  # fmt: skip
         assert outcome.score == by_source[outcome.source, outcome.seed].test
         assert outcome.baseline == scratch[outcome.seed]
+        run = by_source[outcome.source, outcome.seed]
+        assert (outcome.low, outcome.high) == run.gain_interval
+        assert outcome.low <= outcome.gain <= outcome.high
+    assert {run.gain_interval for run in first.baseline} == {None}
     written = json.loads((first.folder / "report.json").read_text())
     assert written["gains"] == list(first.gains)
     assert written["runs"] == [run.to_json() for run in first.runs]
+    assert written["verdict"] == first.verdict.to_json()
+    assert written["interval"] == list(first.interval) and written["tfidf"] == first.tfidf
+    assert first.interval[0] <= first.gain <= first.interval[1]
+    assert first.verdict.kind in KINDS and first.verdict.numbers["gain"] == pytest.approx(
+        first.gain
+    )
+    histories = [[(check.step, check.score) for check in run.history] for run in first.transfer]
+    means = [
+        (steps[0][0], np.mean([score for _, score in steps]))
+        for steps in zip(*histories, strict=True)
+    ]
+    assert first.mean_curves["transfer"] == [(step, pytest.approx(mean)) for step, mean in means]
     best = first.transfer[0]
     file = str(first.folder / f"prompt-s{best.seed}.safetensors")
     assert (find_prompt(file, bank.path, tiny_backbone).key == best.prompt.key).all()
@@ -158,6 +176,7 @@ def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
         return Run(
             candidate.start, candidate.seed, candidate.learning_rate, candidate.step,
             candidate.validation, candidate.prompt, (), float(candidate.prompt.key[0, 0]), {}, 16,
+            ("yes",) * 16,
         )  # fmt: skip
 
     monkeypatch.setattr(transfer_module, "train_starts", invented)
@@ -168,6 +187,28 @@ def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
     assert [run.start.source for run in report.transfer] == [hits[2].id, hits[0].id]
     assert [run.test for run in report.transfer] == [10.0, 50.0]
     assert report.gains == (-30.0, 10.0)
+
+
+def test_the_head_start_is_read_from_the_curves_of_both_arms():
+    def arm(*scores):
+        history = tuple(
+            Check(step, score, 0.5, {}, 16) for step, score in zip((0, 20), scores, strict=True)
+        )
+        prompt = SoftPrompt.of(PREFIX, np.zeros((4, 16), np.float32))
+        return Run(Start("none"), 0, 0.3, 20, scores[-1], prompt, history, 80.0, {}, 16)
+
+    scratch, transfer = arm(50.0, 80.0), arm(70.0, 82.0)
+    report = transfer_module.TransferReport(
+        "x", "accuracy", "best", (scratch,), (transfer,), (scratch, transfer), Path(), (0, 0), None,
+        Verdict("helped", ""),
+    )  # fmt: skip
+    assert report.mean_curves == {
+        "scratch": [(0, 50.0), (20, 80.0)],
+        "transfer": [(0, 70.0), (20, 82.0)],
+    }
+    assert report.head_start == (
+        "the transferred prompt starts at 70.0; scratch (50.0) needs about 20 steps to get there"
+    )
 
 
 def test_average_starts_at_the_similarity_weighted_mean(lab, bank, tmp_path, tiny_backbone):

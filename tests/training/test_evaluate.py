@@ -10,6 +10,7 @@ import pytest
 from spot.models.scoring import ROWS
 from spot.models.weights.build import to_arrays
 from spot.tasks.examples import Ragged, TokenizedSplit
+from spot.tasks.metrics import score
 from spot.training import evaluate as module
 from spot.training.batches import Source
 from spot.training.evaluate import (
@@ -249,12 +250,13 @@ def test_the_interval_of_a_mean_draws_the_same_rows_for_all():
     first = rng.integers(0, 2, 60)
     said, opposite = (tuple(("no", "yes")[y] for y in ys) for ys in (first, 1 - first))
     assert module.mean_interval([said], task, split) == judged(task, split, said)["accuracy"]
-    assert module.mean_interval([said, opposite], task, split) == (50, 50)
+    both = module.sample_of([said, opposite], task, split)
+    np.testing.assert_allclose(both.draws.mean(axis=0), 50, rtol=1e-12)
     low, high = judged(task, split, said)["accuracy"]
     same, other = [said], [opposite]
     assert module.gain_interval(same, same, task, split) == (0, 0)
     # Twice the score less 100 for every resample, so pairs are of the same rows.
-    found = module.gain_interval(same, other, task, split)
+    found = module.gain_interval(same, other, task, split)  # of one seed: rows alone
     assert found == pytest.approx((2 * low - 100, 2 * high - 100))
     twice = module.mean_interval([said, said], task, split)
     assert twice == judged(task, split, said)["accuracy"]
@@ -274,3 +276,89 @@ def test_rows_of_one_question_are_drawn_together():
         assert abs(low - (50 - half)) < 6 and abs(high - (50 + half)) < 6
     # Each question counts whole and as often as it is drawn, so both metrics agree.
     assert intervals["accuracy"] == intervals["multirc_em"]
+
+
+def slow_draws(task, split, predictions, resamples):
+    """Scores of the first resamples, from lists of the rows that each one drew."""
+    rng = np.random.default_rng([0, 31])
+    names = [group or str(row) for row, group in enumerate(split.groups)]
+    groups = [
+        [row for row, name in enumerate(names) if name == each] for each in dict.fromkeys(names)
+    ]
+    found = []
+    for _ in range(resamples):
+        chosen = rng.integers(0, len(groups), len(groups))
+        rows = [(row, turn) for turn, group in enumerate(chosen) for row in groups[group]]
+        metrics = score(
+            task.metrics,
+            [predictions[row] for row, _ in rows],
+            labels=[int(split.labels[row]) for row, _ in rows],
+            references=[split.references[row] or (split.target_texts[row],) for row, _ in rows],
+            groups=[f"{split.groups[row]} {turn}" for row, turn in rows],
+            words=task.labels,
+        )
+        found.append(np.mean(list(metrics.values())))
+    return found
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        ("accuracy",),
+        ("accuracy", "f1"),
+        ("macro_f1",),
+        ("matthews",),
+        ("multirc_f1a", "multirc_em"),
+    ],
+    ids="+".join,
+)
+@pytest.mark.parametrize("grouped", [False, True])
+def test_draws_equal_those_of_rows_scored_one_list_at_a_time(metrics, grouped):
+    task = dataclasses.replace(definition("colour"), labels=("no", "yes"), metrics=metrics)
+    rng = np.random.default_rng(6)
+    groups = [f"q{number // 3}" for number in range(45)] if grouped else None
+    split = labelled(rng.integers(0, 2, 45), groups)
+    seeds = [rng.choice(["no", "yes", "what"], 45, p=[0.4, 0.4, 0.2]).tolist() for _ in range(2)]
+    sample = module.sample_of(seeds, task, split)
+    for row, said in zip(sample.draws, seeds, strict=True):
+        assert row[:20] == pytest.approx(slow_draws(task, split, said, 20), abs=1e-9)
+    assert sample.draws.shape == (2, module.RESAMPLES)
+    assert (sample.right is not None) == (metrics == ("accuracy",) and not grouped)
+
+
+def test_draws_of_free_answers_equal_those_of_rows():
+    task = dataclasses.replace(
+        definition("animal"), labels=(), metrics=("squad_f1", "exact_match"), scoring="generate"
+    )
+    split = dataclasses.replace(labelled([-1] * 30), target_texts=["a red cat"] * 30)
+    said = ["a red cat", "red", "no", "cat"] * 7 + ["the red cat", "a"]
+    sample = module.sample_of([said], task, split)
+    assert sample.draws[0, :20] == pytest.approx(slow_draws(task, split, said, 20), abs=1e-9)
+    assert module.floors(task, split) == []
+
+
+def test_floors_are_the_best_constant_answer_and_guessing():
+    task = dataclasses.replace(definition("colour"), labels=("no", "yes"), metrics=("macro_f1",))
+    split = labelled([0] * 30 + [1] * 10)
+    constant, guess = module.floors(task, split)
+    assert constant.name == 'always answering "no"' and guess.name == "guessing at random"
+    assert constant.sample.mean == pytest.approx(50 * 2 * 0.75 / 1.75)
+    # Of 30 and 10 rows half are right: F1 of 2·15 / (30 + 20) and 2·5 / (10 + 20).
+    assert guess.sample.mean == pytest.approx(100 * (30 / 50 + 10 / 30) / 2)
+    assert constant.sample.draws[0, :5] == pytest.approx(
+        slow_draws(task, split, ["no"] * 40, 5), abs=1e-9
+    )
+    drawn = np.random.default_rng([0, 31]).integers(0, 40, 40)
+    yes = int((drawn >= 30).sum())
+    expected = 50 * ((40 - yes) / (60 - yes) + yes / (20 + yes))
+    assert guess.sample.draws[0, 0] == pytest.approx(expected)
+    accuracy = dataclasses.replace(task, metrics=("accuracy",))
+    assert [floor.sample.mean for floor in module.floors(accuracy, split)] == [75.0, 50.0]
+
+
+def test_grouped_metrics_have_a_constant_answer_alone():
+    task = dataclasses.replace(
+        definition("colour"), labels=("False", "True"), metrics=("multirc_em",)
+    )
+    (floor,) = module.floors(task, labelled([0, 0, 1, 0], ["q", "q", "r", "s"]))
+    assert floor.sample.mean == pytest.approx(200 / 3) and floor.name == 'always answering "False"'

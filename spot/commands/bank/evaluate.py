@@ -71,3 +71,9 @@ def show(evaluations: Sequence[Evaluation], out: Output) -> None:
         ("similarity", "top-1 % ", "top-3 % ", "mean regret (points) ", "mean Spearman "),
         rows,
     )
+    weights = evaluations[0].shares if evaluations else ()
+    if weights and max(weights) > min(weights):
+        out.say(
+            f"targets weigh by the precision of their outcomes, from {100 * min(weights):.0f} to "
+            f"{100 * max(weights):.0f} %"
+        )

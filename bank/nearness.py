@@ -1,0 +1,81 @@
+"""How similar the keys of unrelated tasks are: what "near" has to be compared with.
+
+A search always has a nearest source, also for a target that has no kin in the bank. Each task of the bank
+is taken for such a target: its sources are the tasks of other families alone, and its nearest of them is
+as near as a source comes to be by chance.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bank.errors import BankError
+from bank.nearest import searchable, seeds_of_tasks
+from bank.similarities import Similarity, find_similarity
+from bank.store import Bank
+
+MOST = 200
+"""The tasks that are compared, so that a bank of any size costs a second at most."""
+
+
+def nearest_unrelated(
+    bank: Bank,
+    similarity: str = "average",
+    *,
+    exclude_tasks: Iterable[str] = (),
+    unlearned: bool = False,
+) -> list[float]:
+    """For each task of the bank, the highest similarity of its keys to those of a task of another family.
+
+    Similarities are means over pairs of seeds, and mixtures and tasks without a family are left out, as
+    are `exclude_tasks` and entries that learned nothing (see `bank.nearest.searchable`). [] where
+    fewer than two families are left. Raises BankError for an unknown similarity.
+    """
+    measure = find_similarity(similarity)
+    entries, _ = searchable(bank.entries(), exclude_tasks, unlearned)
+    groups = [
+        group for group in seeds_of_tasks(entries) if group[0].family and group[0].kind != "mixture"
+    ][:MOST]
+    kept, owner = [], []
+    for number, group in enumerate(groups):
+        for entry in group:
+            with contextlib.suppress(BankError):  # damaged: the search has warned of it
+                kept.append(bank.prompts(entry))
+                owner.append(number)
+    inits = [prompts.init for prompts in kept if prompts.init is not None]
+    if not kept or (measure.needs_inits and len(inits) < len(kept)):
+        return []
+    rows = measure.rows(
+        np.stack([prompts.key for prompts in kept]),
+        np.stack(inits) if len(inits) == len(kept) else None,
+    )
+    tasks = np.array(owner)
+    nearest = []
+    for number, group in enumerate(groups):
+        others = [
+            columns
+            for other, candidates in enumerate(groups)
+            if candidates[0].family != group[0].family
+            and (columns := np.flatnonzero(tasks == other)).size
+        ]
+        if others and (tasks == number).any():
+            similar = _as_a_target(measure, rows, tasks == number)
+            nearest.append(max(float(similar[:, columns].mean()) for columns in others))
+    return nearest
+
+
+def _as_a_target(
+    measure: Similarity, rows: NDArray[Any], own: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Similarities of a task's own keys with all keys [own, N], in a bank that lacks the task: the mean
+    that a centred similarity removes is over the others, as for a query.
+    """
+    if measure.compare is not None:
+        return np.array([measure.compare(row, rows) for row in rows[own]], dtype=np.float64)
+    vectors = measure.vectors(rows, measure.mean(rows[~own])).astype(np.float64)
+    return np.asarray(vectors[own] @ vectors.T)

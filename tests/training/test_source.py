@@ -25,7 +25,11 @@ def rows(count: int, word: str = "ticket") -> list[dict]:
 
 def task(name: str = "tickets", count: int = 30, word: str = "ticket") -> Task:
     return Task.from_rows(
-        name, rows(count, word), rows(12, word), rows(4, word), labels=["fee", "bug"]
+        name,
+        rows(count, word),
+        rows(12, f"{word} no."),
+        rows(4, f"the {word}"),
+        labels=["fee", "bug"],
     )
 
 

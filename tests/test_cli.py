@@ -255,6 +255,7 @@ def test_an_interrupted_training_goes_on_where_it_was(lab, tmp_path):
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert (running.returncode, out) == (130, "")
+    assert "saving after this step …" in err
     assert "stopped; run the same command again to go on from the last checkpoint" in err
     assert "Traceback" not in err
     assert list((tmp_path / "runs").glob("prompts/*/checkpoints/*"))

@@ -8,6 +8,7 @@ rarely. Both end with the block of `progress`, however it ends.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from spot.report.interrupts import answered
 from spot.training.slots import Check, Reporter
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ FIRST_LINE, LONGEST = 4.0, 30.0  # seconds of silence before a line; it doubles 
 TIMED_STEPS = 3  # steps after the first finished one from which time left is estimated
 COMPILING = "compiling"  # how the phases begin whose time says nothing about the steps to come
 WORKING = "working"
+GRACE = 2.0  # seconds that a command has to end after a second Ctrl-C
+STOPPED = "stopped; run the same command again to go on from the last checkpoint"
 SHORTEST_BAR, LONGEST_BAR = 6, 24  # columns
 
 
@@ -96,10 +100,19 @@ class ConsoleReporter(Reporter):
     """Prints what training tells, and between `start` and `stop` shows what is being done.
 
     quiet: prints and shows nothing. verbose: prints details, and the duration of phases and trainings.
+    ends_process: whether a second Ctrl-C may end it, as that of a command.
     """
 
-    def __init__(self, console: Console, *, quiet: bool = False, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        ends_process: bool = False,
+    ) -> None:
         super().__init__()
+        self._ends_process = ends_process
         self._console, self._quiet, self._verbose = console, quiet, verbose
         self._phase: Phase | None = Phase(WORKING, time.monotonic())
         self._training: Phase | None = None
@@ -181,6 +194,18 @@ class ConsoleReporter(Reporter):
         super().warn(text)
         self.say(f"warning: {text}")
 
+    def interrupted(self, count: int) -> None:
+        """Answer the count-th Ctrl-C, from any thread. After the second one, a command that does not end
+        within GRACE is ended here: a compiler lets no exception through.
+        """
+        if count == 1:
+            doing = "stopping" if self._training is None else "saving after this step"
+            self._console.print(f"{doing} … (Ctrl-C again: at once)", highlight=False)
+        elif self._ends_process and not self._stopped.wait(GRACE):
+            self.stop()
+            self._console.print(STOPPED, highlight=False)
+            os._exit(130)
+
     def _print(self, text: str) -> None:
         if not self._quiet:
             self._printed = time.monotonic()
@@ -235,11 +260,16 @@ SPINNER = Spinner("dots")  # one for all, since it moves by the time since it wa
 
 @contextlib.contextmanager
 def progress(out: Output | None = None) -> Iterator[ConsoleReporter]:
-    """A reporter on stderr, as quiet or verbose as the output; its display ends with the block."""
+    """A reporter on stderr, as quiet or verbose as the output of a command; its display ends with the
+    block. Ctrl-C is answered at once.
+    """
     quiet, verbose = (out.quiet, out.verbose) if out is not None else (False, False)
-    reporter = ConsoleReporter(Console(stderr=True), quiet=quiet, verbose=verbose)
-    reporter.start()
-    try:
-        yield reporter
-    finally:
-        reporter.stop()
+    reporter = ConsoleReporter(
+        Console(stderr=True), quiet=quiet, verbose=verbose, ends_process=out is not None
+    )
+    with answered(reporter.interrupted):
+        reporter.start()
+        try:
+            yield reporter
+        finally:
+            reporter.stop()

@@ -58,7 +58,10 @@ def train_query(
     from spot.training.source import source_of
 
     short = recipe.on(model).replace(steps=recipe.key_step)
-    slot = new_slot(model, source_of(target, model, short), short, entry.seed, bank)
+    runs.reporter.phase(f"reading the rows of {target.name}")
+    rows = source_of(target, model, short)
+    runs.reporter.phase(f"loading {model.name}")
+    slot = new_slot(model, rows, short, entry.seed, bank)
     title = f"query {entry.task}"
     slot = replace(slot, name=title)
     trained = runs.train_prompts(model, [slot], short, title=title, validate=False)[0]

@@ -82,6 +82,7 @@ def search(
         unlearned=settings.unlearned,
     )
     if settings.rerank_examples:
+        runs.reporter.phase(f"ranking the hits on {settings.rerank_examples} rows of {target.name}")
         losses = losses_of(bank, model, target, recipe, [hit.id for hit in result.hits], settings)
         result = SearchResult(
             rerank(result.hits, losses), result.warnings, result.similarity, result.n

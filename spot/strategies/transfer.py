@@ -197,6 +197,7 @@ def transfer(
     settings = settings_for(bank, model, recipe, search_settings)
     if strategy.wants_values:
         check_kinds(bank, target, recipe, settings, every=strategy.wants_all)
+    runs.reporter.phase(f"reading the rows of {target.name}")
     check_target(target, model, recipe)
     count = count_for(bank, target, settings) if strategy.wants_all else k
     answer = search(bank, model, target, count, recipe=recipe, settings=settings, runs=runs)
@@ -333,6 +334,7 @@ def train_starts(
     """
     recipe = recipe.on(model).replace(steps=plan.steps, key_step=min(recipe.key_step, plan.steps))
     source = source_of(target, model, recipe)
+    runs.reporter.phase(f"loading {model.name}")
     planned: list[tuple[Start, int, int]] = []
     slots: list[Slot] = []
     for start in starts:

@@ -195,6 +195,7 @@ def baselines(
     chosen = check_methods(tuple(METHODS) if methods is None else methods)
     recipe, runs = (recipe or Recipe()).on(model), runs or Runs()
     target, plan = target.on(model), (plan or TransferSettings()).on(model)
+    runs.reporter.phase(f"reading the rows of {target.name}")
     check_target(undesigned(target), model, recipe)
     runner = Runner(target, model, recipe, plan, rates, runs)
     results = [result for method in chosen if (result := METHODS[method](runner)) is not None]

@@ -130,6 +130,7 @@ def run_study(
     order_of: dict[str, Order] = {}
     warned: set[str] = set()
     targets = list({target.name: target for target in targets}.values())
+    runs.reporter.phase("reading the rows of the targets")
     for target in targets:
         check_kinds(bank, target, recipe, settings, every=True)
         check_target(target, model, recipe)

@@ -93,7 +93,10 @@ def train_slot(
     runs: Runs,
 ) -> Trained:
     """The trained prompt of `train_prompt`, not judged."""
-    slot = new_slot(model, source_of(source, model, recipe), recipe, seed, bank)
+    runs.reporter.phase(f"reading the rows of {source.name}")
+    rows = source_of(source, model, recipe)
+    runs.reporter.phase(f"loading {model.name}")
+    slot = new_slot(model, rows, recipe, seed, bank)
     trained = runs.train_prompts(model, [slot], recipe, title=source.name)[0]
     if trained.failed_early:
         raise SpotError(
@@ -181,6 +184,7 @@ def build_bank(
     """
     runs, begun = runs or Runs(), time.monotonic()
     recipe = source_recipe(model, recipe or Recipe())
+    runs.reporter.phase("reading the rows of the sources")
     wanted = jobs(model, sources, recipe, seeds)
     _check_bank(bank, model, recipe)
     Bank.create_or_open(bank.path)  # a build that is killed before its first entry is one, too
@@ -193,7 +197,9 @@ def build_bank(
     if missing:
         from spot.training.prompt_tuning import time_step
 
+        runs.reporter.phase(f"reading the rows of the first sources and loading {model.name}")
         slots = _slots(missing[: runs.slots], model, recipe, bank)
+        runs.reporter.phase("compiling the step, to estimate the time")
         compiling, step = time_step(model, slots, recipe)
         rows = len(slots) * recipe.batch_size
         rest = seconds_left(work_of(missing, recipe), rows, compiling, step)
@@ -280,6 +286,7 @@ def _in_turns(folders: Sequence[Path], build: Callable[[int], None], reporter: R
 def _train_group(
     bank: Bank, model: Model, recipe: Recipe, group: Sequence[Job], title: str, runs: Runs
 ) -> tuple[list[str], list[str]]:
+    runs.reporter.phase(f"reading the rows of {title}")
     slots = _slots(group, model, recipe, bank)
     results = runs.train_prompts(model, slots, recipe, title=title)
     items, failed = [], []

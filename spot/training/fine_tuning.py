@@ -26,6 +26,7 @@ from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.loop import Schedule, train
 from spot.training.optim import scaled_adafactor
+from spot.training.parts import Batch
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Check, Reporter, Result, StartLoss
 from spot.training.step import row_losses
@@ -100,6 +101,7 @@ class WeightLearner:
         ]
         sizes = [len(member.train) for member in source.members]
         self.order = data_order(sizes, source.rates, seed, recipe.steps * recipe.batch_size)
+        self.shapes: set[tuple[tuple[int, ...], ...]] = set()
 
     def start(self) -> WeightState:
         """The model's weights in float32, with a fresh optimiser."""
@@ -107,13 +109,17 @@ class WeightLearner:
         wide = jax.tree.map(lambda array: jnp.array(array, jnp.float32), own)
         return WeightState(wide, scaled_adafactor(self.rate).init(wide), jnp.ones(1, bool))
 
+    def batch(self, step: int) -> Batch:
+        """The rows of a step, from 0."""
+        return step_batch([self.source], [self.order], step, self.recipe.batch_size)
+
     def step(self, state: WeightState, step: int) -> tuple[WeightState, dict[str, jax.Array]]:
         """The state after a step; a loss that is not finite ends the run."""
         network, optimizer, entropy = weight_step(
             self.model.network.with_parameters(state.parameters),
             state.optimizer,
             jnp.asarray(self.rate, jnp.float32),
-            step_batch([self.source], [self.order], step, self.recipe.batch_size),
+            self.batch(step),
             jax.random.key(self.seed),
             jnp.asarray(step),
         )
@@ -122,6 +128,13 @@ class WeightLearner:
             "loss": entropy[None],
             "finite": finite,
         }
+
+    def compiles(self, step: int) -> bool:
+        """True if the step's batch has a shape that was not asked for before."""
+        shape = tuple(array.shape for array in self.batch(step))
+        new = shape not in self.shapes
+        self.shapes.add(shape)
+        return new
 
     def arrays(self, state: WeightState, index: int) -> Arrays:
         """All weights by name, in float32."""

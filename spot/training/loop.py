@@ -83,6 +83,9 @@ class Learner(Protocol):
     def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
         """Score (0 to 100), metrics and number of rows on validation."""
 
+    def compiles(self, step: int) -> bool:
+        """True if a step, counted from 0, has arrays of a shape that none had that was asked for before."""
+
     def start_losses(self) -> Sequence[StartLoss]:
         """The losses before training: one a slot, or none."""
 
@@ -127,6 +130,7 @@ def train(
     """
     reporter = reporter or Reporter()
     folder.mkdir(parents=True, exist_ok=True)
+    reporter.phase("looking for a checkpoint")
     with (
         _alone(folder, reporter),
         contextlib.closing(Checkpoints(folder / "checkpoints")) as checkpoints,
@@ -207,6 +211,8 @@ class _Run:
         schedule = self.schedule
         with deferred_interrupt() as interrupted:
             while step < schedule.steps and np.asarray(self.state.active).any():
+                if self.learner.compiles(step):
+                    self.reporter.phase("compiling the step")
                 self.state, numbers = self.learner.step(self.state, step)
                 step += 1
                 self.account(numbers, step)
@@ -276,6 +282,7 @@ class _Run:
         """The check of one slot; a score of -inf means that it was not validated."""
         if not self.validate:
             return Check(step, -math.inf, loss, {}, 0)
+        self.reporter.phase(f"validating {self.learner.labels[index]}")
         score, metrics, rows = self.learner.validate(arrays, index)
         return Check(step, score, loss, metrics, rows)
 
@@ -283,6 +290,7 @@ class _Run:
         """Report the losses before training, warn of a start that is far too high, and validate the start
         if the schedule says so.
         """
+        self.reporter.phase("computing the loss before training")
         starts = self.learner.start_losses()
         for row, label, start in zip(self.learner.rows, self.learner.labels, starts, strict=False):
             self.record({**row, "step": 0, **start.to_json()})

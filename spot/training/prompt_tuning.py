@@ -59,6 +59,7 @@ class PromptLearner:
         self.model = model.with_dropout(recipe.dropout)
         self.kind = slots[0].init.kind
         self.divide = layout(model.config, self.kind)
+        self.shapes: set[tuple[tuple[int, ...], ...]] = set()
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of a step, from 0."""
@@ -83,6 +84,16 @@ class PromptLearner:
             kind=self.kind,
             divide=self.divide,
         )
+
+    def compiles(self, step: int) -> bool:
+        """True if a part of the step's batch has a shape that was not asked for before."""
+        shapes = {
+            tuple(np.shape(array) for array in jax.tree.leaves(part))
+            for part in self.divide(self.batch(step), len(self.slots))
+        }
+        new = not shapes <= self.shapes
+        self.shapes |= shapes
+        return new
 
     def arrays(self, state: PromptState, index: int) -> Arrays:
         """One slot's prompt."""

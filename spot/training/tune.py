@@ -36,6 +36,7 @@ def tune(
     folder, recipe, runs = Path(out), (recipe or Recipe()).on(model), runs or Runs()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SpotError(f"{folder} is there and is not an empty folder", "choose another folder")
+    runs.reporter.phase(f"reading the rows of {source.name}")
     rows = source_of(source, model, recipe)
     at = partial(runs.fine_tune, model, rows, seed, recipe=recipe)
     tuned = best_rate(rates, at, source.name)

@@ -35,9 +35,13 @@ class Watcher(Reporter):
         super().__init__()
         self.steps, self.checks, self.begun = [], [], []
         self.said, self.details = [], []
+        self.phases = []  # each with the number of steps that were done before it
 
     def begin(self, title, steps, done):
         self.begun.append((title, steps, done))
+
+    def phase(self, text):
+        self.phases.append((len(self.steps), text))
 
     def advance(self, step, loss):
         self.steps.append((step, loss))

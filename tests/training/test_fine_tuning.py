@@ -14,7 +14,7 @@ from spot.models.weights.build import stored, to_arrays
 from spot.models.weights.stored import write_model
 from spot.training.batches import Source, batch_of
 from spot.training.evaluate import validate
-from spot.training.fine_tuning import best_rate, fine_tune, weight_step
+from spot.training.fine_tuning import WeightLearner, best_rate, fine_tune, weight_step
 from spot.training.optim import scaled_adafactor
 from tests.toys import model_settings, random_arrays, tiny_decoder, write_tokenizer
 from tests.toys import write_model as write_toy
@@ -128,6 +128,11 @@ def test_patience_ends_it(tune, scripted):
     assert [check.step for check in tune(patience=2).history] == [2, 4, 6, 8]
     scripted(colour=[30, 30, 20])
     assert [check.step for check in tune(patience=2).history] == [2, 4, 6]
+
+
+def test_a_step_of_a_new_shape_is_compiled(tiny_backbone, sources):
+    learner = WeightLearner(tiny_backbone, sources["colour"], 0, RATE, SETTINGS)
+    assert [learner.compiles(step) for step in (0, 0)] == [True, False]
 
 
 def test_a_mixture_is_scored_by_the_mean_of_its_members(tune, data, scripted):

@@ -148,6 +148,15 @@ def test_a_start_that_is_never_beaten_is_the_value(train, make_slot, scripted, t
     assert not trained.failed_early
 
 
+def test_steps_of_new_shapes_are_compiled_and_others_are_not(tiny_backbone, pair, monkeypatch):
+    learner = PromptLearner(tiny_backbone, pair, SETTINGS)
+    assert [learner.compiles(step) for step in (0, 0, 1)] == [True, False, False]
+    inputs, targets = learner.batch(0)
+    longer = np.pad(inputs, ((0, 0), (0, 64)), constant_values=3)
+    monkeypatch.setattr(learner, "batch", lambda step: (longer, targets))
+    assert [learner.compiles(step) for step in (2, 3)] == [True, False]
+
+
 # Stopping.
 
 

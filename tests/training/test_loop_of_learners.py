@@ -34,6 +34,8 @@ class Counter:
     fails: {index: the step, from 1, whose loss is not finite}.
     """
 
+    shapes = (0, 4)  # the steps whose arrays have a new shape
+
     def __init__(self, *starts, scores=None, fails=None):
         self.starts = np.asarray(starts, np.float32)
         self.scores, self.fails = scores or {}, fails or {}
@@ -59,6 +61,9 @@ class Counter:
     def validate(self, arrays, index):
         number = float(arrays["number"])
         return self.scores.get(index, {}).get(number, number), {"m": number}, 5
+
+    def compiles(self, step):
+        return step in self.shapes
 
     def start_losses(self):
         return [StartLoss(1.0, 1.0, 1.0)] * len(self.starts)
@@ -125,6 +130,25 @@ def test_who_stops_says_when_and_why(tmp_path):
         "number 1: stopped at step 4: the best possible validation score since step 4",
         "number 0: stopped at step 8: no better validation score since step 2",
     ]
+
+
+def test_what_takes_long_before_and_between_steps_is_a_phase(tmp_path):
+    watcher = Watcher()
+    schedule = Schedule(steps=7, check_every=4, early=(0,))
+    train(Counter(0, 0), schedule, tmp_path, reporter=watcher)
+    both = ["validating number 0", "validating number 1"]
+    assert watcher.phases == [
+        (0, "looking for a checkpoint"),
+        (0, "computing the loss before training"),
+        *((0, text) for text in both),
+        (0, "compiling the step"),
+        *((4, text) for text in both),
+        (4, "compiling the step"),
+        *((7, text) for text in both),
+    ]
+    watcher = Watcher()
+    train(Counter(0), schedule, tmp_path / "blind", validate=False, reporter=watcher)
+    assert not any("validating" in text for _, text in watcher.phases)
 
 
 def stop_by_hand(scores, every, patience, key_step, last, early):

@@ -126,7 +126,7 @@ def test_a_transfer_reports_both_arms(work, report):
     assert [run.seed for run in report.transfer] == [0, 1] == [run.seed for run in report.baseline]
     for arm in ("scratch", "transfer"):
         curves = report.curves[arm]
-        assert [[check.step for check in curve] for curve in curves] == [[2, 4], [2, 4]]
+        assert [[check.step for check in curve] for curve in curves] == [[0, 2, 4], [0, 2, 4]]
     assert report.gain == pytest.approx(np.mean(report.gains))
     assert all(run.n_test == 10 for run in report.runs)
     chosen = {run.start.task for run in report.transfer}

@@ -74,6 +74,7 @@ def test_what_a_key_takes_is_said_in_words(key, text):
 @pytest.mark.parametrize("key", [key for key, _ in fields()])
 def test_a_setting_is_described_and_its_example_works(key):
     each = table()[key]
+    assert each.description.endswith(".") and "\n" not in each.description
     option, assignment = shlex.split(each.example)
     assert option == "--set" and assignment.startswith(f"{key}=")
     more = ["train.steps=1000"] if key == "train.key_step" else []

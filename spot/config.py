@@ -38,45 +38,66 @@ from spot.training.recipe import (
 class DataConfig(RowSettings):
     """Origin, wording and length of the tasks' texts."""
 
-    source: str = "local"  # of the published tasks: local, tfds or hf
-    dir: Path | None = None  # local: folder with one folder a task; SPOT_DATA_DIR when not set
-    tfds_dir: Path | None = None  # prepared data sets; TFDS_DATA_DIR, or TFDS's own folder
-    hf_dir: Path | None = None  # <repository>/<path> as on the hub; a folder of the cache
-    tasks: tuple[Path, ...] = ()  # your own tasks as TOML files, or folders of them
-    modules: tuple[str, ...] = ()  # Python modules that register seqio Tasks
-    # Of published tasks: t5, flan, gpt3, or your own TOML file; by default the model's own for tasks
-    # that have it, and t5 for the others.
+    source: str = "local"
+    """Where the rows of published tasks are: in local files, in TensorFlow Datasets, or on the Hugging
+    Face hub."""
+    dir: Path | None = None
+    """Folder of local data, with one folder a task; SPOT_DATA_DIR where it is not set."""
+    tfds_dir: Path | None = None
+    """Folder of prepared data sets for data.source=tfds; TFDS_DATA_DIR, or TFDS's own folder, where it is
+    not set."""
+    hf_dir: Path | None = None
+    """Folder of parquet files as <repository>/<path> for data.source=hf; a folder of the cache where it is
+    not set."""
+    tasks: tuple[Path, ...] = ()
+    """Your own tasks as TOML files, or folders of them."""
+    modules: tuple[str, ...] = ()
+    """Python modules, by name or path, that register seqio Tasks and Mixtures."""
     template: str | None = None
-    templates: dict[str, str] = {}  # the template of single tasks, {sst2 = "gpt3"}
-    # Put a task's label words in front of its texts; null: as the model's own default is
+    """The wording of published tasks: t5, flan, gpt3, or your own TOML file. Where it is not set: the
+    model's own for tasks that have it, and t5 for the others."""
+    templates: dict[str, str] = {}
+    """The template of single published tasks, by name."""
     list_labels: bool | None = None
-    text: str = ""  # a text prompt, in front of every text
-    shots: int = Field(0, ge=0)  # training examples in front of every text, as many as fit
-    shot_seed: int = Field(0, ge=0)  # which ones
+    """Put a task's label words in front of its texts; where it is not set: if it suits the model."""
+    text: str = ""
+    """A text prompt, in front of every text."""
+    shots: int = Field(0, ge=0)
+    """Training examples in front of every text, as many as fit into data.input_length."""
+    shot_seed: int = Field(0, ge=0)
+    """Draws the training examples in front of every text."""
 
 
 class TrainConfig(TrainSettings):
     """Prompt training, and how it is executed."""
 
-    slots: int = Field(4, ge=1)  # prompts trained at once in one compiled step
-    tensorboard: bool = False  # event files beside metrics.jsonl; needs the extra "tensorboard"
+    slots: int = Field(4, ge=1)
+    """Prompts that are trained at once, in one compiled step."""
+    tensorboard: bool = False
+    """Write event files beside metrics.jsonl; needs the extra "tensorboard"."""
 
 
 class TuningSettings(Stage):
     """Fine-tuning of all weights, with the steps, batches and checks of `train`."""
 
-    # Of the array's size; validation chooses.
     learning_rates: tuple[float, ...] = FINE_TUNING_RATES
+    """Learning rates to try, relative to the size of an array; validation chooses one."""
 
 
 class BankSettings(Stage):
     """The bank's folder, and the sources, mixtures and seeds that `spot build-bank` trains."""
 
     path: Path = Path("spot-bank")
-    sources: tuple[str, ...] = ("mini",)  # task names; "mini" stands for the suite's sources
-    mixtures: tuple[str, ...] = ()  # names, or tasks joined by "+"
+    """The folder of the bank; --bank sets it, too."""
+    sources: tuple[str, ...] = ("mini",)
+    """Tasks to train source prompts on; the name of a mixture stands for its tasks, "mini" for the sources
+    of the mini suite."""
+    mixtures: tuple[str, ...] = ()
+    """Mixtures to train one prompt each on: names, or tasks joined by "+"."""
     seeds: tuple[int, ...] = (0,)
-    steps: int = Field(SOURCE_STEPS, ge=1)  # of each at most; train.steps where only that is set
+    """Seeds of the source prompts: each source has one prompt a seed."""
+    steps: int = Field(SOURCE_STEPS, ge=1)
+    """The most training steps of a source prompt; train.steps where only that is set."""
 
 
 class Config(Stage):
@@ -91,6 +112,7 @@ class Config(Stage):
     search: SearchSettings = SearchSettings()
     transfer: TransferSettings = TransferSettings()
     runs: Path = Path("spot-runs")
+    """The folder of results: runs are named by what they read, and found there again."""
 
     # Validators that run before are called from the last to the first: this one sees the model's defaults.
     @model_validator(mode="before")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -114,8 +115,8 @@ def to_toml(found: Sequence[Setting]) -> str:
         if name != section and name:
             lines += ["", f"[{name}]"]
         section = name
-        text = f"# {key} =" if each.value is None else f"{key} = {toml(each.value)}"
-        lines.append(f"{text}  # {each.description}" if each.description else text)
+        lines += textwrap.wrap(each.description, 98, initial_indent="# ", subsequent_indent="# ")
+        lines.append(f"# {key} =" if each.value is None else f"{key} = {toml(each.value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -161,6 +162,12 @@ def kinds(annotation: Any) -> list[Any]:
     return [annotation]
 
 
+def item(annotation: Any) -> Any:
+    """The type of a list's items."""
+    kind = typing.get_args(annotation)[0]
+    return typing.get_args(kind)[0] if typing.get_origin(kind) is typing.Annotated else kind
+
+
 def expected(field: FieldInfo) -> str:
     """The values of a field, in words."""
     words = []
@@ -168,7 +175,7 @@ def expected(field: FieldInfo) -> str:
         if kind in WORDS:
             words.append(WORDS[kind])
         elif typing.get_origin(kind) is tuple:
-            words.append(f"a list of {WORDS[typing.get_args(kind)[0]].partition(' ')[2]}s")
+            words.append(f"a list of {WORDS[item(kind)].partition(' ')[2]}s")
         elif typing.get_origin(kind) is dict:
             words.append("a table of texts")
         else:
@@ -205,7 +212,7 @@ def example(key: str, field: FieldInfo, value: Any) -> str:
     elif value not in (None, "", [], {}, False):
         shown = value
     elif typing.get_origin(kind) is tuple:
-        shown = [EXAMPLES[typing.get_args(kind)[0]]]
+        shown = [EXAMPLES[item(kind)]]
     else:
         shown = EXAMPLES.get(kind, {"name": "value"})
     text = shown if isinstance(shown, str) and shown.isidentifier() else toml(shown)

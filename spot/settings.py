@@ -15,10 +15,17 @@ from pydantic_core import PydanticCustomError
 
 
 class Stage(BaseModel):
-    """A frozen part of the configuration that knows only its own keys."""
+    """A frozen part of the configuration that knows only its own keys.
+
+    The text below a field is its description, which `spot config --explain` and the documentation show.
+    """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
     @model_validator(mode="before")

@@ -74,6 +74,7 @@ def test_what_a_key_takes_is_said_in_words(key, text):
 @pytest.mark.parametrize("key", [key for key, _ in fields()])
 def test_a_setting_is_described_and_its_example_works(key):
     each = table()[key]
+    assert each.description.endswith(".") and "\n" not in each.description
     option, assignment = shlex.split(each.example)
     assert option == "--set" and assignment.startswith(f"{key}=")
     more = ["train.steps=1000"] if key == "train.key_step" else []
@@ -116,7 +117,7 @@ def test_the_command_shows_value_default_and_origin():
     shown = invoke("config", "--set", "train.steps=99").stdout.splitlines()
     assert shown[0] == "key\tvalue\tdefault\tfrom"
     assert f"train.steps\t99\t{Config().train.steps}\t--set" in shown
-    assert "data.dir\tnot set\tnot set\tdefault" in shown
+    assert "data.dir\tnot set\tsame\tdefault" in shown
     assert shown[-1].startswith(f"your own defaults: {user_config()} (absent); cache: ")
     rows = lines(invoke("config", "--json").stdout)
     assert [row["key"] for row in rows] == [key for key, _ in fields()]

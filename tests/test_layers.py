@@ -26,6 +26,7 @@ LAYERS = (
     "spot.serving",
     "spot.strategies",
     "spot.study",
+    "spot.plans",
     "spot.report",
     "spot.config",
     "spot.config_table",

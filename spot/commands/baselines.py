@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import Shorthand, configured
+from spot.commands.options import DRY_RUN, Shorthand, configured
 from spot.report.verdicts import TFIDF_ROW, show_verdict
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     help="Training examples in front of a text, as many as fit (default: data.shots, else 4).",
 )
+@DRY_RUN
 @configured
-def command(config: Config, out: Output, target: str, methods: str | None) -> None:
+def command(config: Config, out: Output, target: str, methods: str | None, dry_run: bool) -> None:
     """Prompt design, prompt tuning and model tuning on the same rows of a target, in one table, and
     TF-IDF with logistic regression beside them.
 
@@ -43,21 +44,25 @@ def command(config: Config, out: Output, target: str, methods: str | None) -> No
     """
     from spot.commands.objects import runs_of, the_model, the_task, write_config
     from spot.report.console import progress
+    from spot.report.plans import show_plan
 
     names = None if methods is None else [name.strip() for name in methods.split(",")]
     with progress(out) as reporter:
         reporter.phase("loading the model and the target")
         from spot import baselines
 
-        result = baselines(
-            the_model(config),
-            the_task(target, config),
-            config.recipe(),
-            methods=names,
-            plan=config.transfer,
-            rates=config.tuning.learning_rates,
-            runs=runs_of(config, reporter),
-        )
+        model, task, recipe = the_model(config), the_task(target, config), config.recipe()
+        given: dict[str, Any] = {
+            "methods": names,
+            "plan": config.transfer,
+            "rates": config.tuning.learning_rates,
+            "runs": runs_of(config, reporter),
+        }
+        if dry_run:
+            from spot.plans import plan_baselines
+
+            return show_plan(plan_baselines(model, task, recipe, **given), out, reporter)
+        result = baselines(model, task, recipe, **given)
     write_config(result.folder, config)
     show(result, out)
 

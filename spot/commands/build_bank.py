@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spot.commands.options import configured
+from spot.commands.options import DRY_RUN, configured
 
 if TYPE_CHECKING:
     from bank import Bank
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command("build-bank")
+@DRY_RUN
 @configured
-def command(config: Config, out: Output) -> None:
+def command(config: Config, out: Output, dry_run: bool) -> None:
     """Train prompts on all sources and mixtures of a config; resumes by itself.
 
     \b
@@ -26,6 +27,7 @@ def command(config: Config, out: Output) -> None:
     """
     from spot.commands.objects import bank_to_fill, runs_of, task_or_mixture, the_model
     from spot.report.console import progress
+    from spot.report.plans import show_plan
 
     bank, settings = bank_to_fill(config), config.bank
     with progress(out) as reporter:
@@ -37,14 +39,15 @@ def command(config: Config, out: Output) -> None:
             *find_all(settings.sources, config.data_settings()),
             *(task_or_mixture(name, config) for name in settings.mixtures),
         ]
-        report = build_bank(
-            bank,
-            the_model(config),
-            sources,
-            config.recipe().replace(steps=settings.steps),
-            seeds=settings.seeds,
-            runs=runs_of(config, reporter),
-        )
+        model, seeds = the_model(config), settings.seeds
+        recipe = config.recipe().replace(steps=settings.steps)
+        if dry_run:
+            from spot.plans import plan_build_bank
+
+            plan = plan_build_bank(bank, model, sources, recipe, seeds=seeds)
+            return show_plan(plan, out, reporter)
+        runs = runs_of(config, reporter)
+        report = build_bank(bank, model, sources, recipe, seeds=seeds, runs=runs)
     show(report, bank, out)
     if report.failed:
         raise SystemExit(1)

@@ -56,7 +56,13 @@ def show(settings: Sequence[Setting], user_file: Path, cache: Path, out: Output)
     for each in settings:
         out.record(each.to_json())
     rows = [
-        (Whole(each.key), shown(each.value), shown(each.default), each.origin) for each in settings
+        (
+            Whole(each.key),
+            shown(each.value),
+            "same" if each.default == each.value else shown(each.default),
+            Whole(each.origin),
+        )
+        for each in settings
     ]
     out.table("", ("key", "value", "default", "from"), rows)
     there = "" if user_file.exists() else " (absent)"

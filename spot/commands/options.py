@@ -187,6 +187,13 @@ def configured(command: Command) -> Command:
     return with_config
 
 
+DRY_RUN = click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would be trained or is found; train and write nothing.",
+)
+
+
 def similarities() -> Iterable[str]:
     """The names of all similarities."""
     from bank import SIMILARITIES

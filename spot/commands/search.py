@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import NamesShorthand, Shorthand, configured, similarities
+from spot.commands.options import DRY_RUN, NamesShorthand, Shorthand, configured, similarities
 
 if TYPE_CHECKING:
     from bank import Hit
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     names=similarities,
     help="{names} (default: average; task-vector on the embedded model).",
 )
+@DRY_RUN
 @configured
-def command(config: Config, out: Output, target: str) -> None:
+def command(config: Config, out: Output, target: str, dry_run: bool) -> None:
     """Rank the bank's entries by the similarity of their keys to a target's query.
 
     \b
@@ -40,20 +41,20 @@ def command(config: Config, out: Output, target: str) -> None:
     """
     from spot.commands.objects import open_bank, runs_of, the_model, the_task
     from spot.report.console import progress
+    from spot.report.plans import show_plan
 
     bank = open_bank(config)
     with progress(out) as reporter:
         reporter.phase("reading the bank and the target")
         from spot import search
 
-        answer = search(
-            bank,
-            the_model(config),
-            the_task(target, config),
-            recipe=config.recipe(),
-            settings=config.search,
-            runs=runs_of(config, reporter),
-        )
+        model, task = the_model(config), the_task(target, config)
+        given: dict[str, Any] = {"recipe": config.recipe(), "settings": config.search}
+        if dry_run:
+            from spot.plans import plan_search
+
+            return show_plan(plan_search(bank, model, task, **given), out, reporter)
+        answer = search(bank, model, task, **given, runs=runs_of(config, reporter))
     show(answer, out)
 
 

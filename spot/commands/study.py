@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import configured
+from spot.commands.options import DRY_RUN, configured
 
 if TYPE_CHECKING:
     from spot.config import Config
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     shell_complete=TASKS,
     help="A target task; repeat it. Default: the mini suite's targets.",
 )
+@DRY_RUN
 @configured
-def command(config: Config, out: Output, targets: tuple[str, ...]) -> None:
+def command(config: Config, out: Output, targets: tuple[str, ...], dry_run: bool) -> None:
     """Oracle, best of top-k and scratch for several targets: is retrieval any good here?
 
     \b
@@ -37,6 +38,7 @@ def command(config: Config, out: Output, targets: tuple[str, ...]) -> None:
     """
     from spot.commands.objects import Sources, open_bank, runs_of, the_model, the_task
     from spot.report.console import progress
+    from spot.report.plans import show_plan
     from spot.tasks.mini.suite import target_names
 
     bank = open_bank(config)
@@ -44,16 +46,20 @@ def command(config: Config, out: Output, targets: tuple[str, ...]) -> None:
         reporter.phase("loading the model and the targets")
         from spot import run_study
 
-        result = run_study(
-            bank,
-            the_model(config),
-            [the_task(name, config) for name in targets or target_names()],
-            recipe=config.recipe(),
-            plan=config.transfer,
-            search_settings=config.search,
-            sources=Sources(bank, config),
-            runs=runs_of(config, reporter),
-        )
+        model = the_model(config)
+        tasks = [the_task(name, config) for name in targets or target_names()]
+        given: dict[str, Any] = {
+            "recipe": config.recipe(),
+            "plan": config.transfer,
+            "search_settings": config.search,
+            "sources": Sources(bank, config),
+            "runs": runs_of(config, reporter),
+        }
+        if dry_run:
+            from spot.plans import plan_study
+
+            return show_plan(plan_study(bank, model, tasks, **given), out, reporter)
+        result = run_study(bank, model, tasks, **given)
     show(result, out)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import PATH, configured
+from spot.commands.options import DRY_RUN, PATH, configured
 from spot.report.verdicts import show_verdict
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 @click.option("--task", required=True, shell_complete=TASKS, help="A task, or tasks joined by +.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", "path", type=PATH, required=True, help="The prompt: .npy or .safetensors")
+@DRY_RUN
 @configured
-def command(config: Config, out: Output, task: str, seed: int, path: Path) -> None:
+def command(config: Config, out: Output, task: str, seed: int, path: Path, dry_run: bool) -> None:
     """Train one prompt on one task or mixture and write it to a file.
 
     \b
@@ -31,6 +32,7 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
     """
     from spot.commands.objects import open_bank, runs_of, task_or_mixture, the_model
     from spot.report.console import progress
+    from spot.report.plans import show_plan
 
     with progress(out) as reporter:
         reporter.phase("loading the model and the task")
@@ -43,6 +45,11 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
         bank = open_bank(config) if (recipe.init or "").startswith("entry:") else None
         source = task_or_mixture(task, config)
         runs = runs_of(config, reporter)
+        if dry_run:
+            from spot.plans import plan_train
+
+            plan = plan_train(model, source, recipe, seed, path, bank=bank, runs=runs)
+            return show_plan(plan, out, reporter)
         trained = train_prompt(model, source, recipe, seed, bank=bank, runs=runs)
         write_prompt(path, trained.value)
         counts = Counts(trained.value.count, count(model.network))

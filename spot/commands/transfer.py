@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import PATH, NamesShorthand, Shorthand, configured
+from spot.commands.options import DRY_RUN, PATH, NamesShorthand, Shorthand, configured
 from spot.report import curves
 from spot.report.files import writer_for
 from spot.report.verdicts import TFIDF_ROW, show_verdict
@@ -50,8 +50,9 @@ def strategies() -> Iterable[str]:
     type=PATH,
     help=f"Draw the learning curves of both arms: {' '.join(curves.WRITERS)}",
 )
+@DRY_RUN
 @configured
-def command(config: Config, out: Output, target: str, plot: Path | None) -> None:
+def command(config: Config, out: Output, target: str, plot: Path | None, dry_run: bool) -> None:
     """Train a target's prompt from the retrieved value and from scratch, and compare on the test
     split.
 
@@ -67,6 +68,7 @@ def command(config: Config, out: Output, target: str, plot: Path | None) -> None
         write_config,
     )
     from spot.report.console import progress
+    from spot.report.plans import show_plan
 
     if plot is not None:
         writer_for(plot, curves.WRITERS)  # a wrong suffix is refused before training
@@ -75,18 +77,19 @@ def command(config: Config, out: Output, target: str, plot: Path | None) -> None
         reporter.phase("loading the model and the target")
         from spot import transfer
 
-        report = transfer(
-            bank,
-            the_model(config),
-            the_task(target, config),
-            plan.strategy,
-            plan.k,
-            recipe=config.recipe(),
-            sources=Sources(bank, config),
-            **plan.model_dump(exclude={"strategy", "k"}),
-            search_settings=config.search,
-            runs=runs_of(config, reporter),
-        )
+        model, task = the_model(config), the_task(target, config)
+        given: dict[str, Any] = {
+            "recipe": config.recipe(),
+            "sources": Sources(bank, config),
+            "search_settings": config.search,
+            "runs": runs_of(config, reporter),
+        }
+        if dry_run:
+            from spot.plans import plan_transfer
+
+            return show_plan(plan_transfer(bank, model, task, plan, **given), out, reporter)
+        start = {"start": plan.strategy, **plan.model_dump(exclude={"strategy"})}
+        report = transfer(bank, model, task, **start, **given)
     write_config(report.folder, config)
     show(report, out)
     if plot is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import PATH, configured
+from spot.commands.options import DRY_RUN, PATH, configured
 
 if TYPE_CHECKING:
     from spot.config import Config
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 @click.option("--task", required=True, shell_complete=TASKS, help="A task, or tasks joined by +.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--out", "path", type=PATH, required=True, help="A new folder for the model.")
+@DRY_RUN
 @configured
-def command(config: Config, out: Output, task: str, seed: int, path: Path) -> None:
+def command(config: Config, out: Output, task: str, seed: int, path: Path, dry_run: bool) -> None:
     """Train all weights on one task or mixture, as a baseline for prompts, and write the model.
 
     \b
@@ -31,12 +32,18 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
     """
     from spot.commands.objects import runs_of, task_or_mixture, the_model
     from spot.report.console import progress
+    from spot.report.plans import show_plan
 
     with progress(out) as reporter:
         reporter.phase("loading the model and the task")
         from spot import tune
 
         source = task_or_mixture(task, config)
+        if dry_run:
+            from spot.plans import plan_tune
+
+            rates = config.tuning.learning_rates
+            return show_plan(plan_tune(source, path, config.recipe(), rates), out, reporter)
         tuned = tune(
             the_model(config),
             source,

@@ -18,12 +18,18 @@ class ModelSettings(Stage):
     """
 
     name: str = EMBEDDED
-    # SentencePiece file, its gs:// address, or tokenizer.json; else the model's own
+    """The frozen model: a name that `spot models` lists, a folder, a GGUF file, owner/name on the Hugging
+    Face hub, or the gs:// address of a T5X checkpoint."""
     vocabulary: str | Path | None = None
+    """A SentencePiece file, its gs:// address, or a tokenizer.json; where it is not set, the model's own."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
-    devices: int = Field(1, ge=1)  # over which the weights are split
-    relative_max_distance: int = Field(128, ge=1)  # not stored in T5X checkpoints; T5 uses 128
-    dropout: float = Field(0.1, ge=0, lt=1)  # of a T5X checkpoint; likewise not stored there
+    """The numbers of the model's weights and products."""
+    devices: int = Field(1, ge=1)
+    """Devices of this machine over which the weights are split."""
+    relative_max_distance: int = Field(128, ge=1)
+    """The longest distance that a T5's relative positions tell apart; T5X checkpoints do not store it."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """The dropout rate of a T5X checkpoint, which does not store it."""
 
     @model_validator(mode="before")
     @classmethod

@@ -16,10 +16,16 @@ class PromptSettings(Stage):
     """
 
     kind: str = "prefix"
+    """What the prompt does to the model."""
     length: int = Field(20, ge=1)
-    init: str | None = None  # vocab, labels, random, text, words, entry:<id> or file:<path>
-    text: str = ""  # for init = "text" and "words"
-    filler: Literal["vocab", "random"] = "vocab"  # of the tokens behind those of labels or text
+    """Tokens of the prompt."""
+    init: str | None = None
+    """Where the prompt starts: vocab, labels, random, text, words, entry:<id> or file:<path>; where it is
+    not set, the model's own start."""
+    text: str = ""
+    """The text of the inits text and words."""
+    filler: Literal["vocab", "random"] = "vocab"
+    """The tokens behind those of the inits labels, text and words."""
 
     @field_validator("kind")
     @classmethod

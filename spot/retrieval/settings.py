@@ -14,7 +14,12 @@ class SearchSettings(Stage):
     """
 
     similarity: str = "average"
+    """How keys are compared with the query; a known model may have its own default."""
     k: int = 3
-    seeds: tuple[int, ...] = (0,)  # of the query prompts, whose similarities are averaged
-    rerank_examples: int = Field(0, ge=0)  # > 0: order the top k by zero-shot loss on so many rows
-    unlearned: bool = False  # also search entries that are no better than one answer for every row
+    """Tasks that a search lists."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of the query prompts, whose similarities are averaged."""
+    rerank_examples: int = Field(0, ge=0)
+    """If more than 0: order the first k by their zero-shot loss on so many rows of the target."""
+    unlearned: bool = False
+    """Also search entries that are no better than one answer for every row."""

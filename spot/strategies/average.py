@@ -29,4 +29,6 @@ def mean_array(arrays: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     return weighted_average(flat, weights).reshape(arrays[0].shape)
 
 
-AVERAGE = Strategy("average", "from the average of the k nearest, weighted by similarity", _starts)
+AVERAGE = Strategy(
+    "average", "from the average of the k nearest, weighted by similarity", _starts, combines=True
+)

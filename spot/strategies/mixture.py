@@ -36,5 +36,9 @@ def train_mixture(situation: Situation) -> SoftPrompt:
 
 
 MIXTURE = Strategy(
-    "mixture", "from a prompt of the k nearest tasks and the target", _starts, wants_values=False
+    "mixture",
+    "from a prompt of the k nearest tasks and the target",
+    _starts,
+    wants_values=False,
+    combines=True,
 )

@@ -12,14 +12,21 @@ from spot.settings import HasDefaults, Stage
 class TransferSettings(Stage):
     """The start of a target's prompt, and the training budget of both arms."""
 
-    strategy: str = "best"  # a key of spot.strategies.table.STRATEGIES
+    strategy: str = "best"
+    """Where the target's prompt starts: from the best of the k nearest, their average, a prompt of a
+    mixture of them, or the best of all."""
     k: int = Field(1, ge=1)
+    """Entries that the strategy uses."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    steps: int = Field(300, ge=1)  # of each arm at most
-    # Tried by both arms, chosen on validation; none: train's.
+    """Seeds of training, of transfer and from scratch alike."""
+    steps: int = Field(300, ge=1)
+    """The most training steps of each run."""
     learning_rates: tuple[float, ...] = ()
-    scratch_learning_rates: tuple[float, ...] = ()  # of the arm from scratch, where it has others
-    labels: Literal["keep", "swap"] = "keep"  # swap: the target's label words for the source's
+    """Learning rates that transfer and scratch both try; validation chooses. None: train.learning_rate."""
+    scratch_learning_rates: tuple[float, ...] = ()
+    """Learning rates of the runs from scratch, where they have others."""
+    labels: Literal["keep", "swap"] = "keep"
+    """swap: exchange the source's label words in its prompt for the target's."""
 
     def on(self, model: HasDefaults) -> TransferSettings:
         """The settings for this model: `steps` that were not given are the model's own, if it has any."""

@@ -61,7 +61,8 @@ class Strategy:
     """A way to make starts from the nearest entries.
 
     `wants_all`: it needs every entry that a search can find, not the first k. `wants_values`: it starts
-    from their values, which must be prompts of the target's kind.
+    from their values, which must be prompts of the target's kind; else it trains a prompt of its own.
+    `combines`: it makes one start of all of them.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Strategy:
     starts: Callable[[Situation], list[Start]]
     wants_all: bool = False
     wants_values: bool = True
+    combines: bool = False
 
 
 def names_of(hits: Sequence[Hit]) -> str:

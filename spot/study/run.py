@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from bank.entry import Entry
 from bank.errors import BankError
 from bank.similarities import SIMILARITIES
 from bank.store import Bank
@@ -251,15 +252,20 @@ def best_of(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, M
     return {scores.k: scores for scores in methods if scores.method == BEST and scores.k}
 
 
-def generic_starts(targets: Sequence[str], situation: Situation) -> list[Start]:
-    """The bank's mixture entries that hold none of the targets, as starts that no search chooses
-    (generic SPoT, section 2.2 of the paper); k is the number of their tasks.
-    """
-    mixtures = [
+def generic_entries(bank: Bank, targets: Sequence[str]) -> list[Entry]:
+    """The bank's mixture entries that hold none of the targets."""
+    return [
         entry
-        for entry in situation.bank.entries()
+        for entry in bank.entries()
         if entry.kind == "mixture" and not set(entry.members) & set(targets)
     ]
+
+
+def generic_starts(targets: Sequence[str], situation: Situation) -> list[Start]:
+    """These entries as starts that no search chooses (generic SPoT, section 2.2 of the paper); k is the
+    number of their tasks.
+    """
+    mixtures = generic_entries(situation.bank, targets)
     prompts = start_prompts([entry.id for entry in mixtures], situation)
     return [
         Start("generic", entry.id, entry.task, None, prompt, len(entry.members))

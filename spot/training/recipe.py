@@ -31,28 +31,46 @@ class TrainSettings(Stage):
     """
 
     loss: str = "cross-entropy"
+    """The training loss: cross-entropy, with the z-loss of T5."""
     optimizer: Literal["adafactor", "adamw"] = "adafactor"
-    # None: the paper's 0.3, or less where a model's embeddings are small (see default_rate).
+    """The optimiser of prompts."""
     learning_rate: float | None = Field(None, gt=0)
+    """The constant learning rate of prompts. Where it is not set: the paper's 0.3, or less where a model's
+    embeddings are small."""
     weight_decay: float = Field(1e-5, ge=0)
+    """The share of a prompt that decays in a step."""
     warmup_steps: int = Field(10, ge=0)
+    """Steps in which the learning rate rises to its value."""
     batch_size: int = Field(16, ge=1)
-    dropout: float | None = Field(None, ge=0, lt=1)  # None: the model's own rate
+    """Rows of a prompt's step."""
+    dropout: float | None = Field(None, ge=0, lt=1)
+    """The dropout rate of training; where it is not set, the model's own."""
     steps: int = Field(300, ge=1)
+    """The most training steps; training stops before when validation has stopped improving (see
+    train.patience)."""
     key_step: int = Field(60, ge=1)
+    """The step at which a prompt becomes the key, or the query, that a search compares: an early one, and
+    the same for all of a bank (SPoT, section 3.2)."""
     check_every: int = Field(20, ge=1)
-    patience: int = Field(5, ge=0)  # checks without a better score; 0: all steps are made
-    # Of further checks, so that curves show a head start; 0 is the start. A bank's sources have none.
+    """Steps between two checks on validation, of which the best gives the prompt."""
+    patience: int = Field(5, ge=0)
+    """Checks without a better score after which training stops; 0: all steps are made."""
     early_checks: tuple[Annotated[int, Field(ge=0)], ...] = (0, 5, 10, 20)
+    """Steps of further checks, so that learning curves show a head start; 0 is the start. A bank's sources
+    have none."""
 
 
 class RowSettings(Stage):
     """The maximal lengths of texts, in tokens with EOS, and the number of rows."""
 
     input_length: int = Field(128, ge=2)
+    """The most tokens of a text, with its end; longer texts are cut."""
     target_length: int = Field(16, ge=2)
-    train_examples: int | None = Field(None, ge=1)  # a seeded sample of the training split
-    validation_examples: int | None = Field(128, ge=1)  # a seeded sample, so checks stay short
+    """The most tokens of an answer, with its end."""
+    train_examples: int | None = Field(None, ge=1)
+    """Rows of a training split that are used, a seeded sample; where it is not set, all."""
+    validation_examples: int | None = Field(128, ge=1)
+    """Rows of a validation split that are used, a seeded sample, so that checks stay short."""
 
 
 class Recipe(PromptSettings, TrainSettings, RowSettings):

@@ -90,12 +90,30 @@ class Runs:
 
         Raises what `spot.training.prompt_tuning.train_prompts` raises.
         """
-        groups = [slots[first : first + self.slots] for first in range(0, len(slots), self.slots)]
+        groups = self.groups(slots)
         done: list[Trained] = []
         for number, group in enumerate(groups, start=1):
             name = title if len(groups) == 1 else f"{title}, {number} of {len(groups)}"
             done += self._train_group(model, group, recipe, name, validate)
         return done
+
+    def groups(self, slots: Sequence[Slot]) -> list[Sequence[Slot]]:
+        """The slots that are trained at once, in order."""
+        return [slots[first : first + self.slots] for first in range(0, len(slots), self.slots)]
+
+    def prompts_place(
+        self, model: Model, slots: Sequence[Slot], recipe: Recipe, validate: bool
+    ) -> Path:
+        """The folder of a run that trains these prompts at once."""
+        names = PROMPT_SETTINGS + (VALIDATED_SETTINGS if validate else ())
+        read = {
+            "model": model_facts(model),
+            "slots": [slot_facts(slot) for slot in slots],
+            "recipe": {name: getattr(recipe, name) for name in names},
+            "validated": validate,
+        }
+        sources = dict.fromkeys(slot.source.name for slot in slots)
+        return self.place("prompts", "+".join(sources), read)
 
     def _train_group(
         self,
@@ -105,15 +123,7 @@ class Runs:
         title: str,
         validate: bool,
     ) -> list[Trained]:
-        names = PROMPT_SETTINGS + (VALIDATED_SETTINGS if validate else ())
-        read = {
-            "model": model_facts(model),
-            "slots": [slot_facts(slot) for slot in slots],
-            "recipe": {name: getattr(recipe, name) for name in names},
-            "validated": validate,
-        }
-        sources = dict.fromkeys(slot.source.name for slot in slots)
-        folder = self.place("prompts", "+".join(sources), read)
+        folder = self.prompts_place(model, slots, recipe, validate)
         stored = results.load(folder, len(slots))
         if stored is not None:
             self.reporter.say(f"found: {title} (trained before)")

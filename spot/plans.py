@@ -1,0 +1,335 @@
+"""What a stage would train, without training or writing anything but caches: the answers of --dry-run.
+
+Each plan is of the call of the same name and takes what that takes. Where a search decides what comes
+next and its query is not trained yet, runs are counted; otherwise their results are looked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from bank.nearest import searchable, seeds_of_tasks
+from bank.store import Bank
+from spot.models.model import Model
+from spot.prompts.prompt import SoftPrompt
+from spot.retrieval.query import cached_query, query_entry
+from spot.retrieval.settings import SearchSettings
+from spot.retrieval.target import recipe_for, search, settings_for
+from spot.strategies.settings import TransferSettings
+from spot.strategies.single import hit_starts
+from spot.strategies.start import SCRATCH, Situation, Start
+from spot.strategies.table import find_strategy
+from spot.strategies.transfer import (
+    check_kinds,
+    check_target,
+    count_for,
+    learning_rates,
+    train_starts,
+    transfer,
+)
+from spot.study.baselines import METHODS, Runner, check_methods, undesigned
+from spot.study.run import generic_entries, generic_starts
+from spot.tasks.examples import TokenizedSplit
+from spot.tasks.task import Mixture, Task
+from spot.training import results
+from spot.training.build import jobs, train_prompt
+from spot.training.evaluate import Evaluation
+from spot.training.recipe import FINE_TUNING_RATES, Recipe
+from spot.training.runs import Runs
+from spot.training.slots import Reporter, Slot, Trained
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """`runs` trainings of `steps` steps at most each, of which `found` are done already."""
+
+    title: str
+    runs: int
+    steps: int
+    found: int = 0
+
+    @property
+    def left(self) -> int:
+        """The trainings that would be made."""
+        return self.runs - self.found
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a call would train, and the folders and files that it would write."""
+
+    stages: tuple[Stage, ...]
+    outputs: tuple[Path, ...]
+
+    @property
+    def runs(self) -> int:
+        """The trainings that would be made."""
+        return sum(stage.left for stage in self.stages)
+
+    @property
+    def steps(self) -> int:
+        """Their steps in all, at most."""
+        return sum(stage.left * stage.steps for stage in self.stages)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-serialisable dict."""
+        return {
+            "stages": [asdict(stage) for stage in self.stages],
+            "runs": self.runs,
+            "steps": self.steps,
+            "outputs": [str(path) for path in self.outputs],
+        }
+
+
+class Unfinished(Exception):
+    """Something that was not done before would be done now."""
+
+
+@dataclass(frozen=True)
+class Rehearsal(Runs):
+    """Runs that find what was trained and train nothing: `stages` tells of both, and the first work that
+    is not there raises Unfinished.
+    """
+
+    stages: list[Stage] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, runs: Runs) -> Rehearsal:
+        """A rehearsal in the folder of these runs, which reports nothing."""
+        return cls(runs.root, Reporter(), runs.slots)
+
+    def train_prompts(
+        self,
+        model: Model,
+        slots: Sequence[Slot],
+        recipe: Recipe,
+        *,
+        title: str,
+        validate: bool = True,
+    ) -> list[Trained]:
+        groups = self.groups(slots)
+        places = [self.prompts_place(model, group, recipe, validate) for group in groups]
+        stored = [results.load(*pair) for pair in zip(places, map(len, groups), strict=True)]
+        found = [group for group, done in zip(groups, stored, strict=True) if done is not None]
+        self.stages.append(Stage(title, len(slots), recipe.steps, sum(map(len, found))))
+        if len(found) < len(groups):
+            raise Unfinished
+        return [
+            Trained.of(slot, result)
+            for group, done in zip(groups, stored, strict=True)
+            for slot, result in zip(group, done or (), strict=True)
+        ]
+
+    def evaluate(
+        self,
+        model: Model,
+        prompt: SoftPrompt | np.ndarray | None,
+        task: Task,
+        split: TokenizedSplit,
+        labels: Sequence[Sequence[int]],
+    ) -> Evaluation:
+        raise Unfinished
+
+    def remembered(
+        self, stage: str, name: str, read: Mapping[str, Any], make: Callable[[], T], title: str = ""
+    ) -> T:
+        def refuse() -> T:
+            raise Unfinished
+
+        return super().remembered(stage, name, read, refuse, title)
+
+
+def plan_build_bank(
+    bank: Bank,
+    model: Model,
+    sources: Sequence[Task | Mixture],
+    recipe: Recipe | None = None,
+    *,
+    seeds: Sequence[int] = (0,),
+) -> Plan:
+    """The plan of `spot.build_bank`."""
+    recipe = (recipe or Recipe()).on(model)
+    wanted = jobs(model, sources, recipe, seeds)
+    there = {entry.id for entry in bank.entries()}
+    found = sum(job.id in there for job in wanted)
+    return Plan((Stage("sources", len(wanted), recipe.steps, found),), (bank.path,))
+
+
+def plan_train(
+    model: Model,
+    source: Task | Mixture,
+    recipe: Recipe,
+    seed: int,
+    path: Path,
+    *,
+    bank: Bank | None = None,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.train_prompt`, whose prompt is written to `path`."""
+    rehearsal = Rehearsal.of(runs)
+    with contextlib.suppress(Unfinished):
+        train_prompt(model, source, recipe, seed, bank=bank, runs=rehearsal)
+    return Plan(tuple(rehearsal.stages), (path, runs.root))
+
+
+def plan_tune(source: Task | Mixture, path: Path, recipe: Recipe, rates: Sequence[float]) -> Plan:
+    """The plan of `spot.tune`: of its runs only the checkpoints of unfinished ones are kept."""
+    return Plan((Stage(f"{source.name}, all weights", len(rates), recipe.steps),), (path,))
+
+
+def plan_search(
+    bank: Bank,
+    model: Model,
+    target: Task,
+    *,
+    recipe: Recipe | None = None,
+    settings: SearchSettings | None = None,
+) -> Plan:
+    """The plan of `spot.search`."""
+    recipe = recipe_for(bank, model, recipe)
+    settings = settings_for(bank, model, recipe, settings)
+    return Plan((queries(bank, model, target.on(model), recipe, settings),), (bank.path,))
+
+
+def queries(
+    bank: Bank, model: Model, target: Task, recipe: Recipe, settings: SearchSettings
+) -> Stage:
+    """The queries of a target, one a seed."""
+    entries = [query_entry(target, model, recipe, seed) for seed in settings.seeds]
+    found = sum(cached_query(bank, entry) is not None for entry in entries)
+    return Stage(f"query {target.name}", len(entries), recipe.key_step, found)
+
+
+def plan_transfer(
+    bank: Bank,
+    model: Model,
+    target: Task,
+    plan: TransferSettings,
+    *,
+    recipe: Recipe | None = None,
+    sources: Mapping[str, Task | Mixture] | None = None,
+    search_settings: SearchSettings | None = None,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.transfer` with these settings. Raises what that raises before any training."""
+    recipe, strategy = recipe_for(bank, model, recipe), find_strategy(plan.strategy)
+    settings = settings_for(bank, model, recipe, search_settings)
+    target, plan, rehearsal = target.on(model), plan.on(model), Rehearsal.of(runs)
+    with contextlib.suppress(Unfinished):
+        transfer(
+            bank,
+            model,
+            target,
+            recipe=recipe,
+            sources=sources,
+            search_settings=search_settings,
+            runs=rehearsal,
+            start=plan.strategy,
+            **plan.model_dump(exclude={"strategy"}),
+        )
+    known = {stage.title: stage for stage in rehearsal.stages}
+    stages = [queries(bank, model, target, recipe, settings)]
+    if not strategy.wants_values:
+        title = f"mixture for {target.name}"
+        stages.append(known.get(title, Stage(title, 1, recipe.steps)))
+    available = count_for(bank, target, settings)
+    starts = available if strategy.wants_all else min(plan.k, available)
+    counted = counted_starts(model, target, 1 if strategy.combines else starts, recipe, plan)
+    stages.append(known.get(counted.title, counted))
+    return Plan(tuple(stages), (runs.root / "transfer", bank.path))
+
+
+def counted_starts(
+    model: Model, target: Task, starts: int, recipe: Recipe, plan: TransferSettings
+) -> Stage:
+    """The runs of a target from scratch and from so many starts, with every seed and learning rate."""
+    rates = [
+        len(learning_rates(Start(name), recipe, plan, model.embeddings))
+        for name in (SCRATCH, "transfer")
+    ]
+    runs = len(plan.seeds) * (rates[0] + starts * rates[1])
+    return Stage(f"transfer to {target.name}", runs, plan.steps)
+
+
+def plan_study(
+    bank: Bank,
+    model: Model,
+    targets: Sequence[Task],
+    *,
+    recipe: Recipe | None = None,
+    plan: TransferSettings | None = None,
+    search_settings: SearchSettings | None = None,
+    sources: Mapping[str, Task | Mixture] | None = None,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.run_study`. Raises what that raises before any training."""
+    recipe = recipe_for(bank, model, recipe)
+    plan = (plan or TransferSettings()).on(model)
+    settings = settings_for(bank, model, recipe, search_settings)
+    targets = list({target.name: target.on(model) for target in targets}.values())
+    names = [target.name for target in targets]
+    stages = []
+    for target in targets:
+        check_kinds(bank, target, recipe, settings, every=True)
+        check_target(target, model, recipe)
+        k, rehearsal = count_for(bank, target, settings), Rehearsal.of(runs)
+        query = queries(bank, model, target, recipe, settings)
+        stages.append(query)
+        if query.left:
+            entries, _ = searchable(bank.entries(), (target.name,), settings.unlearned)
+            tasks = seeds_of_tasks([entry for entry in entries if entry.kind != "mixture"])
+            count = len(tasks) + len(generic_entries(bank, names))
+            stages.append(counted_starts(model, target, count, recipe, plan))
+        else:
+            alone = settings.model_copy(update={"rerank_examples": 0})
+            answer = search(bank, model, target, k, recipe=recipe, settings=alone, runs=rehearsal)
+            hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
+            situation = Situation(
+                bank, model, target, hits, recipe, sources or {}, plan, settings, rehearsal
+            )
+            starts = [Start(SCRATCH), *hit_starts("oracle", hits, situation)]
+            starts += generic_starts(names, situation)
+            with contextlib.suppress(Unfinished):
+                train_starts(model, target, starts, recipe, plan, rehearsal)
+        stages += rehearsal.stages
+    return Plan(tuple(stages), (runs.root, bank.path))
+
+
+def plan_baselines(
+    model: Model,
+    target: Task,
+    recipe: Recipe | None = None,
+    *,
+    methods: Sequence[str] | None = None,
+    plan: TransferSettings | None = None,
+    rates: Sequence[float] = FINE_TUNING_RATES,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.baselines`; only methods that train are in it."""
+    chosen = check_methods(tuple(METHODS) if methods is None else methods)
+    recipe, rehearsal = (recipe or Recipe()).on(model), Rehearsal.of(runs)
+    target, plan = undesigned(target.on(model)), (plan or TransferSettings()).on(model)
+    check_target(target, model, recipe)
+    stages = []
+    if "prompt-tuning" in chosen:
+        with contextlib.suppress(Unfinished):
+            train_starts(model, target, [Start(SCRATCH)], recipe, plan, rehearsal)
+        stages += [replace(stage, title="prompt tuning") for stage in rehearsal.stages]
+    if "model-tuning" in chosen:
+        found = 0
+        for seed in plan.seeds:
+            one = plan.model_copy(update={"seeds": (seed,)})
+            with contextlib.suppress(Unfinished):
+                METHODS["model-tuning"](Runner(target, model, recipe, one, rates, rehearsal))
+                found += 1
+        count = len(rates)
+        stages.append(Stage("model tuning", len(plan.seeds) * count, plan.steps, found * count))
+    return Plan(tuple(stages), (runs.root / "baselines",))

@@ -1,0 +1,28 @@
+"""The view of a plan, which every command with --dry-run shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spot.plans import Plan
+    from spot.report.console import ConsoleReporter
+    from spot.report.output import Output
+
+
+def show_plan(plan: Plan, out: Output, reporter: ConsoleReporter) -> None:
+    """A row a stage, the sum, and where results would be; the reporter's display ends before."""
+    reporter.stop()
+    out.record(plan.to_json())
+    rows = [
+        (stage.title, stage.runs, stage.found, stage.left, stage.steps) for stage in plan.stages
+    ]
+    columns = ("dry run", "runs ", "found ", "to train ", "steps each, at most ")
+    out.table("", columns, rows)
+    out.say(
+        f"to train: {plan.runs} runs, {plan.steps} steps at most; nothing was trained or written"
+    )
+    if plan.runs:
+        out.say("time left is estimated once the first steps have run")
+    for path in plan.outputs:
+        out.say(f"would write to: {path}")

@@ -107,6 +107,4 @@ def show(report: TableReport, path: Path, out: Output, bank: bool = True) -> Non
         out.say("  spot build-bank   (once, for a bank to search)")
     out.say(f"  spot search --target {path}")
     out.say(f"  spot transfer --target {path}")
-    out.say(
-        "  spot predict --prompt FILE --in new.csv --out answers.csv   (FILE: transfer names it)"
-    )
+    out.say("  spot predict --prompt FILE --in new.csv --out answers.csv")

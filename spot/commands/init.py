@@ -90,9 +90,7 @@ def show(report: TableReport, path: Path, out: Output, bank: bool = True) -> Non
     out.table("", ("label", *(f"{split} " for split in splits), "rows ", "tokens "), [*rows, total])
     cut = [split for split in report.rows if split not in report.files]
     if cut:
-        out.say(
-            f"cut within each class by a seeded hash of the text: {', '.join(cut)} (rule: {path})"
-        )
+        out.say(f"{' and '.join(cut)}: cut by a seeded hash within each class (rule: {path})")
     n = report.rows["test"]
     out.say(f"{n:,} test rows: an accuracy near 80 % is known to ± {report.error:.0f} points;")
     out.say(
@@ -104,11 +102,9 @@ def show(report: TableReport, path: Path, out: Output, bank: bool = True) -> Non
     for note in report.notes:
         out.warn(note)
     out.say(f"written: {path}")
-    out.say("next:")
+    out.say("next (transfer says what FILE is):")
     if not bank:
         out.say("  spot build-bank   (once, for a bank to search)")
     out.say(f"  spot search --target {path}")
     out.say(f"  spot transfer --target {path}")
-    out.say(
-        "  spot predict --prompt FILE --in new.csv --out answers.csv   (FILE: transfer names it)"
-    )
+    out.say("  spot predict --prompt FILE --in new.csv --out answers.csv")

@@ -118,8 +118,11 @@ class OwnRows:
     @property
     def rule(self) -> str:
         """How the splits are made, in words."""
-        of = self.stated.group or joined(RowReader(self.stated, self.origin).columns)
-        order = f'in the order of sha256("{SALT}" + {of}) without case and with single spaces'
+        columns = RowReader(self.stated, self.origin).columns
+        key = self.stated.group or ' + " " + '.join(columns)
+        order = f'in the order of sha256("{SALT}" + {key})'
+        if not self.stated.group:
+            order += " of texts in lower case with single spaces"
         alone = "train leaves out texts that validation or test has, validation those of test"
         most = f"{LARGEST:,} rows at most"
         if {"validation", "test"} <= set(self.sources):

@@ -314,13 +314,13 @@ def label_tokens(task: Task, vocabulary: Vocabulary) -> list[list[int]]:
         if not vocabulary.meaningful(ids):
             raise SpotError(
                 f'task "{task.name}": expected the label word "{word}" to have tokens in '
-                f"{vocabulary.name}, found none but unknown ones",
+                f"{Path(vocabulary.name).name}, found none but unknown ones",
                 "choose another label word, or a model whose vocabulary has it",
             )
         if ids in seen:
             raise SpotError(
                 f'task "{task.name}": expected label words with different tokens, found '
-                f'"{seen[ids]}" and "{word}" alike in {vocabulary.name}',
+                f'"{seen[ids]}" and "{word}" alike in {Path(vocabulary.name).name}',
                 "choose other label words",
             )
         seen[ids] = word

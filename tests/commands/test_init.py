@@ -43,13 +43,13 @@ def test_a_table_becomes_a_task_that_commands_take(tickets):
         "differences under about 18 points between two prompts cannot be told apart",
     ]
     assert shown[-5:] == [
-        "next:",
+        "next (transfer says what FILE is):",
         "  spot build-bank   (once, for a bank to search)",
         "  spot search --target tickets.toml",
         "  spot transfer --target tickets.toml",
-        "  spot predict --prompt FILE --in new.csv --out answers.csv   (FILE: transfer names it)",
+        "  spot predict --prompt FILE --in new.csv --out answers.csv",
     ]
-    assert all(len(line) <= 90 for line in shown)
+    assert all(len(line) <= 80 for line in shown)
     (listed,) = (
         task
         for task in lines(invoke("tasks", "--json", "--set", 'data.tasks=["tickets.toml"]').stdout)

@@ -48,7 +48,8 @@ def test_steps_to_reach_is_the_first_step_at_or_above():
             [(0, 52.0), (60, 83.0)],
             "the transferred prompt starts at 50.0, no higher than scratch (52.0)",
         ),
-        ([(20, 81.8)], [(20, 50.0)], ""),
+        ([(20, 81.8)], [(0, 50.0), (20, 50.0)], ""),
+        ([(0, 81.8)], [(20, 50.0)], ""),
         ([], [(0, 50.0)], ""),
     ],
 )
@@ -57,8 +58,8 @@ def test_head_start(transfer, scratch, sentence):
 
 
 def test_an_early_lead_is_the_largest_of_the_first_half():
-    ours = [points(s0=70, s10=90, s40=90), points(s0=72, s10=91, s40=90)]
-    theirs = [points(s0=50, s10=50, s40=60), points(s0=50, s10=51, s40=60)]
+    ours = [points(s0=85, s10=90, s20=88, s40=90), points(s0=85, s10=91, s20=88, s40=90)]
+    theirs = [points(s0=50, s10=50, s20=60, s40=60), points(s0=50, s10=51, s20=60, s40=60)]
     assert early_lead(ours, theirs) == Lead(10, 40.0)
 
 

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +58,9 @@ class Task:
 
     `render(row)` is the input text of one raw row without its answer, as `read` makes it but for what
     stands in `front`; `columns` are the fields that it reads. None and () where a task has no such form.
+    `inputs` and `clean` are that text as a template (see `spot.tasks.rendering`), "" where only code
+    makes it. `label` is the field with the answer, and `values` the label word of each of its values.
+    `file` is the path of the TOML file behind the task, as it was given.
     """
 
     name: str
@@ -86,6 +89,11 @@ class Task:
     shot_seed: int = 0
     columns: tuple[str, ...] = ()
     render: Callable[[Row], str] | None = None
+    inputs: str = ""
+    clean: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    label: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
 
     @property
     def members(self) -> tuple[Task, ...]:
@@ -204,6 +212,9 @@ def own_task(
         split_rule=own.rule,
         columns=RowReader(form, own.origin).columns,
         render=RowReader(form, own.origin).render,
+        inputs=form.inputs,
+        label=form.label,
+        values=form.labels,
     )
 
 

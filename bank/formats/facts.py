@@ -71,7 +71,9 @@ class Facts:
 
     def to_json(self) -> str:
         """The facts that are known, as canonical JSON. Raises BankError for what JSON cannot hold."""
-        known = {own.name: value for own in fields(self) if _known(value := getattr(self, own.name))}
+        known = {
+            own.name: value for own in fields(self) if _known(value := getattr(self, own.name))
+        }
         if self.model is not None:
             known["model"] = {"name": self.model.name, "fingerprint": self.model.fingerprint}
         return canonical_json({"format": FORMAT, **known})
@@ -93,7 +95,9 @@ def read_facts(text: str, place: str) -> Facts:
     except (ValueError, RecursionError) as error:
         raise BankError(f"{place}: its facts are not JSON ({error})", hint) from error
     if not isinstance(content, dict):
-        raise BankError(f"{place}: expected its facts as a JSON object, found {_shown(content)}", hint)
+        raise BankError(
+            f"{place}: expected its facts as a JSON object, found {_shown(content)}", hint
+        )
     version = content.pop("format", None)
     if version != FORMAT:
         raise BankError(
@@ -102,7 +106,9 @@ def read_facts(text: str, place: str) -> Facts:
         )
     unknown = sorted(set(content) - set(READERS))
     if unknown:
-        log.warning("%s: facts that are not known here are passed over: %s", place, ", ".join(unknown))
+        log.warning(
+            "%s: facts that are not known here are passed over: %s", place, ", ".join(unknown)
+        )
     values = {}
     for name in (name for name in READERS if name in content):
         expected, read = READERS[name]

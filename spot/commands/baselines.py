@@ -42,6 +42,7 @@ def command(config: Config, out: Output, target: str, methods: str | None) -> No
     Example: spot baselines --target mini_rte --methods zero-shot,prompt-tuning
     """
     from spot.commands.objects import runs_of, the_model, the_task, write_config
+    from spot.commands.usage import show_use
     from spot.report.console import progress
 
     names = None if methods is None else [name.strip() for name in methods.split(",")]
@@ -60,6 +61,8 @@ def command(config: Config, out: Output, target: str, methods: str | None) -> No
         )
     write_config(result.folder, config)
     show(result, out)
+    if result.best is not None:
+        show_use(result.best, config, out)
 
 
 def show(result: Baselines, out: Output) -> None:

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 @click.command("train")
 @click.option("--task", required=True, shell_complete=TASKS, help="A task, or tasks joined by +.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--out", "path", type=PATH, required=True, help="The prompt: .npy or .safetensors")
+@click.option(
+    "--out",
+    "path",
+    type=PATH,
+    required=True,
+    help="The prompt: .safetensors, or .npy without its facts",
+)
 @configured
 def command(config: Config, out: Output, task: str, seed: int, path: Path) -> None:
     """Train one prompt on one task or mixture and write it to a file.
@@ -30,6 +36,7 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
     Example: spot train --task mini_news --out news.safetensors
     """
     from spot.commands.objects import open_bank, runs_of, task_or_mixture, the_model
+    from spot.commands.usage import show_use
     from spot.report.console import progress
 
     with progress(out) as reporter:
@@ -47,6 +54,10 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path) -> No
         write_prompt(path, trained.value)
         counts = Counts(trained.value.count, count(model.network))
     show(trained, path, counts, out)
+    plain = path.suffix == ".npy"
+    if plain:
+        out.say("a .npy file does not say what the prompt is for: --out NAME.safetensors does")
+    show_use(path, config, out, source.members[0].name if plain or "+" in source.name else "")
 
 
 def show(trained: Trained, path: Path, counts: Counts, out: Output) -> None:

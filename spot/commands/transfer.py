@@ -66,6 +66,7 @@ def command(config: Config, out: Output, target: str, plot: Path | None) -> None
         the_task,
         write_config,
     )
+    from spot.commands.usage import show_use
     from spot.report.console import progress
 
     if plot is not None:
@@ -92,6 +93,7 @@ def command(config: Config, out: Output, target: str, plot: Path | None) -> None
     if plot is not None:
         curves.learning_curves(curves.transfer_plot(report), plot)
         out.say(f"learning curves written to {plot}")
+    show_use(report.best, config, out)
 
 
 def show(report: TransferReport, out: Output) -> None:

@@ -32,7 +32,9 @@ def rendering(
 
     def render(row: Row) -> str:
         return "".join(
-            literal if name is None else literal + _cleaned(_text(row, name), cleanups.get(name, ()))
+            literal
+            if name is None
+            else literal + _cleaned(_text(row, name), cleanups.get(name, ()))
             for literal, name, _, _ in parts
         )
 
@@ -64,6 +66,11 @@ def filled(inputs: str, column: str, text: str) -> str:
 
 def _braced(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
+
+
+def _is_blank(value: object) -> bool:
+    """True for no value, NaN (which stands for one in tables) and a text of white space."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
 
 
 def _text(row: Row, column: str) -> str:

@@ -25,7 +25,7 @@ from spot.tasks.text import Example, Reference
 
 __all__ = [
     "MIXING_LIMIT", "Example", "Mixture", "Reference", "Task", "counted", "digest",
-    "listing_labels", "mixture_of", "own_task", "proportional_rates", "with_wording",
+    "listing_labels", "mixture_of", "own_task", "proportional_rates", "with_wording", "without_template",
 ]  # fmt: skip
 
 
@@ -312,6 +312,11 @@ def with_wording(
             "add the prompt in its preprocessors, and leave data.text and data.shots off",
         )
     return replace(task, text=text, shots=shots, shot_seed=shot_seed)
+
+
+def without_template(task: Task) -> Task:
+    """The task, taking new texts as the template has written them already."""
+    return replace(task, columns=(), render=None, inputs="", clean={})
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,16 @@ def test_a_published_row_without_its_answer_has_the_text_of_the_form(name):
 
 def test_only_code_makes_the_text_of_these_published_tasks():
     code = {name for name in TASKS if not local_task(name, None).inputs}
-    assert code == {"arc_easy", "c4", "hellaswag", "multirc", "race", "record", "wsc", "wsc_referent"}
+    assert code == {
+        "arc_easy",
+        "c4",
+        "hellaswag",
+        "multirc",
+        "race",
+        "record",
+        "wsc",
+        "wsc_referent",
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if len(template_names(name)) > 1])
@@ -82,7 +91,9 @@ def test_rows_of_files_and_of_python_render_alike(tmp_path):
             ("a", "n"), "stars", {"1": "bad", "2": "good"},
         )  # fmt: skip
         texts = [task.render(row({"a": raw["a"], "n": raw["n"]})) for raw in rows]
-        assert texts == [example.inputs for example in task.read("test")] == ["{x} of 4", "{y} of 5"]
+        assert (
+            texts == [example.inputs for example in task.read("test")] == ["{x} of 4", "{y} of 5"]
+        )
     assert (memory.file, file.file) == ("", str(tmp_path / "t.toml"))
 
 

@@ -29,6 +29,7 @@ from spot.tasks.text import Example
 
 DEFAULT = "t5"
 
+
 @dataclass(frozen=True)
 class Template:
     """One task's inputs, label words (in class order; none: the task's own) and cleanups by field.

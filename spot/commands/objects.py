@@ -81,8 +81,7 @@ def task_to_score(
     Raises SpotError where the facts name no task, or one that cannot be found.
     """
     from spot.errors import SpotError
-    from spot.prompts.facts import as_trained
-    from spot.tasks.catalog import find_task
+    from spot.prompts.facts import trained_task
 
     if name is not None:
         return the_task(name, config)
@@ -97,7 +96,7 @@ def task_to_score(
             f"expected a prompt of one task, found {prompt_name}, of the mixture {facts.task}",
             f"name one of its tasks: --task {facts.members[0]}",
         )
-    return find_task(facts.task, as_trained(facts, config.data_settings()))
+    return trained_task(facts, config.data_settings())
 
 
 def lengths(config: Config) -> dict[str, int]:

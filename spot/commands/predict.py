@@ -90,7 +90,10 @@ def command(
     rows = iter(data_rows(source)) if source is not None else rows_of(answered, texts)
     chunk = list(islice(rows, AT_ONCE))
     while True:
-        show(predict(model, answered, array, chunk, **sizes), out)
+        with progress(out) as reporter:
+            reporter.phase(f"answering {len(chunk)} texts")
+            predictions = predict(model, answered, array, chunk, **sizes)
+        show(predictions, out)
         if not (chunk := list(islice(rows, AT_ONCE))):
             break
 
@@ -111,7 +114,7 @@ def rows_of(task: Task, texts: Sequence[str]) -> Iterator[str | Row]:
         place, unit = Path("stdin"), "line"
         numbered = decoded(sys.stdin.buffer, place)
     for number, line in numbered:
-        text = line if texts else line.rstrip("\\r\\n")
+        text = line if texts else line.rstrip("\r\n")
         if not texts and not text.strip():
             continue
         if len(task.columns) < 2:
@@ -140,16 +143,13 @@ def show(predictions: Sequence[Prediction], out: Output) -> None:
 def show_file(result: PredictedFile, out: Output) -> None:
     """The file of answers: its new columns, and the accuracy where the rows have labels."""
     out.record(result.to_json())
-    words = list(result.probabilities)
-    shares = (
-        f", the probability of each label in {result.probabilities[words[0]]} …" if words else ""
-    )
-    out.say(f"{result.rows:,} rows: the answer in the column {result.answer}{shares}")
-    if words and result.answer != "label":
-        out.say('the rows have a column "label" of their own, which stays as it is')
+    columns = ", ".join((result.answer, *result.probabilities.values()))
+    out.say(f"{result.rows:,} rows; new columns: {columns}")
+    if result.probabilities and result.answer != "label":
+        out.say('the column "label" of the rows stays as it is')
     if result.accuracy is not None:
         out.say(
-            f"accuracy {result.accuracy:.2f} on the {result.labelled:,} rows with a known label in the "
-            f'column "{result.label}"'
+            f'accuracy {result.accuracy:.2f} against the column "{result.label}" '
+            f"(n {result.labelled:,})"
         )
     out.say(f"answers written to {result.path}")

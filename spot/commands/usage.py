@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def show_use(prompt: Path, config: Config, out: Output, task: str = "") -> None:
     """The file of a prompt and how to predict with it. task: named where the file does not carry it."""
     command = use_of(prompt, config, task)
-    out.record({"prompt": str(prompt), "use": command})
+    out.record({"best": str(prompt), "use": command})
     out.say(f"best prompt: {prompt}")
     out.say(f"use it: {command}")
 

@@ -15,8 +15,8 @@ from bank.importing import UNVERIFIED
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.stored import check_backbone
-from spot.tasks.catalog import DataSettings, task_names
-from spot.tasks.files import shown
+from spot.settings import shown
+from spot.tasks.catalog import DataSettings, find_task, task_names
 from spot.tasks.published.templates import DEFAULT
 from spot.tasks.rendering import columns_of, rendering
 from spot.tasks.task import Mixture, Task, digest
@@ -141,17 +141,16 @@ def task_of(facts: Facts, name: str) -> Task:
     )
 
 
-def as_trained(facts: Facts, settings: DataSettings) -> DataSettings:
-    """The settings with the wording that a prompt was trained with, and with its task's TOML file where
-    they know no task of that name.
+def trained_task(facts: Facts, settings: DataSettings) -> Task:
+    """The task of a prompt with its rows, in the wording that the prompt was trained with: that of its
+    name in the settings, else of the TOML file that its facts name. Raises what `find_task` raises.
     """
-    recipe = facts.recipe
-    known = {name: recipe[name] for name in WORDING if name in recipe}
+    known = {name: facts.recipe[name] for name in WORDING if name in facts.recipe}
     plain = {"list_labels": False, "template": DEFAULT, "text": "", "shots": 0, "shot_seed": 0}
     worded = replace(settings, templates={}, **{**plain, **known})
-    if facts.file and facts.task not in task_names(settings) and Path(facts.file).is_file():
-        worded = replace(worded, tasks=(*settings.tasks, Path(facts.file)))
-    return worded
+    is_known = facts.task in task_names(worded)
+    by_path = not is_known and Path(facts.file).is_file()
+    return find_task(facts.file if by_path else facts.task, worded)
 
 
 def _written(value: object) -> str:

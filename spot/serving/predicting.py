@@ -14,8 +14,9 @@ from spot.models.model import Model
 from spot.prompts.facts import describes_task, task_of
 from spot.prompts.prompt import SoftPrompt
 from spot.serving.fitting import fitting
+from spot.settings import shown
 from spot.tasks.examples import Ragged
-from spot.tasks.files import Row, shown
+from spot.tasks.files import Row
 from spot.tasks.shots import with_few_shot
 from spot.tasks.task import Task
 from spot.tasks.tokens import token_count

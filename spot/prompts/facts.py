@@ -18,7 +18,7 @@ from spot.prompts.stored import check_backbone
 from spot.settings import shown
 from spot.tasks.catalog import DataSettings, find_task, task_names
 from spot.tasks.published.templates import DEFAULT
-from spot.tasks.rendering import columns_of, rendering
+from spot.tasks.rendering import CLEANUPS, columns_of, rendering
 from spot.tasks.task import Mixture, Task, digest
 from spot.tasks.text import Example
 
@@ -32,7 +32,7 @@ def task_facts(source: Task | Mixture) -> dict[str, object]:
         return {"task": source.name, "members": tuple(member.name for member in source.members)}
     return {
         "task": source.name,
-        "file": source.file,
+        "file": _portable(source.file),
         "inputs": source.inputs,
         "columns": source.columns,
         "clean": dict(source.clean),
@@ -43,6 +43,14 @@ def task_facts(source: Task | Mixture) -> dict[str, object]:
         "scoring": source.scoring,
         "metrics": source.metrics,
     }
+
+
+def _portable(file: str) -> str:
+    """A path without the folders above the working folder; "" where it is not below that."""
+    path, here = Path(file), Path.cwd()
+    if not path.is_absolute():
+        return file
+    return str(path.relative_to(here)) if path.is_relative_to(here) else ""
 
 
 def check_facts(facts: Facts | None, name: str, model: Model | Identity) -> None:
@@ -90,11 +98,17 @@ def describes_task(facts: Facts | None) -> bool:
 def task_of(facts: Facts, name: str) -> Task:
     """The task that `describes_task` facts are of: it takes new rows, and has none of its own.
 
-    name: of the prompt, for errors. Raises SpotError for a template that is none.
+    name: of the prompt, for errors. Raises SpotError for a template that is none, and an unknown cleanup.
     """
+    for cleanup in (cleanup for cleanups in facts.clean.values() for cleanup in cleanups):
+        if cleanup not in CLEANUPS:
+            raise SpotError(
+                f"{name}: expected cleanups out of {', '.join(CLEANUPS)}, found {cleanup}",
+                "update this program, or name the task with --task",
+            )
     try:
         columns, render = columns_of(facts.inputs), rendering(facts.inputs, facts.clean)
-    except (ValueError, KeyError) as error:
+    except ValueError as error:
         raise SpotError(
             f"{name}: expected its text as a template with {{column}}s, found "
             f"{shown(facts.inputs)}: {error}",

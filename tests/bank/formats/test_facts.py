@@ -27,7 +27,9 @@ values = st.recursive(
     max_leaves=4,
 )
 counts = st.none() | st.integers(0, 10**6)
-scores = st.fixed_dictionaries({"metric": words, "value": st.floats(0, 100), "n": st.integers(0, 99)})
+scores = st.fixed_dictionaries(
+    {"metric": words, "value": st.floats(0, 100), "n": st.integers(0, 99)}
+)
 facts = st.builds(
     Facts,
     task=words, members=texts, file=words, inputs=words, columns=texts,
@@ -46,7 +48,7 @@ def test_facts_come_back_from_json(known):
 
 
 def test_every_fact_has_a_reader():
-    assert set(READERS) == {name for name in Facts.__dataclass_fields__}
+    assert set(READERS) == set(Facts.__dataclass_fields__)
 
 
 def test_facts_lie_in_a_safetensors_file_and_in_no_other_format(tmp_path):
@@ -116,7 +118,9 @@ def test_facts_that_are_not_known_here_are_named_and_passed_over(tmp_path, caplo
     text = json.dumps({"format": 1, "task": "a", "mood": "good", "colour": 3})
     with caplog.at_level(logging.WARNING, logger="bank"):
         assert read(with_facts(tmp_path / "p.safetensors", text)).facts == Facts(task="a")
-    assert "p.safetensors: facts that are not known here are passed over: colour, mood" in caplog.text
+    assert (
+        "p.safetensors: facts that are not known here are passed over: colour, mood" in caplog.text
+    )
 
 
 def test_facts_that_json_cannot_hold_are_not_written(tmp_path):

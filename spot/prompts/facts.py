@@ -128,7 +128,7 @@ def task_of(facts: Facts, name: str) -> Task:
     def rows(split: str) -> int:
         raise nothing(split)
 
-    text = facts.recipe.get("text")
+    text, listed = facts.recipe.get("text"), facts.recipe.get("list_labels")
     return Task(
         name=facts.task,
         family="",
@@ -142,7 +142,8 @@ def task_of(facts: Facts, name: str) -> Task:
         rows=rows,
         front=facts.front,
         complete=lambda row: facts.front + row,
-        list_labels=bool(facts.recipe.get("list_labels")),
+        list_labels=listed if isinstance(listed, bool) else None,
+        shows_labels=not facts.front,  # what stands in front is known, whatever the model's default
         template=str(facts.recipe.get("template") or ""),
         text=text if isinstance(text, str) else "",
         columns=columns,
@@ -160,7 +161,7 @@ def trained_task(facts: Facts, settings: DataSettings) -> Task:
     name in the settings, else of the TOML file that its facts name. Raises what `find_task` raises.
     """
     known = {name: facts.recipe[name] for name in WORDING if name in facts.recipe}
-    plain = {"list_labels": False, "template": DEFAULT, "text": "", "shots": 0, "shot_seed": 0}
+    plain = {"list_labels": None, "template": DEFAULT, "text": "", "shots": 0, "shot_seed": 0}
     worded = replace(settings, templates={}, **{**plain, **known})
     is_known = facts.task in task_names(worded)
     by_path = not is_known and Path(facts.file).is_file()

@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = attach(
         "evaluate": "bank.evaluation",
         "FORMATS": "bank.formats",
         "Export": "bank.formats",
+        "Facts": "bank.formats",
         "Format": "bank.formats",
         "PromptFile": "bank.formats",
         "export_entry": "bank.formats",

@@ -9,6 +9,7 @@ from bank.evaluation import Evaluation as Evaluation
 from bank.evaluation import evaluate as evaluate
 from bank.formats import FORMATS as FORMATS
 from bank.formats import Export as Export
+from bank.formats import Facts as Facts
 from bank.formats import Format as Format
 from bank.formats import PromptFile as PromptFile
 from bank.formats import export_entry as export_entry

@@ -30,6 +30,8 @@ __getattr__, __dir__, __all__ = attach(
         "SearchSettings": "spot.retrieval.settings",
         "Answer": "spot.retrieval.target",
         "search": "spot.retrieval.target",
+        "PredictedFile": "spot.serving.files",
+        "predict_file": "spot.serving.files",
         "Prediction": "spot.serving.predicting",
         "predict": "spot.serving.predicting",
         "evaluate": "spot.serving.scoring",

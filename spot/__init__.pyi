@@ -11,6 +11,8 @@ from spot.report.bank_heatmap import bank_heatmap as bank_heatmap
 from spot.retrieval.settings import SearchSettings as SearchSettings
 from spot.retrieval.target import Answer as Answer
 from spot.retrieval.target import search as search
+from spot.serving.files import PredictedFile as PredictedFile
+from spot.serving.files import predict_file as predict_file
 from spot.serving.predicting import Prediction as Prediction
 from spot.serving.predicting import predict as predict
 from spot.serving.scoring import evaluate as evaluate

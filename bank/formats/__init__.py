@@ -18,11 +18,13 @@ from bank.arrays import as_floats
 from bank.entry import PREFIX, Entry, Prompts
 from bank.errors import BankError, did_you_mean
 from bank.formats import npy, peft, prompt_embeds, safetensors, t5x
+from bank.formats.facts import Facts
 from bank.formats.prompt import Export, PromptFile
 
 __all__ = [
     "FORMATS",
     "Export",
+    "Facts",
     "Format",
     "PromptFile",
     "export_entry",
@@ -136,7 +138,8 @@ def export_entry(
     model: str = "",
     causal: bool = False,
 ) -> Path:
-    """Write one prompt of an entry, its "value", "key" or "init", as `export_prompt` does.
+    """Write one prompt of an entry, its "value", "key" or "init", as `export_prompt` does, with the
+    facts that the entry knows where the format holds facts.
 
     model: the model's name for the other program (default: the entry's own); causal: it is a
     decoder. Raises BankError as well when the entry does not hold that prompt.
@@ -144,13 +147,15 @@ def export_entry(
     array = prompts.views().get(what)
     if array is None or (prompts.arrays and what != "value"):
         raise BankError(f"{entry.id} holds no {what}", "choose another with --what")
+    facts = Facts.of_entry(entry, what)
     export = Export(
         name=entry.id.rpartition("-s")[0],  # the task, as a file may be called
         model=model or entry.backbone.name,
-        step={"value": entry.value_step, "key": entry.key_step}.get(what) or 0,
+        step=facts.step or 0,
         causal=causal,
     )
-    return export_prompt(path, PromptFile(array, entry.prompt_kind, prompts.arrays), form, export)
+    prompt = PromptFile(array, entry.prompt_kind, prompts.arrays, facts)
+    return export_prompt(path, prompt, form, export)
 
 
 def _by_name(name: str) -> Format:

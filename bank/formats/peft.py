@@ -94,7 +94,7 @@ def write(path: Path, prompt: PromptFile, export: Export) -> Path:
         "token_dim": width,
         "tokenizer_name_or_path": None,
     }
-    safetensors.write(path / WEIGHTS, prompt, export)
+    safetensors.write(path / WEIGHTS, PromptFile(prompt.prompt), export)
     replace_file(path / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
     return path
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bank.arrays import Array
 from bank.entry import PREFIX
+from bank.formats.facts import Facts
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,11 +15,14 @@ class PromptFile:
     """A prompt of any kind: its [P, H], the kind's name, and the kind's named arrays where it has more.
 
     For a kind with named `arrays`, `prompt` is the [P, H] that stands for them in search and averages.
+    `facts` tell of its task, model and recipe; None where nothing is known, and in every format but
+    safetensors.
     """
 
     prompt: Array
     kind: str = PREFIX
     arrays: Mapping[str, Array] = field(default_factory=dict)
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True)

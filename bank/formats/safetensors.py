@@ -1,7 +1,8 @@
 """Safetensors files: the only format that holds every kind of prompt.
 
 The [P, H] is the tensor "prompt_embeddings", PEFT's name for it; a kind other than the plain one
-is named in the metadata, and its named arrays are tensors `value.<name>`.
+is named in the metadata, and its named arrays are tensors `value.<name>`. The facts are JSON in the
+metadata, too.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from bank.arrays import as_floats
 from bank.entry import NAMED, PREFIX, PROMPT_KIND, named
 from bank.errors import BankError
 from bank.files import replace_file
+from bank.formats.facts import read_facts
 from bank.formats.prompt import Export, PromptFile
 
+FACTS = "spot_facts"  # metadata key
 # Names under which a prompt is found in a file that holds more than one tensor.
 PROMPT_NAMES = ("prompt_embeddings", "value", "prompt", "key")
 DTYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "BF16": np.uint16}
@@ -33,14 +36,15 @@ def recognises(path: Path) -> bool:
 def read(path: Path) -> PromptFile:
     """The prompt of a file with one tensor, or one of `PROMPT_NAMES`; an entry's file as well.
 
-    Raises BankError: damaged, no such tensor, no floats [P, H], NaN or infinity.
+    Raises BankError: damaged, no such tensor, no floats [P, H], NaN or infinity, and for facts that
+    `read_facts` refuses.
     """
     import safetensors
 
     try:
         content = path.read_bytes()
         tensors: dict[str, Any] = dict(safetensors.deserialize(content))
-        kind = _metadata(content).get(PROMPT_KIND, PREFIX)
+        metadata = _metadata(content)
     except OSError as error:
         raise BankError(f"cannot read the prompt {path}: {error.strerror or error}") from error
     except safetensors.SafetensorError as error:
@@ -56,11 +60,13 @@ def read(path: Path) -> PromptFile:
         name: as_floats(_numbers(path, tensor), f"the array {name} in {path}", matrix=False)
         for name, tensor in named(tensors).items()
     }
-    return PromptFile(as_floats(prompt, f"the prompt in {path}"), kind, arrays)
+    facts = read_facts(metadata[FACTS], str(path)) if FACTS in metadata else None
+    kind = metadata.get(PROMPT_KIND, PREFIX)
+    return PromptFile(as_floats(prompt, f"the prompt in {path}"), kind, arrays, facts)
 
 
 def write(path: Path, prompt: PromptFile, export: Export) -> Path:
-    """Write the prompt as float32, with its kind and named arrays. Raises BankError."""
+    """Write the prompt as float32, with its kind, named arrays and facts. Raises BankError."""
     import safetensors.numpy
 
     tensors = {PROMPT_NAMES[0]: prompt.prompt} | {
@@ -69,6 +75,8 @@ def write(path: Path, prompt: PromptFile, export: Export) -> Path:
     metadata = {"format": "pt"}  # the tensors' framework: transformers and PEFT ask for it
     if prompt.kind != PREFIX:
         metadata[PROMPT_KIND] = prompt.kind
+    if prompt.facts is not None:
+        metadata[FACTS] = prompt.facts.to_json()
     replace_file(path, safetensors.numpy.save(tensors, metadata=metadata))
     return path
 

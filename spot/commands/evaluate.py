@@ -18,26 +18,33 @@ if TYPE_CHECKING:
 
 
 @click.command("eval")
-@click.option("--task", required=True, shell_complete=TASKS, help="The task to score on.")
+@click.option(
+    "--task",
+    shell_complete=TASKS,
+    help="The task to score on; default: the one that the prompt was trained on.",
+)
 @click.option(
     "--prompt",
     shell_complete=PROMPTS,
-    help="An entry's id or task, or a prompt file; none: the bare model.",
+    help="A prompt file, or an entry's id or task; none: the bare model.",
 )
 @click.option("--split", default="test", show_default=True)
 @click.option("--templates", is_flag=True, help="Try all templates; validation chooses one.")
 @configured
 def command(
-    config: Config, out: Output, task: str, prompt: str | None, split: str, templates: bool
+    config: Config, out: Output, task: str | None, prompt: str | None, split: str, templates: bool
 ) -> None:
     """Score a prompt on a task, also on one that it was not trained for.
 
     \b
-    Example: spot eval --task mini_boolq --prompt mini_rooms
+    Example: spot eval --prompt best.safetensors
+             spot eval --task mini_boolq --prompt mini_rooms
     """
-    from spot.commands.objects import in_every_template, lengths, the_model, the_task
+    from spot.commands.objects import in_every_template, lengths, task_to_score, the_model
     from spot.report.console import progress
 
+    if task is None and prompt is None:
+        raise click.UsageError("name a task with --task, or a prompt with --prompt")
     with progress(out) as reporter:
         reporter.phase("loading the model and the task")
         from spot import evaluate
@@ -45,20 +52,19 @@ def command(
         from spot.serving.scoring import sweep_templates
 
         model = the_model(config)
+        array, sizes = find_prompt(prompt, config.bank.path, model), lengths(config)
+        scored = task_to_score(task, array, prompt, config)
         if templates:
-            tasks = in_every_template(task, config)
-            array = find_prompt(prompt, config.bank.path, model)
-            reporter.phase(f"scoring {task} in {len(tasks)} templates")
-            sweep = sweep_templates(model, tasks, array, split, **lengths(config))
+            tasks = in_every_template(scored.name, config)
+            reporter.phase(f"scoring {scored.name} in {len(tasks)} templates")
+            sweep = sweep_templates(model, tasks, array, split, **sizes)
         else:
-            scored = the_task(task, config)
-            array = find_prompt(prompt, config.bank.path, model)
-            reporter.phase(f"scoring {task}")
-            result = evaluate(model, scored, array, split, **lengths(config))
+            reporter.phase(f"scoring {scored.name}")
+            result = evaluate(model, scored, array, split, **sizes)
     if templates:
-        show_sweep(task, split, sweep, out)
+        show_sweep(scored.name, split, sweep, out)
     else:
-        show(task, split, result, out)
+        show(scored.name, split, result, out)
 
 
 def show(task: str, split: str, result: Evaluation, out: Output) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bank import Bank
-    from spot import Mixture, Model, Reporter, Runs, Task
+    from spot import Mixture, Model, Reporter, Runs, SoftPrompt, Task
     from spot.config import Config
 
 
@@ -58,11 +58,52 @@ def in_every_template(name: str, config: Config) -> dict[str, Task]:
     return find_templates(name, config.data_settings())
 
 
+def task_to_answer(
+    name: str | None, prompt: SoftPrompt | None, prompt_name: str | None, config: Config
+) -> Task:
+    """The task whose new rows are answered: that of a name, or else the prompt's own, of which its
+    facts may tell all that is needed.
+    """
+    from spot.prompts.facts import describes_task, task_of
+
+    facts = prompt.facts if prompt else None
+    if name is None and facts and describes_task(facts):
+        return task_of(facts, str(prompt_name))
+    return task_to_score(name, prompt, prompt_name, config)
+
+
+def task_to_score(
+    name: str | None, prompt: SoftPrompt | None, prompt_name: str | None, config: Config
+) -> Task:
+    """The task whose own rows are scored: that of a name in the config's wording, or else the task of
+    the prompt's facts in the wording that it was trained with.
+
+    Raises SpotError where the facts name no task, or one that cannot be found.
+    """
+    from spot.errors import SpotError
+    from spot.prompts.facts import trained_task
+
+    if name is not None:
+        return the_task(name, config)
+    facts = prompt.facts if prompt else None
+    if facts is None or not facts.task:
+        raise SpotError(
+            f"expected to find the prompt's task in {prompt_name}, which carries no facts",
+            "name the task with --task; prompts that are written as .safetensors carry their facts",
+        )
+    if facts.members:
+        raise SpotError(
+            f"expected a prompt of one task, found {prompt_name}, of the mixture {facts.task}",
+            f"name one of its tasks: --task {facts.members[0]}",
+        )
+    return trained_task(facts, config.data_settings())
+
+
 def lengths(config: Config) -> dict[str, int]:
-    """The most tokens of inputs and targets, by argument name."""
+    """The most tokens of inputs and targets by argument name, as far as they are set."""
+    names = ("input_length", "target_length")
     return {
-        "input_length": config.data.input_length,
-        "target_length": config.data.target_length,
+        name: getattr(config.data, name) for name in names if name in config.data.model_fields_set
     }
 
 

@@ -81,6 +81,7 @@ def show(result: Study, out: Output) -> None:
             "records": [asdict(record) for record in result.records],
             "significance": {name: asdict(test) for name, test in result.significance.items()},
             "ranking": {order: asdict(quality) for order, quality in result.ranking.items()},
+            "prompts": {target: str(path) for target, path in result.prompts.items()},
         }
     )
     out.say(to_markdown(result.table))
@@ -97,6 +98,8 @@ def show(result: Study, out: Output) -> None:
     show_ranking(result.ranking, out)
     show_targets(result, out)
     show_verdict(result.verdict, out)
+    for target, path in result.prompts.items():
+        out.say(f"best prompt for {target}: {path}")
 
 
 def show_targets(result: Study, out: Output) -> None:

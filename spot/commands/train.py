@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 @click.command("train")
 @click.option("--task", required=True, shell_complete=TASKS, help="A task, or tasks joined by +.")
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--out", "path", type=PATH, required=True, help="The prompt: .npy or .safetensors")
+@click.option(
+    "--out",
+    "path",
+    type=PATH,
+    required=True,
+    help="The prompt: .safetensors, or .npy without its facts",
+)
 @DRY_RUN
 @configured
 def command(config: Config, out: Output, task: str, seed: int, path: Path, dry_run: bool) -> None:
@@ -31,6 +37,7 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path, dry_r
     Example: spot train --task mini_news --out news.safetensors
     """
     from spot.commands.objects import open_bank, runs_of, task_or_mixture, the_model
+    from spot.commands.usage import show_use
     from spot.report.console import progress
     from spot.report.plans import show_plan
 
@@ -54,6 +61,10 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path, dry_r
         write_prompt(path, trained.value)
         counts = Counts(trained.value.count, count(model.network))
     show(trained, path, counts, out)
+    plain = path.suffix == ".npy"
+    if plain:
+        out.say("a .npy file does not say what the prompt is for: --out NAME.safetensors does")
+    show_use(path, config, out, source.members[0].name if plain or "+" in source.name else "")
 
 
 def show(trained: Trained, path: Path, counts: Counts, out: Output) -> None:

@@ -13,6 +13,7 @@ from bank.formats import PromptFile, export_prompt, read_prompt_file
 from bank.store import Bank
 from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
+from spot.prompts.facts import check_facts
 from spot.prompts.kinds import find_kind
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
@@ -22,14 +23,15 @@ SUFFIXES = (".npy", ".safetensors")
 
 
 def write_prompt(path: Path, prompt: SoftPrompt | np.ndarray) -> None:
-    """Write a prompt to `.npy` (plain prompts alone) or `.safetensors`; an array [P, H] is plain.
+    """Write a prompt to `.npy` (plain prompts alone, without their facts) or `.safetensors`; an array
+    [P, H] is plain, and nothing is known of it.
 
     Raises BankError: another suffix, a kind that the format cannot hold, a place that cannot be
     written.
     """
     if not isinstance(prompt, SoftPrompt):
         prompt = SoftPrompt.of(PREFIX, prompt)
-    export_prompt(path, PromptFile(prompt.key, prompt.kind.name, prompt.named))
+    export_prompt(path, PromptFile(prompt.key, prompt.kind.name, prompt.named, prompt.facts))
 
 
 def check_writable(path: Path, kind: str) -> None:
@@ -57,8 +59,8 @@ def read_prompt(path: str | Path) -> SoftPrompt:
     file = read_prompt_file(path)
     kind = find_kind(file.kind)
     if file.arrays:
-        return SoftPrompt(kind, dict(file.arrays))
-    return SoftPrompt.of(kind, file.prompt)
+        return SoftPrompt(kind, dict(file.arrays), file.facts)
+    return replace(SoftPrompt.of(kind, file.prompt), facts=file.facts)
 
 
 def find_prompt(name: str | None, bank: Path, model: Model) -> SoftPrompt | None:
@@ -70,6 +72,7 @@ def find_prompt(name: str | None, bank: Path, model: Model) -> SoftPrompt | None
         return None
     if Path(name).exists() or Path(name).suffix in SUFFIXES:
         prompt = read_prompt(name)
+        check_facts(prompt.facts, name, model)
     else:
         opened = Bank.open(bank)
         entry = opened.get(name)
@@ -92,9 +95,10 @@ def check_width(prompt: SoftPrompt, name: str, model: Model) -> None:
 def prompt_file_entry(file: Path, task: str, model: Model) -> tuple[Entry, Prompts]:
     """A prompt file as an entry of this model, as key and value both.
 
-    Raises BankError for a file that holds no prompt, SpotError for one of another width.
+    Raises BankError for a file that holds no prompt, SpotError for one of another model or width.
     """
     prompt = read_prompt(file)
+    check_facts(prompt.facts, str(file), model)
     check_width(prompt, str(file), model)
     key = np.ascontiguousarray(prompt.key, np.float32)
     recipe = {

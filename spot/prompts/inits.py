@@ -14,6 +14,7 @@ import numpy as np
 from bank.entry import Backbone as Identity
 from bank.store import Bank
 from spot.errors import SpotError, did_you_mean
+from spot.prompts.facts import check_facts
 from spot.prompts.files import read_prompt
 from spot.prompts.kinds import find_kind
 from spot.prompts.prompt import SoftPrompt
@@ -144,6 +145,7 @@ def _entry(request: Request) -> SoftPrompt:
 
 def _file(request: Request) -> SoftPrompt:
     prompt = read_prompt(request.argument)
+    check_facts(prompt.facts, request.argument, request.identity)
     _check_kind(request.argument, prompt.kind.name, request.settings.kind)
     return prompt
 

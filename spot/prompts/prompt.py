@@ -12,12 +12,15 @@ from spot.prompts.kind import Kind
 from spot.prompts.prefix import PREFIX
 
 if TYPE_CHECKING:
+    from bank.formats.facts import Facts
     from spot.prompts.stacked import SoftPrompts
 
 
 @dataclass(frozen=True, eq=False)
 class SoftPrompt:
     """A prompt of some kind as named float32 arrays; `np.asarray(prompt)` is its key [P, H].
+
+    `facts` are what is known of its task, model and recipe, None where nothing is.
 
     >>> prompt = SoftPrompt.of(PREFIX, np.zeros((3, 4)))
     >>> np.asarray(prompt).shape, prompt.tokens, prompt.count
@@ -26,6 +29,7 @@ class SoftPrompt:
 
     kind: Kind
     arrays: Mapping[str, np.ndarray]
+    facts: Facts | None = None
 
     @classmethod
     def of(cls, kind: Kind, rows: np.ndarray) -> SoftPrompt:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bank.entry import Backbone as Identity
 from bank.entry import Entry, Prompts
+from bank.formats import Facts
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
@@ -19,9 +22,10 @@ def value_of(bank: Bank, entry: Entry) -> SoftPrompt:
     Raises BankError for damaged files, SpotError for a kind of prompt that is not known.
     """
     kind, prompts = find_kind(entry.prompt_kind), bank.prompts(entry)
+    facts = Facts.of_entry(entry, "key" if prompts.value is None else "value")
     if prompts.arrays:
-        return SoftPrompt(kind, {name: np.asarray(a) for name, a in prompts.arrays.items()})
-    return SoftPrompt.of(kind, prompts.start)
+        return SoftPrompt(kind, {name: np.asarray(a) for name, a in prompts.arrays.items()}, facts)
+    return replace(SoftPrompt.of(kind, prompts.start), facts=facts)
 
 
 def stored(init: SoftPrompt | None, key: SoftPrompt, value: SoftPrompt | None) -> Prompts:
@@ -36,8 +40,13 @@ def check_model(entry: Entry, model: Model | Identity) -> None:
     """Raises SpotError for an entry of another model: prompts of different models never mix, whatever
     their width.
     """
-    if entry.backbone.fingerprint != model.fingerprint:
+    check_backbone(entry.id, entry.backbone, model)
+
+
+def check_backbone(name: str, backbone: Identity, model: Model | Identity) -> None:
+    """Raises SpotError for a prompt of this name whose backbone is another model."""
+    if backbone.fingerprint != model.fingerprint:
         raise SpotError(
-            f"{entry.id} was trained on {entry.backbone.name}, not on {model.name} with these weights",
-            "choose the model that it was trained on with model.name",
+            f"{name} was trained on {backbone.name}, not on {model.name} with these weights",
+            f"choose the model that it was trained on: --set model.name={backbone.name}",
         )

@@ -8,6 +8,7 @@ rarely. Both end with the block of `progress`, however it ends.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
 import time
@@ -56,7 +57,9 @@ class Phase:
 
 @dataclass(frozen=True)
 class Steps:
-    """A training: `done` of `total` steps, the mean loss, and the time left in seconds if it is known."""
+    """A training: `done` of `total` steps, the mean loss (NaN: there is none), and the time left in
+    seconds if it is known.
+    """
 
     title: str
     total: int
@@ -73,8 +76,9 @@ class Steps:
         """
         from spot.training.estimate import duration
 
+        loss = f", loss {self.loss:.3f}" if math.isfinite(self.loss) else ""
         left = "" if self.left is None else f", about {duration(self.left)} left"
-        return f"{self.done}/{self.total}, loss {self.loss:.3f}{left}"
+        return f"{self.done}/{self.total}{loss}{left}"
 
 
 @dataclass(frozen=True)

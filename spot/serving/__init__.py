@@ -5,6 +5,8 @@ from bank.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     globals(),
     {
+        "PredictedFile": "spot.serving.files",
+        "predict_file": "spot.serving.files",
         "Prediction": "spot.serving.predicting",
         "predict": "spot.serving.predicting",
         "TemplateSweep": "spot.serving.scoring",

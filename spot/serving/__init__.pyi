@@ -1,3 +1,5 @@
+from spot.serving.files import PredictedFile as PredictedFile
+from spot.serving.files import predict_file as predict_file
 from spot.serving.predicting import Prediction as Prediction
 from spot.serving.predicting import predict as predict
 from spot.serving.scoring import TemplateSweep as TemplateSweep

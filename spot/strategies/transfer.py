@@ -34,6 +34,7 @@ from spot.strategies.table import find_strategy
 from spot.tasks.task import Mixture, Task
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import new_slot
+from spot.training.described import described
 from spot.training.evaluate import gain_interval, sample_of
 from spot.training.judging import compared, metric_name
 from spot.training.recipe import Recipe
@@ -43,6 +44,9 @@ from spot.training.source import source_of, test_rows
 from spot.verdicts.curves import Mean, Point, head_start, mean_curve
 from spot.verdicts.gains import judge_transfer
 from spot.verdicts.verdict import Verdict
+
+BEST_FILE = "best.safetensors"
+"""The file of the best prompt among those of a run's folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +148,11 @@ class TransferReport:
 
     def _points(self) -> dict[str, list[list[Point]]]:
         return {arm: [points_of(run) for run in runs] for arm, runs in self.curves.items()}
+
+    @property
+    def best(self) -> Path:
+        """The file of `prompt`."""
+        return self.folder / BEST_FILE
 
     @property
     def prompt(self) -> SoftPrompt:
@@ -348,7 +357,14 @@ def train_starts(
     trained = runs.train_prompts(model, slots, recipe, title=f"transfer to {target.name}")
     report_improving(trained, "transfer.steps", runs.reporter)
     rest = iter(trained)
-    return [_best(start, seed, list(islice(rest, tried))) for start, seed, tried in planned]
+    candidates = []
+    for start, seed, tried in planned:
+        best, validation = _best(list(islice(rest, tried)))
+        begin = "" if start.init is None else f"{start.strategy}: {start.source or start.name}"
+        prompt = described(model, target, recipe, best, begin)
+        rate, step = best.slot.learning_rate, best.value_step
+        candidates.append(Candidate(start, seed, rate, step, validation, prompt, best.history))
+    return candidates
 
 
 def learning_rates(
@@ -362,8 +378,8 @@ def learning_rates(
     return chosen or (recipe.learning_rate or default_rate(embeddings),)
 
 
-def _best(start: Start, seed: int, trained: Sequence[Trained]) -> Candidate:
-    """The run of the learning rate that scores best on validation, the first of equals."""
+def _best(trained: Sequence[Trained]) -> tuple[Trained, float]:
+    """The run of the learning rate that scores best on validation, the first of equals; its score."""
     usable = [
         (run.best.score, run) for run in trained if run.best is not None and not run.failed_early
     ]
@@ -373,9 +389,7 @@ def _best(start: Start, seed: int, trained: Sequence[Trained]) -> Candidate:
             "lower train.learning_rate or transfer.learning_rates",
         )
     validation, best = max(usable, key=lambda pair: pair[0])
-    return Candidate(
-        start, seed, best.slot.learning_rate, best.value_step, validation, best.value, best.history
-    )
+    return best, validation
 
 
 def score_on_test(
@@ -423,7 +437,7 @@ def outcomes(report: TransferReport) -> list[Outcome]:
 
 
 def _write(report: TransferReport) -> None:
-    """report.json and the prompts that transfer chose, one a seed."""
+    """report.json, the prompts of both arms, one a seed, and the best of them."""
     from spot.prompts.files import write_prompt
 
     content = {
@@ -439,5 +453,7 @@ def _write(report: TransferReport) -> None:
     }
     text = json.dumps(content, indent=1) + "\n"
     replace_file(report.folder / "report.json", text.encode())
-    for run in report.transfer:
-        write_prompt(report.folder / f"prompt-s{run.seed}.safetensors", run.prompt)
+    for arm, runs in (("scratch", report.baseline), ("transfer", report.transfer)):
+        for run in runs:
+            write_prompt(report.folder / f"{arm}-s{run.seed}.safetensors", run.prompt)
+    write_prompt(report.best, report.prompt)

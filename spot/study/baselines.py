@@ -24,7 +24,7 @@ from spot.prompts.files import write_prompt
 from spot.prompts.prompt import SoftPrompt
 from spot.strategies.settings import TransferSettings
 from spot.strategies.start import SCRATCH, Start
-from spot.strategies.transfer import check_target, score_on_test, spread, train_starts
+from spot.strategies.transfer import BEST_FILE, check_target, score_on_test, spread, train_starts
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.metrics import main_metric
 from spot.tasks.shots import mean_shots
@@ -57,6 +57,7 @@ from spot.verdicts.scores import judge_score
 from spot.verdicts.verdict import Verdict
 
 TFIDF = "tfidf"
+PROMPT_TUNING = "prompt-tuning"
 SHOTS = 4  # training examples in front of every text, where `data.shots` is 0
 
 
@@ -144,6 +145,12 @@ class Baselines:
     rows: tuple[Row, ...]
     folder: Path
     verdict: Verdict
+
+    @property
+    def best(self) -> Path | None:
+        """The file of the prompt that is best on validation, None where no prompt was trained."""
+        tuned = any(row.method == PROMPT_TUNING for row in self.rows)
+        return self.folder / BEST_FILE if tuned else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,7 +273,7 @@ def prompt_tuning(runner: Runner) -> Result:
         for run in scores
     ]
     trained = scores[0].prompt.count
-    row = runner.row("prompt-tuning", 0, Counts(trained, count(model.network)), trials)
+    row = runner.row(PROMPT_TUNING, 0, Counts(trained, count(model.network)), trials)
     return row, {run.seed: run.prompt for run in scores}
 
 
@@ -336,7 +343,7 @@ def judge(runner: Runner, rows: Sequence[Row]) -> Verdict:
 METHODS: dict[str, Callable[[Runner], Result | None]] = {
     "zero-shot": zero_shot,
     "few-shot": few_shot,
-    "prompt-tuning": prompt_tuning,
+    PROMPT_TUNING: prompt_tuning,
     "model-tuning": model_tuning,
     TFIDF: tfidf,
 }
@@ -363,3 +370,7 @@ def _write(table: Baselines, prompts: dict[int, SoftPrompt]) -> None:
     replace_file(table.folder / "baselines.json", text.encode())
     for seed, prompt in prompts.items():
         write_prompt(table.folder / f"prompt-s{seed}.safetensors", prompt)
+    for row in table.rows:
+        if row.method == PROMPT_TUNING:
+            chosen = max(row.trials, key=lambda trial: trial.validation or 0.0)
+            write_prompt(table.folder / BEST_FILE, prompts[chosen.seed or 0])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from bank.errors import BankError
 from bank.similarities import SIMILARITIES
 from bank.store import Bank
 from spot.models.model import Model
+from spot.prompts.files import write_prompt
 from spot.retrieval.estimators import ESTIMATORS
 from spot.retrieval.settings import SearchSettings
 from spot.retrieval.target import Answer, losses_of, recipe_for, search, settings_for
@@ -23,6 +25,7 @@ from spot.strategies.settings import TransferSettings
 from spot.strategies.single import hit_starts, start_prompts
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.transfer import (
+    BEST_FILE,
     Candidate,
     check_kinds,
     check_target,
@@ -39,7 +42,7 @@ from spot.tasks.metrics import main_metric
 from spot.tasks.task import Mixture, Task
 from spot.training.evaluate import split_metrics
 from spot.training.recipe import Recipe
-from spot.training.runs import Runs
+from spot.training.runs import Runs, prompt_digest
 from spot.training.source import test_rows
 from spot.training.tfidf import tfidf_answers
 from spot.verdicts.gains import judge_study
@@ -57,6 +60,7 @@ class Study:
     `by_order` has the scores of the best of the top k for every order of the sources, the search's
     similarity among them, and `ranking` the quality of these orders; `scratch` has the scores from
     scratch. `tfidf` has each target's test score by TF-IDF with logistic regression, where it has labels.
+    `prompts` are the files of each target's best prompt on validation.
     """
 
     table: TransferTable
@@ -67,6 +71,7 @@ class Study:
     significance: dict[str, Significance]
     ranking: dict[str, RankQuality]
     tfidf: dict[str, float] = field(default_factory=dict)
+    prompts: dict[str, Path] = field(default_factory=dict)
 
     @property
     def best(self) -> MethodScores | None:
@@ -129,6 +134,7 @@ def run_study(
     settings = settings_for(bank, model, recipe, search_settings)
     records: list[TransferRecord] = []
     order_of: dict[str, Order] = {}
+    prompts: dict[str, Path] = {}
     warned: set[str] = set()
     targets = list({target.name: target for target in targets}.values())
     runs.reporter.phase("reading the rows of the targets")
@@ -154,6 +160,7 @@ def run_study(
         starts += generic_starts([each.name for each in targets], situation)
         ranked = [order[target.name] for order in order_of.values()]
         candidates = train_starts(model, target, starts, recipe, plan, runs)
+        prompts[target.name] = write_best(target, candidates, runs)
         records += scored(model, target, candidates, ranked, recipe, runs)
     planned = {target: list(scores) for target, scores in order_of[settings.similarity].items()}
     usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
@@ -167,7 +174,7 @@ def run_study(
         ranking[name] = rank_quality(rows, usable)
     tests = significance(methods, scratch.test)
     tfidf = tfidf_scores(model, targets, recipe, runs)
-    return Study(table, gains, tuple(records), scratch, by_order, tests, ranking, tfidf)
+    return Study(table, gains, tuple(records), scratch, by_order, tests, ranking, tfidf, prompts)
 
 
 def tfidf_scores(
@@ -181,6 +188,14 @@ def tfidf_scores(
             rows = test_rows(target, model, recipe)
             scores[target.name] = main_metric(split_metrics(target, rows, answers))
     return scores
+
+
+def write_best(target: Task, candidates: Sequence[Candidate], runs: Runs) -> Path:
+    """Write the candidate's prompt that is best on validation, the first of equals; its file."""
+    best = max(candidates, key=lambda candidate: candidate.validation).prompt
+    folder = runs.place("study", target.name, {"prompt": prompt_digest(best)})
+    write_prompt(folder / BEST_FILE, best)
+    return folder / BEST_FILE
 
 
 def search_by(

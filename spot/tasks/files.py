@@ -12,7 +12,7 @@ import csv
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,37 +122,46 @@ def lines(file: Path) -> Iterator[tuple[int, str]]:
     """Line number (from 1) and text of each line; SpotError names a line that is not UTF-8."""
     try:
         with open(file, "rb") as stream:
-            for number, raw in enumerate(stream, start=1):
-                if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
-                    raw = raw[3:]
-                try:
-                    yield number, raw.decode("utf-8")
-                except UnicodeDecodeError as error:
-                    byte = f"the byte 0x{raw[error.start]:02x} at place {error.start + 1}"
-                    raise SpotError(
-                        f"{file}, line {number}: expected UTF-8 text, found {byte} of the line",
-                        "save the file as UTF-8",
-                    ) from error
+            yield from decoded(stream, file)
     except OSError as error:
         raise SpotError(
             f"expected a data file at {file}, found: {error.strerror}", "check the path"
         ) from error
 
 
+def decoded(stream: Iterable[bytes], file: Path) -> Iterator[tuple[int, str]]:
+    """As `lines`, of an open stream; `file` names it in errors."""
+    for number, raw in enumerate(stream, start=1):
+        if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
+            raw = raw[3:]
+        try:
+            yield number, raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            byte = f"the byte 0x{raw[error.start]:02x} at place {error.start + 1}"
+            raise SpotError(
+                f"{file}, line {number}: expected UTF-8 text, found {byte} of the line",
+                "save the file as UTF-8",
+            ) from error
+
+
 def jsonl_rows(file: Path) -> Iterator[Row]:
     """Rows of a file with one JSON object a line."""
     for number, line in lines(file):
-        if not line.strip():
-            continue
-        try:
-            fields = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise row_error(
-                file, number, "one JSON object a line", f"text that is not JSON ({error})"
-            ) from error
-        if not isinstance(fields, dict):
-            raise row_error(file, number, "a JSON object", shown(fields))
-        yield Row(file, number, fields)
+        if line.strip():
+            yield json_row(file, number, line)
+
+
+def json_row(file: Path, number: int, line: str, unit: str = "line") -> Row:
+    """The row of a JSON object. SpotError for text that is none."""
+    try:
+        fields = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise row_error(
+            file, number, "one JSON object a line", f"text that is not JSON ({error})", unit
+        ) from error
+    if not isinstance(fields, dict):
+        raise row_error(file, number, "a JSON object", shown(fields), unit)
+    return Row(file, number, fields, unit)
 
 
 def table_rows(file: Path, delimiter: str) -> Iterator[Row]:

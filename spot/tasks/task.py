@@ -9,7 +9,7 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ from spot.tasks.text import Example, Reference
 
 __all__ = [
     "MIXING_LIMIT", "Example", "Mixture", "Reference", "Task", "counted", "digest",
-    "listing_labels", "mixture_of", "own_task", "proportional_rates", "with_wording",
+    "listing_labels", "mixture_of", "own_task", "proportional_rates", "with_wording", "without_template",
 ]  # fmt: skip
 
 
@@ -58,6 +58,9 @@ class Task:
 
     `render(row)` is the input text of one raw row without its answer, as `read` makes it but for what
     stands in `front`; `columns` are the fields that it reads. None and () where a task has no such form.
+    `inputs` and `clean` are that text as a template (see `spot.tasks.rendering`), "" where only code
+    makes it. `label` is the field with the answer, and `values` the label word of each of its values.
+    `file` is the path of the TOML file behind the task, as it was given.
     """
 
     name: str
@@ -86,6 +89,11 @@ class Task:
     shot_seed: int = 0
     columns: tuple[str, ...] = ()
     render: Callable[[Row], str] | None = None
+    inputs: str = ""
+    clean: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    label: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    file: str = ""
 
     @property
     def members(self) -> tuple[Task, ...]:
@@ -204,6 +212,9 @@ def own_task(
         split_rule=own.rule,
         columns=RowReader(form, own.origin).columns,
         render=RowReader(form, own.origin).render,
+        inputs=form.inputs,
+        label=form.label,
+        values=form.labels,
     )
 
 
@@ -301,6 +312,11 @@ def with_wording(
             "add the prompt in its preprocessors, and leave data.text and data.shots off",
         )
     return replace(task, text=text, shots=shots, shot_seed=shot_seed)
+
+
+def without_template(task: Task) -> Task:
+    """The task, taking new texts as the template has written them already."""
+    return replace(task, columns=(), render=None, inputs="", clean={})
 
 
 @dataclass(frozen=True)

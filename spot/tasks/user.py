@@ -28,6 +28,7 @@ files and here, is left out.
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -150,4 +151,4 @@ def _file_task(toml: Path, task: UserTask, cache_dir: Path | None) -> Task:
         absent = [str(path) for path in files.values() if not path.is_file()]
         return f"{absent[0]} is not there; correct [files] in {toml}" if absent else ""
 
-    return own_task(own, fingerprint, available)
+    return replace(own_task(own, fingerprint, available), file=str(toml))

@@ -25,6 +25,7 @@ from spot.prompts.inits import default_rate, init_prompt
 from spot.prompts.stored import stored
 from spot.tasks.task import Mixture, Task, digest
 from spot.training.batches import Source
+from spot.training.described import described, validation_score
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
 from spot.training.judging import judge_prompt
@@ -73,7 +74,8 @@ def train_prompt(
     bank: Bank | None = None,
     runs: Runs | None = None,
 ) -> Trained:
-    """Train one prompt on a task or mixture, or find it trained, and judge its validation score.
+    """Train one prompt on a task or mixture, or find it trained, and judge its validation score; its
+    value carries its facts.
 
     recipe: by default the model's own. bank: looked up by the init "entry:<id>". Raises SpotError for
     rows that cannot be used, and for a loss that is not finite before the first check.
@@ -81,7 +83,8 @@ def train_prompt(
     recipe, runs = (recipe or Recipe()).on(model), runs or Runs()
     trained = train_slot(model, source, recipe, seed, bank, runs)
     verdict = judge_prompt(model, trained.value, trained.slot.source, recipe, runs)
-    return replace(trained, verdict=verdict)
+    value = described(model, source, recipe, trained)
+    return replace(trained, value=value, verdict=verdict)
 
 
 def train_slot(
@@ -332,13 +335,7 @@ def make_entry(job: Job, model: Model, recipe: Recipe, trained: Trained) -> Entr
     best = trained.best
     scores = {}
     if best is not None:
-        names = list(best.metrics)
-        scores["validation"] = {
-            "metric": names[0] if len(names) == 1 else "mean",
-            "value": round(best.score, 4),
-            "n": best.n,
-            "metrics": {name: round(value, 4) for name, value in best.metrics.items()},
-        }
+        scores["validation"] = validation_score(best)
         majority = majority_score(trained.slot.source)
         if majority is not None:
             scores["validation"]["majority"] = round(majority, 4)

@@ -202,7 +202,8 @@ class Runs:
 
         title: reported when the value is found; without it nothing is.
         """
-        path = self.place(stage, name, read).with_suffix(".json")
+        folder = self.place(stage, name, read)
+        path = folder.with_name(f"{folder.name}.json")  # a name may have dots itself
         try:
             content = json.loads(path.read_bytes())
             if sha256_hex(canonical_json(content["value"])) == content["sha256"]:

@@ -195,7 +195,7 @@ class Reporter:
         """
 
     def advance(self, step: int, loss: float) -> None:
-        """`step` steps are done; `loss` is the mean over active slots."""
+        """`step` steps are done; `loss` is the mean over active slots, NaN where nothing is trained."""
 
     def check(self, name: str, check: Check) -> None:
         """A slot was validated."""

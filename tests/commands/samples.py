@@ -19,6 +19,7 @@ from spot.models.known import KnownModel
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.retrieval.target import Answer
+from spot.serving.files import PredictedFile
 from spot.serving.predicting import Prediction
 from spot.serving.scoring import TemplateSweep
 from spot.strategies.start import SCRATCH, Start
@@ -183,6 +184,7 @@ def study() -> Study:
         significance(methods, scratch.test),
         {"average": rank_quality(rows, (1, 2))},
         {"boolq": 55.0, "rte": 60.0},
+        {"boolq": Path("spot-runs/study/boolq-0123/best.safetensors")},
     )
 
 
@@ -244,6 +246,9 @@ PREDICTIONS = (
     Prediction("a text", "yes", {"no": 0.25, "yes": 0.75}),
     Prediction("another", "a [bold] :cat: answer", {}),
 )
+SHARES = {"no": "p_no", "yes": "p_yes"}
+LABELLED = PredictedFile(Path("answers.csv"), 1200, "prediction", SHARES, "label", 1000, 912)
+WRITTEN = PredictedFile(Path("answers.jsonl"), 3, "answer", {})
 
 
 def task(name: str, missing: str | None = None) -> SimpleNamespace:

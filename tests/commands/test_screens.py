@@ -22,17 +22,20 @@ from spot.commands import (
     train,
     transfer,
     tune,
+    usage,
 )
 from spot.commands.bank import evaluate as bank_evaluate
 from spot.commands.bank import import_ as bank_import
 from spot.commands.bank import list as bank_list
 from spot.commands.bank import show as bank_show
 from spot.commands.bank import verify as bank_verify
+from spot.config import load_config
 from spot.models.counts import Counts
 from spot.report.bank_heatmap import Drawn
 from spot.report.output import JsonLines, Output, People
 from tests.commands import samples
 
+ON_FLOAT32 = load_config(None, ["model.name=smollm2-135m", "model.precision=float32"])
 SCREENS = Path(__file__).parent / "screens"
 OUTPUTS = {"txt": People(), "jsonl": JsonLines()}
 
@@ -52,6 +55,9 @@ VIEWS: dict[str, Callable[[Output], None]] = {
     "eval-templates": lambda out: evaluate.show_sweep("boolq", "test", samples.SWEEP, out),
     "predict": lambda out: predict.show(samples.PREDICTIONS, out),
     "init": lambda out: init.show(samples.TABLE, Path("tickets.toml"), out, bank=False),
+    "predict-file": lambda out: predict.show_file(samples.LABELLED, out),
+    "predict-file-free": lambda out: predict.show_file(samples.WRITTEN, out),
+    "use": lambda out: usage.show_use(Path("a b/best.safetensors"), ON_FLOAT32, out),
     "tasks": lambda out: tasks.show([tasks.described(task) for task in samples.TASKS], out),
     "models": lambda out: models.show(samples.MODELS, out),
     "bank-list": lambda out: bank_list.show(samples.ENTRIES, samples.DAMAGED, out),

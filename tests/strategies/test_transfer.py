@@ -152,9 +152,19 @@ def test_a_transfer_twice_gives_the_same_numbers_and_one_outcome_a_run(
         for steps in zip(*histories, strict=True)
     ]
     assert first.mean_curves["transfer"] == [(step, pytest.approx(mean)) for step, mean in means]
-    best = first.transfer[0]
-    file = str(first.folder / f"prompt-s{best.seed}.safetensors")
-    assert (find_prompt(file, bank.path, tiny_backbone).key == best.prompt.key).all()
+    for arm, runs in (("scratch", first.baseline), ("transfer", first.transfer)):
+        for run in runs:
+            file = str(first.folder / f"{arm}-s{run.seed}.safetensors")
+            stored = find_prompt(file, bank.path, tiny_backbone)
+            assert (stored.key == run.prompt.key).all() and stored.facts == run.prompt.facts
+            assert (stored.facts.seed, stored.facts.step) == (run.seed, run.step)
+            assert stored.facts.scores["validation"]["value"] == pytest.approx(run.validation)
+            assert stored.facts.recipe["init"] == (
+                "vocab" if arm == "scratch" else f"best: {run.start.source}"
+            )
+    best = max((*first.transfer, *first.baseline), key=lambda run: run.validation)
+    assert first.best == first.folder / "best.safetensors"
+    assert (find_prompt(str(first.best), bank.path, tiny_backbone).key == best.prompt.key).all()
     assert not list(tmp_path.rglob("checkpoints"))
 
 

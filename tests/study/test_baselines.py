@@ -83,6 +83,9 @@ def test_every_row_is_what_the_functions_of_one_thing_give(lab, tmp_path, model)
         write_prompt(file, trained.value)
         (written,) = (tmp_path / "spot-runs").rglob(f"prompt-s{seed}.safetensors")
         assert np.array_equal(read_prompt_file(written).prompt, read_prompt_file(file).prompt)
+    best = max(prompt["runs"], key=lambda trial: trial["validation"])
+    (kept,) = (tmp_path / "spot-runs").rglob("baselines/*/best.safetensors")
+    assert read_prompt_file(kept).facts.seed == best["seed"]
     for seed, trial in enumerate(tuned["runs"]):
         folder = tmp_path / f"tuned-{seed}"
         best = tune(

@@ -120,6 +120,12 @@ def published_task(
         source=source,
         template="" if template == T5 else template.name,
         shows_labels="{options}" in template.inputs,
+        columns=examples.fields if examples.text else (),
+        render=examples.text,
+        inputs=examples.inputs,
+        clean=examples.clean,
+        label=record.answer if words else "",
+        values={str(index): word for index, word in enumerate(words)},
     )
 
 

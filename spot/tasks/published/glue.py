@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from spot.tasks.files import Row
-from spot.tasks.published.form import Examples, Labels, classified, form, rated
+from spot.tasks.published.form import Labels, classified, form, formed, rated
 from spot.tasks.published.record import PublishedTask
 from spot.tasks.published.templates import Template
 from spot.tasks.sources.adapters import labelled, renamed
@@ -28,7 +28,7 @@ def _anli_round(number: int) -> PublishedTask:
         family="inference",
         labels=_THREE_WAY,
         metrics=("accuracy",),
-        examples=Examples(_anli, ("context", "hypothesis")),
+        examples=formed(_anli, "anli", premise="context", hypothesis="hypothesis"),
         description=f"Hypotheses written to fool a model, round {number} (ANLI)",
         shared="context",
         tfds=Tfds(f"anli/r{number}", WITH_TEST),

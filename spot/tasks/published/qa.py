@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from spot.settings import shown
 from spot.tasks.files import Row
-from spot.tasks.published.form import LETTERS, Examples, Labels, classified, form, lettered
+from spot.tasks.published.form import LETTERS, Examples, Labels, classified, form, formed, lettered
 from spot.tasks.published.record import PublishedTask
 from spot.tasks.published.templates import Template
 from spot.tasks.sources.adapters import Fields, relabelled
@@ -107,7 +107,7 @@ def _of_mrqa(
         family="extractive QA",
         labels=(),
         metrics=_SPAN,
-        examples=Examples(_mrqa, ("context", "question")),
+        examples=formed(_mrqa, "squad", context="context", question="question"),
         description=f"{description} (MRQA 2019)",
         scoring="generate",
         shared="context",
@@ -176,7 +176,7 @@ TASKS: Mapping[str, PublishedTask] = {
         family="extractive QA",
         labels=(),
         metrics=_SPAN,
-        examples=Examples(_squad, ("context", "question")),
+        examples=formed(_squad, "squad", context="context", question="question"),
         description="Copy the answer from the paragraph (SQuAD 1.1)",
         scoring="generate",
         shared="context",
@@ -196,7 +196,7 @@ TASKS: Mapping[str, PublishedTask] = {
         family="extractive QA",
         labels=(),
         metrics=_SPAN,
-        examples=Examples(_squad, ("context", "question")),
+        examples=formed(_squad, "squad", context="context", question="question"),
         description="Copy the answer from the paragraph (SQuAD rows of XQuAD English)",
         scoring="generate",
         shared="context",
@@ -206,7 +206,7 @@ TASKS: Mapping[str, PublishedTask] = {
         family="extractive QA",
         labels=(),
         metrics=_SPAN,
-        examples=Examples(_drop, ("passage", "question")),
+        examples=formed(_drop, "drop", passage="passage", question="question"),
         description="Count, add and compare what a passage says (DROP)",
         scoring="generate",
         shared="passage",

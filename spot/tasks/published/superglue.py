@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from spot.settings import shown
 from spot.tasks.files import Row
-from spot.tasks.published.form import Examples, Labels, classified, form
+from spot.tasks.published.form import Examples, Labels, classified, form, formed
 from spot.tasks.published.record import PublishedTask
 from spot.tasks.published.templates import Template
 from spot.tasks.sources.hub import Hub, parquet_files
@@ -24,44 +24,59 @@ _FALSE_TRUE = ("False", "True")
 def _multirc(row: Row, labels: Labels) -> list[Example]:
     """One answer to one question; the group is paragraph + question, for exact match a question."""
     label = row.label(labels)
+    group = f"{row.inner('idx', 'paragraph')}-{row.inner('idx', 'question')}"
+    return [Example(_multirc_text(row), labels[label], label, group=group)]
+
+
+def _multirc_text(row: Row) -> str:
     paragraph = re.sub(r"</?b>", "", row.text("paragraph").replace("<br>", " "))
     question, answer = row.text("question"), row.text("answer")
-    group = f"{row.inner('idx', 'paragraph')}-{row.inner('idx', 'question')}"
-    inputs = f"multirc question: {question} answer: {answer} paragraph: {paragraph}"
-    return [Example(inputs, labels[label], label, group=group)]
+    return f"multirc question: {question} answer: {answer} paragraph: {paragraph}"
 
 
 def _record(row: Row, labels: Labels) -> list[Example]:
     """One example an answer; all answers are the reference, the query is the group."""
+    inputs = _record_text(row)
+    answers = tuple(dict.fromkeys(row.texts("answers")))
+    group = f"{row.inner('idx', 'passage')}-{row.inner('idx', 'query')}"
+    return [Example(inputs, answer, reference=answers, group=group) for answer in answers]
+
+
+def _record_text(row: Row) -> str:
     passage = row.text("passage")
     passage = re.sub(r"(\.|\?|!|\"|')\n@highlight\n", r"\1 ", passage)
     passage = passage.replace("\n@highlight\n", ". ")
     query, entities = row.text("query"), ", ".join(row.texts("entities"))
-    answers = tuple(dict.fromkeys(row.texts("answers")))
-    group = f"{row.inner('idx', 'passage')}-{row.inner('idx', 'query')}"
-    inputs = f"record query: {query} entities: {entities} passage: {passage}"
-    return [Example(inputs, answer, reference=answers, group=group) for answer in answers]
+    return f"record query: {query} entities: {entities} passage: {passage}"
 
 
 def _wsc(row: Row, labels: Labels) -> list[Example]:
     """The two spans by name, and the pronoun marked *so* in the text, where it may occur often."""
     label = row.label(labels)
-    pronoun, place = row.text("span2_text"), row.value("span2_index")
-    if type(place) is not int or place < 0:
-        raise row.error('the number of a word in "span2_index"', shown(place))
-    fields = {"span1_text": row.text("span1_text"), "span2_text": pronoun}
-    fields["text"] = _marked(row.text("text"), pronoun, place)
-    return [Example(form("wsc", fields), labels[label], label)]
+    return [Example(_wsc_text(row), labels[label], label)]
+
+
+def _wsc_text(row: Row) -> str:
+    fields = {name: row.text(name) for name in ("span1_text", "span2_text")}
+    return form("wsc", {**fields, "text": _marked_text(row)})
 
 
 def _wsc_referent(row: Row, labels: Labels) -> list[Example]:
     """The pronoun marked; the target is the span, which is the referent where `label` is 1."""
+    label, referent = row.label(_FALSE_TRUE), row.text("span1_text")
+    return [Example(_wsc_referent_text(row), referent, label, reference=(referent,))]
+
+
+def _wsc_referent_text(row: Row) -> str:
+    return f"wsc: {_marked_text(row)}"
+
+
+def _marked_text(row: Row) -> str:
+    """The text with its pronoun marked."""
     pronoun, place = row.text("span2_text"), row.value("span2_index")
     if type(place) is not int or place < 0:
         raise row.error('the number of a word in "span2_index"', shown(place))
-    label, referent = row.label(_FALSE_TRUE), row.text("span1_text")
-    inputs = f"wsc: {_marked(row.text('text'), pronoun, place)}"
-    return [Example(inputs, referent, label, reference=(referent,))]
+    return _marked(row.text("text"), pronoun, place)
 
 
 def _axb(row: Row, labels: Labels) -> list[Example]:
@@ -163,7 +178,7 @@ TASKS: Mapping[str, PublishedTask] = {
         family="yes/no question",
         labels=_FALSE_TRUE,
         metrics=("multirc_f1a", "multirc_em"),
-        examples=Examples(_multirc, ("paragraph", "question", "answer")),
+        examples=Examples(_multirc, ("paragraph", "question", "answer"), _multirc_text),
         description="Is this an answer to the question about the paragraph? (MultiRC)",
         shared="paragraph",
         tfds=Tfds("super_glue/multirc"),
@@ -188,7 +203,7 @@ TASKS: Mapping[str, PublishedTask] = {
         family="extractive QA",
         labels=(),
         metrics=("record_em", "record_f1"),
-        examples=Examples(_record, ("passage", "query", "entities")),
+        examples=Examples(_record, ("passage", "query", "entities"), _record_text),
         description="Which entity of the passage fills the gap? (ReCoRD)",
         scoring="generate",
         shared="passage",
@@ -245,7 +260,7 @@ TASKS: Mapping[str, PublishedTask] = {
         family="coreference",
         labels=_FALSE_TRUE,
         metrics=("accuracy",),
-        examples=Examples(_wsc, ("text", "span1_text", "span2_text")),
+        examples=Examples(_wsc, ("text", "span1_text", "span2_text"), _wsc_text),
         description="Does the pronoun mean the other span? (WSC)",
         shared="text",
         tfds=Tfds("super_glue/wsc.fixed"),
@@ -265,7 +280,7 @@ TASKS: Mapping[str, PublishedTask] = {
         family="coreference",
         labels=(),
         metrics=("wsc_match",),
-        examples=Examples(_wsc_referent, ("text", "span1_text", "span2_text")),
+        examples=Examples(_wsc_referent, ("text", "span1_text", "span2_text"), _wsc_referent_text),
         description="Whom does the pronoun mean? Trained on true referents only (WSC in T5's form)",
         scoring="generate",
         shared="text",
@@ -277,7 +292,7 @@ TASKS: Mapping[str, PublishedTask] = {
         family="inference",
         labels=("entailment", "not_entailment"),
         metrics=("accuracy",),
-        examples=Examples(_axb, ("sentence1", "sentence2")),
+        examples=formed(_axb, "rte", premise="sentence1", hypothesis="sentence2"),
         description="SuperGLUE's broad diagnostic in RTE's form (AX-b)",
         only_test=True,
         tfds=Tfds("super_glue/axb", TEST_ALONE),

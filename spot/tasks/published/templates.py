@@ -12,10 +12,8 @@ A template never changes the scoring: classes, accepted answers and groups stay 
 
 from __future__ import annotations
 
-import re
-import string
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,19 +23,11 @@ from spot.errors import SpotError, did_you_mean
 from spot.settings import mistake
 from spot.tasks.files import Row
 from spot.tasks.published.form import Examples, Labels
+from spot.tasks.rendering import CLEANUPS, columns_of, filled, rendering
 from spot.tasks.task import digest
 from spot.tasks.text import Example
 
 DEFAULT = "t5"
-
-CLEANUPS: Mapping[str, Callable[[str], str]] = {
-    "strip": str.strip,
-    "capitalized": lambda text: text[:1].upper() + text[1:],
-    "question": lambda text: text if text.endswith("?") else text + "?",
-    "spaces": lambda text: " ".join(text.split()),
-    "untokenized": lambda text: re.sub(r" (?=[.,;:?!%)]|n't\b|'\w)", "", text),
-    "unhtml": lambda text: re.sub(r"<[^<>]{1,9}>", " ", text),
-}
 
 
 @dataclass(frozen=True)
@@ -120,34 +110,33 @@ def templated(
     SpotError for a field that the task does not have, an unknown cleanup, or another number of
     label words than the task has classes.
     """
-    fields = _checked_fields(name, task_examples.fields, labels, template)
+    _check_fields(name, task_examples.fields, labels, template)
     words = template.labels or labels
-    options = "".join(f"\n- {word}" for word in words)
+    inputs = filled(template.inputs, "options", "".join(f"\n- {word}" for word in words))
+    render = rendering(inputs, template.clean)
 
     def examples(row: Row, labels: Labels) -> list[Example]:
         plain = task_examples(row, labels)
-        values = {field: _cleaned(_text(row, field), template, field) for field in fields}
-        inputs = template.inputs.format_map({"options": options, **values})
+        text = render(row)
         return [
-            replace(e, inputs=inputs, targets=words[e.label] if words else e.targets) for e in plain
+            replace(e, inputs=text, targets=words[e.label] if words else e.targets) for e in plain
         ]
 
-    return Examples(examples, task_examples.fields), words
+    return Examples(examples, columns_of(inputs), render, inputs, template.clean), words
 
 
-def _checked_fields(
+def _check_fields(
     name: str, task_fields: tuple[str, ...], labels: Labels, template: Template
-) -> list[str]:
-    """The fields that a template names, after checking all of it against the task."""
+) -> None:
+    """Check a template against the task: its fields, cleanups and label words."""
     try:
-        parts = list(string.Formatter().parse(template.inputs))
+        named = columns_of(template.inputs)
     except ValueError as error:
         raise SpotError(
             f'template of "{name}": expected inputs with {{field}}s, found: {error}',
             "write {{ for a brace",
         ) from error
-    named = [field for _, field, _, _ in parts if field is not None]
-    fields = [field for field in dict.fromkeys(named) if field != "options"]
+    fields = [field for field in named if field != "options"]
     usable = f"fields of the task: {', '.join(task_fields) or 'none that a template may use'}"
     for field_name in (*fields, *template.clean):
         if field_name not in task_fields:
@@ -175,18 +164,3 @@ def _checked_fields(
             f'template of "{name}": expected inputs that name a field, found "{template.inputs}"',
             usable,
         )
-    return fields
-
-
-def _text(row: Row, field: str) -> str:
-    """A field as text; a list of texts as lines "A: first", "B: second"."""
-    if isinstance(row.value(field), list):
-        texts = row.texts(field)
-        return "\n".join(f"{chr(65 + place)}: {text}" for place, text in enumerate(texts))
-    return row.text(field)
-
-
-def _cleaned(text: str, template: Template, field: str) -> str:
-    for cleanup in template.clean.get(field, ()):
-        text = CLEANUPS[cleanup](text)
-    return text

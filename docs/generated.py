@@ -121,26 +121,18 @@ def _printed(output: dict[str, Any]) -> str:
 
 def settings_part() -> str:
     """Every key of the config with its default and what it means, a table for each section."""
-    from pydantic import BaseModel
-
-    from spot.config import Config
+    from spot.config_table import settings, toml
 
     sections: dict[str, list[str]] = {}
-
-    def below(stage: BaseModel, prefix: str) -> None:
-        values = stage.model_dump(mode="json")
-        for name, field in type(stage).model_fields.items():
-            value = getattr(stage, name)
-            if isinstance(value, BaseModel):
-                below(value, f"{prefix}{name}.")
-                continue
-            key, default = prefix + name, json.dumps(values[name], ensure_ascii=False)
-            row = f"| `{key}` | `{default}` | {_escaped(field.description or '')} |"
-            sections.setdefault(prefix.rstrip("."), []).append(row)
-
-    below(Config(), "")
+    for each in settings([]):
+        section = each.key.rpartition(".")[0]
+        default = "not set" if each.value is None else f"`{toml(each.value)}`"
+        names = f" ({', '.join(each.choices)})" if each.choices else ""
+        row = f"| `{each.key}` | {default} | {_escaped(each.description + names)} |"
+        sections.setdefault(section, []).append(row)
     return "\n\n".join(
-        f"## {name or 'runs'}\n\n| key | default | |\n| --- | --- | --- |\n" + "\n".join(rows)
+        f"## {name or 'Beside sections'}\n\n| key | default | |\n| --- | --- | --- |\n"
+        + "\n".join(rows)
         for name, rows in sections.items()
     )
 

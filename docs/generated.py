@@ -137,7 +137,31 @@ def settings_part() -> str:
     )
 
 
+def recipes_part() -> str:
+    """The recipe of every known model: what its prompts are trained with where nothing is set."""
+    from spot.models.defaults import DEFAULTS
+
+    def cell(value: object) -> str:
+        return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value}"
+
+    lines = [
+        "| model | take it for | length | rate | batch | source steps | key at | transfer steps | begins as | template |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- | --- |",
+    ]
+    origins: dict[str, list[str]] = {}
+    for name, own in DEFAULTS.items():
+        numbers = (
+            own.length, own.learning_rate, own.batch_size, own.steps, own.key_step, own.transfer_steps,
+        )  # fmt: skip
+        words = (f"`{name}`", _escaped(own.suits), *map(cell, numbers), own.init, own.template)
+        lines.append(f"| {' | '.join(words)} |")
+        origins.setdefault(own.origin, []).append(f"`{name}`")
+    where = "\n".join(f"- {origin}: {', '.join(names)}" for origin, names in origins.items())
+    return "\n".join(lines) + f"\n\nWhere they come from:\n\n{where}"
+
+
 PARTS = {
+    "<!-- recipes -->": recipes_part,
     "<!-- commands -->": commands_part,
     "<!-- settings -->": settings_part,
     "<!-- notebook -->": notebook_part,

@@ -20,6 +20,7 @@ import spot
 from spot import config_table
 from spot.commands import main
 from spot.config import load_config
+from spot.models.defaults import DEFAULTS
 from tests.lab import ROOT, invoke
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -192,6 +193,25 @@ def test_every_setting_is_in_the_documentation():
     text = generated().on_page_markdown((ROOT / "docs/settings.md").read_text("utf-8"))
     keys = [each.key for each in config_table.settings([])]
     assert len(keys) > 50 and [key for key in keys if f"| `{key}` |" not in text] == []
+
+
+def test_the_recipe_of_every_model_is_in_the_documentation():
+    text = generated().on_page_markdown((ROOT / "docs/model.md").read_text("utf-8"))
+    assert [name for name in DEFAULTS if f"| `{name}` | " not in text] == []
+    assert "| `smollm2-135m` | " + DEFAULTS["smollm2-135m"].suits + " | 11 | 0.006 | " in text
+
+
+def test_the_demo_is_the_makefiles():
+    recipe = (ROOT / "Makefile").read_text("utf-8").split("\ndemo:")[1].split("\n\n")[0]
+    made = re.findall(r"\$\(venv\)/bin/(spot .+)", recipe)
+    assert len(made) == 4 and made == blocks(ROOT / "docs/index.md", "sh")[1].splitlines()
+
+
+def test_links_of_the_readme_lead_somewhere():
+    text = (ROOT / "README.md").read_text("utf-8")
+    links = re.findall(r'\]\(([^)#]+)|src="([^"]+)"', text)
+    files = [one or other for one, other in links if "://" not in one]
+    assert len(files) > 10 and [file for file in files if not (ROOT / file).exists()] == []
 
 
 def test_public_names_are_in_the_documentation():

@@ -121,31 +121,47 @@ def _printed(output: dict[str, Any]) -> str:
 
 def settings_part() -> str:
     """Every key of the config with its default and what it means, a table for each section."""
-    from pydantic import BaseModel
-
-    from spot.config import Config
+    from spot.config_table import settings, toml
 
     sections: dict[str, list[str]] = {}
-
-    def below(stage: BaseModel, prefix: str) -> None:
-        values = stage.model_dump(mode="json")
-        for name, field in type(stage).model_fields.items():
-            value = getattr(stage, name)
-            if isinstance(value, BaseModel):
-                below(value, f"{prefix}{name}.")
-                continue
-            key, default = prefix + name, json.dumps(values[name], ensure_ascii=False)
-            row = f"| `{key}` | `{default}` | {_escaped(field.description or '')} |"
-            sections.setdefault(prefix.rstrip("."), []).append(row)
-
-    below(Config(), "")
+    for each in settings([]):
+        section = each.key.rpartition(".")[0]
+        default = "not set" if each.value is None else f"`{toml(each.value)}`"
+        names = f" ({', '.join(each.choices)})" if each.choices else ""
+        row = f"| `{each.key}` | {default} | {_escaped(each.description + names)} |"
+        sections.setdefault(section, []).append(row)
     return "\n\n".join(
-        f"## {name or 'runs'}\n\n| key | default | |\n| --- | --- | --- |\n" + "\n".join(rows)
+        f"## {name or 'Beside sections'}\n\n| key | default | |\n| --- | --- | --- |\n"
+        + "\n".join(rows)
         for name, rows in sections.items()
     )
 
 
+def recipes_part() -> str:
+    """The recipe of every known model: what its prompts are trained with where nothing is set."""
+    from spot.models.defaults import DEFAULTS
+
+    def cell(value: object) -> str:
+        return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value}"
+
+    columns = (
+        "model", "take it for", "length", "rate", "batch", "steps (key at)", "transfer steps",
+        "begins as", "template",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(columns)} |", "| --- | --- " + "| ---: " * 5 + "| --- | --- |"]
+    origins: dict[str, list[str]] = {}
+    for name, own in DEFAULTS.items():
+        steps = None if own.steps is None else f"{own.steps:,} ({own.key_step:,})"
+        numbers = (own.length, own.learning_rate, own.batch_size, steps, own.transfer_steps)
+        words = (f"`{name}`", _escaped(own.suits), *map(cell, numbers), own.init, own.template)
+        lines.append(f"| {' | '.join(words)} |")
+        origins.setdefault(own.origin, []).append(f"`{name}`")
+    where = "\n".join(f"- {origin}: {', '.join(names)}" for origin, names in origins.items())
+    return "\n".join(lines) + f"\n\nWhere they come from:\n\n{where}"
+
+
 PARTS = {
+    "<!-- recipes -->": recipes_part,
     "<!-- commands -->": commands_part,
     "<!-- settings -->": settings_part,
     "<!-- notebook -->": notebook_part,

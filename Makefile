@@ -13,13 +13,14 @@ install := $(run) pip install --quiet --disable-pip-version-check -c constraints
 base := $(venv)/base-$(version)
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test docs wheel-test check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
+.PHONY: help setup demo test docs first-hour wheel-test check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo         build a bank, search, transfer and draw the heatmap, offline on the embedded model"
 	@echo "make test         run the tests"
 	@echo "make docs         build the documentation into site/"
+	@echo "make first-hour   walk a newcomer's first hour on two generated tables"
 	@echo "make wheel-test   build the wheel, install it into an empty environment and run it there"
 	@echo "make check        ruff and mypy, nothing changed"
 	@echo "make format       ruff, files changed"
@@ -58,6 +59,9 @@ test: $(ready)
 
 docs: $(ready)
 	NO_MKDOCS_2_WARNING=1 $(run) mkdocs build --strict --quiet
+
+first-hour: $(ready)
+	$(run) tests.first_hour
 
 wheel-test: $(ready)
 	$(run) tests.wheel

@@ -36,9 +36,10 @@ def assigned(
     that order, and the others for `rest`.
 
     `hashes` are those of the rows' identities; rows of one identity stay together, in the class that
-    most of them have (of equals the first). Of n texts of a class a split gets share · n, rounded, and
-    one at least where n is large enough to leave one for every split; `rest` is served first, then
-    `held_out` in order. No split of `held_out` is larger than about `LARGEST` texts.
+    most of them have (of equals the first). Of n texts of a class the first k splits get k · share · n
+    together, rounded, and one each at least where n is large enough to leave one for every split;
+    `rest` is served first, then `held_out` in order. No split of `held_out` is larger than about
+    `LARGEST` texts.
     """
     votes: dict[bytes, Counter[int]] = defaultdict(Counter)
     for key, label in zip(hashes, classes, strict=True):
@@ -49,18 +50,23 @@ def assigned(
     share = min(share, LARGEST / max(len(votes), 1))
     splits: dict[bytes, str] = {}
     for texts in strata.values():
-        ordered = iter(sorted(texts))
-        for place, split in enumerate(held_out):
-            for _ in range(_size(len(texts), place, share)):
-                splits[next(ordered)] = split
-        splits.update(dict.fromkeys(ordered, rest))
+        ordered, start = sorted(texts), 0
+        for split, end in zip(held_out, _ends(len(texts), len(held_out), share), strict=True):
+            splits.update(dict.fromkeys(ordered[start:end], split))
+            start = end
+        splits.update(dict.fromkeys(ordered[start:], rest))
     return [splits[key] for key in hashes]
 
 
-def _size(n: int, place: int, share: float) -> int:
-    """The number of the n texts of a class for the held-out split of this place.
+def _ends(n: int, count: int, share: float) -> list[int]:
+    """Where each of `count` held-out splits ends among the n texts of a class; with n, each end grows
+    by one at most.
 
-    >>> [[_size(n, place, 0.2) for place in (0, 1)] for n in (1, 2, 3, 8, 50)]
-    [[0, 0], [1, 0], [1, 1], [2, 2], [10, 10]]
+    >>> [_ends(n, 2, 0.2) for n in (1, 2, 3, 7, 8, 50)]
+    [[0, 0], [1, 1], [1, 2], [1, 3], [2, 3], [10, 20]]
     """
-    return 0 if n < place + 2 else max(1, int(share * n + 0.5))
+    ends: list[int] = []
+    for place in range(1, count + 1):
+        least = ends[-1] + 1 if ends else 1
+        ends.append(min(max(int(place * share * n + 0.5), least), n - 1))
+    return ends

@@ -51,10 +51,10 @@ def test_missing_splits_are_cut_by_the_stated_rule():
         ordered = sorted(
             of_class, key=lambda text: hashlib.sha256(f"spot-split-v2:{text}".encode()).digest()
         )
-        fifth = round(len(ordered) / 5)
-        expected["test"] += ordered[:fifth]
-        expected["validation"] += ordered[fifth : 2 * fifth]
-        expected["train"] += ordered[2 * fifth :]
+        first, second = round(len(ordered) / 5), round(2 * len(ordered) / 5)
+        expected["test"] += ordered[:first]
+        expected["validation"] += ordered[first:second]
+        expected["train"] += ordered[second:]
     assert {split: sorted(rows) for split, rows in texts.items()} == {
         split: sorted(rows) for split, rows in expected.items()
     }

@@ -424,6 +424,7 @@ def test_a_transfer_draws_the_learning_curves_of_both_arms(lab, tmp_path):
     chosen = {
         ("scratch" if run["strategy"] == "none" else "transfer", run["seed"]): run
         for run in lines(done.stdout)
+        if "strategy" in run
     }
     assert set(curves) == set(chosen) and len(chosen) == 4
     for key, run in chosen.items():

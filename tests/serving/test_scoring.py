@@ -20,7 +20,8 @@ def test_the_score_of_a_trained_file_is_the_one_that_training_reported(
 ):
     trained = lab.run("train", "--task", task, "--seed", "3", "--out", "p.npy", "--json")
     assert trained.exit_code == 0, trained.stderr
-    report, judged = lines(trained.stdout)
+    report, judged, used = lines(trained.stdout)
+    assert used["best"] == "p.npy" and "--prompt p.npy --task" in used["use"]
     assert report["path"] == "p.npy" and report["step"] in (3, 4)
     verdict = judged["verdict"]
     assert verdict["sentence"].endswith("so the test split judges finally")

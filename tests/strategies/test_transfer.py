@@ -378,8 +378,10 @@ def test_the_command_prints_both_arms(lab, tmp_path):
         *command, "--json", "--strategy", "best", "--k", "2", sets=("transfer.seeds=[0]",)
     )
     assert done.exit_code == 0, done.stderr
-    runs = lines(done.stdout)
+    *runs, used = lines(done.stdout)
+    runs = [run for run in runs if "strategy" in run]
     assert [run["strategy"] for run in runs] == ["none", "best", "best"]
+    assert Path(used["best"]).name == "best.safetensors" and Path(used["best"]).is_file()
     shown = lab.run(*command, sets=("transfer.seeds=[0]", "transfer.k=2"))
     assert f"scratch {runs[0]['test']:.2f}, transfer " in shown.stdout
     assert "prompts, scores and config: spot-runs/transfer/house-" in shown.stdout

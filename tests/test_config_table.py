@@ -140,4 +140,6 @@ def test_the_command_explains_a_key():
 def test_the_command_writes_a_file(tmp_path):
     done = invoke("config", "--toml", "--set", "train.steps=99")
     assert tomllib.loads(done.stdout)["train"]["steps"] == 99
-    assert lines(invoke("config", "--toml", "--json").stdout)[0]["toml"].startswith("# The folder of results")
+    assert lines(invoke("config", "--toml", "--json").stdout)[0]["toml"].startswith(
+        "# The folder of results"
+    )

@@ -1,21 +1,23 @@
 """The sweep behind a model's default recipe: candidates on validation, the chosen one on test.
 
-    SPOT_DATA_DIR=FOLDER python -m benchmarks.default_recipes CONFIG TARGET...
+    SPOT_DATA_DIR=FOLDER python -m benchmarks.default_recipes CONFIG TARGET... [--optimizers adafactor,adamw]
 
-The candidates are the config's `transfer.learning_rates`. Each trains a prompt on every target with the
-first of `transfer.seeds`; the best mean of the best checks chooses one for all targets, which is trained
-with every seed and scored on the test split beside the bare model. Every part resumes, so a killed run is
-called again. Markdown goes to stdout, all numbers to <runs>/defaults.json.
+The candidates are the optimisers, by default the config's, with each of the config's
+`transfer.learning_rates`. Each trains a prompt on every target with the first of `transfer.seeds`; the best
+mean of the best checks chooses one for all targets, which is trained with every seed and scored on the test
+split beside the bare model. Every part resumes, so a killed run is called again. Markdown goes to stdout,
+all numbers to <runs>/defaults.json.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,26 +50,56 @@ class Clock:
         return result
 
 
-def main(file: str, names: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Candidate:
+    """An optimiser and its learning rate."""
+
+    optimizer: str
+    rate: float
+
+    def __str__(self) -> str:
+        return f"{self.optimizer} {self.rate:g}"
+
+    def recipe(self, config: Config) -> spot.Recipe:
+        """The config's recipe with them."""
+        return config.recipe().replace(optimizer=self.optimizer, learning_rate=self.rate)
+
+
+Checks = dict[Candidate, list[list[spot.training.Check]]]
+"""The checks of every candidate on every target."""
+
+
+def main() -> None:
     """Train, or find trained, and print."""
-    config = load_config(Path(file))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("targets", nargs="+")
+    parser.add_argument("--optimizers")
+    arguments = parser.parse_args()
+    config, names = load_config(arguments.config), arguments.targets
+    optimizers = (arguments.optimizers or config.train.optimizer).split(",")
+    rates = config.transfer.learning_rates
+    candidates = [Candidate(name, rate) for name in optimizers for rate in rates]
     model = the_model(config)
     targets = [the_task(name, config) for name in names]
     clock = Clock(config.runs / "seconds.json")
     with progress() as reporter:
         runs = runs_of(config, reporter)
-        checks = {
-            rate: [swept(config, model, target, rate, runs, clock) for target in targets]
-            for rate in config.transfer.learning_rates
-        }
-        print(f"Python {platform.python_version()}, {platform.machine()}\n", flush=True)
+        checks: Checks = {each: [] for each in candidates}
+        for target in targets:
+            for each in candidates:
+                checks[each].append(swept(config, model, target, each, runs, clock))
+        print(f"Python {platform.python_version()}, {platform.machine()}\n")
         print_sweep(names, checks, clock)
-        rate = best_rate(checks)
-        tables = [reported(config, model, target, rate, runs, clock) for target in targets]
+        chosen = best(checks)
+        tables = [reported(config, model, target, chosen, runs, clock) for target in targets]
     print_tables(targets, tables, model, config, clock)
     content = {
-        "checks": {str(rate): rows for rate, rows in checks.items()},
-        "chosen": rate,
+        "checks": {
+            str(each): [[check.to_json() for check in row] for row in rows]
+            for each, rows in checks.items()
+        },
+        "chosen": str(chosen),
         "tables": {table.target: [row.to_json() for row in table.rows] for table in tables},
         "seconds": clock.seconds,
     }
@@ -75,34 +107,46 @@ def main(file: str, names: Sequence[str]) -> None:
 
 
 def swept(
-    config: Config, model: spot.Model, target: spot.Task, rate: float, runs: spot.Runs, clock: Clock
-) -> list[float]:
-    """The validation scores at the checks of one candidate on one target."""
-    seed = config.transfer.seeds[0]
-    recipe = config.recipe().replace(learning_rate=rate)
+    config: Config,
+    model: spot.Model,
+    target: spot.Task,
+    candidate: Candidate,
+    runs: spot.Runs,
+    clock: Clock,
+) -> list[spot.training.Check]:
+    """The checks of one candidate on one target with the first seed."""
+    seed, recipe = config.transfer.seeds[0], candidate.recipe(config)
     trained = clock.timed(
-        f"{target.name} {rate:g} seed {seed}",
+        f"{target.name} {candidate} seed {seed}",
         lambda: spot.train_prompt(model, target, recipe, seed, runs=runs),
     )
-    return [check.score for check in trained.history]
+    return list(trained.history)
 
 
-def best_rate(checks: dict[float, list[list[float]]]) -> float:
+def best(checks: Checks) -> Candidate:
     """The candidate whose best checks have the best mean over targets, the first of equals."""
-    return max(checks, key=lambda rate: statistics.fmean(max(each) for each in checks[rate]))
+
+    def mean(candidate: Candidate) -> float:
+        return statistics.fmean(max(check.score for check in row) for row in checks[candidate])
+
+    return max(checks, key=mean)
 
 
 def reported(
-    config: Config, model: spot.Model, target: spot.Task, rate: float, runs: spot.Runs, clock: Clock
+    config: Config,
+    model: spot.Model,
+    target: spot.Task,
+    chosen: Candidate,
+    runs: spot.Runs,
+    clock: Clock,
 ) -> spot.Baselines:
     """The chosen candidate with every seed and the bare model, on the test split."""
-    plan = config.transfer.model_copy(update={"learning_rates": (rate,)})
+    plan = config.transfer.model_copy(update={"learning_rates": (chosen.rate,)})
     methods = ("zero-shot", "prompt-tuning")
+    recipe = chosen.recipe(config)
     return clock.timed(
-        f"{target.name} all seeds and test, {rate:g}",
-        lambda: spot.baselines(
-            model, target, config.recipe(), methods=methods, plan=plan, runs=runs
-        ),
+        f"{target.name} all seeds and test, {chosen}",
+        lambda: spot.baselines(model, target, recipe, methods=methods, plan=plan, runs=runs),
     )
 
 
@@ -124,17 +168,20 @@ def gain_over_rows_and_seeds(
     return 100 * float(low), 100 * float(high)
 
 
-def print_sweep(names: Sequence[str], checks: dict[float, list[list[float]]], clock: Clock) -> None:
-    """Validation scores at all checks by candidate and target, and minutes."""
-    print("| rate | " + " | ".join(f"{name}, checks | min" for name in names) + " |")
+def print_sweep(names: Sequence[str], checks: Checks, clock: Clock) -> None:
+    """Validation scores at all checks, "step: score", by candidate and target, and minutes."""
+    print("| candidate | " + " | ".join(f"{name}, checks | min" for name in names) + " |")
     print("|---|" + "---|---:|" * len(names))
-    for rate, rows in checks.items():
+    for candidate, rows in checks.items():
         cells = []
-        for name, scores in zip(names, rows, strict=True):
-            took = [s for part, s in clock.seconds.items() if part.startswith(f"{name} {rate:g} s")]
-            cells += [", ".join(f"{score:.1f}" for score in scores), f"{took[0] / 60:.1f}"]
-        print(f"| {rate:g} | " + " | ".join(cells) + " |")
-    print(f"\nchosen: {best_rate(checks):g}\n", flush=True)
+        for name, row in zip(names, rows, strict=True):
+            took = sum(s for k, s in clock.seconds.items() if k.startswith(f"{name} {candidate} "))
+            cells += [
+                ", ".join(f"{check.step}: {check.score:.1f}" for check in row),
+                f"{took / 60:.1f}",
+            ]
+        print(f"| {candidate} | " + " | ".join(cells) + " |")
+    print(f"\nchosen: {best(checks)}\n", flush=True)
 
 
 def print_tables(
@@ -164,4 +211,4 @@ def print_tables(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main()

@@ -385,7 +385,9 @@ def test_the_command_prints_both_arms(lab, tmp_path):
     assert [run["strategy"] for run in runs] == ["none", "best", "best"]
     assert Path(used["best"]).name == "best.safetensors" and Path(used["best"]).is_file()
     shown = lab.run(*command, sets=("transfer.seeds=[0]", "transfer.k=2"))
-    assert f"{runs[0]['test']:.2f}" in shown.stdout and "TF-IDF, logistic regression" in shown.stdout
+    assert (
+        f"{runs[0]['test']:.2f}" in shown.stdout and "TF-IDF, logistic regression" in shown.stdout
+    )
     assert f"\n{verdict['sentence']}\n" in shown.stdout
     assert "prompts, scores and config: spot-runs/transfer/house-" in shown.stdout
     bad = lab.run(*command, "--strategy", "beset")

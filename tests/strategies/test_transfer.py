@@ -378,12 +378,17 @@ def test_the_command_prints_both_arms(lab, tmp_path):
         *command, "--json", "--strategy", "best", "--k", "2", sets=("transfer.seeds=[0]",)
     )
     assert done.exit_code == 0, done.stderr
-    *runs, used = lines(done.stdout)
-    runs = [run for run in runs if "strategy" in run]
+    *records, used = lines(done.stdout)
+    runs = [record for record in records if "strategy" in record]
+    (verdict,) = [record["verdict"] for record in records if "verdict" in record]
+    assert verdict["kind"] in KINDS
     assert [run["strategy"] for run in runs] == ["none", "best", "best"]
     assert Path(used["best"]).name == "best.safetensors" and Path(used["best"]).is_file()
     shown = lab.run(*command, sets=("transfer.seeds=[0]", "transfer.k=2"))
-    assert f"scratch {runs[0]['test']:.2f}, transfer " in shown.stdout
+    assert (
+        f"{runs[0]['test']:.2f}" in shown.stdout and "TF-IDF, logistic regression" in shown.stdout
+    )
+    assert f"\n{verdict['sentence']}\n" in shown.stdout
     assert "prompts, scores and config: spot-runs/transfer/house-" in shown.stdout
     bad = lab.run(*command, "--strategy", "beset")
     assert bad.exit_code == 1 and '"beset". Did you mean "best"' in bad.stderr

@@ -18,8 +18,8 @@ def test_words_tell_classes():
 
 
 def test_pairs_of_words_tell_classes():
-    texts = ["not good", "good not at all bad", "not bad", "bad not at all good"] * 10
-    assert tfidf_classes(texts, [0, 1, 1, 0] * 10, ["not good", "not bad"]) == [0, 1]
+    texts = ["good not bad", "bad not good"]  # the same words
+    assert tfidf_classes(texts * 10, [0, 1] * 10, texts) == [0, 1]
 
 
 def test_one_class_or_no_words_give_the_most_frequent_class():

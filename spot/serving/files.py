@@ -167,7 +167,7 @@ def _answered(
         columns.types[name] = {str} if name == plan.answer else {float}
     task, reporter, rows = predictor.task, runs.reporter, data_rows(source)
     labelled = correct = 0
-    reporter.begin(str(plan.path), plan.rows, 0)
+    reporter.begin(f"answering {source}", plan.rows, 0)
     try:
         with (
             replacing(plan.path) as temporary,

@@ -282,7 +282,7 @@ def test_a_finished_file_is_found_and_another_one_is_made_again(quick, tmp_path)
         return reporter.heard
 
     made = [
-        ("begin", "out.csv", 2500), ("advance", 1024), ("advance", 2048), ("advance", 2500),
+        ("begin", "answering in.csv", 2500), ("advance", 1024), ("advance", 2048), ("advance", 2500),
         ("end",),
     ]  # fmt: skip
     assert heard() == made
@@ -297,7 +297,7 @@ def test_a_finished_file_is_found_and_another_one_is_made_again(quick, tmp_path)
     for change in ({"prompt": prompt}, {"task": words}, {"input_length": 8}, {"target": "a.tsv"}):
         assert heard(**change)[0][0] == "begin", change
     rows = write("in.csv", [ROWS[1]] * 3)
-    assert heard()[0] == ("begin", "out.csv", 3)
+    assert heard()[0] == ("begin", "answering in.csv", 3)
 
 
 def test_an_interrupt_leaves_nothing_behind(quick, monkeypatch):
@@ -325,17 +325,14 @@ def test_a_kill_leaves_no_half_file_and_the_next_call_writes_it_whole(lab, tmp_p
     rows = write(str(tmp_path / "in.csv"), [{"text": text} for text, _, _ in sentences(9000, 1)])
     out = tmp_path / "out.csv"
     command = ("predict", "--task", "house", "--in", str(rows), "--out", str(out))
-    running = lab.start(*command)
-    try:
-        for _ in range(1200):
+    with lab.start(*command) as running:
+        for _ in range(2400):
             if any(part.stat().st_size for part in tmp_path.glob(".tmp*out.csv")):
                 break
-            assert running.poll() is None, running.communicate()
+            if running.poll() is not None:
+                pytest.fail(f"ended before it wrote: {running.communicate()}")
             time.sleep(0.05)
         running.send_signal(signal.SIGKILL)
-    finally:
-        running.kill()
-        running.wait()
     assert not out.exists() and list(tmp_path.glob(".tmp*out.csv"))
     done = lab.run(*command, "--json")
     assert done.exit_code == 0, done.stderr

@@ -147,9 +147,12 @@ def _plan(target: Path, task: Task, count: int, columns: Columns) -> PredictedFi
     taken = set(columns.types)
     names = ("label", "prediction") if task.scoring == "rank" else ("answer", "prediction")
     words = task.labels if task.scoring == "rank" else ()
-    answer = _free(names, taken)
-    probabilities = {word: _free((f"p_{word}",), taken | {answer}) for word in words}
     label = task.label if task.label in taken and words else ""
+    answer, probabilities = _free(names, taken), {}
+    taken.add(answer)
+    for word in words:
+        probabilities[word] = _free((f"p_{word}",), taken)
+        taken.add(probabilities[word])
     return PredictedFile(target, count, answer, probabilities, label)
 
 

@@ -59,7 +59,7 @@ def command(
     \b
     Example: spot predict --prompt best.safetensors --in new.csv --out answers.csv
              spot predict --prompt best.safetensors --text "my invoice is wrong"
-             spot predict --task mini_boolq --prompt mini_rooms --text '{"passage": …, "question": …}'
+             spot predict --prompt mini_rooms < rows.jsonl
     """
     from spot.commands.objects import lengths, runs_of, task_to_answer, the_model
     from spot.report.console import progress

@@ -147,9 +147,12 @@ def _plan(target: Path, task: Task, count: int, columns: Columns) -> PredictedFi
     taken = set(columns.types)
     names = ("label", "prediction") if task.scoring == "rank" else ("answer", "prediction")
     words = task.labels if task.scoring == "rank" else ()
-    answer = _free(names, taken)
-    probabilities = {word: _free((f"p_{word}",), taken | {answer}) for word in words}
     label = task.label if task.label in taken and words else ""
+    answer, probabilities = _free(names, taken), {}
+    taken.add(answer)
+    for word in words:
+        probabilities[word] = _free((f"p_{word}",), taken)
+        taken.add(probabilities[word])
     return PredictedFile(target, count, answer, probabilities, label)
 
 
@@ -167,7 +170,7 @@ def _answered(
         columns.types[name] = {str} if name == plan.answer else {float}
     task, reporter, rows = predictor.task, runs.reporter, data_rows(source)
     labelled = correct = 0
-    reporter.begin(str(plan.path), plan.rows, 0)
+    reporter.begin(f"answering {source}", plan.rows, 0)
     try:
         with (
             replacing(plan.path) as temporary,

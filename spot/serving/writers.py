@@ -82,7 +82,9 @@ def _lines(path: Path, columns: Columns) -> Iterator[Write]:
     with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
 
         def write(rows: Sequence[Mapping[str, object]]) -> None:
-            stream.writelines(f"{_json(row)}\n" for row in rows)
+            for row in rows:
+                plain = {name: None if value != value else value for name, value in row.items()}
+                stream.write(f"{_json(plain)}\n")
 
         yield write
 
@@ -129,14 +131,15 @@ WRITERS: dict[str, Callable[[Path, Columns], AbstractContextManager[Write]]] = {
 
 
 def _cell(value: object) -> str:
-    """A value in a cell: text as it is, nothing as an empty cell, everything else as JSON has it.
+    """A value in a cell: text as it is, nothing and NaN as an empty cell, numbers, lists and objects as
+    JSON has them, everything else as its text.
 
-    >>> [_cell(value) for value in ("a", None, True, 1.5, ["x"])]
-    ['a', '', 'true', '1.5', '["x"]']
+    >>> [_cell(value) for value in ("a", None, float("nan"), True, 1.5, ["x"])]
+    ['a', '', '', 'true', '1.5', '["x"]']
     """
-    if value is None:
+    if value is None or value != value:
         return ""
-    return value if isinstance(value, str) else _json(value).strip('"')
+    return _json(value) if isinstance(value, bool | int | float | list | dict) else str(value)
 
 
 def _json(value: object) -> str:

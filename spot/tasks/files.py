@@ -140,7 +140,7 @@ def decoded(stream: Iterable[bytes], file: Path) -> Iterator[tuple[int, str]]:
             byte = f"the byte 0x{raw[error.start]:02x} at place {error.start + 1}"
             raise SpotError(
                 f"{file}, line {number}: expected UTF-8 text, found {byte} of the line",
-                "save the file as UTF-8",
+                "save it as UTF-8, or convert it: iconv -f latin1 -t utf-8",
             ) from error
 
 

@@ -165,6 +165,14 @@ def test_columns_that_are_taken_stay_and_labels_are_compared(quick):
         assert answered.items() >= row.items()
 
 
+def test_columns_of_label_words_that_look_alike_differ(quick):
+    words = dataclasses.replace(TASK, labels=("no", "no_2"))
+    result = predict_file(
+        quick, words, None, write("in.jsonl", [{"text": "a", "p_no": 1}]), "a.csv"
+    )
+    assert result.probabilities == {"no": "p_no_2", "no_2": "p_no_2_2"}
+
+
 def test_values_of_labels_are_compared_as_the_task_reads_them(quick):
     rows = [{"text": "a", "stars": 5}, {"text": "a", "stars": 1}, {"text": "a red cat", "stars": 9}]
     task = Task.from_rows(
@@ -237,12 +245,17 @@ def test_types_of_values_are_kept_in_parquet(quick):
     first, second = stored("out.parquet")
     assert (first["tags"], first["big"], second["odd"]) == ('["a", "é"]', str(2**70), "one")
     assert (first["odd"], second["n"], second["x"]) == ("1", None, 2.0)
-    timed = [{"text": "a", "day": day, "tags": ["b"]}, {"text": "b", "day": None, "tags": None}]
+    timed = [{"text": "a", "day": day, "tags": ["b"], "x": float("nan")}]
+    timed += [{"text": "b", "day": None, "tags": None, "x": 0.5}]
     predict_file(quick, TASK, None, write("in.parquet", timed), "kept.parquet")
     for row, answered in zip(timed, stored("kept.parquet"), strict=True):
-        assert answered.items() >= row.items()
-    predict_file(quick, TASK, None, "in.parquet", "out.jsonl")
-    assert stored("out.jsonl")[0]["day"] == "2024-02-29 12:30:00"
+        assert [answered[name] for name in ("day", "tags")] == [row["day"], row["tags"]]
+    assert np.isnan(stored("kept.parquet")[0]["x"]) and stored("kept.parquet")[1]["x"] == 0.5
+    for target, nothing in (("out.jsonl", None), ("out.csv", "")):
+        predict_file(quick, TASK, None, "in.parquet", target)
+        first, second = stored(target)
+        assert (first["day"], first["x"]) == ("2024-02-29 12:30:00", nothing)
+        assert (second["day"], second["tags"]) == (nothing, nothing)
 
 
 def test_half_a_surrogate_pair_beside_the_text_does_no_harm(quick):
@@ -282,7 +295,7 @@ def test_a_finished_file_is_found_and_another_one_is_made_again(quick, tmp_path)
         return reporter.heard
 
     made = [
-        ("begin", "out.csv", 2500), ("advance", 1024), ("advance", 2048), ("advance", 2500),
+        ("begin", "answering in.csv", 2500), ("advance", 1024), ("advance", 2048), ("advance", 2500),
         ("end",),
     ]  # fmt: skip
     assert heard() == made
@@ -297,7 +310,7 @@ def test_a_finished_file_is_found_and_another_one_is_made_again(quick, tmp_path)
     for change in ({"prompt": prompt}, {"task": words}, {"input_length": 8}, {"target": "a.tsv"}):
         assert heard(**change)[0][0] == "begin", change
     rows = write("in.csv", [ROWS[1]] * 3)
-    assert heard()[0] == ("begin", "out.csv", 3)
+    assert heard()[0] == ("begin", "answering in.csv", 3)
 
 
 def test_an_interrupt_leaves_nothing_behind(quick, monkeypatch):
@@ -325,17 +338,14 @@ def test_a_kill_leaves_no_half_file_and_the_next_call_writes_it_whole(lab, tmp_p
     rows = write(str(tmp_path / "in.csv"), [{"text": text} for text, _, _ in sentences(9000, 1)])
     out = tmp_path / "out.csv"
     command = ("predict", "--task", "house", "--in", str(rows), "--out", str(out))
-    running = lab.start(*command)
-    try:
-        for _ in range(1200):
+    with lab.start(*command) as running:
+        for _ in range(2400):
             if any(part.stat().st_size for part in tmp_path.glob(".tmp*out.csv")):
                 break
-            assert running.poll() is None, running.communicate()
+            if running.poll() is not None:
+                pytest.fail(f"ended before it wrote: {running.communicate()}")
             time.sleep(0.05)
         running.send_signal(signal.SIGKILL)
-    finally:
-        running.kill()
-        running.wait()
     assert not out.exists() and list(tmp_path.glob(".tmp*out.csv"))
     done = lab.run(*command, "--json")
     assert done.exit_code == 0, done.stderr

@@ -39,9 +39,12 @@ def command(
     Example: spot init tickets.csv --text body --label queue
     """
     from spot.commands.objects import the_model
+    from spot.report.console import progress
     from spot.tasks import inspect_table, write_task
 
-    report = inspect_table(table, model=the_model(config), **columns)
+    with progress(out) as reporter:
+        reporter.phase(f"reading {table}")
+        report = inspect_table(table, model=the_model(config), **columns)
     if path is None or path.is_dir():
         path = (path or table.parent) / f"{report.name if path else table.stem}.toml"
     check_name(report.name, config)

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import re
 import shlex
+from glob import glob
 from pathlib import Path
 
 import click
@@ -130,6 +131,7 @@ def run(line: str) -> None:
     _, command, *rest = words(line) or ("", "")
     if not command:
         return
+    rest = [path for word in rest for path in (glob(word) if "*" in word else [word])]
     small = [part for one in SMALL for part in ("--set", one)] if command in TRAINS else []
     done = invoke(command, *small, *rest)
     assert done.exit_code == 0, f"{line}\n{done.stderr}"

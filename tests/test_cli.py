@@ -248,7 +248,7 @@ def test_a_damaged_entry_is_named_passed_over_and_verified(lab, tmp_path):
 def test_an_interrupted_training_goes_on_where_it_was(lab, tmp_path):
     sets = ("train.steps=60", "train.check_every=10", f"runs={tmp_path / 'runs'}")
     command = ("train", "--task", "house", "--out", str(tmp_path / "p.npy"))
-    running = lab.start(*command, sets=sets)
+    running = lab.start(*command, "-v", sets=sets)
     for line in running.stderr:
         if "step 10, validation" in line:
             break

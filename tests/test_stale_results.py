@@ -157,7 +157,7 @@ def test_an_interrupted_run_does_not_go_on_with_other_rows(lab, own, tmp_path):
 
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "SPOT_CACHE_DIR": str(lab.cache)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "spot", *command],
+        [sys.executable, "-m", "spot", *command, "-v"],
         cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     for line in process.stderr:

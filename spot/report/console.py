@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -57,8 +58,8 @@ class Phase:
 
 @dataclass(frozen=True)
 class Steps:
-    """A training: `done` of `total` steps, the mean loss (NaN: there is none), and the time left in
-    seconds if it is known.
+    """A training: `done` of `total` steps, the mean loss (NaN: there is none), and, if they are known, the
+    time left in seconds and the mean score of the last validation.
     """
 
     title: str
@@ -66,19 +67,23 @@ class Steps:
     done: int
     loss: float
     left: float | None
+    score: float | None = None
 
     @property
     def numbers(self) -> str:
-        """Step, loss and time left.
+        """Step, loss, score and time left.
 
         >>> Steps("news", 80, 12, 0.5, None).numbers, Steps("news", 80, 12, 0.5, 90.0).numbers
         ('12/80, loss 0.500', '12/80, loss 0.500, about 1.5 minutes left')
+        >>> Steps("news", 80, 12, 0.5, None, 71.25).numbers
+        '12/80, loss 0.500, validation 71.2'
         """
         from spot.training.estimate import duration
 
         loss = f", loss {self.loss:.3f}" if math.isfinite(self.loss) else ""
         left = "" if self.left is None else f", about {duration(self.left)} left"
-        return f"{self.done}/{self.total}{loss}{left}"
+        score = "" if self.score is None else f", validation {self.score:.1f}"
+        return f"{self.done}/{self.total}{loss}{score}{left}"
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ class ConsoleReporter(Reporter):
         self._total = 0
         self._steps: Steps | None = None
         self._clock: Clock | None = None
+        self._scores: dict[str, float] = {}
         self._printed, self._silence = time.monotonic(), FIRST_LINE
         self._live: Live | None = None
         self._stopped = threading.Event()
@@ -171,17 +177,20 @@ class ConsoleReporter(Reporter):
         now = time.monotonic()
         self._clock = self._clock or Clock(step, now)
         left = self._clock.left(step, self._total, now)
-        self._steps = Steps(self._training.text, self._total, step, loss, left)
+        score = fmean(self._scores.values()) if self._scores else None
+        self._steps = Steps(self._training.text, self._total, step, loss, left, score)
 
     def check(self, name: str, check: Check) -> None:
         if check.n:
-            self.say(
+            self._scores[name] = check.score
+            self.detail(
                 f"  {name}: step {check.step}, validation {check.score:.1f}, loss {check.loss:.3f}"
             )
 
     def end(self) -> None:
         self._end_phase()
         training, self._training, self._steps = self._training, None, None
+        self._scores.clear()
         if training is not None:
             self.detail(f"{training.text}: {time.monotonic() - training.since:.1f} s")
 

@@ -298,7 +298,7 @@ class _Run:
                 f"{label}: start loss {start.prompt:.2f} "
                 f"(no prompt {start.promptless:.2f}, log V {start.uniform:.2f})"
             )
-            self.reporter.say(text)
+            self.reporter.detail(text)
             if start.suspicious:
                 self.reporter.warn(
                     f"{text}: far above both; is the prompt of this model and scale?"

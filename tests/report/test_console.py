@@ -97,7 +97,22 @@ def test_a_phase_lasts_until_the_next_call(clock):
         assert shown.line() == "news: step 1/80, loss 0.500"
     shown.end()
     assert shown.line() == "working …"
-    assert text.getvalue() == "  news: step 6, validation 50.0, loss 0.500\na line\n"
+    assert text.getvalue() == "a line\n"
+
+
+def test_the_line_of_a_training_has_the_mean_of_the_last_scores(clock):
+    shown, text = reporter(verbose=True)
+    shown.begin("news", 80, 0)
+    for step, scores in ((1, (50, 60)), (2, (51.5, 70))):
+        for name, score in zip("ab", scores, strict=True):
+            shown.check(name, Check(step, score, 0.5, {}, 20))
+        shown.advance(step, 0.5)
+    assert shown.line() == "news: step 2/80, loss 0.500, validation 60.8"
+    assert "  b: step 1, validation 60.0, loss 0.500\n" in text.getvalue()
+    shown.end()
+    shown.begin("other", 80, 0)
+    shown.advance(1, 0.5)
+    assert shown.line() == "other: step 1/80, loss 0.500"
 
 
 def test_a_training_before_its_first_step_is_named_with_its_time(clock):

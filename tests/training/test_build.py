@@ -95,7 +95,7 @@ def test_more_steps_are_trained_beside_the_old_entries(lab, tmp_path):
 def test_a_build_killed_in_the_middle_gives_the_bytes_of_one_that_was_not(lab, tmp_path):
     sets = ("train.steps=40", "train.check_every=10", "train.key_step=20", f"runs={tmp_path / 'r'}")
     command = ("build-bank", "--bank", str(tmp_path / "killed"))
-    first = lab.start(*command, sets=sets)
+    first = lab.start(*command, "-v", sets=sets)
     for line in first.stderr:
         if "step 20, validation" in line:
             break

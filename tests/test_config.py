@@ -324,7 +324,7 @@ def test_a_mistake_is_blamed_on_the_place_that_made_it(tmp_path):
 # a transfer, the similarity, the template of sst2, and whether label words are listed.
 STATED = {
     "defaults-smollm2.toml": (
-        ("text", 11, 0.006, 10, 16, 120, 80, 40), (120, "average", "gpt3", None)
+        ("text", 11, 0.002, 10, 16, 200, 60, 20), (200, "average", "gpt3", None)
     ),
     "mini.toml": (("words", 18, None, 10, 16, 80, 60, 40), (5, "per-token", "t5", None)),
     "paper-base.toml": (

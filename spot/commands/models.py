@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 RECIPE = (
-    "init", "text", "length", "learning_rate", "warmup_steps", "batch_size", "steps", "key_step",
+    "init", "text", "length", "optimizer", "learning_rate", "warmup_steps", "batch_size", "steps", "key_step",
     "check_every",
 )  # fmt: skip
 """The settings of a recipe that differ by model."""

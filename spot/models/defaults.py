@@ -10,7 +10,6 @@ from typing import Any
 
 EMBEDDED = "spot-nano"  # the model in the package, pretrained by this project
 
-SWEPT = "swept here (docs/results/defaults.md)"
 PAPERS = "the papers' (Lester et al. 2021; Vu et al. 2022); not run here"
 
 
@@ -18,10 +17,10 @@ PAPERS = "the papers' (Lester et al. 2021; Vu et al. 2022); not run here"
 class ModelDefaults:
     """What suits a model where the user says nothing; None: what is right for any model.
 
-    Of a prompt: `init`, `text`, `length` (P), `learning_rate`, `warmup_steps`, `batch_size` (B),
-    `steps`, `key_step`, `check_every`; `transfer_steps` is the budget of a transfer. Of tasks:
-    `template` (of published ones), and `list_labels`, whether label words are listed in front of the
-    texts of tasks that do not list them already. Of a search: `similarity`.
+    Of a prompt: `init`, `text`, `length` (P), `optimizer`, `learning_rate`, `warmup_steps`,
+    `batch_size` (B), `steps`, `key_step`, `check_every`; `transfer_steps` is the budget of a transfer.
+    Of tasks: `template` (of published ones), and `list_labels`, whether label words are listed in front
+    of the texts of tasks that do not list them already. Of a search: `similarity`.
 
     `origin` says where the recipe comes from, `suits` when to take the model.
     """
@@ -29,6 +28,7 @@ class ModelDefaults:
     init: str = "vocab"
     text: str = ""
     length: int | None = None
+    optimizer: str | None = None
     learning_rate: float | None = None
     warmup_steps: int | None = None
     batch_size: int | None = None
@@ -51,7 +51,7 @@ class ModelDefaults:
     def training(self) -> dict[str, Any]:
         """The settings of training that are the model's own, by the names of `TrainSettings`."""
         names = (
-            "learning_rate", "warmup_steps", "batch_size", "steps", "key_step", "check_every",
+            "optimizer", "learning_rate", "warmup_steps", "batch_size", "steps", "key_step", "check_every",
         )  # fmt: skip
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
@@ -74,7 +74,7 @@ NANO = ModelDefaults(
     ),
     list_labels=True,
     similarity="task-vector",
-    origin=SWEPT,
+    origin="measured here (docs/results/mini-suite.md)",
     suits="a first try, offline, in minutes; short texts, whose label words are listed in front",
 )
 # A decoder reads an instruction, so its prompt starts as one: the token that begins every prompt of a
@@ -85,19 +85,17 @@ SMOLLM2 = ModelDefaults(
     length=11,
     learning_rate=0.006,
     batch_size=16,
-    steps=120,
-    key_step=80,
-    check_every=40,
-    transfer_steps=120,
+    steps=200,
+    transfer_steps=200,
     template="gpt3",
-    origin=SWEPT,
+    origin="measured here (docs/results/defaults.md)",
     suits="real English texts on a CPU, seconds a step",
 )
 # Their rate is a tenth of their embeddings' scale (spot.prompts.inits.default_rate).
 LARGER_DECODER = replace(
     SMOLLM2,
     learning_rate=None,
-    origin="as SmolLM2-135M, but for the rate; not swept here",
+    origin="as SmolLM2-135M, but for the rate; not run here",
     suits="better answers than SmolLM2-135M; a GPU",
 )
 # P=100, rate 0.3, B=32 and 30,000 steps: Lester et al. 2021, section 3; the key's step: Vu et al. 2022,

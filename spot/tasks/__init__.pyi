@@ -7,6 +7,7 @@ from spot.tasks.inspection import inspect_table as inspect_table
 from spot.tasks.inspection import write_task as write_task
 from spot.tasks.metrics import METRICS as METRICS
 from spot.tasks.mini.suite import mini_task_names as mini_task_names
+from spot.tasks.mini.suite import target_names as _target_names
 from spot.tasks.task import Mixture as Mixture
 from spot.tasks.task import Task as Task
 from spot.tasks.task import mixture_of as mixture_of
@@ -17,6 +18,7 @@ from spot.tasks.tokens import tokens as _tokens
 from spot.tasks.vocabulary import Vocabulary as Vocabulary
 from spot.tasks.vocabulary import label_tokens as label_tokens
 
+mini_target_names = _target_names
 tokenized = _tokens
 
 __all__: list[str]

@@ -12,7 +12,7 @@ The public names are imported when they are first used.
 
 from bank.lazy import attach
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __getattr__, __dir__, __all__ = attach(
     globals(),

@@ -35,8 +35,8 @@ TRAINS = {"build-bank", "search", "transfer", "train", "eval", "predict"}
 
 
 def generated():
-    """The module docs/generated.py."""
-    spec = importlib.util.spec_from_file_location("generated", ROOT / "docs/generated.py")
+    """The module .ci/generated.py."""
+    spec = importlib.util.spec_from_file_location("generated", ROOT / ".ci/generated.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -62,6 +62,7 @@ def command_lines(page: Path) -> list[list[str]]:
 
 
 def words(line: str) -> list[str]:
+    line = re.split(r" >+ | \| ", line)[0]  # where the output goes is the shell's
     return [word for word in shlex.split(line, comments=True) if word != "…"]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).resolve().parents[1] / "docs"
 NOTEBOOK = DOCS / "first-hour.ipynb"
 
 

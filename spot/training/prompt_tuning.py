@@ -60,11 +60,14 @@ class PromptLearner:
         self.kind = slots[0].init.kind
         self.divide = layout(model.config, self.kind)
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()
+        self.last: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """The rows of a step, from 0."""
-        sources = [slot.source for slot in self.slots]
-        return step_batch(sources, self.orders, step, self.recipe.batch_size)
+        """The rows of a step, from 0; made once for calls in a row."""
+        if self.last is None or self.last[0] != step:
+            sources = [slot.source for slot in self.slots]
+            self.last = (step, step_batch(sources, self.orders, step, self.recipe.batch_size))
+        return self.last[1]
 
     def start(self) -> PromptState:
         """The prompts before training, with a fresh optimiser."""

@@ -39,10 +39,14 @@ def test_svg_names_each_group_once(tmp_path):
 def test_lines_hold_the_data_and_rings_the_first_best_step():
     axes = draw_curves(Plot(CURVES)).axes[0]
     lines = [line.get_xydata() for line in axes.lines]
-    for number, curve in enumerate(CURVES):
-        np.testing.assert_array_equal(lines[2 * number][:, 1], curve.scores)
-    assert [lines[i].tolist() for i in (1, 3, 5)] == [[[100, 60.1]], [[200, 62.5]], [[0, 70.0]]]
-    assert axes.lines[0].get_color() == axes.lines[2].get_color() != axes.lines[4].get_color()
+    for number, curve in zip((0, 2, 5), CURVES, strict=True):
+        np.testing.assert_array_equal(lines[number][:, 1], curve.scores)
+    assert [lines[i].tolist() for i in (1, 3, 6)] == [[[100, 60.1]], [[200, 62.5]], [[0, 70.0]]]
+    np.testing.assert_allclose(
+        lines[4], [[0, 50.5], [100, 59.55], [200, 61.3]]
+    )  # of two, their mean
+    colours = [axes.lines[i].get_color() for i in (0, 2, 4, 5)]
+    assert len(set(colours[:3])) == 1 and colours[3] != colours[0]
 
 
 @pytest.mark.parametrize("scores", [(100.0, 100.0), (60.0, 100.0)])

@@ -51,7 +51,7 @@ def test_a_study_trains_every_source_once_and_finds_its_runs_again(lab, tmp_path
     assert "found: transfer to house" in again.stderr
     shown = lab.run(*command[:-1], sets=SETS)
     assert "| oracle |" in shown.stdout and "points over scratch, 95 % interval" in shown.stdout
-    assert all(shown.stdout.count(f"\n{name} ") == 2 for name in result["by_order"])
+    assert all(shown.stdout.count(f"\n{name}\t") == 2 for name in result["by_order"])
     assert (
         "p-values of the gains (sign-flip test over 2 targets; the smallest possible p is 0.5)"
         in shown.stdout

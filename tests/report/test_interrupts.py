@@ -20,15 +20,15 @@ ROOT = Path(__file__).resolve().parents[2]
 # The main thread is inside a function of C that takes a minute, as a compiler may: no handler of Python's
 # runs. `begin` says that what is running saves after its step.
 BUSY = """
-import hashlib, sys
+import hashlib, sys, threading
 from spot.report.console import progress
 from spot.report.output import People
 
 with progress(People()) as reporter:
     if sys.argv[1] == "training":
         reporter.begin("news", 80, 0)
-    print("ready", flush=True)
-    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 100_000_000)
+    threading.Timer(1, print, ["ready"], {"flush": True}).start()  # said from inside the function
+    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 2_000_000_000)
 """
 
 

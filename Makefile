@@ -51,7 +51,7 @@ $(ready): $(base)
 demo: $(base)
 	$(venv)/bin/spot build-bank
 	$(venv)/bin/spot search --target mini_cb --k 3
-	$(venv)/bin/spot transfer --target mini_cb --plot curves.png
+	$(venv)/bin/spot transfer --target mini_cb --set transfer.steps=20 --plot curves.png
 	$(venv)/bin/spot heatmap --out heatmap.png
 
 test: $(ready)

@@ -145,14 +145,15 @@ def recipes_part() -> str:
         return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value}"
 
     columns = (
-        "model", "take it for", "length", "rate", "batch", "steps (key at)", "transfer steps",
+        "model", "take it for", "length", "rate", "batch", "steps", "key at", "transfer steps",
         "begins as", "template",
     )  # fmt: skip
-    lines = [f"| {' | '.join(columns)} |", "| --- | --- " + "| ---: " * 5 + "| --- | --- |"]
+    lines = [f"| {' | '.join(columns)} |", "| --- | --- " + "| ---: " * 6 + "| --- | --- |"]
     origins: dict[str, list[str]] = {}
     for name, own in DEFAULTS.items():
-        steps = None if own.steps is None else f"{own.steps:,} ({own.key_step:,})"
-        numbers = (own.length, own.learning_rate, own.batch_size, steps, own.transfer_steps)
+        numbers = (
+            own.length, own.learning_rate, own.batch_size, own.steps, own.key_step, own.transfer_steps,
+        )  # fmt: skip
         words = (f"`{name}`", _escaped(own.suits), *map(cell, numbers), own.init, own.template)
         lines.append(f"| {' | '.join(words)} |")
         origins.setdefault(own.origin, []).append(f"`{name}`")

@@ -226,7 +226,7 @@ def invoke(*arguments: str, **more: Any) -> Any:
     from spot.commands import main
 
     with pytest.MonkeyPatch.context() as patch:  # no lines about the time that a slow machine takes
-        patch.setattr("spot.report.console.FIRST_LINE", 1e9)
+        patch.setattr("spot.report.console.SILENCE", 1e9)
         result = CliRunner().invoke(main, [str(one) for one in arguments], prog_name="spot", **more)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception

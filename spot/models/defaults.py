@@ -88,7 +88,7 @@ SMOLLM2 = ModelDefaults(
     steps=200,
     transfer_steps=200,
     template="gpt3",
-    origin="measured here (docs/results/defaults.md)",
+    origin="measured here (docs/results/smollm2.md)",
     suits="real English texts on a CPU, seconds a step",
 )
 # Their rate is a tenth of their embeddings' scale (spot.prompts.inits.default_rate).

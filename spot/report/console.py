@@ -1,8 +1,8 @@
 """Progress on stderr: a line that moves on a terminal, a line now and then elsewhere; never silence.
 
 What is being done is either a phase ("compiling the step") or the steps of a training. A terminal shows
-it at once; elsewhere a thread prints it when nothing was printed for some seconds, then more and more
-rarely. Both end with the block of `progress`, however it ends.
+it at once; elsewhere a thread prints it when nothing was printed for some seconds. Both end with the
+block of `progress`, however it ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from spot.training.slots import Check, Reporter
 if TYPE_CHECKING:
     from spot.report.output import Output
 
-FIRST_LINE, LONGEST = 4.0, 30.0  # seconds of silence before a line; it doubles from line to line
+SILENCE = 4.0  # seconds before a line says what is being done, where stderr is no terminal
 TIMED_STEPS = 3  # steps after the first finished one from which time left is estimated
 COMPILING = "compiling"  # how the phases begin whose time says nothing about the steps to come
 WORKING = "working"
@@ -129,7 +129,7 @@ class ConsoleReporter(Reporter):
         self._steps: Steps | None = None
         self._clock: Clock | None = None
         self._scores: dict[str, float] = {}
-        self._printed, self._silence = time.monotonic(), FIRST_LINE
+        self._printed = time.monotonic()
         self._live: Live | None = None
         self._stopped = threading.Event()
 
@@ -163,12 +163,10 @@ class ConsoleReporter(Reporter):
             self.say(f"{title}: resumed at step {done}")
         self._training, self._total = Phase(title, time.monotonic()), steps
         self._phase = self._steps = self._clock = None
-        self._silence = FIRST_LINE
 
     def phase(self, text: str) -> None:
         self._end_phase()
         self._phase = Phase(text, time.monotonic())
-        self._silence = FIRST_LINE
 
     def advance(self, step: int, loss: float) -> None:
         self._end_phase()
@@ -245,9 +243,8 @@ class ConsoleReporter(Reporter):
     def _print_lines(self) -> None:
         """Print a line after every silence, until `stop`."""
         while not self._stopped.wait(0.2):
-            if time.monotonic() - self._printed >= self._silence:
+            if time.monotonic() - self._printed >= SILENCE:
                 self._print(self.line())
-                self._silence = min(2 * self._silence, LONGEST)
 
     def drawn(self) -> Table:
         """What is being done, on a terminal: a line, in which title and bar give way to the numbers."""

@@ -32,7 +32,7 @@ def clock(monkeypatch):
 @pytest.fixture
 def quick(monkeypatch):
     """Silences that a test can wait for."""
-    monkeypatch.setattr(console, "FIRST_LINE", 0.3)
+    monkeypatch.setattr(console, "SILENCE", 0.3)
 
 
 def reporter(**choices):
@@ -129,15 +129,13 @@ def test_silence_is_broken_where_stderr_is_no_terminal(quick, capsys):
         time.sleep(1.7)
     time.sleep(0.5)
     lines = capsys.readouterr().err.splitlines()
-    # Lines come after 0.3, 0.6 and 1.2 seconds of silence, and none after the block.
-    assert lines in (
-        ["compiling the step …"] * 2,
-        ["compiling the step …", "compiling the step … 1 s"],
-    )
+    # A line after every silence of 0.3 seconds or a little more, and none after the block.
+    assert 2 <= len(lines) <= 5
+    assert lines[0] == "compiling the step …" and lines[-1].startswith("compiling the step … ")
 
 
-def test_the_first_line_comes_within_five_seconds():
-    assert console.FIRST_LINE + 0.2 < 5
+def test_no_silence_is_longer_than_five_seconds():
+    assert console.SILENCE + 0.2 < 5
 
 
 def test_a_printed_line_delays_the_next(quick, capsys):

@@ -53,6 +53,8 @@ demo: $(base)
 	$(venv)/bin/spot search --target mini_cb --k 3
 	$(venv)/bin/spot transfer --target mini_cb --set transfer.steps=20 --plot curves.png
 	$(venv)/bin/spot heatmap --out heatmap.png
+	@echo "curves.png and heatmap.png are the pictures. Mean over all ten targets of the mini suite, five steps from the nearest"
+	@echo "source against five from scratch: +2.6 points (95 % interval +1.0 to +4.2), docs/results/mini-suite.md"
 
 test: $(ready)
 	$(run) pytest -n 2 --dist worksteal

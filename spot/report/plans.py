@@ -19,9 +19,8 @@ def show_plan(plan: Plan, out: Output, reporter: ConsoleReporter) -> None:
     ]
     columns = ("dry run", "runs ", "found ", "to train ", "steps each, at most ")
     out.table("", columns, rows)
-    out.say(
-        f"to train: {plan.runs} runs, {plan.steps} steps at most; nothing was trained or written"
-    )
+    runs = f"{plan.runs} run{'' if plan.runs == 1 else 's'}"
+    out.say(f"to train: {runs}, {plan.steps} steps at most; nothing was trained or written")
     if plan.runs:
         out.say("time left is estimated once the first steps have run")
     for path in plan.outputs:

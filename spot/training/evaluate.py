@@ -15,7 +15,7 @@ from spot.tasks.examples import TokenizedSplit
 from spot.tasks.metrics import main_metric, score, to_class
 from spot.tasks.task import Task
 from spot.training.batches import Source
-from spot.verdicts.sample import Sample
+from spot.verdicts.sample import Sample, exact_interval
 from spot.verdicts.scores import Reference
 from spot.verdicts.verdict import Verdict
 
@@ -70,9 +70,13 @@ def with_intervals(
 ) -> Evaluation:
     """The evaluation with a 95 % percentile bootstrap interval of each metric (Efron and Tibshirani
     1993, chapter 13) over the split's rows; rows of one group, as of one question, stay together.
+    An accuracy of 0 or 100, which no resample changes, has its exact interval.
     """
     draws = _resampled([evaluation.predictions], definition, split, seed)
     intervals = {name: _middle_95(draws[name][0]) for name in evaluation.metrics}
+    low, high = intervals.get("accuracy", (0.0, 1.0))
+    if low == high and not any(split.groups):
+        intervals["accuracy"] = exact_interval(len(split) if high else 0, len(split))
     return replace(evaluation, intervals=intervals)
 
 

@@ -48,8 +48,13 @@ class Sample:
         return means + error * np.random.default_rng(7).standard_t(seeds - 1, means.size)
 
     def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the mean score over rows and seeds."""
+        """The 95 % interval of the mean score over rows and seeds.
+
+        Where all rows are right or all are wrong no resample differs, so it is the exact interval.
+        """
         low, high = np.quantile(self.spread(), [0.025, 0.975])
+        if low == high and self.right is not None:
+            return exact_interval(int(self.right[0].sum()), self.right.shape[1])
         return float(low), float(high)
 
     def row_error(self) -> float:
@@ -72,3 +77,15 @@ class Sample:
             return float(binomtest(won, won + lost, alternative="greater").pvalue)
         spread = self.minus(other).spread()
         return float((1 + (spread <= 0).sum()) / (1 + spread.size))
+
+
+def exact_interval(right: int, rows: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share of right rows, in points (Clopper and Pearson 1934).
+
+    >>> [round(bound, 1) for bound in exact_interval(40, 40)]
+    [91.2, 100.0]
+    """
+    from scipy.stats import binomtest
+
+    share = binomtest(right, rows).proportion_ci(method="exact")
+    return 100 * float(share.low), 100 * float(share.high)

@@ -240,6 +240,9 @@ def test_the_interval_of_an_accuracy_is_that_of_a_share():
     low, high = judged(task, labelled(labels), said)["accuracy"]
     assert abs(low - 100 * (share - half)) < 0.8 and abs(high - 100 * (share + half)) < 0.8
     assert judged(task, labelled(labels), said)["accuracy"] == (low, high)
+    perfect = tuple(("no", "yes")[int(label)] for label in labels)
+    exact = (100 * 0.025 ** (1 / 400), 100)
+    assert judged(task, labelled(labels), perfect)["accuracy"] == pytest.approx(exact)
 
 
 def test_the_interval_of_a_mean_draws_the_same_rows_for_all():

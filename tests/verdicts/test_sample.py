@@ -19,6 +19,14 @@ def test_equal_seeds_add_nothing():
     assert of_rows([rows] * 3).interval() == of_rows([rows]).interval()
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_a_score_that_no_resample_changes_has_the_exact_interval(seeds):
+    """All of n rows right: the share whose nth power is 2.5 %; all wrong: its mirror image."""
+    bound = 100 * 0.025 ** (1 / 40)
+    assert of_rows([np.ones(40, bool)] * seeds).interval() == pytest.approx((bound, 100))
+    assert of_rows([np.zeros(40, bool)] * seeds).interval() == pytest.approx((0, 100 - bound))
+
+
 def test_a_difference_is_paired_by_row_and_seed():
     right = np.array([np.arange(50) < 30, np.arange(50) < 20])
     sample = of_rows(right)

@@ -32,8 +32,10 @@ def main(folder: Path) -> None:
     tables.write_csv(folder / "tickets.csv", tables.tickets(400))
     tables.write_csv(folder / "reviews.csv", tables.reviews(240))
     spot(folder, "build-bank", "--set", f"bank.sources={json.dumps(SOURCES)}")
-    walk(folder, "tickets", "body", "queue", classes=4, above_chance=30)
-    walk(folder, "reviews", "text", "verdict", classes=2, template="review: {text}")
+    new = tables.tickets(40, seed=7)
+    walk(folder, "tickets", "body", "queue", new, classes=4, above_chance=30)
+    new = tables.reviews(40, seed=7)
+    walk(folder, "reviews", "text", "verdict", new, classes=2, template="review: {text}")
 
 
 def walk(
@@ -41,11 +43,15 @@ def walk(
     name: str,
     text: str,
     label: str,
+    new: list[dict[str, str]],
     classes: int,
     above_chance: float = 0.0,
     template: str = "",
 ) -> None:
-    """From a table to answers. template: written into the task's file after `spot init`, as users do."""
+    """From a table to answers for the rows `new`.
+
+    template: written into the task's file after `spot init`, as users do.
+    """
     begun = time.monotonic()
     said = spot(folder, "init", f"{name}.csv", "--text", text, "--label", label)
     assert "cannot be told apart" in said and f"spot search --target {name}.toml" in said, said
@@ -67,7 +73,12 @@ def walk(
     chance = 100 / classes
     print(f"{name}: accuracy {scores:.1f} on test, chance {chance:.1f}")
     assert scores >= chance + above_chance, scores
-    answered(folder, use.removeprefix("use it: "), path, name, text, template or f"{{{text}}}")
+    given = [row[text] for row in new]
+    answers = answered(
+        folder, use.removeprefix("use it: "), path, text, given, template or f"{{{text}}}"
+    )
+    right = sum(answer == row[label] for answer, row in zip(answers, new, strict=True))
+    print(f"{name}: {right} of {len(new)} new rows right")
     print(f"{name}: {time.monotonic() - begun:.0f} s")
 
 
@@ -77,10 +88,11 @@ def scored(folder: Path, path: str, name: str) -> float:
     return float(next(row["accuracy"] for row in map(json.loads, said.splitlines()) if "n" in row))
 
 
-def answered(folder: Path, use: str, path: str, name: str, text: str, template: str) -> None:
-    """Check the command that `transfer` names: it answers new rows, as their texts in the template."""
-    rows = (tables.tickets if name == "tickets" else tables.reviews)(40, seed=7)
-    texts = [{"id": str(number), text: row[text]} for number, row in enumerate(rows)]
+def answered(
+    folder: Path, use: str, path: str, text: str, given: list[str], template: str
+) -> list[str]:
+    """The labels by the command that `transfer` names, checked: as of the texts in the template."""
+    texts = [{"id": str(number), text: value} for number, value in enumerate(given)]
     texts[0][text] = texts[0][text].replace(" ", "\n", 1)  # several lines in one cell
     tables.write_csv(folder / "new.csv", texts)
     spot(folder, *shlex.split(use)[1:])
@@ -93,12 +105,9 @@ def answered(folder: Path, use: str, path: str, name: str, text: str, template: 
     assert all(abs(sum(row) - 1) < 1e-3 for row in shares), shares
     written = [f"--text={template.format_map(row)}" for row in texts]
     said = spot(folder, "predict", "--prompt", path, "--as-is", "--json", *written)
-    assert [json.loads(line)["answer"] for line in said.splitlines()] == [
-        row["label"] for row in answers
-    ]
-    label = "queue" if name == "tickets" else "verdict"
-    right = sum(row["label"] == gold[label] for row, gold in zip(answers, rows, strict=True))
-    print(f"{name}: {right} of {len(rows)} new rows right")
+    labels = [row["label"] for row in answers]
+    assert [json.loads(line)["answer"] for line in said.splitlines()] == labels
+    return labels
 
 
 def spot(folder: Path, *arguments: str) -> str:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from spot.report.output import Output
 
 RECIPE = (
-    "init", "text", "length", "optimizer", "learning_rate", "warmup_steps", "batch_size", "steps", "key_step",
-    "check_every",
+    "init", "text", "length", "optimizer", "learning_rate", "warmup_steps", "decay", "batch_size", "steps",
+    "key_step", "check_every", "patience",
 )  # fmt: skip
 """The settings of a recipe that differ by model."""
 

@@ -17,8 +17,9 @@ PAPERS = "the papers' (Lester et al. 2021; Vu et al. 2022); not run here"
 class ModelDefaults:
     """What suits a model where the user says nothing; None: what is right for any model.
 
-    Of a prompt: `init`, `text`, `length` (P), `optimizer`, `learning_rate`, `warmup_steps`,
-    `batch_size` (B), `steps`, `key_step`, `check_every`; `transfer_steps` is the budget of a transfer.
+    Of a prompt: `init`, `text`, `length` (P), `optimizer`, `learning_rate`, `warmup_steps`, `decay`,
+    `batch_size` (B), `steps`, `key_step`, `check_every`, `patience`; `transfer_steps` is the budget of a
+    transfer.
     Of tasks: `template` (of published ones), and `list_labels`, whether label words are listed in front
     of the texts of tasks that do not list them already. Of a search: `similarity`.
 
@@ -31,10 +32,12 @@ class ModelDefaults:
     optimizer: str | None = None
     learning_rate: float | None = None
     warmup_steps: int | None = None
+    decay: str | None = None
     batch_size: int | None = None
     steps: int | None = None
     key_step: int | None = None
     check_every: int | None = None
+    patience: int | None = None
     transfer_steps: int | None = None
     template: str = "t5"
     list_labels: bool = False
@@ -51,7 +54,8 @@ class ModelDefaults:
     def training(self) -> dict[str, Any]:
         """The settings of training that are the model's own, by the names of `TrainSettings`."""
         names = (
-            "optimizer", "learning_rate", "warmup_steps", "batch_size", "steps", "key_step", "check_every",
+            "optimizer", "learning_rate", "warmup_steps", "decay", "batch_size", "steps", "key_step",
+            "check_every", "patience",
         )  # fmt: skip
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
@@ -78,14 +82,17 @@ NANO = ModelDefaults(
     suits="a first try, offline, in minutes; short texts, whose label words are listed in front",
 )
 # A decoder reads an instruction, so its prompt starts as one: the token that begins every prompt of a
-# decoder, and ten of the eleven of the text.
+# decoder, and ten of the eleven of the text. At a constant rate the validation score of a few steps goes up
+# and down by ten points, so the rate falls.
 SMOLLM2 = ModelDefaults(
     init="text",
     text="Read the text, then answer with the right word:",
     length=11,
     learning_rate=0.006,
+    decay="linear",
     batch_size=16,
     steps=200,
+    patience=0,
     transfer_steps=200,
     template="gpt3",
     origin="measured here (docs/results/smollm2.md)",

@@ -21,16 +21,17 @@ T5X_ADAFACTOR: dict[str, Any] = {
 def optimiser(
     settings: TrainSettings, learning_rate: float | jax.Array
 ) -> optax.GradientTransformation:
-    """Adafactor as the reference runs it, or AdamW; constant rate after a linear warm-up.
+    """Adafactor as the reference runs it, or AdamW; after a linear warm-up the rate is constant, or falls as
+    `settings.decay` says.
 
     Adafactor (Shazeer and Stern 2018): no parameter scaling, update clipping 1.0, decay 0.8, and
     weight decay that is not multiplied by the rate, all as in T5X; a dimension under 128 is not
     factored. The learning rate may be traced, so slots of one step can have different ones.
     """
-    warmup = settings.warmup_steps
 
     def rate(count: jax.Array) -> jax.Array:
-        return learning_rate * jnp.minimum(1.0, (count + 1) / (warmup + 1))
+        warm = jnp.minimum(1.0, (count + 1) / (settings.warmup_steps + 1))
+        return learning_rate * warm * _left(settings, count)
 
     if settings.optimizer == "adamw":
         return optax.adamw(rate, weight_decay=settings.weight_decay)
@@ -40,6 +41,16 @@ def optimiser(
         weight_decay_rate=settings.weight_decay or None,
         **T5X_ADAFACTOR,
     )
+
+
+def _left(settings: TrainSettings, count: jax.Array) -> float | jax.Array:
+    """The share of the learning rate after `count` steps: 1 to the key's step, so that keys are those of a
+    constant rate.
+    """
+    falling = settings.steps - settings.key_step
+    if settings.decay == "none" or falling <= 0:
+        return 1.0
+    return jnp.clip((settings.steps - count) / falling, 0.0, 1.0)
 
 
 def scaled_adafactor(learning_rate: float | jax.Array) -> optax.GradientTransformation:

@@ -173,7 +173,9 @@ def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tup
 
 def _compiled(recipe: TrainSettings) -> TrainSettings:
     """The settings that a compiled step depends on, so that budgets do not compile it again."""
-    names = ("loss", "optimizer", "weight_decay", "warmup_steps")
+    names = ["loss", "optimizer", "weight_decay", "warmup_steps", "decay"]
+    if recipe.decay != "none":
+        names += ["key_step", "steps"]
     return TrainSettings(**{name: getattr(recipe, name) for name in names})
 
 

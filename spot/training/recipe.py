@@ -41,6 +41,9 @@ class TrainSettings(Stage):
     """The share of a prompt that decays in a step."""
     warmup_steps: int = Field(10, ge=0)
     """Steps in which the learning rate rises to its value."""
+    decay: Literal["none", "linear"] = "none"
+    """How the learning rate falls after the key's step: not at all, as in the papers, or linearly, to zero at
+    train.steps. Its last steps are then its best, so train.patience=0 goes with it."""
     batch_size: int = Field(16, ge=1)
     """Rows of a prompt's step."""
     dropout: float | None = Field(None, ge=0, lt=1)
@@ -152,12 +155,16 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
 
     def entry_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:
         """The settings that an entry records: those of a query, and the value's budget as `budget`."""
-        budget = {
+        budget: dict[str, Any] = {
             "steps": self.steps,
             "check_every": self.check_every,
             "patience": self.patience or None,
             "validation_examples": self.validation_examples,
         }
+        if (
+            self.decay != "none"
+        ):  # named only where it is, as entries written before there was a choice
+            budget["decay"] = self.decay
         return {**self.query_facts(precision, wording), "budget": budget}
 
 

@@ -41,6 +41,7 @@ PROMPT_SETTINGS = (
     "optimizer",
     "weight_decay",
     "warmup_steps",
+    "decay",
     "batch_size",
     "dropout",
     "steps",

@@ -117,6 +117,23 @@ def test_the_rate_rises_linearly_and_then_stays(warmup):
     np.testing.assert_allclose(-steps, expected, rtol=1e-5)
 
 
+def test_a_falling_rate_is_whole_to_the_keys_step_and_reaches_zero_after_the_last():
+    settings = TrainSettings(
+        warmup_steps=1, weight_decay=0.0, decay="linear", key_step=3, steps=7, patience=0
+    )
+    ones = jnp.ones((2, 2))
+    steps = np.diff([1.0, *(float(p[0, 0]) for p in updated(settings, 0.5, ones, [ones] * 8))])
+    expected = [0.25, 0.5, 0.5, 0.5, 0.375, 0.25, 0.125, 0.0]
+    np.testing.assert_allclose(-steps, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_rate_does_not_fall_where_training_ends_with_the_key():
+    settings = TrainSettings(warmup_steps=0, weight_decay=0.0, decay="linear", key_step=3, steps=3)
+    ones = jnp.ones((2, 2))
+    steps = np.diff([1.0, *(float(p[0, 0]) for p in updated(settings, 0.5, ones, [ones] * 3))])
+    np.testing.assert_allclose(-steps, [0.5] * 3, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["adafactor", "adamw"])
 def test_slots_may_have_rates_of_their_own(name):
     settings = TrainSettings(optimizer=name, warmup_steps=0)

@@ -13,7 +13,7 @@ install := $(run) pip install --quiet --disable-pip-version-check -c constraints
 base := $(venv)/base-$(version)
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test docs first-hour wheel-test check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
+.PHONY: help setup demo test docs first-hour wheel-test fuzz chaos check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,8 @@ help:
 	@echo "make test         run the tests"
 	@echo "make docs         build the documentation into site/"
 	@echo "make first-hour   walk a newcomer's first hour on two generated tables"
+	@echo "make fuzz         give damaged files to every reader, thousands of them"
+	@echo "make chaos        kill, starve and damage commands, and run them side by side (root, to mount disks)"
 	@echo "make wheel-test   build the wheel, install it into an empty environment and run it there"
 	@echo "make check        ruff and mypy, nothing changed"
 	@echo "make format       ruff, files changed"
@@ -67,6 +69,12 @@ first-hour: $(ready)
 
 wheel-test: $(ready)
 	$(run) tests.wheel
+
+fuzz: $(ready)
+	$(run) tests.fuzz
+
+chaos: $(ready)
+	$(venv)/bin/python -W ignore -m tests.chaos
 
 check: $(ready)
 	$(run) ruff format --check

@@ -155,6 +155,18 @@ class Running:
             os.killpg(self.pid, how)
 
 
+def _compile_once(programs: Path) -> None:
+    """Let all commands share the programs that they compile, outside the disks that are filled."""
+    import jax
+
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(
+        programs
+    )  # so that no command chooses another place
+    jax.config.update("jax_compilation_cache_dir", str(programs))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
 def _spot(arguments: Sequence[str]) -> int:
     from spot.commands import main
 
@@ -179,17 +191,19 @@ def finished(lab: Lab, folder: Path, command: str, logs: Path) -> Ran:
 
 
 def state(bank: Path) -> State:
-    """The content of a bank, read through the library; damaged entries are not part of it."""
+    """The content of a bank; damaged entries are not part of it, and bank.json is not read."""
+    from bank.entry import read_prompts, read_record
     from bank.errors import BankError
     from bank.files import canonical_json, sha256_hex
     from bank.outcomes import parse_lines
-    from bank.store import Bank
 
-    held = Bank(bank)
     entries = {}
-    for entry in [*held.entries(), *held.queries()]:
+    for folder in sorted(
+        path for group in ("entries", "queries") for path in (bank / group).glob("[!.]*")
+    ):
         try:
-            arrays = held.prompts(entry).tensors()
+            entry = read_record(folder).entry
+            arrays = read_prompts(folder, entry).tensors()
         except BankError:
             continue
         digests = {name: sha256_hex(array.tobytes()) for name, array in arrays.items()}
@@ -238,6 +252,8 @@ def make_lab(root: Path) -> Lab:
     for name in COMMANDS:
         folder = root / "honest" / name
         shutil.copytree(lab.template(name), folder)
+        shutil.copytree(folder, compiling := root / "honest" / f"{name}-compiling")
+        _must(finished(lab, compiling, name, root / "logs" / f"compiling-{name}"))
         began = time.monotonic()
         _must(finished(lab, folder, name, root / "logs" / f"honest-{name}"))
         lab.seconds[name] = time.monotonic() - began
@@ -522,6 +538,7 @@ def main(trials: int, first: int, seed: str) -> None:
     began, wrong = time.monotonic(), 0
     counts: Counter[tuple[str, str]] = Counter()
     with tempfile.TemporaryDirectory() as folder:
+        _compile_once(Path(folder) / "programs")
         lab = make_lab(Path(folder).resolve())
         times = ", ".join(f"{name} {seconds:.1f}" for name, seconds in lab.seconds.items())
         click.echo(f"seconds of each command where nothing is wrong: {times}", err=True)

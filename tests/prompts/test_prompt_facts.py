@@ -146,7 +146,11 @@ def test_a_prompts_task_is_found_by_name_or_by_the_file_that_it_names(tmp_path, 
         trained_task(replace(known, file="none.toml"), DataSettings())
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
-    for file in (str(toml), f"../{toml.name}", "/dev/zero"):  # a stranger's facts name no files there
+    for file in (
+        str(toml),
+        f"../{toml.name}",
+        "/dev/zero",
+    ):  # a stranger's facts name no files there
         with pytest.raises(SpotError, match='expected the name of a task, found "house"'):
             trained_task(replace(known, file=file), DataSettings())
         with pytest.raises(SpotError, match="in the prompt's facts, found the path"):

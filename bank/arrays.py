@@ -22,7 +22,8 @@ def as_floats(array: Any, name: str, *, matrix: bool = True, hint: str = "") -> 
     if (matrix and array.ndim != 2) or array.size == 0 or array.dtype.kind != "f":
         raise BankError(
             f"expected {name} as floats{' [P, H]' if matrix else ''}, "
-            f"found shape {array.shape} of {array.dtype}"
+            f"found shape {array.shape} of {array.dtype}",
+            "" if array.dtype.kind == "f" else "save it as float32",
         )
     with np.errstate(over="ignore"):  # too large for float32 becomes inf, refused just below
         numbers: Array = np.asarray(array, dtype=np.float32, order="C")

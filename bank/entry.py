@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -17,8 +17,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from bank.arrays import Array, as_floats
-from bank.errors import BankError
+from bank.errors import BankError, reason_of, shown
 from bank.files import canonical_json, sha256_hex, write_synced
+from bank.reading import read_bytes, read_json
+from bank.tensors import LIMIT, Tensor, parse_tensors
 
 FORMAT = 1  # of entries of the plain kind of prompt
 KINDS_FORMAT = 2  # of entries of other kinds, which a program that reads only 1 would misuse
@@ -29,10 +31,10 @@ NAMED = "value."  # prefix of the stored names of a value's named arrays
 PROMPT_FILE = "prompt.safetensors"
 ENTRY_FILE = "entry.json"
 
-Tensor = TypeVar("Tensor")
+Each = TypeVar("Each")
 
 
-# The types in which `entry.json` has the fields; a member and a backbone fail where they are built.
+# The types in which `entry.json` has the fields; what is in them is checked by `_check_fields`.
 FIELDS: dict[str, tuple[type, ...]] = {
     "id": (str,),
     "kind": (str,),
@@ -122,6 +124,7 @@ class Record(NamedTuple):
     size: int
     shape: tuple[int, int]
     checksum: str
+    shapes: Mapping[str, tuple[int, ...]]
 
 
 class Encoded(NamedTuple):
@@ -251,34 +254,39 @@ def write_files(folder: Path, encoded: Encoded) -> None:
 
 
 def read_record(folder: Path) -> Record:
-    """The content of `entry.json`, checked: complete, not edited, the arrays' file of its size.
+    """The content of `entry.json`, checked: complete, not edited, every field of its type, the arrays'
+    file of its size.
 
-    The arrays themselves are read and compared with their checksum only by `read_prompts`.
+    The arrays themselves are read and compared with their checksum only by `read_arrays`.
     Raises BankError that names the damage.
     """
     path = folder / ENTRY_FILE
     try:
-        content = json.loads(path.read_bytes())
-        version, checksum = content["format"], content["checksum"]
+        content = read_json(path)
     except FileNotFoundError as error:
         raise _damaged(path, "the file is missing") from error
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise _damaged(path, f"cannot be read as an entry ({error})") from error
-    if version not in (FORMAT, KINDS_FORMAT):
+    except (OSError, ValueError) as error:
+        raise _damaged(path, f"cannot be read as an entry ({reason_of(error)})") from error
+    if not isinstance(content, dict) or not {"format", "checksum"} <= set(content):
+        raise _damaged(path, f"cannot be read as an entry (found {shown(content)})")
+    if content["format"] not in (FORMAT, KINDS_FORMAT):
         raise _damaged(
             path,
-            f"expected format {FORMAT} or {KINDS_FORMAT}, found {version}",
+            f"expected format {FORMAT} or {KINDS_FORMAT}, found {shown(content['format'])}",
             "update this program",
         )
-    if checksum != _checksum(content):
+    if content["checksum"] != _checksum(content):
         raise _damaged(path, "its content does not match its own checksum: it was changed")
     try:
         record = _record(content)
-        size = (folder / PROMPT_FILE).stat().st_size
-    except OSError as error:
-        raise _damaged(folder / PROMPT_FILE, "the file is missing") from error
-    except (TypeError, KeyError, ValueError) as error:
+    except ValueError as error:
         raise _damaged(path, f"a field is missing or not as expected ({error})") from error
+    try:
+        size = (folder / PROMPT_FILE).stat().st_size
+    except FileNotFoundError as error:
+        raise _damaged(folder / PROMPT_FILE, "the file is missing") from error
+    except OSError as error:
+        raise _damaged(folder / PROMPT_FILE, f"cannot be read ({reason_of(error)})") from error
     if size != record.size:
         raise _damaged(folder / PROMPT_FILE, f"expected {record.size} bytes, found {size}")
     return record
@@ -289,22 +297,58 @@ def read_prompts(folder: Path, entry: Entry) -> Prompts:
 
     Raises BankError when the folder holds another entry, or a file is missing or damaged.
     """
-    import safetensors.numpy
-
     record = read_record(folder)
     if record.entry.id != entry.id:
         raise _damaged(folder, f"expected the entry {entry.id}, found {record.entry.id}")
+    return usable_prompts(folder, record)
+
+
+def usable_prompts(folder: Path, record: Record) -> Prompts:
+    """The arrays of a record's entry, as `read_arrays` reads them, with what `checked` asks of numbers.
+
+    Raises BankError as both do, and so for NaN under a right checksum too.
+    """
+    prompts = read_arrays(folder, record)
     try:
-        arrays = (folder / PROMPT_FILE).read_bytes()
+        return checked(record.entry, prompts)
+    except BankError as error:
+        raise _damaged(folder / PROMPT_FILE, error.message) from error
+
+
+def read_arrays(folder: Path, record: Record) -> Prompts:
+    """The arrays in `prompt.safetensors`: the bytes of the record's checksum, and its names and shapes.
+
+    Whether the numbers can be used is for `checked` to say. Raises BankError.
+    """
+    path = folder / PROMPT_FILE
+    try:
+        content = read_bytes(path, LIMIT)
     except OSError as error:
-        raise _damaged(folder / PROMPT_FILE, f"cannot be read ({error})") from error
-    if sha256_hex(arrays) != record.sha256:
-        raise _damaged(folder / PROMPT_FILE, "its content does not match its checksum")
-    tensors = safetensors.numpy.load(arrays)
-    return Prompts(tensors.get("init"), tensors["key"], tensors.get("value"), named(tensors))
+        raise _damaged(path, f"cannot be read ({reason_of(error)})") from error
+    if sha256_hex(content) != record.sha256:
+        raise _damaged(path, "its content does not match its checksum")
+    try:
+        tensors = parse_tensors(content)[0]
+        shapes = {name: tensor.shape for name, tensor in tensors.items()}
+        if shapes != record.shapes:
+            raise ValueError(
+                f"expected {shown(dict(record.shapes))} as {ENTRY_FILE} says, found {shown(shapes)}"
+            )
+        arrays = {name: _float32(name, tensor) for name, tensor in tensors.items()}
+    except ValueError as error:
+        raise _damaged(path, str(error)) from error
+    return Prompts(arrays.get("init"), arrays["key"], arrays.get("value"), named(arrays))
 
 
-def named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _float32(name: str, tensor: Tensor) -> Array:
+    """The numbers of an entry's array, which are written as float32 and nothing else."""
+    if tensor.dtype != "F32":
+        raise ValueError(f"expected the {name} as F32, found {tensor.dtype}")
+    array: Array = tensor.floats()
+    return array
+
+
+def named(tensors: Mapping[str, Each]) -> dict[str, Each]:
     """The value's named arrays among the tensors of a file, sorted by name.
 
     >>> named({"value": 1, "value.layers": 2})
@@ -318,34 +362,77 @@ def named(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _record(content: dict[str, Any]) -> Record:
-    """The typed form of a parsed `entry.json`. Raises KeyError, TypeError, ValueError."""
-    values = dict(content["entry"])
-    unknown = set(values) - {own.name for own in fields(Entry)}
-    if unknown:
-        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-    for name, types in FIELDS.items():
-        if name in values and type(values[name]) not in types:
-            raise ValueError(f"{name} is {values[name]!r}")
-    for split, score in values.get("scores", {}).items():
-        if not isinstance(score, dict) or not _numbers(score):
-            raise ValueError(f"scores of {split} are {score!r}")
+    """The typed form of a parsed `entry.json`. Raises ValueError that begins with the field's name."""
+    values = dict(_object(content, "entry"))
+    _check_fields(values)
+    prompt = _object(content, "prompt")
+    tensors = _object(prompt, "tensors")
+    for name, shape in tensors.items():
+        known = name in ("init", "key", "value") or name.startswith(NAMED)
+        if not known or not isinstance(shape, list) or not all(map(_is_count, shape)):
+            raise ValueError(f"tensors: {shown(name)} is {shown(shape)}")
+    shapes = {name: tuple(shape) for name, shape in tensors.items()}
+    key = shapes.get("key", ())
+    if len(key) != 2:
+        raise ValueError(f"tensors: the key is {shown(tensors.get('key'))}")
+    if not isinstance(prompt.get("sha256"), str) or not _is_count(prompt.get("bytes")):
+        raise ValueError(f"prompt is {shown(prompt)}")
     values["backbone"] = Backbone(**values["backbone"])
     values["members"] = tuple(values["members"])
-    prompt = content["prompt"]
-    prompt_length, width = prompt["tensors"]["key"]
     return Record(
         Entry(**values),
         prompt["sha256"],
         prompt["bytes"],
-        (prompt_length, width),
+        (key[0], key[1]),
         content["checksum"],
+        shapes,
     )
+
+
+def _check_fields(values: dict[str, Any]) -> None:
+    """Raises ValueError unless these are an entry's fields, each of what it is said to be."""
+    unknown = set(values) - {own.name for own in fields(Entry)}
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))[:60]}")
+    required = {own.name for own in fields(Entry) if own.default is own.default_factory is MISSING}
+    if required - set(values):
+        raise ValueError(f"missing: {', '.join(sorted(required - set(values)))}")
+    for name, types in FIELDS.items():
+        if name in values and type(values[name]) not in types:
+            raise ValueError(f"{name} is {shown(values[name])}")
+    if values["kind"] not in KINDS:
+        raise ValueError(f"kind is {shown(values['kind'])}")
+    for name in ("key_step", "value_step"):
+        if values.get(name) is not None and not _is_count(values[name]):
+            raise ValueError(f"{name} is {values[name]}")
+    if not all(isinstance(member, str) for member in values["members"]):
+        raise ValueError(f"members are {shown(values['members'])}")
+    backbone = values["backbone"]
+    if set(backbone) != {"name", "fingerprint"} or not all(
+        isinstance(text, str) for text in backbone.values()
+    ):
+        raise ValueError(f"backbone is {shown(backbone)}")
+    for split, score in values.get("scores", {}).items():
+        if not isinstance(score, dict) or not _numbers(score):
+            raise ValueError(f"scores of {split} are {shown(score)}")
+
+
+def _object(content: dict[str, Any], name: str) -> dict[str, Any]:
+    value = content.get(name)
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is {shown(value)}")
+    return value
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 1 << 63
 
 
 def _numbers(score: dict[str, Any]) -> bool:
     """True if what is compared in a score is a number, where it is given."""
-    compared = (score.get(name) for name in ("value", "majority", "n"))
-    return all(value is None or type(value) in (int, float) for value in compared)
+    compared = [score.get(name) for name in ("value", "majority", "n")]
+    numbers = all(value is None or type(value) in (int, float) for value in compared)
+    return numbers and (score.get("n") or 0) >= 0
 
 
 def _checksum(content: dict[str, Any]) -> str:

@@ -22,6 +22,21 @@ class BankError(UserError):
     """A bank, an entry, a file or a search request is not usable as given."""
 
 
+def reason_of(error: Exception) -> str:
+    """What went wrong, without the number and the path that an OSError puts around it."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A value from a file for a message, cut to `limit` characters.
+
+    >>> shown([1, "a"])
+    "[1, 'a']"
+    """
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """The nearest of `choices` as a sentence with a leading space, or an empty string.
 

@@ -19,6 +19,7 @@ variance of a target's scores by its examples and t that between targets (Hedges
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -31,7 +32,9 @@ from bank.entry import Entry, Prompts
 from bank.errors import BankError
 from bank.outcomes import Outcome, weights
 from bank.similarities import SIMILARITIES, Similarity, find_similarity
-from bank.store import Bank
+from bank.store import QUERIES, Bank
+
+log = logging.getLogger("bank")
 
 
 @dataclass(frozen=True)
@@ -98,18 +101,21 @@ def evaluate(bank: Bank, similarities: Iterable[str] | None = None) -> list[Eval
     """Score each similarity's ranking of sources by the bank's outcomes (protocol: see above).
 
     similarities: names; default: all, without those that need inits where an entry has none. Raises
-    BankError: an unknown similarity, no target with a key and two sources with outcomes, damaged
-    arrays, a similarity that needs inits where one is not known.
+    BankError: an unknown similarity, no target with a key and two sources with outcomes, a similarity
+    that needs inits where one is not known. Damaged entries are left out, with a warning.
     """
     chosen = None if similarities is None else [find_similarity(name) for name in similarities]
-    entries, queries = bank.entries(), bank.queries()
+    kept, asked = bank.contents(), bank.contents(QUERIES)
+    for name, reason in (*kept.faults, *asked.faults):
+        log.warning("skipping the damaged entry %s: %s", name, reason)
+    entries, queries = kept.entries, asked.entries
     cases = _cases(bank.outcomes(), entries, queries)
     if not cases:
         raise BankError(
             "expected outcomes of two or more sources for a target with a key, found none",
             "record some with `spot transfer` or `spot study`, or import them",
         )
-    prompts = [bank.prompts(entry) for entry in [*entries, *queries]]
+    prompts = [*kept.prompts.values(), *asked.prompts.values()]
     if chosen is None:
         inits_known = all(arrays.init is not None for arrays in prompts)
         chosen = [each for each in SIMILARITIES.values() if inits_known or not each.needs_inits]

@@ -13,11 +13,14 @@ import json
 import logging
 import os
 import secrets
+import stat
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bank.errors import BankError
+from bank.errors import BankError, shown
+from bank.reading import read_bytes
 
 log = logging.getLogger("bank")
 
@@ -42,10 +45,12 @@ def canonical_json(value: Any) -> str:
     """
     try:
         plain = json.loads(json.dumps(value, allow_nan=False))  # 1 and "1" are one key in JSON
-        return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text.encode()  # half of a surrogate pair is no text
+        return text
+    except (TypeError, ValueError, RecursionError) as error:
         raise BankError(
-            f"expected a value that JSON can hold, found {value!r}: {error}",
+            f"expected a value that JSON can hold, found {shown(value)}: {error}",
             "use only text, finite numbers, true/false, null, lists and dictionaries",
         ) from error
 
@@ -104,21 +109,35 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path that becomes `path` when the block ends without an error.
 
     For libraries that write a file themselves; the temporary name has the suffix of `path`. Its
-    folder is created if needed, and nothing is left behind by a block that fails. Raises BankError
-    when the system refuses.
+    folder is created if needed, and nothing is left behind by a block that fails. The file may be read
+    by whom the umask lets, also where the library wrote it for its owner alone. Raises BankError when
+    the system refuses.
     """
     temporary = path.parent / temporary_name(path.name)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            mode = _mode_of_new_file(temporary)
             yield temporary
             with open(temporary, "rb+") as file:
+                if stat.S_IMODE(os.fstat(file.fileno()).st_mode) != mode:
+                    os.chmod(temporary, mode)
                 os.fsync(file.fileno())
             os.replace(temporary, path)
             sync_folder(path.parent)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _mode_of_new_file(path: Path) -> int:
+    """The permissions that the umask, or the folder's own rules, give to a file that is created at
+    `path`. Reading the umask itself would change it for a moment, for all threads.
+    """
+    with open(path, "xb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+    path.unlink()
+    return mode
 
 
 def temporary_name(name: str) -> str:
@@ -142,17 +161,37 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
     lock = filelock.FileLock(path, timeout=min(1.0, timeout))
     with writing(path):
         try:
-            lock.acquire()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "flock not supported", UserWarning)
+                lock.acquire()
         except filelock.Timeout:
-            log.warning("waiting for another process that writes to %s …", path.parent)
+            log.warning("waiting for another process that writes to %s (%s) …", path.parent, path)
             try:
                 lock.acquire(timeout=max(0.0, timeout - 1.0))
             except filelock.Timeout as error:
                 raise BankError(
                     f"another process has held {path} for {timeout:g} seconds",
-                    "wait until it has finished; a lock whose process has died is free by itself",
+                    _advice(path, isinstance(lock, filelock.SoftFileLock)),
                 ) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def _advice(path: Path, by_existence: bool) -> str:
+    """What to do about a lock that is not released.
+
+    by_existence: the disk has no locks that end with their process (flock), so a file that is there
+    stands for a lock, and one that was left there stands for ever.
+    """
+    if not by_existence:
+        return "wait until it has finished; a lock whose process has died is free by itself"
+    holder = ""
+    with contextlib.suppress(OSError, ValueError):
+        pid, host, *_ = read_bytes(path, 1024).decode("ascii").split()
+        holder = f" (process {int(pid)} on {host})"
+    return (
+        f"wait until it has finished{holder}. If no process writes there any more, delete the file "
+        f"{path}: on this disk a lock does not end with its process"
+    )

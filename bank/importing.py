@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bank.arrays import Array
-from bank.entry import Backbone, Entry, Prompts, entry_id
-from bank.errors import BankError
+from bank.entry import Backbone, Entry, Prompts, checked, entry_id
+from bank.errors import BankError, reason_of
 from bank.files import sha256_hex
 from bank.formats import npy, peft
 from bank.outcomes import Outcome
+from bank.reading import read_json
 from bank.store import Bank
 
 UNVERIFIED = "unverified:"  # prefix of a fingerprint made from a model's name alone
@@ -46,20 +45,22 @@ def import_folder(bank: Bank, folder: str | Path, backbone: Backbone | None = No
     if not folder.is_dir():
         raise BankError(f"expected a folder of prompts at {folder}, found none")
     meta = _read_json(folder / "meta.json")
-    adapters = _adapters(folder)
+    arrays, adapters = _prompt_files(folder)
     trusted = backbone is not None
     backbone = backbone or _backbone(folder, meta, adapters)
-    sums = {listed.get("file"): listed.get("sha256") for listed in _prompt_list(folder, meta)}
+    sums = _checksums(folder, meta)
     items: list[tuple[Entry, Prompts]] = []
     skipped: list[tuple[str, str]] = []
-    for path in [*sorted(folder.glob("*.npy")), *adapters]:
+    for path in [*arrays, *adapters]:
         try:
-            if peft.is_adapter(path):
+            if path in adapters:
                 items.append(_of_adapter(path, backbone, trusted=trusted))
             else:
                 items.append(_of_file(path, backbone, sums.get(path.name)))
         except BankError as error:
             skipped.append((path.name, error.message))
+    items, apart = _of_one_shape(items, bank)
+    skipped += apart
     if not items:
         reasons = "; ".join(reason for _, reason in skipped) or "it has no .npy file and no adapter"
         raise BankError(f"expected prompts in {folder}, found none that can be used: {reasons}")
@@ -70,13 +71,47 @@ def import_folder(bank: Bank, folder: str | Path, backbone: Backbone | None = No
     return ImportReport(backbone, tuple(added), present, tuple(skipped), count)
 
 
+def _of_one_shape(
+    items: list[tuple[Entry, Prompts]], bank: Bank
+) -> tuple[list[tuple[Entry, Prompts]], list[tuple[str, str]]]:
+    """The items of the bank's shape [P, H], in a new bank of the most common one, and (file, reason) of
+    others. What `Bank.add_many` refuses of one prompt alone is found here, too.
+    """
+    manifest = bank.manifest
+    if manifest is None:
+        shapes = Counter(prompts.key.shape for _, prompts in items)
+        expected = shapes.most_common(1)[0][0] if shapes else ()
+    else:
+        expected = (manifest.prompt_length, manifest.width)
+    fitting: list[tuple[Entry, Prompts]] = []
+    skipped: list[tuple[str, str]] = []
+    for entry, prompts in items:
+        try:
+            if prompts.key.shape != expected:
+                raise BankError(
+                    f"expected the shape {expected} of the others, found {prompts.key.shape}"
+                )
+            fitting.append((entry, checked(entry, prompts)))
+        except BankError as error:
+            skipped.append((str(entry.recipe["imported"]), error.message))
+    return fitting, skipped
+
+
+def _checksums(folder: Path, meta: dict[str, Any]) -> dict[str, str]:
+    """The checksums that meta.json lists by the name of a file."""
+    return {
+        listed["file"]: listed["sha256"]
+        for listed in _prompt_list(folder, meta)
+        if isinstance(listed.get("file"), str) and isinstance(listed.get("sha256"), str)
+    }
+
+
 def _of_file(path: Path, backbone: Backbone, sha256: str | None) -> tuple[Entry, Prompts]:
     """The entry of one prompt file; `sha256` is of the array or of the file."""
-    prompt = npy.read(path).prompt
-    raw = sha256_hex(np.load(path, allow_pickle=False).tobytes())
-    if sha256 is not None and sha256 not in (raw, sha256_hex(path.read_bytes())):
+    content, array = npy.read_array(path)
+    if sha256 is not None and sha256 not in (sha256_hex(array.tobytes()), sha256_hex(content)):
         raise BankError(f"{path.name}: its content does not match the checksum in meta.json")
-    return _entry(path.stem, path.name, prompt, backbone)
+    return _entry(path.stem, path.name, npy.prompt_of(path, array), backbone)
 
 
 def _of_adapter(folder: Path, backbone: Backbone, trusted: bool) -> tuple[Entry, Prompts]:
@@ -108,17 +143,23 @@ def _entry(task: str, origin: str, prompt: Array, backbone: Backbone) -> tuple[E
     return entry, Prompts(None, prompt, prompt)
 
 
-def _adapters(folder: Path) -> list[Path]:
-    """The folder itself if it is an adapter, else the adapters in it, by name."""
-    if peft.is_adapter(folder):
-        return [folder]
-    return sorted(path for path in folder.iterdir() if peft.is_adapter(path))
+def _prompt_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The .npy files of a folder by name, and the folder itself if it is an adapter, else the adapters
+    in it. Raises BankError for a folder that may not be read.
+    """
+    try:
+        arrays = sorted(path for path in folder.iterdir() if path.suffix == ".npy")
+        if peft.is_adapter(folder):
+            return arrays, [folder]
+        return arrays, sorted(path for path in folder.iterdir() if peft.is_adapter(path))
+    except OSError as error:
+        raise BankError(f"cannot read the folder {folder}: {reason_of(error)}") from error
 
 
 def _backbone(folder: Path, meta: dict[str, Any], adapters: list[Path]) -> Backbone:
     model = meta.get("model")
-    if not model and adapters:
-        model = peft.read_adapter(adapters[0]).base_model
+    if not model:
+        model = next(filter(None, map(_base_model, adapters)), None)
     if not isinstance(model, str) or not model:
         place = adapters[0] / peft.CONFIG if adapters else folder / "meta.json"
         key = "base_model_name_or_path" if adapters else "model"
@@ -127,6 +168,14 @@ def _backbone(folder: Path, meta: dict[str, Any], adapters: list[Path]) -> Backb
             "name the model that the prompts belong to, there or with --backbone",
         )
     return named_backbone(model)
+
+
+def _base_model(adapter: Path) -> str | None:
+    """The model that an adapter names; None for one that cannot be read, which is reported elsewhere."""
+    try:
+        return peft.read_adapter(adapter).base_model
+    except BankError:
+        return None
 
 
 def named_backbone(model: str) -> Backbone:
@@ -163,11 +212,11 @@ def _transfer(path: Path, ids: dict[str, str]) -> list[Outcome]:
 def _read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; empty when there is no file. Raises BankError when damaged."""
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise BankError(f"{path} cannot be read as JSON: {error}") from error
+        raise BankError(f"{path} cannot be read as JSON: {reason_of(error)}") from error
     if not isinstance(content, dict):
         raise BankError(f"{path}: expected a JSON object, found {type(content).__name__}")
     return content

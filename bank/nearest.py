@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from bank.arrays import as_floats
 from bank.entry import Entry, Prompts, id_of
 from bank.errors import BankError
-from bank.index import load_index
+from bank.index import build_index
 from bank.recipes import recipe_warnings, some
 from bank.similarities import find_similarity
-from bank.store import ENTRIES, Bank
+from bank.store import Bank, Contents
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ def search(
     exclude_tasks: Iterable[str] = (),
     query_entry: Entry | None = None,
     unlearned: bool = False,
+    contents: Contents | None = None,
 ) -> SearchResult:
     """The k tasks whose keys are most similar to the query's key [P, H]; equal scores by id.
 
@@ -70,7 +71,8 @@ def search(
     exclude_tasks: their entries, and mixtures that hold one of them, are not searched.
     unlearned: also search entries that have not learned their task, see `searchable`.
     query_entry: the query's metadata; its backbone, key step and recipe are compared with the
-    keys'. Centred similarities remove the mean over *all* the bank's keys, excluded ones too.
+    keys'. contents: of the bank, where they have been read already. Centred similarities remove the
+    mean over *all* the bank's keys, excluded ones too.
     Raises BankError: k < 1, an unknown similarity, no key to compare with, a query of NaN, of zeros,
     of another P, H or backbone, a similarity that needs an init prompt that is not known.
     """
@@ -80,28 +82,26 @@ def search(
         raise BankError(f"expected k of 1 or more, found {k}")
     for prompts in queries:
         _check_query(bank, prompts, query_entry)
-    records, faults = bank.scan(ENTRIES)
-    if not records:
+    contents = bank.contents() if contents is None else contents
+    if not contents.entries and not contents.faults:
         raise BankError(
             f"the bank {bank.path} has no entries to search",
             "add some with `spot build-bank` or `spot bank import`",
         )
-    entries = {record.entry.id: record.entry for record in records}
-    index = load_index(bank, measure, list(entries.values()))
-    compared, skipped = searchable([entries[id] for id in index.ids], exclude_tasks, unlearned)
+    entries = {entry.id: entry for entry in contents.entries}
+    compared, skipped = searchable(contents.entries, exclude_tasks, unlearned)
     if not compared:
         raise BankError(
             f"no key of the bank {bank.path} is left to search: "
-            f"{len(index.ids)} excluded, {len(index.dropped) + len(faults)} damaged",
-            "add entries of other tasks, or exclude fewer",
+            f"{len(entries)} excluded, {len(contents.faults)} damaged",
+            "add entries of other tasks, or exclude fewer; `spot bank verify` names what is damaged",
         )
+    index = build_index(measure, contents)
     scores = np.stack([index.scores(measure, prompts) for prompts in queries])
     columns = {id: scores[:, column] for column, id in enumerate(index.ids)}
     groups = seeds_of_tasks(compared)
     hits = _ranked([_hit(group, columns) for group in groups])[:k]
-    warnings = [
-        f"{id} is damaged and was skipped: {reason}" for id, reason in (*faults, *index.dropped)
-    ]
+    warnings = [f"{id} is damaged and was skipped: {reason}" for id, reason in contents.faults]
     if index.blank:
         warnings.append(f"no direction under {similarity}, so similarity 0: {some(index.blank)}")
     if k > len(groups):

@@ -7,17 +7,15 @@ as near as a source comes to be by chance.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bank.errors import BankError
 from bank.nearest import searchable, seeds_of_tasks
 from bank.similarities import Similarity, find_similarity
-from bank.store import Bank
+from bank.store import Bank, Contents
 
 MOST = 200
 """The tasks that are compared, so that a bank of any size costs a second at most."""
@@ -29,24 +27,23 @@ def nearest_unrelated(
     *,
     exclude_tasks: Iterable[str] = (),
     unlearned: bool = False,
+    contents: Contents | None = None,
 ) -> list[float]:
     """For each task of the bank, the highest similarity of its keys to those of a task of another family.
 
     Similarities are means over pairs of seeds, and mixtures and tasks without a family are left out, as
-    are `exclude_tasks` and entries that learned nothing (see `bank.nearest.searchable`). [] where
-    fewer than two families are left. Raises BankError for an unknown similarity.
+    are `exclude_tasks` and entries that learned nothing (see `bank.nearest.searchable`). contents: of the
+    bank, where they have been read already. [] where fewer than two families are left. Raises BankError
+    for an unknown similarity.
     """
     measure = find_similarity(similarity)
-    entries, _ = searchable(bank.entries(), exclude_tasks, unlearned)
+    contents = bank.contents() if contents is None else contents
+    entries, _ = searchable(contents.entries, exclude_tasks, unlearned)
     groups = [
         group for group in seeds_of_tasks(entries) if group[0].family and group[0].kind != "mixture"
     ][:MOST]
-    kept, owner = [], []
-    for number, group in enumerate(groups):
-        for entry in group:
-            with contextlib.suppress(BankError):  # damaged: the search has warned of it
-                kept.append(bank.prompts(entry))
-                owner.append(number)
+    kept = [contents.prompts[entry.id] for group in groups for entry in group]
+    owner = [number for number, group in enumerate(groups) for _ in group]
     inits = [prompts.init for prompts in kept if prompts.init is not None]
     if not kept or (measure.needs_inits and len(inits) < len(kept)):
         return []

@@ -7,20 +7,22 @@ counts by its precision.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bank.errors import BankError
+from bank.errors import BankError, reason_of, shown
 from bank.files import canonical_json, replace_file, writing
+from bank.reading import parse_json, read_bytes
 
 OUTCOMES_FILE = "outcomes.jsonl"
+LIMIT = 1 << 28  # bytes of that file, 256 MiB: a million transfers
+MOST = 1e6  # points that any score may have; what is beyond would only overflow in means
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def parse_lines(path: Path) -> tuple[list[Outcome], list[str]]:
         outcome = _parsed(line)
         if isinstance(outcome, Outcome):
             good.append(outcome)
-        elif outcome is not None:
+        elif outcome:
             bad.append(f"{path.name} line {number}: {outcome}")
     latest = {replace(outcome, low=None, high=None): outcome for outcome in good}
     return list(latest.values()), bad
@@ -124,21 +126,32 @@ def parse_lines(path: Path) -> tuple[list[Outcome], list[str]]:
 
 def _lines(path: Path) -> list[bytes]:
     try:
-        return path.read_bytes().split(b"\n")
+        return read_bytes(path, LIMIT).split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise BankError(f"cannot read {path}: {error}") from error
+        raise BankError(
+            f"cannot read {path}: {reason_of(error)}",
+            "make it a file that may be read, or remove it",
+        ) from error
 
 
-def _parsed(line: bytes) -> Outcome | Exception | None:
+def _parsed(line: bytes) -> Outcome | str | None:
     """The outcome of a line, or what is wrong with it; None for an empty line."""
     if not line.strip():
         return None
     try:
-        return _checked(Outcome(**json.loads(line)))
-    except (ValueError, TypeError, BankError) as error:
-        return error
+        content = parse_json(line)
+    except ValueError as error:
+        return str(error)
+    known = {own.name for own in fields(Outcome)}
+    needed = {own.name for own in fields(Outcome) if own.default is MISSING}
+    if not isinstance(content, dict) or set(content) - known or needed - set(content):
+        return f"expected {', '.join(sorted(needed))}, found {shown(content)}"
+    try:
+        return _checked(Outcome(**content))
+    except BankError as error:
+        return error.message
 
 
 def append(path: Path, outcomes: Iterable[Outcome]) -> int:
@@ -191,18 +204,25 @@ def _checked(outcome: Outcome) -> Outcome:
     """The outcome, if its fields have the expected types and ranges. Raises BankError."""
     for name in ("source", "target", "strategy", "metric", "split", "note"):
         if not isinstance(getattr(outcome, name), str):
-            raise BankError(f"outcome: expected text as {name}, found {getattr(outcome, name)!r}")
+            raise BankError(
+                f"outcome: expected text as {name}, found {shown(getattr(outcome, name))}"
+            )
     for name, types in (("seed", (int,)), ("n", (int, type(None)))):
         if type(getattr(outcome, name)) not in types:
-            raise BankError(f"outcome: expected a whole {name}, found {getattr(outcome, name)!r}")
+            raise BankError(
+                f"outcome: expected a whole {name}, found {shown(getattr(outcome, name))}"
+            )
+    if outcome.n is not None and outcome.n < 0:
+        raise BankError(f"outcome: expected n of 0 or more, found {outcome.n}")
     for name in ("score", "baseline", "low", "high"):
         value = getattr(outcome, name)
         if value is None and name != "score":
             continue
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not math.isfinite(value):
+        if not number or not abs(value) <= MOST:  # which NaN is not, either
             raise BankError(
-                f"outcome {outcome.source} -> {outcome.target}: expected a finite {name}, found {value!r}"
+                f"outcome {outcome.source} -> {outcome.target}: expected a finite {name} of points of a "
+                f"scale of 0 to 100, found {shown(value)}"
             )
     bounds = (outcome.low, outcome.high)
     if bounds != (None, None) and (

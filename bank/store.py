@@ -1,6 +1,6 @@
 """A bank: a folder of entries, queries and outcomes that several processes may read and write.
 
-    bank.json  entries/<id>/  queries/<id>/  outcomes.jsonl  index/ (derived)  bank.lock
+    bank.json  entries/<id>/  queries/<id>/  outcomes.jsonl  bank.lock
 
 Writers take turns by the lock; an entry appears whole, by one rename, or not at all. Readers need
 neither lock nor write permission.
@@ -15,24 +15,34 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 from bank import entry as entries_on_disk
 from bank import outcomes as outcome_lines
 from bank.entry import Encoded, Entry, Prompts, Record
-from bank.errors import BankError, did_you_mean
+from bank.errors import BankError, did_you_mean, reason_of, shown
 from bank.files import locked, sync_folder, temporary_name, writing
-from bank.manifest import MANIFEST_FILE, Manifest, read_manifest, write_manifest
+from bank.manifest import MANIFEST_FILE, Manifest, damaged, read_manifest, write_manifest
 from bank.outcomes import OUTCOMES_FILE, Outcome
 
 log = logging.getLogger("bank")
 
-ENTRIES, QUERIES, INDEX, LOCK_FILE = "entries", "queries", "index", "bank.lock"
+ENTRIES, QUERIES, LOCK_FILE = "entries", "queries", "bank.lock"
 RENAMED = (
     "source",
     "imported",
 )  # kinds of entries whose task's name is a label that may be changed
 LOCK_TIMEOUT = 120.0  # seconds; a writer holds the lock while it writes some files
+
+
+class Contents(NamedTuple):
+    """What a bank holds, read at one time: entries by id, the arrays of each, and (folder, fault) of
+    those that are damaged, in their arrays too.
+    """
+
+    entries: list[Entry]
+    prompts: dict[str, Prompts]
+    faults: list[tuple[str, str]]
 
 
 class Bank:
@@ -46,18 +56,9 @@ class Bank:
         """
         self.path = Path(path)
         self.lock_timeout = lock_timeout
-        if not self.path.exists():
-            return
-        try:
-            names = set(os.listdir(self.path))
-        except OSError as error:
-            raise BankError(f"expected a bank at {self.path}, found: {error.strerror}") from error
-        if names and not names & {MANIFEST_FILE, ENTRIES, QUERIES, OUTCOMES_FILE, LOCK_FILE}:
-            raise BankError(
-                f"expected a bank at {self.path}, found a folder of other things",
-                "build one with `spot build-bank` in a folder of its own",
-            )
-        read_manifest(self.path)
+        if os.path.exists(self.path):
+            check_is_bank(self.path)
+            read_manifest(self.path)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, lock_timeout: float = LOCK_TIMEOUT) -> Bank:
@@ -103,17 +104,33 @@ class Bank:
 
     def scan(self, group: str) -> tuple[list[Record], list[tuple[str, str]]]:
         """The intact records of "entries" or "queries" by id, and (folder, fault) of others."""
-        manifest, folder = self.manifest, self.path / group
-        records: list[Record] = []
-        faults: list[tuple[str, str]] = []
-        for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
-            if name.startswith("."):  # being written just now, or left behind by a crash
-                continue
+        manifest = self.manifest
+        records, faults = read_records(self.path / group)
+        apart = {
+            record.entry.id: fault
+            for record in records
+            if manifest and (fault := manifest.disagreement(record.entry.backbone, record.shape))
+        }
+        if manifest and apart and len(apart) == len(records) and not manifest.sealed:
+            self._check_blame(manifest, records)
+        faults += [(id, f"{id}: {fault}") for id, fault in apart.items()]
+        return [record for record in records if record.entry.id not in apart], sorted(faults)
+
+    def contents(self, group: str = ENTRIES) -> Contents:
+        """The entries, or the queries, with their arrays: every file is read once and compared with its
+        checksum.
+        """
+        records, faults = self.scan(group)
+        entries: list[Entry] = []
+        prompts: dict[str, Prompts] = {}
+        for record in records:
+            entry = record.entry
             try:
-                records.append(_intact(folder / name, manifest))
+                prompts[entry.id] = entries_on_disk.usable_prompts(self.folder(entry), record)
+                entries.append(entry)
             except BankError as error:
-                faults.append((name, error.message))
-        return records, faults
+                faults.append((entry.id, error.message))
+        return Contents(entries, prompts, faults)
 
     def get(self, id_or_task: str) -> Entry:
         """The entry of this id, else the only one of this task, else the only one whose id starts so.
@@ -140,7 +157,11 @@ class Bank:
         )
 
     def folder(self, entry: Entry) -> Path:
-        """The folder that holds the entry's two files."""
+        """The folder that holds the entry's two files. Raises BankError for an id that names no folder
+        of the bank.
+        """
+        if not _is_folder_name(entry.id):
+            raise BankError(f"expected an entry's id that names a folder, found {shown(entry.id)}")
         return self.path / (QUERIES if entry.kind == "query" else ENTRIES) / entry.id
 
     def prompts(self, entry: Entry) -> Prompts:
@@ -150,11 +171,15 @@ class Bank:
     def query(self, id: str) -> tuple[Entry, Prompts] | None:
         """The cached query prompt of this id; None when there is none, or it is damaged."""
         folder = self.path / QUERIES / id
-        if not folder.is_dir():
+        if not _is_folder_name(id) or not folder.is_dir():
             return None
         try:
-            entry = _intact(folder, self.manifest).entry
-            return entry, entries_on_disk.read_prompts(folder, entry)
+            record = _named_by_folder(folder)
+            manifest = self.manifest
+            fault = manifest and manifest.disagreement(record.entry.backbone, record.shape)
+            if fault:
+                raise BankError(f"{id}: {fault}")
+            return record.entry, entries_on_disk.usable_prompts(folder, record)
         except BankError as error:
             log.warning("skipping a damaged query: %s", error.message)
             return None
@@ -174,7 +199,8 @@ class Bank:
     def add_many(self, items: Sequence[tuple[Entry, Prompts]]) -> list[str]:
         """Add entries and queries; returns the ids that are new, in the given order.
 
-        An entry that is present with the same content stays as it is; a damaged one is replaced.
+        An entry that is present with the same content, arrays compared, stays as it is; a damaged one is
+        replaced, and is then one of the new.
         Nothing is written when one item is refused. Raises BankError: another backbone, P or H than
         the bank's; arrays that `bank.entry.checked` refuses; an id that does not match the entry's
         fields, or exists with other content; a lock held too long; a folder that cannot be written.
@@ -197,7 +223,8 @@ class Bank:
         return [entry.id for entry, _ in fresh]
 
     def merge(self, other: Bank) -> list[str]:
-        """Add everything of another bank, outcomes too; returns the ids that are new.
+        """Add everything of another bank, outcomes too; returns the ids that are new, or whose damaged
+        files here were replaced by good ones.
 
         Nothing is written when the backbones, P or H differ or an id has other content in both.
         Raises BankError as `add_many` does.
@@ -209,6 +236,7 @@ class Bank:
         for record in theirs:
             fault = own.disagreement(record.entry.backbone, record.shape) if own else ""
             if fault:
+                self.scan(ENTRIES)  # it may be the manifest that is wrong
                 raise BankError(f"cannot merge {other.path} into {self.path}: {fault}")
         added: list[str] = []
         for record in [new for new in theirs if self._is_new(new.entry, new.checksum)]:
@@ -272,14 +300,9 @@ class Bank:
         """The folder of an entry or a query, damaged or not. Raises BankError when there is none."""
         places = [self.path / group / id for group in (ENTRIES, QUERIES)]
         for folder in places:
-            if id and folder.name == id and not id.startswith(".") and folder.is_dir():
+            if _is_folder_name(id) and folder.is_dir():
                 return folder
-        names = [
-            name
-            for folder in places
-            if folder.parent.is_dir()
-            for name in os.listdir(folder.parent)
-        ]
+        names = [name for folder in places for name in folder_names(folder.parent)]
         raise BankError(
             f'expected the id of an entry or a query of {self.path}, found "{id}".'
             + did_you_mean(id, names),
@@ -304,6 +327,19 @@ class Bank:
     def _lock(self) -> AbstractContextManager[None]:
         return locked(self.path / LOCK_FILE, self.lock_timeout)
 
+    def _check_blame(self, manifest: Manifest, records: Sequence[Record]) -> None:
+        """Raises DamagedManifest if a manifest that none of the records fits is at fault: they agree
+        among themselves, and each has a checksum, which the manifest lacks.
+        """
+        first, *rest = records
+        own = Manifest(first.entry.backbone, *first.shape)
+        if not any(own.disagreement(each.entry.backbone, each.shape) for each in rest):
+            fault = manifest.disagreement(first.entry.backbone, first.shape)
+            raise damaged(
+                self.path / MANIFEST_FILE,
+                f"all {len(records)} entries agree with each other, and not with it: {fault}",
+            )
+
     def _check_manifest(self, items: Sequence[tuple[Entry, Encoded]]) -> None:
         """Compare new items with the manifest; the first one writes it. Raises BankError."""
         manifest = self.manifest
@@ -316,6 +352,7 @@ class Bank:
         for entry, files in items:
             fault = manifest.disagreement(entry.backbone, files.shape)
             if fault:
+                self.scan(ENTRIES)  # it may be the manifest that is wrong
                 raise BankError(
                     f"{entry.id} does not fit the bank {self.path}: {fault}",
                     "prompts of different models or shapes never mix: use another bank",
@@ -324,17 +361,24 @@ class Bank:
             write_manifest(self.path, manifest)
 
     def _is_new(self, entry: Entry, checksum: str) -> bool:
-        """False when the bank holds the same content. Raises BankError when it holds other content."""
+        """False when the bank holds the same content, its arrays whole. Raises BankError when it holds
+        other content.
+        """
+        folder = self.folder(entry)
         try:
-            present = entries_on_disk.read_record(self.folder(entry))
+            present = entries_on_disk.read_record(folder)
         except BankError:
             return True  # absent or damaged
-        if present.checksum == checksum:
-            return False
-        raise BankError(
-            f"{entry.id} is in the bank {self.path} already, with other arrays, scores or steps",
-            f"entries never change: `spot bank remove {entry.id}` first if you want the new one",
-        )
+        if present.checksum != checksum:
+            raise BankError(
+                f"{entry.id} is in the bank {self.path} already, with other arrays, scores or steps",
+                f"entries never change: `spot bank remove {entry.id}` first if you want the new one",
+            )
+        try:
+            entries_on_disk.usable_prompts(folder, present)
+        except BankError:
+            return True  # the checksums are those of the good arrays, which these no longer are
+        return False
 
     def _place(self, final: Path, files: Encoded) -> None:
         """Write an entry's folder under a temporary name and rename it."""
@@ -345,22 +389,67 @@ class Bank:
                 entries_on_disk.write_files(temporary, files)
                 sync_folder(temporary)
                 if final.exists():  # damaged: renamed, for a person to look at
-                    os.rename(final, final.parent / temporary_name(f"damaged-{final.name}"))
+                    aside = final.parent / temporary_name(f"damaged-{final.name}")
+                    log.warning(
+                        "%s was damaged and is replaced; it is kept as %s", final, aside.name
+                    )
+                    os.rename(final, aside)
                 os.rename(temporary, final)
                 sync_folder(final.parent)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _intact(folder: Path, manifest: Manifest | None) -> Record:
-    """The record of a folder that is named by its id and fits the manifest. Raises BankError."""
+def check_is_bank(path: Path) -> None:
+    """Raises BankError for what exists and is neither a bank's folder nor an empty one."""
+    try:
+        names = set(os.listdir(path))
+    except OSError as error:
+        raise BankError(f"expected a bank at {path}, found: {error.strerror}") from error
+    if names and not names & {MANIFEST_FILE, ENTRIES, QUERIES, OUTCOMES_FILE, LOCK_FILE}:
+        raise BankError(
+            f"expected a bank at {path}, found a folder of other things",
+            "build one with `spot build-bank` in a folder of its own",
+        )
+
+
+def read_records(folder: Path) -> tuple[list[Record], list[tuple[str, str]]]:
+    """The records of a folder of entries by id, and (folder, fault) of those that cannot be read."""
+    records: list[Record] = []
+    faults: list[tuple[str, str]] = []
+    for name in folder_names(folder):
+        if name.startswith("."):  # being written just now, or left behind by a crash
+            continue
+        try:
+            records.append(_named_by_folder(folder / name))
+        except BankError as error:
+            faults.append((name, error.message))
+    return records, faults
+
+
+def folder_names(folder: Path) -> list[str]:
+    """What a folder holds, sorted; nothing where there is none. Raises BankError if it may not be read."""
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise BankError(
+            f"cannot read {folder}: {reason_of(error)}", "check its owner and permissions"
+        ) from error
+
+
+def _named_by_folder(folder: Path) -> Record:
+    """The record of a folder that is named by its id. Raises BankError."""
     record = entries_on_disk.read_record(folder)
-    fault = "" if manifest is None else manifest.disagreement(record.entry.backbone, record.shape)
     if record.entry.id != folder.name:
-        fault = f"the folder holds the entry {record.entry.id}"
-    if fault:
-        raise BankError(f"{folder.name}: {fault}")
+        raise BankError(f"{folder.name}: the folder holds the entry {record.entry.id[:120]}")
     return record
+
+
+def _is_folder_name(id: str) -> bool:
+    """True for a name that stays in its folder and that readers do not skip."""
+    return Path(id).name == id != "" and not id.startswith(".") and "\0" not in id and len(id) < 256
 
 
 def _check_id(entry: Entry) -> None:

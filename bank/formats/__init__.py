@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from bank.arrays import as_floats
 from bank.entry import PREFIX, Entry, Prompts
-from bank.errors import BankError, did_you_mean
+from bank.errors import BankError, did_you_mean, reason_of, shown
 from bank.formats import npy, peft, prompt_embeds, safetensors, t5x
 from bank.formats.facts import Facts
 from bank.formats.prompt import Export, PromptFile
+from bank.reading import check_regular
 
 __all__ = [
     "FORMATS",
@@ -74,12 +75,13 @@ def read_prompt_file(path: str | Path) -> PromptFile:
     """
     path = Path(path)
     try:
-        path.stat()
+        if not path.is_dir():
+            check_regular(path)
         for form in FORMATS.values():
             if form.read is not None and form.recognises(path):
                 return form.read(path)
     except OSError as error:
-        raise BankError(f"cannot read the prompt {path}: {error.strerror or error}") from error
+        raise BankError(f"cannot read the prompt {path}: {reason_of(error)}") from error
     readable = [
         form.description
         for form in FORMATS.values()
@@ -116,6 +118,10 @@ def export_prompt(
             f"choose a format that holds every kind: {', '.join(able)}",
         )
     if chosen.suffix and path.suffix != chosen.suffix:
+        if Path(export.name).name != export.name or "\\" in export.name:
+            raise BankError(
+                f"expected a name without folders for the file, found {shown(export.name)}"
+            )
         path = path / f"{export.name}{chosen.suffix}"
     prompt = replace(
         prompt,

@@ -16,6 +16,7 @@ from typing import Any
 from bank.entry import Backbone, Entry
 from bank.errors import BankError
 from bank.files import canonical_json
+from bank.reading import parse_json
 
 log = logging.getLogger("bank")
 
@@ -91,8 +92,8 @@ def read_facts(text: str, place: str) -> Facts:
             f"{place}: expected facts of at most {LIMIT:,} characters, found {len(text):,}", hint
         )
     try:
-        content = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        content = parse_json(text)
+    except ValueError as error:
         raise BankError(f"{place}: its facts are not JSON ({error})", hint) from error
     if not isinstance(content, dict):
         raise BankError(
@@ -124,10 +125,6 @@ def read_facts(text: str, place: str) -> Facts:
 
 def _known(value: Any) -> bool:
     return value is not None and (isinstance(value, int) or bool(value))
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
 
 
 def _shown(value: Any) -> str:

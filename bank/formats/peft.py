@@ -13,15 +13,24 @@ from pathlib import Path
 from typing import Any
 
 from bank.arrays import Array
-from bank.errors import BankError
+from bank.errors import BankError, reason_of, shown
 from bank.files import replace_file
 from bank.formats import safetensors
 from bank.formats.prompt import Export, PromptFile
+from bank.reading import read_json
 
 log = logging.getLogger("bank")
 
 CONFIG, WEIGHTS, PICKLE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 PROMPT_TUNING = "PROMPT_TUNING"
+# Keys of the config that are used, where they are set, and the type of each.
+OPTIONAL = {
+    "base_model_name_or_path": str,
+    "num_transformer_submodules": int,
+    "num_virtual_tokens": int,
+    "task_type": str,
+    "token_dim": int,
+}
 
 
 @dataclass(frozen=True)
@@ -102,27 +111,35 @@ def write(path: Path, prompt: PromptFile, export: Export) -> Path:
 def _config(path: Path) -> dict[str, Any]:
     """The checked content of adapter_config.json."""
     try:
-        config = json.loads(path.read_bytes())
+        config = read_json(path)
     except (OSError, ValueError) as error:
-        raise BankError(f"{path} cannot be read as JSON: {error}") from error
-    kind = config.get("peft_type") if isinstance(config, dict) else None
+        raise BankError(
+            f"{path} cannot be read as JSON: {reason_of(error)}", "copy the adapter's folder again"
+        ) from error
+    if not isinstance(config, dict):
+        raise BankError(f"{path}: expected the peft_type {PROMPT_TUNING}, found None")
+    kind = config.get("peft_type")
     if kind != PROMPT_TUNING:
         raise BankError(
-            f"{path}: expected the peft_type {PROMPT_TUNING}, found {kind}",
+            f"{path}: expected the peft_type {PROMPT_TUNING}, found {_shown(kind)}",
             "only prompts in front of the input can be used here, no other method of PEFT",
         )
-    return dict(config)
+    for name, types in OPTIONAL.items():
+        value = config.get(name)
+        if value is not None and type(value) is not types:
+            raise BankError(f"{path}: expected {types.__name__} as {name}, found {shown(value)}")
+    return config
+
+
+def _shown(kind: object) -> str:
+    return kind if isinstance(kind, str) and len(kind) < 60 else shown(kind)
 
 
 def _used_rows(folder: Path, config: dict[str, Any], array: Array) -> Array:
     """The rows that PEFT puts in front of an encoder's or a decoder's input. Raises BankError."""
     length, copies = config.get("num_virtual_tokens"), config.get("num_transformer_submodules") or 1
     width = config.get("token_dim") or array.shape[1]
-    if (
-        not isinstance(length, int)
-        or copies not in (1, 2)
-        or array.shape != (length * copies, width)
-    ):
+    if length is None or copies not in (1, 2) or array.shape != (length * copies, width):
         raise BankError(
             f"{folder}: expected {length} x {copies} rows of {width} as {CONFIG} says, "
             f"found {array.shape[0]} of {array.shape[1]}",

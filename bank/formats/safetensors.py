@@ -7,25 +7,27 @@ metadata, too.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from bank.arrays import as_floats
 from bank.entry import NAMED, PREFIX, PROMPT_KIND, named
-from bank.errors import BankError
+from bank.errors import BankError, reason_of
 from bank.files import replace_file
 from bank.formats.facts import read_facts
 from bank.formats.prompt import Export, PromptFile
+from bank.reading import read_bytes
+from bank.tensors import LIMIT, Tensor, parse_tensors
+
+log = logging.getLogger("bank")
 
 FACTS = "spot_facts"  # metadata key
 # Names under which a prompt is found in a file that holds more than one tensor.
 PROMPT_NAMES = ("prompt_embeddings", "value", "prompt", "key")
-DTYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "BF16": np.uint16}
+VIEWS = ("init", "key", "value")  # tensors of an entry's file, of which one is read
 
 
 def recognises(path: Path) -> bool:
@@ -39,23 +41,25 @@ def read(path: Path) -> PromptFile:
     Raises BankError: damaged, no such tensor, no floats [P, H], NaN or infinity, and for facts that
     `read_facts` refuses.
     """
-    import safetensors
-
     try:
-        content = path.read_bytes()
-        tensors: dict[str, Any] = dict(safetensors.deserialize(content))
-        metadata = _metadata(content)
+        tensors, metadata = parse_tensors(read_bytes(path, LIMIT))
     except OSError as error:
-        raise BankError(f"cannot read the prompt {path}: {error.strerror or error}") from error
-    except safetensors.SafetensorError as error:
-        raise BankError(f"{path} is no complete safetensors file: {error}") from error
+        raise BankError(f"cannot read the prompt {path}: {reason_of(error)}") from error
+    except ValueError as error:
+        raise BankError(f"{path} is {error}") from error
     names = [name for name in PROMPT_NAMES if name in tensors]
     if not names and len(tensors) != 1:
         raise BankError(
             f"expected one tensor or one named {' or '.join(PROMPT_NAMES)} in {path}, "
             f"found {', '.join(sorted(tensors)) or 'none'}"
         )
-    prompt = _numbers(path, tensors[names[0] if names else next(iter(tensors))])
+    chosen = names[0] if names else next(iter(tensors))
+    unused = [
+        name for name in tensors if name not in (chosen, *VIEWS) and not name.startswith(NAMED)
+    ]
+    if unused:
+        log.warning("%s: tensors that are passed over: %s", path, ", ".join(sorted(unused)))
+    prompt = _numbers(path, tensors[chosen])
     arrays = {
         name: as_floats(_numbers(path, tensor), f"the array {name} in {path}", matrix=False)
         for name, tensor in named(tensors).items()
@@ -81,17 +85,8 @@ def write(path: Path, prompt: PromptFile, export: Export) -> Path:
     return path
 
 
-def _metadata(content: bytes) -> Mapping[str, str]:
-    """The metadata of a file that is known to be whole: its header is JSON behind eight bytes."""
-    size = int.from_bytes(content[:8], "little")
-    metadata: Mapping[str, str] = json.loads(content[8 : 8 + size]).get("__metadata__") or {}
-    return metadata
-
-
-def _numbers(path: Path, tensor: Mapping[str, Any]) -> NDArray[Any]:
-    if tensor["dtype"] not in DTYPES:
-        raise BankError(f"{path}: expected a tensor of floats, found {tensor['dtype']}")
-    array: NDArray[Any] = np.frombuffer(tensor["data"], dtype=DTYPES[tensor["dtype"]])
-    if tensor["dtype"] == "BF16":  # NumPy has no bfloat16: it is the upper half of a float32
-        array = (array.astype(np.uint32) << 16).view(np.float32)
-    return array.reshape(tensor["shape"])
+def _numbers(path: Path, tensor: Tensor) -> NDArray[Any]:
+    try:
+        return tensor.floats()
+    except ValueError as error:
+        raise BankError(f"{path}: {error}", "save the prompt as float32") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bank.errors import BankError
+from bank.errors import BankError, shown
 from bank.formats import npy
 from bank.formats.prompt import Export, PromptFile
 
@@ -25,7 +25,11 @@ def read(path: Path) -> PromptFile:
 
 
 def write(path: Path, prompt: PromptFile, export: Export) -> Path:
-    """Write the folder of a run with one checkpoint, of the step `export.step`. Raises BankError."""
+    """Write the folder of a run with one checkpoint, of the step `export.step`. Raises BankError, also
+    for a step that is no whole number: it is a part of the folder's name.
+    """
+    if type(export.step) is not int or export.step < 0:
+        raise BankError(f"expected a step of 0 or more, found {shown(export.step)}")
     npy.write(path / CHECKPOINTS / f"checkpoint_{export.step}" / PROMPT, prompt, export)
     return path
 
@@ -38,6 +42,6 @@ def _newest(folder: Path) -> Path | None:
     by_step = {
         int(step): file
         for file in runs.glob(f"checkpoint_*/{PROMPT}")
-        if (step := file.parent.name.removeprefix("checkpoint_")).isdigit()
+        if (step := file.parent.name.removeprefix("checkpoint_")).isdecimal()
     }
     return by_step[max(by_step)] if by_step else None

@@ -5,7 +5,8 @@ Imports no JAX.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,8 +23,16 @@ from spot.tasks.rendering import CLEANUPS, columns_of, rendering
 from spot.tasks.task import Mixture, Task, digest
 from spot.tasks.text import Example
 
-WORDING = ("list_labels", "template", "text", "shots", "shot_seed")
-"""Keys of a recipe that are a task's wording; absent where they are the default."""
+WORDING: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "list_labels": ("true, false or nothing", lambda value: value is None or type(value) is bool),
+    "template": ("a text", lambda value: isinstance(value, str)),
+    "text": ("a text", lambda value: isinstance(value, str)),
+    "shots": ("a whole number from 0", lambda value: type(value) is int and value >= 0),
+    "shot_seed": ("a whole number from 0", lambda value: type(value) is int and value >= 0),
+}
+"""Keys of a recipe that are a task's wording, absent where they are the default: what each is in words,
+and whether a value is that.
+"""
 
 
 def task_facts(source: Task | Mixture) -> dict[str, object]:
@@ -47,10 +56,16 @@ def task_facts(source: Task | Mixture) -> dict[str, object]:
 
 def _portable(file: str) -> str:
     """A path without the folders above the working folder; "" where it is not below that."""
-    path, here = Path(file), Path.cwd()
-    if not path.is_absolute():
-        return file
-    return str(path.relative_to(here)) if path.is_relative_to(here) else ""
+    path, here = Path(os.path.abspath(file)), Path.cwd()
+    return str(path.relative_to(here)) if file and path.is_relative_to(here) else ""
+
+
+def _is_portable(file: str) -> bool:
+    """True for a path as `_portable` writes it, of a TOML file: another one in a prompt's facts would
+    have this program read what the prompt's author chose.
+    """
+    path = Path(file)
+    return path.suffix == ".toml" and not path.is_absolute() and ".." not in path.parts
 
 
 def check_facts(facts: Facts | None, name: str, model: Model | Identity) -> None:
@@ -158,13 +173,26 @@ def task_of(facts: Facts, name: str) -> Task:
 
 def trained_task(facts: Facts, settings: DataSettings) -> Task:
     """The task of a prompt with its rows, in the wording that the prompt was trained with: that of its
-    name in the settings, else of the TOML file that its facts name. Raises what `find_task` raises.
+    name in the settings, else of the TOML file below the working folder that its facts name. Raises
+    SpotError for a path in the name's place, and what `find_task` raises.
     """
     known = {name: facts.recipe[name] for name in WORDING if name in facts.recipe}
+    for name, value in known.items():
+        expected, fits = WORDING[name]
+        if not fits(value):
+            raise SpotError(
+                f"expected {expected} as {name} in the prompt's facts, found {shown(value)}",
+                "name the task with --task",
+            )
     plain = {"list_labels": None, "template": DEFAULT, "text": "", "shots": 0, "shot_seed": 0}
     worded = replace(settings, templates={}, **{**plain, **known})
     is_known = facts.task in task_names(worded)
-    by_path = not is_known and Path(facts.file).is_file()
+    by_path = not is_known and _is_portable(facts.file) and os.path.isfile(facts.file)
+    if not by_path and any(name.endswith(".toml") for name in facts.task.split("+")):
+        raise SpotError(
+            f"expected the name of a task in the prompt's facts, found the path {shown(facts.task)}",
+            "name the task with --task",
+        )
     return find_task(facts.file if by_path else facts.task, worded)
 
 

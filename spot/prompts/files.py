@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from spot.prompts.facts import check_facts
 from spot.prompts.kinds import find_kind
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
-from spot.prompts.stored import check_model, value_of
+from spot.prompts.stored import check_model, soft_prompt, value_of
 
 SUFFIXES = (".npy", ".safetensors")
 
@@ -58,9 +59,7 @@ def read_prompt(path: str | Path) -> SoftPrompt:
     """
     file = read_prompt_file(path)
     kind = find_kind(file.kind)
-    if file.arrays:
-        return SoftPrompt(kind, dict(file.arrays), file.facts)
-    return replace(SoftPrompt.of(kind, file.prompt), facts=file.facts)
+    return replace(soft_prompt(kind, file.prompt, file.arrays, str(path)), facts=file.facts)
 
 
 def find_prompt(name: str | None, bank: Path, model: Model) -> SoftPrompt | None:
@@ -70,7 +69,7 @@ def find_prompt(name: str | None, bank: Path, model: Model) -> SoftPrompt | None
     """
     if name is None:
         return None
-    if Path(name).exists() or Path(name).suffix in SUFFIXES:
+    if os.path.exists(name) or Path(name).suffix in SUFFIXES:
         prompt = read_prompt(name)
         check_facts(prompt.facts, name, model)
     else:

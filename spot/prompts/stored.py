@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from bank.formats import Facts
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.prompts.kind import Kind
 from spot.prompts.kinds import find_kind
 from spot.prompts.prompt import SoftPrompt
 
@@ -23,9 +25,26 @@ def value_of(bank: Bank, entry: Entry) -> SoftPrompt:
     """
     kind, prompts = find_kind(entry.prompt_kind), bank.prompts(entry)
     facts = Facts.of_entry(entry, "key" if prompts.value is None else "value")
-    if prompts.arrays:
-        return SoftPrompt(kind, {name: np.asarray(a) for name, a in prompts.arrays.items()}, facts)
-    return replace(SoftPrompt.of(kind, prompts.start), facts=facts)
+    return replace(soft_prompt(kind, prompts.start, prompts.arrays, entry.id), facts=facts)
+
+
+def soft_prompt(
+    kind: Kind, rows: np.ndarray, arrays: Mapping[str, np.ndarray], name: str
+) -> SoftPrompt:
+    """The prompt of a kind from its named arrays or, where there are none, from rows [P, H].
+
+    name: of the prompt, for errors. Raises SpotError unless the arrays are those of the kind.
+    """
+    prompt = SoftPrompt.of(kind, rows)
+    if not arrays:
+        return prompt
+    if set(arrays) != set(prompt.arrays):
+        raise SpotError(
+            f"{name}: expected the arrays {', '.join(sorted(prompt.arrays))} of the kind {kind.name}, "
+            f"found {', '.join(sorted(arrays))}",
+            "train it again, or update this program if a newer one wrote it",
+        )
+    return SoftPrompt(kind, {name: np.asarray(array) for name, array in arrays.items()})
 
 
 def stored(init: SoftPrompt | None, key: SoftPrompt, value: SoftPrompt | None) -> Prompts:

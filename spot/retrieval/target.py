@@ -15,7 +15,7 @@ from bank.nearest import SearchResult, rerank
 from bank.nearest import search as search_keys
 from bank.nearness import nearest_unrelated
 from bank.outcomes import Outcome
-from bank.store import Bank
+from bank.store import Bank, Contents
 from spot.models.model import Model
 from spot.retrieval.estimators import Estimator, zero_shot_losses
 from spot.retrieval.query import cached_query, query_entry, train_query
@@ -72,6 +72,7 @@ def search(
         train_query(bank, entry, target, model, recipe, runs) if query is None else query
         for entry, query in zip(queries, cached, strict=True)
     ]
+    contents = bank.contents()
     result = search_keys(
         bank,
         prompts,
@@ -80,6 +81,7 @@ def search(
         exclude_tasks=(target.name,),
         query_entry=queries[0],
         unlearned=settings.unlearned,
+        contents=contents,
     )
     if settings.rerank_examples:
         runs.reporter.phase(f"ranking the hits on {settings.rerank_examples} rows of {target.name}")
@@ -93,15 +95,28 @@ def search(
         for outcome in bank.outcomes()
         if outcome.target == target.name and outcome.source in ids
     )
-    verdict = judge_hits(bank, target, result, settings)
+    verdict = judge_hits(bank, target, result, settings, contents)
     return Answer(target.name, queries, tuple(prompts), result, outcomes, verdict)
 
 
-def judge_hits(bank: Bank, target: Task, result: SearchResult, settings: SearchSettings) -> Verdict:
-    """The verdict on the nearest hit, whatever orders the hits, against the bank's unrelated tasks."""
+def judge_hits(
+    bank: Bank,
+    target: Task,
+    result: SearchResult,
+    settings: SearchSettings,
+    contents: Contents | None = None,
+) -> Verdict:
+    """The verdict on the nearest hit, whatever orders the hits, against the bank's unrelated tasks.
+
+    contents: of the bank, where they have been read already.
+    """
     nearest = max(result.hits, key=lambda hit: hit.score)
     unrelated = nearest_unrelated(
-        bank, result.similarity, exclude_tasks=(target.name,), unlearned=settings.unlearned
+        bank,
+        result.similarity,
+        exclude_tasks=(target.name,),
+        unlearned=settings.unlearned,
+        contents=contents,
     )
     return judge_nearness(nearest.task, nearest.score, unrelated, result.similarity)
 

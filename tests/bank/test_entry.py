@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -361,6 +363,19 @@ def test_a_plain_prompt_has_no_named_arrays(entry_of):
         checked(entry_of(), layered())
 
 
+def resealed(folder, change, arrays=None):
+    """Change an entry's files as its author could: with checksums that are right."""
+    path = folder / "entry.json"
+    content = json.loads(path.read_text())
+    change(content)
+    if arrays is not None:
+        (folder / "prompt.safetensors").write_bytes(arrays)
+        content["prompt"] |= {"sha256": sha256_hex(arrays), "bytes": len(arrays)}
+    del content["checksum"]
+    content["checksum"] = sha256_hex(canonical_json(content))
+    path.write_text(json.dumps(content))
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -369,18 +384,100 @@ def test_a_plain_prompt_has_no_named_arrays(entry_of):
         ("task", 3),
         ("recipe", []),
         ("members", "boolq"),
+        ("members", [1]),
         ("key_step", 1.5),
+        ("value_step", "x/../../../PWNED"),
+        ("value_step", -1),
+        ("scores", [1]),
         ("scores", {"validation": 80.0}),
         ("scores", {"validation": {"value": "80"}}),
+        ("scores", {"validation": {"value": 80.0, "majority": 50.0, "n": -5}}),
         ("backbone", "t5"),
+        ("backbone", {"name": "t5"}),
+        ("backbone", {"name": "t5", "fingerprint": 3}),
+        ("kind", "sauce"),
     ],
 )
 def test_a_field_of_another_type_is_refused_even_with_a_right_checksum(folder, field, value):
-    path = folder / "entry.json"
-    content = json.loads(path.read_text())
-    content["entry"][field] = value
-    del content["checksum"]
-    content["checksum"] = sha256_hex(canonical_json(content))
-    path.write_text(json.dumps(content))
+    resealed(folder, lambda content: content["entry"].update({field: value}))
     with pytest.raises(BankError, match=rf"a field is missing or not as expected \({field}"):
         read_entry(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda content: content["entry"].pop("task"), r"\(missing: task"),
+        (lambda content: content.update(entry=[]), r"\(entry is \[\]"),
+        (lambda content: content.update(prompt="x"), r"\(prompt is 'x'"),
+        (lambda content: content["prompt"].update(bytes="9"), r"\(prompt is "),
+        (lambda content: content["prompt"].update(sha256=None), r"\(prompt is "),
+        (lambda content: content["prompt"].update(tensors=[]), r"\(tensors is \[\]"),
+        (lambda content: content["prompt"]["tensors"].update(key=["4", 6]), r"\(tensors: 'key'"),
+        (
+            lambda content: content["prompt"]["tensors"].update(key=[4]),
+            r"\(tensors: the key is \[4\]",
+        ),
+        (lambda content: content["prompt"]["tensors"].update(more=[4]), r"\(tensors: 'more' is"),
+    ],
+)
+def test_facts_of_the_arrays_are_typed_too(folder, change, message):
+    resealed(folder, change)
+    with pytest.raises(BankError, match=message):
+        read_entry(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 100_000, "nested in more than 64 levels"),
+        ('{"format": 1, "checksum": ' + "9" * 4300 + "}", "4,300 digits"),
+        ('{"format": 1, "checksum": 1e999}', "1e999 is beyond"),
+        ('{"format": 1, "checksum": NaN}', "no NaN"),
+        ('{"format": 1, "checksum": "\\ud800"}', "surrogate"),
+        ("\x00" * 40, "cannot be read as an entry"),
+        ('{"format": [1], "checksum": ""}', r"expected format 1 or 2, found \[1\]"),
+    ],
+)
+def test_what_no_honest_json_holds_is_a_sentence(folder, text, reason):
+    (folder / "entry.json").write_text(text)
+    with pytest.raises(BankError, match=reason):
+        read_entry(folder)
+
+
+@pytest.mark.parametrize("name", ["prompt.safetensors", "entry.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(folder, entry_of, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(BankError, match=rf"{name}: "):
+        read_prompts(folder, entry_of())
+
+
+def stored(folder):
+    return safetensors.numpy.load((folder / "prompt.safetensors").read_bytes())
+
+
+def test_arrays_of_other_types_are_not_read_as_numbers(folder, entry_of):
+    for dtype, name in ((np.int8, "I8"), (np.float64, "F64"), (np.float16, "F16")):
+        arrays = safetensors.numpy.save(stored(folder) | {"key": np.ones((4, 6), dtype)})
+        resealed(folder, lambda content: None, arrays)
+        with pytest.raises(BankError, match=f"safetensors: expected the key as F32, found {name}"):
+            read_prompts(folder, entry_of())
+
+
+def test_arrays_are_those_that_the_entry_lists(folder, entry_of):
+    good = stored(folder)
+    without = {name: array for name, array in good.items() if name != "key"}
+    for arrays in (without, good | {"more": good["key"]}, good | {"key": good["key"].T.copy()}):
+        resealed(folder, lambda content: None, safetensors.numpy.save(arrays))
+        with pytest.raises(BankError, match=r"expected .*'key': \(4, 6\).* as entry\.json says"):
+            read_prompts(folder, entry_of())
+
+
+def test_bytes_that_are_no_safetensors_are_named_under_a_right_checksum(folder, entry_of):
+    header = b'{"key":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4]}}'
+    beyond = len(header).to_bytes(8, "little") + header + bytes(4)
+    for content in (b"", b"hello", (1 << 63).to_bytes(8, "little") + b"{}", beyond):
+        resealed(folder, lambda content: None, content)
+        with pytest.raises(BankError, match=r"prompt\.safetensors: no complete safetensors file"):
+            read_prompts(folder, entry_of())

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import re
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -143,3 +150,58 @@ def test_files_are_flushed_before_they_are_renamed(tmp_path, monkeypatch):
         )
     files.replace_file(tmp_path / "a", b"x")
     assert calls == ["fsync", "replace", "fsync"]  # the file, its name, the folder
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_the_umask_decides_who_may_read_what_a_library_wrote(tmp_path, umask, mode):
+    path = tmp_path / "a.npz"
+    before = os.umask(umask)
+    try:
+        with files.replacing(path) as temporary:
+            handle, private = tempfile.mkstemp(dir=tmp_path)  # as libraries that rename do
+            os.close(handle)
+            os.replace(private, temporary)
+        files.replace_file(tmp_path / "b", b"x")
+    finally:
+        os.umask(before)
+    assert (
+        stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode) == mode
+    )
+    assert sorted(child.name for child in tmp_path.iterdir()) == ["a.npz", "b"]
+
+
+@pytest.fixture
+def no_flock(monkeypatch):
+    """A disk whose locks are files that exist, since it has none that end with a process."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def missing(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", missing)
+
+
+@pytest.mark.usefixtures("no_flock")
+@pytest.mark.parametrize(
+    ("content", "holder"),
+    [("", ""), ("77\nelsewhere\n", r" \(process 77 on elsewhere\)"), ("\x00\xff", "")],
+)
+def test_a_lock_that_its_process_left_is_named_with_what_to_delete(tmp_path, content, holder):
+    lock = tmp_path / "bank.lock"
+    lock.write_text(content)
+    with pytest.raises(BankError, match="has held") as caught, files.locked(lock, 0.1):
+        pass
+    assert re.search(
+        f"finished{holder}. If no process .* delete the file .*bank.lock", caught.value.hint
+    )
+
+
+@pytest.mark.usefixtures("no_flock")
+def test_the_lock_of_a_dead_process_of_this_computer_is_taken(tmp_path):
+    lock = tmp_path / "bank.lock"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    lock.write_text(f"{dead.pid}\n{socket.gethostname()}\n")
+    with files.locked(lock, 10.0):
+        assert lock.exists()
+    assert not lock.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -106,3 +107,62 @@ def test_the_published_prompts_of_prompt_tuning_are_imported(bank, shared_data):
     assert [entry.task for entry in bank.entries()] == ["mrpc", "rte", "sst2"]
     assert (bank.manifest.prompt_length, bank.manifest.width) == (100, 768)
     assert report.skipped == () and verify(bank) == []
+
+
+def test_what_is_good_is_imported_and_what_is_not_is_named(bank, folder, prompt):
+    """One file of every fault beside two good prompts."""
+    header = b"\x93NUMPY\x01\x00"
+    faults = {
+        "a_syntax.npy": header + (20).to_bytes(2, "little") + b"{'descr': (\n" + bytes(8),
+        "b_token.npy": header + (10).to_bytes(2, "little") + b"{'a': '''x",
+        "c_empty.npy": b"",
+        "d_pickle.npy": b"\x80\x04K\x01.",
+    }
+    for name, content in faults.items():
+        (folder / name).write_bytes(content)
+    np.save(folder / "e_shape.npy", prompt[:2])
+    np.save(folder / "f_whole.npy", np.ones((4, 6), np.int8))
+    np.save(folder / "g_nan.npy", prompt * np.nan)
+    np.save(folder / "h_zero.npy", prompt * 0)
+    os.mkfifo(folder / "i_pipe.npy")
+    (folder / "j_folder.npy").mkdir()
+    (folder / "k_adapter").mkdir()
+    (folder / "k_adapter" / "adapter_config.json").write_text("[" * 100_000)
+    report = import_folder(bank, folder)
+    assert sorted(id.split("-s0-")[0] for id in report.added) == ["mrpc", "rte"]
+    assert report.backbone.name == "t5 base" and report.outcomes == 3
+    names = [name for name, _ in report.skipped]
+    assert [name[0] for name in sorted(names)] == list("abcdefghijk")
+    reasons = dict(report.skipped)
+    assert "header cannot be read" in reasons["a_syntax.npy"]
+    assert "header cannot be read" in reasons["b_token.npy"]
+    assert "expected the shape (4, 6) of the others, found (2, 6)" in reasons["e_shape.npy"]
+    assert "int8" in reasons["f_whole.npy"] and "NaN" in reasons["g_nan.npy"]
+    assert "all zero" in reasons["h_zero.npy"] and "a pipe" in reasons["i_pipe.npy"]
+    again = import_folder(bank, folder)
+    assert again.added == () and len(again.present) == 2 and verify(bank) == []
+
+
+def test_the_shape_is_that_of_the_bank_or_of_most_prompts(bank, folder, prompt):
+    np.save(folder / "aaa.npy", prompt[:2])  # the first by name
+    assert [name for name, _ in import_folder(bank, folder).skipped] == ["aaa.npy"]
+    assert (bank.manifest.prompt_length, bank.manifest.width) == (4, 6)
+    for name in ("rte", "mrpc"):
+        np.save(folder / f"{name}.npy", prompt[:2])
+    with pytest.raises(BankError, match=r"none that can be used: .*expected the shape \(4, 6\)"):
+        import_folder(bank, folder)
+
+
+@pytest.mark.parametrize("name", ["meta.json", "transfer.json"])
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"scores": 1e999}', '{"scores": NaN}', "\0"])
+def test_tables_of_an_import_are_bounded(bank, folder, name, text):
+    (folder / name).write_text(text)
+    with pytest.raises(BankError, match=rf"{name} cannot be read as JSON"):
+        import_folder(bank, folder, BACKBONE)
+    assert bank.entries() == []
+
+
+def test_a_list_of_checksums_of_other_types_is_passed_over(bank, folder):
+    listed = [{"file": ["rte.npy"], "sha256": "0"}, {"file": "rte.npy", "sha256": 3}, {}]
+    (folder / "meta.json").write_text(json.dumps({"model": "t5", "prompts": listed}))
+    assert len(import_folder(bank, folder).added) == 2

@@ -7,7 +7,9 @@ import pytest
 
 from bank import entry as entries_on_disk
 from bank.entry import Prompts
-from bank.integrity import verify
+from bank.errors import BankError
+from bank.files import locked
+from bank.integrity import clean, verify
 from bank.store import Bank
 
 
@@ -56,3 +58,49 @@ def test_what_was_written_past_the_checks_is_found(filled, monkeypatch, entry_of
     assert len(problems) == 3
     for text in ("another id", "value holds NaN", "expected the init as"):
         assert any(text in problem for problem in problems)
+
+
+def test_leftovers_are_cleaned_and_entries_are_not(filled, tree):
+    before = tree(filled)
+    victim = filled.entries()[0]
+    content = (filled.folder(victim) / "entry.json").read_bytes()
+    (filled.folder(victim) / "entry.json").write_bytes(content[:-9])
+    for folder in ("", "entries", "queries"):
+        (filled.path / folder).mkdir(exist_ok=True)
+        (filled.path / folder / ".tmp-7-ab-x").mkdir()
+        (filled.path / folder / ".tmp-7-ab-x" / "entry.json").write_text("")
+        (filled.path / folder / ".tmp-7-cd-bank.json").write_text("")
+    (filled.path / "entries" / ".tmp-link").symlink_to(filled.folder(victim))
+    done = clean(filled.path)
+    assert len(done) == 7 and all("left from an interrupted write, is removed" in d for d in done)
+    (problem,) = verify(filled)
+    assert f"entries/{victim.id} is damaged" in problem
+    (filled.folder(victim) / "entry.json").write_bytes(content)
+    assert tree(filled) == before and clean(filled.path) == []
+
+
+def test_cleaning_waits_for_a_writer(filled):
+    (filled.path / ".tmp-7-ab-x").write_text("")
+    with (
+        locked(filled.path / "bank.lock", 1.0),
+        pytest.raises(BankError, match="has held .*bank.lock"),
+    ):
+        clean(filled.path, lock_timeout=0.1)
+    assert (filled.path / ".tmp-7-ab-x").exists()
+
+
+def test_only_a_bank_is_cleaned(tmp_path):
+    (tmp_path / ".tmp-mine").write_text("")
+    with pytest.raises(BankError, match="found a folder of other things"):
+        clean(tmp_path)
+    with pytest.raises(BankError, match="expected a bank at .*none, found: No such file"):
+        clean(tmp_path / "none")
+    assert [path.name for path in tmp_path.iterdir()] == [".tmp-mine"]
+
+
+def test_outcomes_that_cannot_be_read_hide_no_damaged_entry(filled):
+    (filled.path / "outcomes.jsonl").mkdir()
+    (filled.folder(filled.entries()[0]) / "entry.json").write_text("{")
+    problems = verify(filled)
+    assert len(problems) == 2 and "is damaged" in problems[0]
+    assert "cannot read" in problems[1] and "outcomes.jsonl" in problems[1]

@@ -27,7 +27,7 @@ def slow_scores(bank, query, name):
 def test_the_hits_are_those_of_the_slow_formula(filled, prompts_of, name, k):
     query = prompts_of(77)
     expected = sorted(slow_scores(filled, query, name).items(), key=lambda pair: -pair[1])
-    for _ in range(2):  # the second time from the index on disk
+    for _ in range(2):
         result = search(filled, query, similarity=name, k=k)
         assert [hit.id for hit in result.hits] == [id for id, _ in expected[:k]]
         assert [hit.score for hit in result.hits] == pytest.approx(

@@ -89,6 +89,9 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         ({"source": 3}, "text as source"),
         ({"seed": "0"}, "whole seed"),
         ({"n": 1.5}, "whole n"),
+        ({"n": -5}, "n of 0 or more, found -5"),
+        ({"score": 1e300}, "finite score of points"),
+        ({"score": 10**400}, "finite score of points"),
         ({"low": float("nan"), "high": 1.0}, "finite low"),
         ({"low": 0.0, "high": "1"}, "finite high"),
         ({"low": 0.0}, "interval of the gain with low and high in order"),
@@ -152,3 +155,28 @@ def test_a_mean_of_outcomes_of_unknown_n_has_no_interval():
     unknown = dataclasses.replace(ONE, n=None, seed=3)
     assert pooled([unknown, ONE]) == Pooled(3.5, None, None, 400, 2)
     assert pooled([TWO]) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[1]", b"{}", b"null", b"[" * 100_000, b"9" * 4301, b'{"source": "\\ud800"}', b"\xff\xfe", b"\0" * 9,
+        b'{"source": "a", "target": "b", "strategy": "c", "seed": 0, "metric": "m", "score": 1e999}',
+        b'{"source": "a", "target": "b", "strategy": "c", "seed": 0, "metric": "m", "score": NaN}',
+        b'{"source": ["a"], "target": "b", "strategy": "c", "seed": 0, "metric": "m", "score": 1}',
+        b'{"source": "a", "target": "b", "strategy": "c", "seed": 0, "metric": "m", "score": 1, "z": 1}',
+    ],
+)  # fmt: skip
+def test_a_hostile_line_is_named_and_hides_no_other(tmp_path, line):
+    path = tmp_path / "outcomes.jsonl"
+    append(path, [ONE])
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    good, (bad,) = parse_lines(path)
+    assert good == [ONE] and bad.startswith("outcomes.jsonl line 1: ") and len(bad) < 300
+    assert append(path, [TWO]) == 1 and parse_lines(path)[0] == [ONE, TWO]
+
+
+def test_a_pipe_in_the_place_of_the_outcomes_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "outcomes.jsonl")
+    with pytest.raises(BankError, match="it is a pipe, not a regular file"):
+        append(tmp_path / "outcomes.jsonl", [ONE])

@@ -207,3 +207,73 @@ def test_an_exact_task_comes_before_the_beginning_of_an_id(bank, entry_of, promp
     assert bank.get("news").task == "news"
     with pytest.raises(BankError, match="fits 2 entries"):
         bank.get("new")
+
+
+def rot(path):
+    """Flip one bit of a file and keep its size and times."""
+    before = path.stat()
+    content = path.read_bytes()
+    path.write_bytes(content[:-3] + bytes([content[-3] ^ 64]) + content[-2:])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_the_good_copy_repairs_an_entry_that_rotted_with_its_time_kept(filled, prompts_of, caplog):
+    victim = filled.get("t3")
+    good = filled.prompts(victim)
+    assert filled.add(victim, good) == []
+    rot(filled.folder(victim) / "prompt.safetensors")
+    with pytest.raises(BankError, match="does not match its checksum"):
+        filled.prompts(victim)
+    assert filled.add(victim, good) == [victim.id]
+    assert f"{victim.id} was damaged and is replaced" in caplog.text
+    assert filled.prompts(victim).key.tobytes() == good.key.tobytes()
+    assert filled.add(victim, good) == []
+    (left,) = verify(filled)  # the damaged files, for a person to look at
+    assert f"damaged-{victim.id} is left" in left
+
+
+def test_a_bad_entry_hides_no_other(filled, entry_of, prompts_of):
+    """Files in the place of folders, folders of other things, and names that no entry has."""
+    entries = filled.path / "entries"
+    (entries / "file").write_text("")
+    (entries / "empty").mkdir()
+    (entries / "pipe").mkdir()
+    os.mkfifo(entries / "pipe" / "entry.json")
+    (entries / "folder" / "entry.json").mkdir(parents=True)
+    (entries / "x\x1b[2J").mkdir()
+    (entries / os.fsdecode(b"\xff")).mkdir()
+    (entries / "link").symlink_to("link")
+    assert len(filled.entries()) == 7
+    names = {name for name, _ in filled.damaged()}
+    assert names >= {"file", "empty", "pipe", "folder", "link"} and len(names) == 7
+    assert len(verify(filled)) == 7
+    filled.remove(["pipe", "folder", "empty"])
+    assert len(filled.damaged()) == 4
+
+
+def test_folders_that_may_not_be_read_are_named(filled, monkeypatch):
+    real = os.listdir
+
+    def refuse(path):
+        if str(path).endswith("entries"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr("os.listdir", refuse)
+    with pytest.raises(BankError, match="cannot read .*entries: Permission denied"):
+        filled.entries()
+    assert verify(filled) == [f"cannot read {filled.path / 'entries'}: Permission denied"]
+
+
+@pytest.mark.parametrize("id", ["../../x", "a/b", "", ".", "..", "a\0b", "x" * 300])
+def test_an_id_never_leads_out_of_the_bank(filled, entry_of, prompts_of, id):
+    entry = dataclasses.replace(entry_of("t3"), id=id)
+    with pytest.raises(BankError, match="expected an entry's id that names a folder"):
+        filled.folder(entry)
+    with pytest.raises(BankError, match="expected an entry's id that names a folder"):
+        filled.prompts(entry)
+    with pytest.raises(BankError, match="expected the id"):
+        filled.add(entry, prompts_of())
+    with pytest.raises(BankError, match="expected the id of an entry or a query"):
+        filled.remove([id])
+    assert filled.query(id) is None

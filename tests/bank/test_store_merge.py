@@ -66,3 +66,18 @@ def test_merging_passes_over_damaged_entries(filled, entry_of, tmp_path, caplog)
     with caplog.at_level(logging.WARNING, logger="bank"):
         assert len(copy.merge(filled)) == 5
     assert first.id in caplog.text and second.id in caplog.text
+
+
+def test_merging_repairs_what_rotted_here_and_never_takes_what_rotted_there(filled, tmp_path):
+    copy = Bank.create_or_open(tmp_path / "copy")
+    copy.merge(filled)
+    here, there = filled.entries()[:2]
+    good = {entry.id: filled.prompts(entry).key.tobytes() for entry in (here, there)}
+    for bank, entry in ((filled, here), (copy, there)):
+        path = bank.folder(entry) / "prompt.safetensors"
+        times, content = path.stat(), path.read_bytes()
+        path.write_bytes(content[:-1] + b"\x7f")
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert filled.merge(copy) == [here.id]
+    assert {entry.id: filled.prompts(entry).key.tobytes() for entry in (here, there)} == good
+    assert filled.merge(copy) == []

@@ -136,13 +136,35 @@ def test_a_prompts_task_is_found_by_name_or_by_the_file_that_it_names(tmp_path, 
     toml = write_task(tmp_path, "house")
     known = Facts(task="house", recipe={"list_labels": True})
     by_name = trained_task(known, DataSettings(tasks=(toml,), text="not as trained"))
-    by_path = trained_task(replace(known, file=str(toml)), DataSettings())
-    both = trained_task(replace(known, file=str(toml)), DataSettings(tasks=(toml,)))
+    monkeypatch.chdir(tmp_path)
+    by_path = trained_task(replace(known, file=toml.name), DataSettings())
+    both = trained_task(replace(known, file=toml.name), DataSettings(tasks=(toml,)))
     for task in (by_name, by_path, both):
         assert task.wording == {"list_labels": True}
         assert next(task.read("test")).inputs.startswith("no | yes. ")
     with pytest.raises(SpotError, match='expected the name of a task, found "house"'):
-        trained_task(replace(known, file=str(tmp_path / "none.toml")), DataSettings())
+        trained_task(replace(known, file="none.toml"), DataSettings())
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    for file in (
+        str(toml),
+        f"../{toml.name}",
+        "/dev/zero",
+    ):  # a stranger's facts name no files there
+        with pytest.raises(SpotError, match='expected the name of a task, found "house"'):
+            trained_task(replace(known, file=file), DataSettings())
+        with pytest.raises(SpotError, match="in the prompt's facts, found the path"):
+            trained_task(replace(known, task=f"{file}.toml", file=""), DataSettings())
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [{"shots": "many"}, {"shots": -1}, {"text": 3}, {"template": []}, {"list_labels": "no"}],
+)
+def test_a_wording_of_another_type_is_named(recipe):
+    (name,) = recipe
+    with pytest.raises(SpotError, match=f"expected .* as {name} in the prompt's facts, found"):
+        trained_task(Facts(task="mini_news", recipe=recipe), DataSettings())
 
 
 def test_the_file_of_a_task_is_named_without_the_folders_above(tmp_path, monkeypatch):

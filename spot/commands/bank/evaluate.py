@@ -32,19 +32,14 @@ def command(config: Config, out: Output, names: tuple[str, ...]) -> None:
     \b
     Example: spot bank evaluate --bank thunlp-bank
     """
-    from bank import SIMILARITIES, evaluate
+    from bank import evaluate
     from spot.commands.objects import open_bank
     from spot.report.console import progress
 
     bank = open_bank(config)
     with progress(out) as reporter:
-        reporter.phase("reading the prompts")
-        inits_known = all(bank.prompts(entry).init is not None for entry in bank.entries())
-        usable = tuple(
-            name for name, one in SIMILARITIES.items() if inits_known or not one.needs_inits
-        )
         reporter.phase("comparing similarities with outcomes")
-        evaluations = evaluate(bank, names or usable)
+        evaluations = evaluate(bank, names or None)
     show(evaluations, out)
 
 

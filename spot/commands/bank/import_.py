@@ -24,6 +24,8 @@ def command(config: Config, out: Output, folder: Path, backbone: str | None) -> 
     """Import a folder of .npy prompts (file name = task), with transfer.json outcomes when there; or
     a PEFT prompt-tuning adapter, or a folder of these (folder name = task).
 
+    What can be used is imported; what cannot is named, and the exit status is then 1.
+
     \b
     Example: spot bank import prompts/thunlp_t5_small --bank thunlp-bank
     """
@@ -37,6 +39,8 @@ def command(config: Config, out: Output, folder: Path, backbone: str | None) -> 
         reporter.phase("reading the prompts")
         report = import_folder(bank, folder, model)
     show(report, bank, out)
+    if report.skipped:
+        raise SystemExit(1)
 
 
 def show(report: ImportReport, bank: Bank, out: Output) -> None:

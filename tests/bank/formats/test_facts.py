@@ -88,7 +88,7 @@ def with_facts(path, text):
     ("text", "message"),
     [
         ("{", r"p.safetensors: its facts are not JSON \(Expecting property name"),
-        ('{"format": 1, "seed": NaN}', r"its facts are not JSON \(NaN is no number of JSON\)"),
+        ('{"format": 1, "seed": NaN}', r"its facts are not JSON \(JSON has no NaN"),
         ("[" * 100_000, "p.safetensors: its facts are not JSON"),
         ("[]", r"expected its facts as a JSON object, found \[\]"),
         ("{}", "expected facts of format 1, found null"),

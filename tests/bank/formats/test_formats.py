@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ import safetensors.numpy
 
 from bank.entry import Prompts
 from bank.errors import BankError
+from bank.files import canonical_json, sha256_hex
 from bank.formats import (
     FORMATS,
     Export,
@@ -267,3 +271,123 @@ def test_every_format_that_is_read_reads_what_it_writes(tmp_path, prompt):
 def test_an_unknown_format_is_named(tmp_path, prompt):
     with pytest.raises(BankError, match='out of npy, .*, found "petf". Did you mean "peft"'):
         export_prompt(tmp_path, prompt, "petf")
+
+
+def npy_file(header, content=b"", version=b"\x01\x00"):
+    """The bytes of a NumPy file with this header."""
+    return b"\x93NUMPY" + version + len(header).to_bytes(2, "little") + header + content
+
+
+def described(shape="(2, 3)", descr="'<f4'"):
+    return f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (npy_file(b"{'descr': (", bytes(24)), "its header cannot be read"),
+        (npy_file(b"{'a': '''x L", bytes(24)), "its header cannot be read"),
+        (npy_file(b"((((" * 2000, bytes(24)), "its header cannot be read"),
+        (npy_file(b"-" * 9000, bytes(24)), "its header cannot be read"),
+        (npy_file(b"\0" * 64, bytes(24)), "its header cannot be read"),
+        (npy_file(described(), bytes(24), b"\x09\x00"), "its header cannot be read"),
+        (npy_file(described(descr="'zz'"), bytes(24)), "its header cannot be read"),
+        (npy_file(described(f"({1 << 40}, {1 << 20})"), bytes(24)), "are not the whole"),
+        (npy_file(described(f"({'9' * 4200}, {'9' * 4200})"), bytes(24)), "are not the whole"),
+        (npy_file(described("(-2, -3)"), bytes(24)), "are not the whole"),
+        (npy_file(described(), bytes(25)), "are not the whole"),
+        (npy_file(described(), bytes(23)), "are not the whole"),
+        (npy_file(described(descr="'|O'"), bytes(48)), "Python objects"),
+    ],
+)  # fmt: skip
+def test_headers_of_numpy_files_are_bounded(tmp_path, content, reason):
+    path = tmp_path / "a.npy"
+    path.write_bytes(content)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(
+        BankError, match=rf"a\.npy is no complete NumPy file of numbers: .*{reason}"
+    ):
+        read_prompt_file(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+def test_numpy_files_are_read_as_numpy_reads_them(tmp_path):
+    array = np.random.default_rng(1).normal(size=(5, 3)).astype(np.float32)
+    for number, kept in enumerate(
+        (array, np.asfortranarray(array), array.astype(">f4"), array[::2])
+    ):
+        np.save(tmp_path / f"{number}.npy", kept)
+        read = read_prompt_file(tmp_path / f"{number}.npy").prompt
+        assert np.array_equal(read, np.load(tmp_path / f"{number}.npy")) and read.dtype == "<f4"
+    with open(tmp_path / "two.npy", "wb") as file:
+        np.lib.format.write_array(file, array, version=(2, 0))
+    assert np.array_equal(read_prompt_file(tmp_path / "two.npy").prompt, array)
+
+
+@pytest.mark.parametrize("dtype", ["I8", "U8", "BOOL", "F8_E4M3", "F8_E5M2", "F4", "I32", "C64"])
+def test_other_types_of_numbers_are_named_and_never_read_as_plain_ones(tmp_path, dtype):
+    size = {"F4": 4, "I32": 32, "C64": 64}.get(dtype, 8) * 4 // 8
+    about = {"p": {"dtype": dtype, "shape": [2, 2], "data_offsets": [0, size]}}
+    header = json.dumps(about).encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x01" * size)
+    with pytest.raises(
+        BankError, match=rf"a tensor of floats, found {dtype} \(read are BF16, F16, F32, F64\)"
+    ) as caught:
+        read_prompt_file(path)
+    assert caught.value.hint == "save the prompt as float32"
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.safetensors", "a.txt"])
+def test_pipes_and_devices_are_named_at_once(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(
+        BankError, match="cannot read the prompt .*: it is a pipe, not a regular file"
+    ):
+        read_prompt_file(tmp_path / name)
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(BankError, match="cannot read the prompt .*: it is a device, not a regular"):
+        read_prompt_file(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.safetensors"])
+def test_a_file_larger_than_any_prompt_is_not_read(tmp_path, name):
+    path = export_prompt(tmp_path / name, np.ones((2, 2), np.float32))
+    os.truncate(path, 1 << 40)  # sparse: it needs no disk
+    with pytest.raises(BankError, match="more than the 536,870,912 that such a file may have"):
+        read_prompt_file(path)
+
+
+def test_tensors_that_are_not_used_are_named(tmp_path, prompt, caplog):
+    tensors = {"prompt_embeddings": prompt, "lm_head": prompt, "bias": prompt}
+    safetensors.numpy.save_file(tensors, tmp_path / "a.safetensors")
+    assert np.array_equal(read_prompt_file(tmp_path / "a.safetensors").prompt, prompt)
+    assert "a.safetensors: tensors that are passed over: bias, lm_head" in caplog.text
+
+
+def test_what_stands_in_a_foreign_entry_never_becomes_a_path(bank, entry_of, prompts_of, tmp_path):
+    entry = entry_of("boolq", value_step=30)
+    bank.add(entry, prompts_of())
+    step = "x/../../../PWNED"
+    with pytest.raises(BankError, match=f"expected a step of 0 or more, found '{step}'"):
+        export_entry(tmp_path / "a" / "b", replace(entry, value_step=step), prompts_of(), "t5x")
+    with pytest.raises(BankError, match=r"expected a name without folders .*found '\.\./x'"):
+        export_prompt(tmp_path / "a", prompts_of().value, "npy", Export(name="../x"))
+    path = bank.folder(entry) / "entry.json"
+    content = json.loads(path.read_text())
+    content["entry"]["value_step"] = step
+    del content["checksum"]
+    content["checksum"] = sha256_hex(canonical_json(content))  # as its author could
+    path.write_text(json.dumps(content))
+    ((name, reason),) = bank.damaged()
+    assert name == entry.id and "value_step is 'x/../../../PWNED'" in reason
+    assert {each.name for each in tmp_path.iterdir()} == {"bank"}
+
+
+def test_checkpoints_of_strange_names_are_no_steps(tmp_path, prompt):
+    for name in ("checkpoint_²", "checkpoint_-3", "checkpoint_1e3", "checkpoint_4"):
+        export_prompt(tmp_path / "numpy_checkpoints" / name / "p.npy", prompt)
+        place = tmp_path / "numpy_checkpoints" / name
+        (place / "p.npy").rename(place / "encoder.prompt.prompt.prompt")
+    assert np.array_equal(read_prompt_file(tmp_path).prompt, prompt)

@@ -90,6 +90,13 @@ def test_one_set_of_rows_is_kept_whole_and_silently(tmp_path, caplog):
         (8, {"num_transformer_submodules": 1}, "expected 4 x 1 rows of 6 .* found 8 of 6"),
         (8, {"token_dim": 7}, "expected 4 x 2 rows of 7 .* found 8 of 6"),
         (8, {"num_virtual_tokens": None}, "expected None x 2 rows"),
+        (8, {"peft_type": ["PROMPT_TUNING"]}, r"the peft_type PROMPT_TUNING, found \['PROMPT"),
+        (8, {"num_virtual_tokens": "4"}, "expected int as num_virtual_tokens, found '4'"),
+        (8, {"num_virtual_tokens": True}, "expected int as num_virtual_tokens, found True"),
+        (8, {"num_transformer_submodules": [2]}, "expected int as num_transformer_submodules"),
+        (8, {"token_dim": 6.0}, "expected int as token_dim, found 6.0"),
+        (8, {"base_model_name_or_path": {"a": 1}}, "expected str as base_model_name_or_path"),
+        (8, {"task_type": 3}, "expected str as task_type, found 3"),
         (8, {"task_type": "CAUSAL_LM"}, "only for SEQ_2_SEQ_LM, found them for CAUSAL_LM"),
     ],
 )
@@ -109,6 +116,10 @@ def test_damaged_folders_are_refused(tmp_path):
     (folder / "adapter_config.json").write_text("{")
     with pytest.raises(BankError, match=r"adapter_config\.json cannot be read as JSON"):
         read_adapter(folder)
+    for text in ("[" * 100_000, '{"num_virtual_tokens": 1e999}', "9" * 4301, "\0"):
+        (folder / "adapter_config.json").write_text(text)
+        with pytest.raises(BankError, match=r"adapter_config\.json cannot be read as JSON"):
+            read_adapter(folder)
     (folder / "adapter_config.json").write_text("[]")
     with pytest.raises(BankError, match="PROMPT_TUNING, found None"):
         read_adapter(folder)

@@ -8,6 +8,7 @@ bank share the groups between them.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ import filelock
 
 import spot
 from bank.entry import Entry, Prompts, entry_id, id_of
-from bank.files import replace_file
+from bank.files import canonical_json, replace_file, sha256_hex
+from bank.reading import read_json
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
@@ -33,6 +35,8 @@ from spot.training.recipe import SOURCE_STEPS, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained, report_improving
 from spot.training.source import data_fingerprint, source_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,7 @@ def build_bank(
     by_id = {job.id: job for job in wanted}
     work = bank.path / "work" / digest("plan", sorted(by_id))[:16]
     missing = [job for job in wanted if job.id not in there]
-    groups = _plan(work, [job.id for job in missing], runs.slots)
+    groups = _plan(work, [job.id for job in missing], runs.slots, [job.id for job in wanted])
     if missing:
         from spot.training.prompt_tuning import time_step
 
@@ -249,18 +253,41 @@ def _check_bank(bank: Bank, model: Model, recipe: Recipe) -> None:
         )
 
 
-def _plan(work: Path, ids: Sequence[str], size: int) -> list[list[str]]:
-    """Groups of ids: written by the first builder, read by later and resumed ones."""
+def _plan(work: Path, ids: Sequence[str], size: int, every: Sequence[str] = ()) -> list[list[str]]:
+    """Groups of ids: written by the first builder, read by later and resumed ones.
+
+    A damaged plan is made anew of all ids of the build, `every`: so a build that began with none of them
+    has the groups that it had. Raises BankError for a folder that cannot be written.
+    """
     path = work / "plan.json"
     work.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(work / "plan.lock"):
         groups: list[list[str]] = []
-        if path.exists():
-            groups = json.loads(path.read_text())
+        try:
+            groups = _read_plan(path)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            _log.warning(
+                "%s is not used (%s): the prompts are grouped anew, and those that are not in the bank "
+                "yet may be trained again",
+                *(path, error),
+            )
+            ids = every or ids
         planned = {id for group in groups for id in group}
         new = [id for id in ids if id not in planned]
         groups += [list(new[start : start + size]) for start in range(0, len(new), size)]
-        replace_file(path, json.dumps(groups).encode())
+        content = {"groups": groups, "sha256": sha256_hex(canonical_json(groups))}
+        replace_file(path, json.dumps(content).encode())
+    return groups
+
+
+def _read_plan(path: Path) -> list[list[str]]:
+    """The groups of a plan. Raises OSError and ValueError for a plan that is absent or damaged."""
+    content = read_json(path)
+    groups = content.get("groups") if isinstance(content, dict) else None
+    if not isinstance(groups, list) or sha256_hex(canonical_json(groups)) != content.get("sha256"):
+        raise ValueError("it is no plan with its checksum")
     return groups
 
 

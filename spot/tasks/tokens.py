@@ -26,8 +26,8 @@ from spot.tasks.task import Task, digest
 from spot.tasks.text import Example
 from spot.tasks.vocabulary import Vocabulary, ended, target_end
 
-VERSION = 3
-"""Counts changes in how text becomes tokens; part of every cache name."""
+VERSION = 4
+"""Counts changes in how text becomes tokens and in their files; part of every cache name."""
 
 _log = logging.getLogger(__name__)
 
@@ -109,7 +109,8 @@ def _cached(
             if rows := _loaded(path):  # another process built it while this one waited
                 return rows
             rows = _built(task, split, vocabulary, lengths)
-            rows.save(path)
+            if cache_file(task, split, vocabulary, lengths, cache_dir) == path:
+                rows.save(path)  # else the data changed while they were read
             return rows
     except (OSError, BankError) as error:
         reason = error.message if isinstance(error, BankError) else error.strerror or error

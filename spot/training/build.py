@@ -18,7 +18,7 @@ import filelock
 
 import spot
 from bank.entry import Entry, Prompts, entry_id, id_of
-from bank.files import canonical_json, replace_file, sha256_hex
+from bank.files import canonical_json, locked, replace_file, sha256_hex, writing
 from bank.reading import read_json
 from bank.store import Bank
 from spot.errors import SpotError
@@ -35,6 +35,9 @@ from spot.training.recipe import SOURCE_STEPS, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained, report_improving
 from spot.training.source import data_fingerprint, source_of
+
+PLANNING = 60.0
+"""Seconds to wait for another builder that writes the plan."""
 
 _log = logging.getLogger(__name__)
 
@@ -260,8 +263,9 @@ def _plan(work: Path, ids: Sequence[str], size: int, every: Sequence[str] = ()) 
     has the groups that it had. Raises BankError for a folder that cannot be written.
     """
     path = work / "plan.json"
-    work.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(work / "plan.lock"):
+    with writing(work):
+        work.mkdir(parents=True, exist_ok=True)
+    with locked(work / "plan.lock", PLANNING):
         groups: list[list[str]] = []
         try:
             groups = _read_plan(path)
@@ -301,7 +305,8 @@ def _in_turns(folders: Sequence[Path], build: Callable[[int], None], reporter: R
     """
     locked = []
     for number, folder in enumerate(folders):
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(folder / "claim.lock", timeout=0):
                 build(number)

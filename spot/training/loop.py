@@ -133,7 +133,8 @@ def train(
     KeyboardInterrupt saves a checkpoint first.
     """
     reporter = reporter or Reporter()
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     reporter.phase("looking for a checkpoint")
     with (
         _alone(folder, reporter),
@@ -153,11 +154,12 @@ def train(
 def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
     """Hold the lock beside the folder, so that two processes never write the checkpoints of one run."""
     lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        reporter.say(f"waiting for another process that trains in {folder}")
-        lock.acquire()
+    with writing(folder):
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            reporter.say(f"waiting for another process that trains in {folder}")
+            lock.acquire()
     try:
         yield
     finally:

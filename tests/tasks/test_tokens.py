@@ -66,6 +66,9 @@ def test_target_that_does_not_fit(words, tmp_path, fake):
 def test_bad_requests(words, tmp_path, fake):
     with pytest.raises(SpotError, match="at least 2 tokens"):
         tokens(fake(), "train", words, Lengths(1, 8), tmp_path)
+    for lengths in (Lengths(10**12, 8), Lengths(8, 10**9)):
+        with pytest.raises(SpotError, match="at most 131072 tokens for inputs and 4096 for"):
+            tokens(fake(), "train", words, lengths, tmp_path)
     with pytest.raises(SpotError, match='Did you mean "train"'):
         tokens(fake(), "trian", words, LONG, tmp_path)
     with pytest.raises(SpotError, match="gone fishing"):

@@ -14,6 +14,7 @@ import logging
 import os
 import secrets
 import stat
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from bank.reading import read_bytes
 log = logging.getLogger("bank")
 
 TEMPORARY = ".tmp-"  # prefix of everything that is not complete yet
+CLOCK_STEP = 20_000_000  # nanoseconds, twice the longest
 
 HINTS = {
     errno.ENOSPC: "free some space, or write to another disk",
@@ -61,6 +63,15 @@ def stamp(file: Path) -> tuple[int, ...]:
     """
     about = file.stat()
     return about.st_size, about.st_mtime_ns, about.st_ino, about.st_ctime_ns
+
+
+def settle(changed: int) -> None:
+    """Wait, after reading a file that changed at this time (the last number of its stamp), until another
+    change would show in its stamp: the clock of file systems moves in steps of up to 10 ms.
+    """
+    age = time.time_ns() - changed
+    if 0 <= age < CLOCK_STEP:
+        time.sleep((CLOCK_STEP - age) / 1e9)
 
 
 def sha256_hex(content: bytes | memoryview | str) -> str:

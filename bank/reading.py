@@ -8,13 +8,14 @@ names the file and says what to do.
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 import os
 import stat
 import tomllib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 LIMIT = (
     1 << 26
@@ -23,7 +24,7 @@ DEPTH = 64  # levels of lists and objects
 DIGITS = 100  # of a whole number: a float holds what has fewer than 309
 
 
-def open_regular(path: Path | str) -> BinaryIO:
+def open_regular(path: Path | str) -> io.BufferedReader:
     """The file, opened for reading. Raises OSError as `open` does, and at once for a pipe, a socket or a
     device, which `open` would wait for or never reach the end of.
     """

@@ -7,11 +7,39 @@ import os
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
+
+
+def at_most(most: int) -> AfterValidator:
+    """A bound that lies above all sensible values: what is larger is a slip, and would exhaust the memory
+    before anything could be said of it.
+    """
+
+    def check(value: int) -> int:
+        if value > most:
+            text = "Input should be less than or equal to {le}"
+            raise PydanticCustomError("less_than_equal", text, {"le": most})
+        return value
+
+    return AfterValidator(check)
+
+
+MOST_INPUT = 1 << 17  # tokens of a text
+MOST_TOKENS = 1 << 12  # tokens of a prompt, and of an answer
+MOST_ROWS = 1 << 26  # of a prompt's training, eight times those of the SPoT paper
+MOST_SEED = (
+    1 << 32
+) - 1  # JAX takes a seed's last 32 bits: larger ones would be the same as smaller ones
+
+Steps = Annotated[int, at_most(10_000_000)]
+BatchSize = Annotated[int, at_most(1 << 16)]
+InputLength = Annotated[int, at_most(MOST_INPUT)]
+Length = Annotated[int, at_most(MOST_TOKENS)]
+Seed = Annotated[int, at_most(MOST_SEED)]
 
 
 class Stage(BaseModel):

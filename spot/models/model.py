@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import json
 from collections.abc import Callable, Sequence
@@ -16,7 +15,8 @@ import numpy as np
 
 from bank.entry import Backbone as Identity
 from bank.errors import BankError
-from bank.files import replace_file, stamp
+from bank.files import replace_file, settle, sha256_hex, stamp
+from bank.reading import read_bytes
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig, Precision
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
@@ -249,23 +249,34 @@ def vocabulary(settings: ModelSettings) -> Vocabulary:
 
 def identity(settings: ModelSettings) -> Identity:
     """Name and fingerprint. The fingerprint is remembered as long as no file of the model changes, so
-    weights are hashed once.
+    weights are hashed once; a damaged note of it is computed again.
     """
     path = model_path(settings)
     files = reader(path, settings)
     words = files.vocabulary()
     facts = [str(path.resolve()), words.digest(), settings.relative_max_distance, settings.dropout]
+    changed = 0
     every = [path] if path.is_file() else path.rglob("*")
     for file in sorted(file for file in every if file.is_file()):
-        facts.append([file.name, *stamp(file)])
-    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
+        stamped = stamp(file)
+        facts.append([file.name, *stamped])
+        changed = max(changed, stamped[-1])
+    key = sha256_hex(json.dumps(facts))[:32]
     remembered = cache_dir() / "fingerprints" / key
-    if remembered.is_file() and len(digest := remembered.read_text()) == 64:
-        return Identity(settings.name, digest)
+    with contextlib.suppress(OSError):
+        content = read_bytes(remembered, limit=1024)
+        if content == _note(key, content[:64]):
+            return Identity(settings.name, content[:64].decode())
     digest = _fingerprint(files, words)
+    settle(changed)
     with contextlib.suppress(BankError):  # a shortcut: the next call computes it again
-        replace_file(remembered, digest.encode())
+        replace_file(remembered, _note(key, digest.encode()))
     return Identity(settings.name, digest)
+
+
+def _note(key: str, digest: bytes) -> bytes:
+    """The content of the file that remembers a fingerprint: its 64 hex digits and a checksum."""
+    return digest + b" " + sha256_hex(key.encode() + digest).encode()
 
 
 def _fingerprint(files: Reader, words: Vocabulary) -> str:

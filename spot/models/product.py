@@ -13,9 +13,11 @@ import json
 import platform
 import time
 from pathlib import Path
+from typing import Any
 
 from bank.errors import BankError
-from bank.files import replace_file
+from bank.files import canonical_json, replace_file, sha256_hex
+from bank.reading import read_json
 from spot.models.layers import ProductForm
 from spot.settings import cache_dir
 
@@ -50,13 +52,28 @@ def choose_form() -> ProductForm:
     """The faster of "widen" and "upcast", as first measured on this machine."""
     path = _remembered()
     try:
-        remembered = json.loads(path.read_text())
-        times = {form: float(remembered[form]) for form in ("widen", "upcast")}
-    except (OSError, ValueError, TypeError, KeyError):
+        times = _times(read_json(path, limit=1 << 16))
+    except (OSError, ValueError):
         times = measure()
+        text = json.dumps({**times, "sha256": sha256_hex(canonical_json(times))})
         with contextlib.suppress(BankError):  # measured again next time
-            replace_file(path, json.dumps(times).encode())
+            replace_file(path, text.encode())
     return "widen" if times["widen"] <= times["upcast"] else "upcast"
+
+
+def _times(content: Any) -> dict[str, float]:
+    """The remembered seconds by form. Raises ValueError for a damaged memory; earlier releases wrote no
+    checksum.
+    """
+    if not isinstance(content, dict):
+        raise ValueError("expected a table of seconds by form")
+    checksum = content.pop("sha256", None)
+    if checksum is not None and sha256_hex(canonical_json(content)) != checksum:
+        raise ValueError("the checksum is another one")
+    for form in ("widen", "upcast"):
+        if not isinstance(content.get(form), float) or content[form] <= 0:
+            raise ValueError(f"expected the seconds of {form}")
+    return content
 
 
 def _remembered() -> Path:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from spot.settings import Stage
+from spot.settings import Length, Stage
 
 
 class PromptSettings(Stage):
@@ -17,7 +17,7 @@ class PromptSettings(Stage):
 
     kind: str = "prefix"
     """What the prompt does to the model."""
-    length: int = Field(20, ge=1)
+    length: Length = Field(20, ge=1)
     """Tokens of the prompt."""
     init: str | None = None
     """Where the prompt starts: vocab, labels, random, text, words, entry:<id> or file:<path>; where it is

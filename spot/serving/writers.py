@@ -111,7 +111,13 @@ def _parquet(path: Path, columns: Columns) -> Iterator[Write]:
         values = [row.get(name) for row in rows]
         if name in text:
             values = [None if value is None else _cell(value) for value in values]
-        return pyarrow.array(values, types[name])
+        try:
+            return pyarrow.array(values, types[name])
+        except (pyarrow.ArrowException, ValueError, TypeError, OverflowError) as error:
+            raise SpotError(
+                f'expected values of the type {types[name]} in the column "{name}", found: {error}',
+                "write another format, for example .jsonl",
+            ) from error
 
     with pyarrow.parquet.ParquetWriter(path, pyarrow.schema(list(types.items()))) as table:
 

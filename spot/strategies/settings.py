@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from spot.settings import HasDefaults, Stage
+from spot.settings import HasDefaults, Seed, Stage, Steps
 
 
 class TransferSettings(Stage):
@@ -17,9 +17,9 @@ class TransferSettings(Stage):
     mixture of them, or the best of all."""
     k: int = Field(1, ge=1)
     """Entries that the strategy uses."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[Seed, ...] = (0, 1, 2)
     """Seeds of training, of transfer and from scratch alike."""
-    steps: int = Field(300, ge=1)
+    steps: Steps = Field(300, ge=1)
     """The most training steps of each run."""
     learning_rates: tuple[float, ...] = ()
     """Learning rates that transfer and scratch both try; validation chooses. None: train.learning_rate."""

@@ -5,9 +5,10 @@ Needs numpy only: training, evaluation and search read these files and never imp
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
-import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bank.files import replacing
+from bank.reading import read_bytes
 from spot.errors import SpotError
 from spot.tasks.text import Reference
 
@@ -82,7 +84,9 @@ class TokenizedSplit:
         return np.stack([self.inputs.lengths(), self.targets.lengths()], axis=1)
 
     def save(self, path: Path) -> None:
-        """Write one .npz (JSON inside) atomically. Raises BankError."""
+        """Write one .npz (JSON inside) atomically, with a checksum of its content and name. Raises
+        BankError.
+        """
         about = {
             "format": FORMAT,
             "references": self.references,
@@ -90,7 +94,7 @@ class TokenizedSplit:
             "target_texts": self.target_texts,
             "truncated": self.truncated,
         }
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "inputs": self.inputs.flat,
             "input_offsets": self.inputs.offsets,
             "targets": self.targets.flat,
@@ -98,28 +102,51 @@ class TokenizedSplit:
             "labels": self.labels,
             "about": np.frombuffer(json.dumps(about).encode(), np.uint8),
         }
+        arrays["sha256"] = np.frombuffer(_checksum(path.name, arrays), np.uint8)
         with replacing(path) as temporary:
             np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> TokenizedSplit:
-        """Read a file that `save` wrote; a damaged or foreign file is a SpotError that names it."""
+        """Read a file that `save` wrote; a damaged, foreign or renamed file is a SpotError that names it."""
         try:
-            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in _ARRAYS}
-                about = json.loads(file["about"].tobytes())
+            arrays = _read(path)
+            about = json.loads(arrays["about"].tobytes())
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']}, expected {FORMAT}")
-            return cls(
-                inputs=Ragged(arrays["inputs"], arrays["input_offsets"]),
-                targets=Ragged(arrays["targets"], arrays["target_offsets"]),
-                labels=arrays["labels"],
-                references=[tuple(r) if isinstance(r, list) else r for r in about["references"]],
-                groups=about["groups"],
-                target_texts=about["target_texts"],
-                truncated=about["truncated"],
-            )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError) as error:
             raise SpotError(
                 f"{path} is not a readable token cache: {error}", "delete the file; it is rebuilt"
             ) from error
+        return cls(
+            inputs=Ragged(arrays["inputs"], arrays["input_offsets"]),
+            targets=Ragged(arrays["targets"], arrays["target_offsets"]),
+            labels=arrays["labels"],
+            references=[tuple(r) if isinstance(r, list) else r for r in about["references"]],
+            groups=about["groups"],
+            target_texts=about["target_texts"],
+            truncated=about["truncated"],
+        )
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file that `save` wrote, whose checksum is right. Raises OSError and ValueError."""
+    content = io.BytesIO(read_bytes(path))
+    try:
+        with np.load(content, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in (*_ARRAYS, "about", "sha256")}
+    except Exception as error:  # numpy, zipfile and zlib have no class for all their errors
+        raise ValueError(str(error) or type(error).__name__) from error
+    if arrays.pop("sha256").tobytes() != _checksum(path.name, arrays):
+        raise ValueError("its checksum is another one")
+    return arrays
+
+
+def _checksum(name: str, arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The SHA-256 of arrays and their file's name, which says of what they are."""
+    digest = hashlib.sha256(name.encode())
+    for key in sorted(arrays):
+        array = np.ascontiguousarray(arrays[key])
+        digest.update(f"\n{key} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.digest()

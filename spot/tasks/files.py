@@ -12,12 +12,14 @@ import csv
 import hashlib
 import itertools
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bank.errors import BankError
-from bank.files import replace_file, stamp
+from bank.files import replace_file, settle, sha256_hex, stamp
+from bank.reading import open_regular, read_json
 from spot.errors import SpotError, did_you_mean
 from spot.settings import shown
 
@@ -235,35 +237,43 @@ def file_sha256(file: Path, cache_dir: Path | None = None) -> str:
     """Hex sha256 of a file's bytes.
 
     With `cache_dir` it is cached there by path and `bank.files.stamp`, so a large unchanged file is
-    read once; a cache that cannot be read or written is no error.
+    read once; a cache that cannot be read or written, or is damaged, is no error.
     """
     try:
-        facts = [str(file.resolve()), *stamp(file)]
+        facts, place = stamp(file), str(file.resolve())
         note = None
         if cache_dir is not None:
-            note = cache_dir / "hashes" / f"{hashlib.sha256(facts[0].encode()).hexdigest()}.json"  # type: ignore[attr-defined]
-            cached = _read_note(note, facts)
-            if cached:
+            note = cache_dir / "hashes" / f"{sha256_hex(os.fsencode(place))}.json"
+            cached = _read_note(note, [place, *facts])
+            if cached is not None:
                 return cached
-        with open(file, "rb") as stream:
+        with open_regular(file) as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise SpotError(
             f"expected a data file at {file}, found: {error.strerror}", "check the path"
         ) from error
     if note is not None:
-        _write_note(note, [*facts, content])
+        settle(facts[-1])
+        _write_note(note, [place, *facts], content)
     return content
 
 
 def _read_note(note: Path, facts: list[object]) -> str | None:
+    """The digest in a note about a file with these facts; None for another or a damaged note."""
     try:
-        *cached_stamp, content = json.loads(note.read_text("utf-8"))
+        *stated, content, checksum = read_json(note)
     except (OSError, ValueError, TypeError):
         return None
-    return content if cached_stamp == facts else None
+    whole = checksum == _note_checksum(facts, content)
+    return content if whole and stated == facts else None
 
 
-def _write_note(note: Path, content: list[object]) -> None:
+def _write_note(note: Path, facts: list[object], content: str) -> None:
+    text = json.dumps([*facts, content, _note_checksum(facts, content)])
     with contextlib.suppress(BankError):  # the cache only saves time
-        replace_file(note, json.dumps(content).encode())
+        replace_file(note, text.encode())
+
+
+def _note_checksum(facts: list[object], content: object) -> str:
+    return sha256_hex(json.dumps([facts, content]))

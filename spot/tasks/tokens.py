@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from bank.errors import BankError
 from spot.errors import SpotError
+from spot.settings import MOST_INPUT, MOST_TOKENS
 from spot.settings import cache_dir as default_cache
 from spot.tasks.examples import Ragged, TokenizedSplit
 from spot.tasks.shots import Length, with_few_shot
@@ -26,8 +27,8 @@ from spot.tasks.task import Task, digest
 from spot.tasks.text import Example
 from spot.tasks.vocabulary import Vocabulary, ended, target_end
 
-VERSION = 3
-"""Counts changes in how text becomes tokens; part of every cache name."""
+VERSION = 4
+"""Counts changes in how text becomes tokens and in their files; part of every cache name."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,15 +53,10 @@ def tokens(
 
     Inputs longer than `lengths.inputs` are cut, as the vocabulary does it, and counted in
     `.truncated`. SpotError for missing data, an unknown or empty split, a target that does not fit
-    (naming the row), lengths under 2, or a cache folder that cannot be written. A damaged cache
+    (naming the row), lengths out of range, or a cache folder that cannot be written. A damaged cache
     file is rebuilt.
     """
-    if min(lengths.inputs, lengths.targets) < 2:
-        raise SpotError(
-            f"expected lengths of at least 2 tokens (one and EOS), found {lengths.inputs} for "
-            f"inputs and {lengths.targets} for targets",
-            "raise the lengths",
-        )
+    check_lengths(lengths)
     check_split(task.name, split, task.splits)
     if reason := task.available():
         raise SpotError(f'task "{task.name}": {reason}', "spot tasks lists what is there")
@@ -69,6 +65,21 @@ def tokens(
     if not len(rows):
         raise SpotError(f'task "{task.name}": the {split} split is empty', "add rows to it")
     return rows
+
+
+def check_lengths(lengths: Lengths) -> None:
+    """Raises SpotError for lengths that nothing fits in, or that no memory has room for."""
+    found = f"found {lengths.inputs} for inputs and {lengths.targets} for targets"
+    if min(lengths.inputs, lengths.targets) < 2:
+        raise SpotError(
+            f"expected lengths of at least 2 tokens (one and EOS), {found}", "raise the lengths"
+        )
+    if lengths.inputs > MOST_INPUT or lengths.targets > MOST_TOKENS:
+        raise SpotError(
+            f"expected lengths of at most {MOST_INPUT} tokens for inputs and {MOST_TOKENS} for "
+            f"targets, {found}",
+            "lower the lengths",
+        )
 
 
 def token_count(vocabulary: Vocabulary) -> Length:
@@ -109,7 +120,8 @@ def _cached(
             if rows := _loaded(path):  # another process built it while this one waited
                 return rows
             rows = _built(task, split, vocabulary, lengths)
-            rows.save(path)
+            if cache_file(task, split, vocabulary, lengths, cache_dir) == path:
+                rows.save(path)  # else the data changed while they were read
             return rows
     except (OSError, BankError) as error:
         reason = error.message if isinstance(error, BankError) else error.strerror or error

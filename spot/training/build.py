@@ -8,6 +8,7 @@ bank share the groups between them.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ import filelock
 
 import spot
 from bank.entry import Entry, Prompts, entry_id, id_of
-from bank.files import replace_file
+from bank.files import canonical_json, locked, replace_file, sha256_hex, writing
+from bank.reading import read_json
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
@@ -29,10 +31,15 @@ from spot.training.described import described, validation_score
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
 from spot.training.judging import judge_prompt
-from spot.training.recipe import SOURCE_STEPS, Recipe
+from spot.training.recipe import SOURCE_STEPS, Recipe, check_seed
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained, report_improving
 from spot.training.source import data_fingerprint, source_of
+
+PLANNING = 60.0
+"""Seconds to wait for another builder that writes the plan."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -196,7 +203,7 @@ def build_bank(
     by_id = {job.id: job for job in wanted}
     work = bank.path / "work" / digest("plan", sorted(by_id))[:16]
     missing = [job for job in wanted if job.id not in there]
-    groups = _plan(work, [job.id for job in missing], runs.slots)
+    groups = _plan(work, [job.id for job in missing], runs.slots, [job.id for job in wanted])
     if missing:
         from spot.training.prompt_tuning import time_step
 
@@ -249,18 +256,42 @@ def _check_bank(bank: Bank, model: Model, recipe: Recipe) -> None:
         )
 
 
-def _plan(work: Path, ids: Sequence[str], size: int) -> list[list[str]]:
-    """Groups of ids: written by the first builder, read by later and resumed ones."""
+def _plan(work: Path, ids: Sequence[str], size: int, every: Sequence[str] = ()) -> list[list[str]]:
+    """Groups of ids: written by the first builder, read by later and resumed ones.
+
+    A damaged plan is made anew of all ids of the build, `every`: so a build that began with none of them
+    has the groups that it had. Raises BankError for a folder that cannot be written.
+    """
     path = work / "plan.json"
-    work.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(work / "plan.lock"):
+    with writing(work):
+        work.mkdir(parents=True, exist_ok=True)
+    with locked(work / "plan.lock", PLANNING):
         groups: list[list[str]] = []
-        if path.exists():
-            groups = json.loads(path.read_text())
+        try:
+            groups = _read_plan(path)
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
+            _log.warning(
+                "%s is not used (%s): the prompts are grouped anew, and those that are not in the bank "
+                "yet may be trained again",
+                *(path, error),
+            )
+            ids = every or ids
         planned = {id for group in groups for id in group}
         new = [id for id in ids if id not in planned]
         groups += [list(new[start : start + size]) for start in range(0, len(new), size)]
-        replace_file(path, json.dumps(groups).encode())
+        content = {"groups": groups, "sha256": sha256_hex(canonical_json(groups))}
+        replace_file(path, json.dumps(content).encode())
+    return groups
+
+
+def _read_plan(path: Path) -> list[list[str]]:
+    """The groups of a plan. Raises OSError and ValueError for a plan that is absent or damaged."""
+    content = read_json(path)
+    groups = content.get("groups") if isinstance(content, dict) else None
+    if not isinstance(groups, list) or sha256_hex(canonical_json(groups)) != content.get("sha256"):
+        raise ValueError("it is no plan with its checksum")
     return groups
 
 
@@ -274,7 +305,8 @@ def _in_turns(folders: Sequence[Path], build: Callable[[int], None], reporter: R
     """
     locked = []
     for number, folder in enumerate(folders):
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         try:
             with filelock.FileLock(folder / "claim.lock", timeout=0):
                 build(number)
@@ -312,9 +344,10 @@ def _slots(jobs: Sequence[Job], model: Model, recipe: Recipe, bank: Bank) -> lis
 def new_slot(
     model: Model, source: Source, recipe: Recipe, seed: int, bank: Bank | None = None
 ) -> Slot:
-    """A prompt before training, from the recipe's init and at its rate. Raises what `init_prompt`
-    raises.
+    """A prompt before training, from the recipe's init and at its rate. Raises SpotError for a seed out
+    of range, and what `init_prompt` raises.
     """
+    check_seed(seed)
     recipe = recipe.on(model)
     prompt = init_prompt(
         recipe, model.embeddings, model.vocabulary, source.labels, seed, model.identity, bank

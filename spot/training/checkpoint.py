@@ -1,57 +1,199 @@
-"""Checkpoints of a run's arrays, written by Orbax: a kill at any moment leaves the last whole one."""
+"""Checkpoints of a run, written by Orbax: a kill at any moment leaves the last whole one.
+
+Orbax restores arrays whose bytes have changed, so each checkpoint holds a digest of all its files beside
+them, and what does not agree with its digest is never handed to Orbax. Checkpoints are a shortcut:
+one that is damaged in any way is removed, and its steps are made again.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from bank.errors import BankError
+from bank.files import canonical_json, replace_file, sha256_hex, sync_folder
+from bank.reading import open_regular, read_json
 from spot.errors import SpotError
+
+DIGEST = "digest.json"
+"""The file in a checkpoint's folder that is written last: its step, notes and the digest of its files."""
+
+_log = logging.getLogger(__name__)
 
 
 class Checkpoints:
     """A folder of numbered checkpoints of one pytree; the two newest are kept.
 
-    A checkpoint that is unfinished or unreadable is passed over in favour of the one before it.
+    A checkpoint that is unfinished, unreadable or changed is removed, with a warning, in favour of the one
+    before it. One process at a time may use the folder.
     """
 
     def __init__(self, folder: Path) -> None:
+        """Raises SpotError for a folder that cannot be made or read."""
         from orbax.checkpoint import v1 as ocp
 
+        self.notes: Any = None
+        """What was saved beside the tree that was restored last."""
         self._folder = folder
         keep = ocp.training.preservation_policies.LatestN(2)
-        self._inner = ocp.training.Checkpointer(
-            folder.resolve(), preservation_policy=keep, cleanup_tmp_directories=True
-        )
+        with self._sentence("the checkpoints could not be opened"):
+            _remove_others(folder)
+            self._inner = ocp.training.Checkpointer(
+                folder.resolve(), preservation_policy=keep, cleanup_tmp_directories=True
+            )
 
-    def save(self, step: int, tree: Any) -> None:
-        """Write the tree under `step`, durably, before returning; nothing is done if it is there.
+    def save(self, step: int, tree: Any, notes: Any = None) -> None:
+        """Write the tree, and notes that JSON can hold, under `step`, durably, before returning; nothing is
+        done if the step is there. Steps must be saved in order.
 
         Raises SpotError when the folder cannot be written.
         """
-        if step not in self.steps():
-            try:
-                self._inner.save(step, tree)
-            except OSError as error:
-                raise SpotError(
-                    f"{self._folder}: the checkpoint of step {step} could not be written ({error})",
-                    "free space or choose another folder; the run goes on from the one before",
-                ) from error
+        if step in self.steps():
+            return
+        with self._sentence(f"the checkpoint of step {step} could not be written"):
+            self._inner.save(step, tree)
+            _seal(self._folder / str(step), step, notes)
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, oldest first."""
         return sorted(item.step for item in self._inner.checkpoints)
 
     def restore(self, like: Any) -> tuple[int, Any] | None:
-        """(step, tree) of the newest readable checkpoint, shaped as `like`; None if there is none."""
+        """(step, tree) of the newest whole checkpoint, shaped as `like`; None if there is none. Those after
+        it are removed.
+        """
         for step in reversed(self.steps()):
+            folder = self._folder / str(step)
             try:
-                return step, jax.device_get(self._inner.load(step, like))
-            except (ValueError, OSError, KeyError):
-                continue
+                notes, tree = _unsealed(folder, step), self._loaded(step, like)
+            except (OSError, ValueError) as error:
+                _log.warning("%s is not used (%s); its steps are made again", folder, error)
+            else:
+                self.notes = notes
+                return step, tree
+            with self._sentence(f"the damaged checkpoint of step {step} could not be removed"):
+                shutil.rmtree(folder)
+                self._inner.reload()
         return None
+
+    def _loaded(self, step: int, like: Any) -> Any:
+        """The tree of a checkpoint. Raises ValueError for whatever Orbax and the libraries below it raise:
+        they have no class for all their errors.
+        """
+        try:
+            with _quiet():
+                return jax.device_get(self._inner.load(step, like))
+        except Exception as error:
+            raise ValueError(_reason(error)) from error
 
     def close(self) -> None:
         """Release Orbax's background threads."""
-        self._inner.close()
+        with contextlib.suppress(Exception), _quiet():  # it raises anew what a save has raised
+            self._inner.close()
+
+    @contextlib.contextmanager
+    def _sentence(self, what: str) -> Iterator[None]:
+        """Turn an error of Orbax, of the libraries below it or of the system into a SpotError; for a full
+        disk they raise a ValueError.
+        """
+        try:
+            with _quiet():
+                yield
+        except Exception as error:
+            raise SpotError(
+                f"{self._folder}: {what} ({_reason(error)})",
+                "free space or choose another folder; the run goes on from the one before",
+            ) from error
+
+
+def _remove_others(folder: Path) -> None:
+    """Remove everything in the folder that is no checkpoint: what a kill or a full disk left unfinished."""
+    if folder.exists() and not folder.is_dir():
+        folder.unlink()
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+        elif not (path.name.isdecimal() and path.name == str(int(path.name))):
+            shutil.rmtree(path)
+
+
+def _seal(folder: Path, step: int, notes: Any) -> None:
+    """Write the digest of a checkpoint, once all its files are on the disk. Raises OSError or BankError."""
+    content = {"step": step, "notes": notes, "files": _files_digest(folder, os.fsync)}
+    content["sha256"] = sha256_hex(canonical_json(content))
+    replace_file(folder / DIGEST, json.dumps(content).encode())
+    sync_folder(folder.parent)
+
+
+def _unsealed(folder: Path, step: int) -> Any:
+    """The notes of a checkpoint. Raises OSError or ValueError where anything does not agree with its
+    digest.
+    """
+    content = read_json(folder / DIGEST, limit=1 << 30)
+    seal = content.pop("sha256", None) if isinstance(content, dict) else None
+    if seal is None or sha256_hex(canonical_json(content)) != seal or content["step"] != step:
+        raise ValueError(f"{DIGEST} has changed")
+    if _files_digest(folder) != content["files"]:
+        raise ValueError("a file has changed since it was written")
+    return content["notes"]
+
+
+def _files_digest(folder: Path, act: Callable[[int], None] = lambda handle: None) -> str:
+    """A digest of the names and bytes of all files below a checkpoint's folder, but for DIGEST.
+
+    act: done to each open file. Raises OSError, for what is no regular file too.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(
+        path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()
+    ):
+        name = path.relative_to(folder).as_posix()
+        if name != DIGEST:
+            with open_regular(path) as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+                act(file.fileno())
+            digest.update(f"{name}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, in a line: the system's words where a library passes its code on."""
+    if isinstance(error, BankError):
+        return error.message
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    text = str(error)
+    if code := re.search(r"os_error_code='(\d+)'", text):
+        return os.strerror(int(code[1]))
+    line = text.partition("\n")[0] or type(error).__name__
+    return line if len(line) <= 200 else f"{line[:199]}…"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """For the block, show nothing of the stack traces that Orbax logs from its threads for every error
+    that it also raises.
+    """
+    logger, hook = logging.getLogger("absl"), sys.unraisablehook
+    disabled = logger.disabled
+
+    def others(problem: Any) -> None:
+        if "Event loop is closed" not in str(problem.exc_value):
+            hook(problem)
+
+    logger.disabled, sys.unraisablehook = True, others
+    try:
+        yield
+    finally:
+        logger.disabled, sys.unraisablehook = disabled, hook

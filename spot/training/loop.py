@@ -2,7 +2,8 @@
 
 Only this module of training has side effects. A run's folder holds metrics.jsonl and, until the run
 is done, checkpoints. A run that is killed and called again resumes from the last checkpoint and gives
-the numbers of an unbroken run, because batches and dropout are functions of (seed, step).
+the numbers of an unbroken run, because batches and dropout are functions of (seed, step). Nothing reads
+metrics.jsonl: a checkpoint holds its lines too, and a resumed run writes them anew.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bank.files import replace_file
+from bank.files import replace_file, writing
 from spot.prompts.kind import Arrays
 from spot.training.checkpoint import Checkpoints
 from spot.training.events import write_events
 from spot.training.slots import BEST_SCORE, Check, Reporter, Result, StartLoss, best_check
+
+METRICS = "metrics.jsonl"
+"""The file in a run's folder with its losses and checks, a line each."""
 
 
 class Schedule(NamedTuple):
@@ -125,11 +129,12 @@ def train(
     """Train for `schedule.steps`, or until every slot has stopped; one result a slot.
 
     validate: score each slot every `check_every` steps and keep the best; without it the value is that
-    of the last check. Raises SpotError when a checkpoint cannot be written.
+    of the last check. Raises SpotError or BankError when the folder cannot be written.
     KeyboardInterrupt saves a checkpoint first.
     """
     reporter = reporter or Reporter()
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     reporter.phase("looking for a checkpoint")
     with (
         _alone(folder, reporter),
@@ -149,11 +154,12 @@ def train(
 def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
     """Hold the lock beside the folder, so that two processes never write the checkpoints of one run."""
     lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        reporter.say(f"waiting for another process that trains in {folder}")
-        lock.acquire()
+    with writing(folder):
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            reporter.say(f"waiting for another process that trains in {folder}")
+            lock.acquire()
     try:
         yield
     finally:
@@ -186,6 +192,7 @@ class _Run:
         self.loss_sum = np.zeros(count, np.float32)
         self.loss_count = np.zeros(count, np.int32)
         self.history: list[list[Check]] = [[] for _ in range(count)]
+        self.rows: list[dict[str, Any]] = []  # of metrics.jsonl
 
     PROGRESS = ("value", "key", "has_key", "failed_step", "loss_sum", "loss_count")
 
@@ -203,7 +210,10 @@ class _Run:
             self.state = jax.tree.map(jnp.asarray, tree["state"])
             for name, value in tree["progress"].items():
                 setattr(self, name, jax.tree.map(np.array, value))
-        self.history = self.resume_history(step)
+            self.rows = self.checkpoints.notes
+            self.history = self.checks()
+        text = "".join(json.dumps(row) + "\n" for row in self.rows)
+        replace_file(self.folder / METRICS, text.encode())
         return step
 
     def steps(self, step: int) -> None:
@@ -220,11 +230,11 @@ class _Run:
                     self.take_keys()
                 if schedule.is_regular(step):
                     self.check(step)
-                    self.checkpoints.save(step, self.tree())
+                    self.checkpoints.save(step, self.tree(), self.rows)
                 elif step in schedule.early:
                     self.check(step)
                 if interrupted.is_set():
-                    self.checkpoints.save(step, self.tree())
+                    self.checkpoints.save(step, self.tree(), self.rows)
                     raise KeyboardInterrupt
 
     def take_keys(self) -> None:
@@ -310,22 +320,19 @@ class _Run:
 
     def record(self, row: dict[str, Any]) -> None:
         """Append one line to metrics.jsonl."""
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as out:
+        self.rows.append(row)
+        path = self.folder / METRICS
+        with writing(path), path.open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
         if self.tensorboard:
             write_events(self.folder / "events", row)
 
-    def resume_history(self, begin: int) -> list[list[Check]]:
-        """The checks up to step `begin`; later lines of metrics.jsonl are dropped, to be written again."""
-        path = self.folder / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
-        whole = [line for line in lines if line.endswith("\n")]
-        rows = [row for row in map(json.loads, whole) if begin and row["step"] <= begin]
-        replace_file(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+    def checks(self) -> list[list[Check]]:
+        """The checks among the rows, by slot."""
         return [
             [
                 Check.from_json(row)
-                for row in rows
+                for row in self.rows
                 if "score" in row and {name: row.get(name) for name in own} == own
             ]
             for own in self.learner.rows

@@ -13,7 +13,16 @@ from pydantic import Field, ValidationError, model_validator
 from bank.entry import Entry
 from spot.errors import SpotError
 from spot.prompts.settings import PromptSettings
-from spot.settings import HasDefaults, Stage
+from spot.settings import (
+    MOST_ROWS,
+    MOST_SEED,
+    BatchSize,
+    HasDefaults,
+    InputLength,
+    Length,
+    Stage,
+    Steps,
+)
 
 NO_FILLER = "vocab"
 SOURCE_STEPS = 80
@@ -39,26 +48,26 @@ class TrainSettings(Stage):
     embeddings are small."""
     weight_decay: float = Field(1e-5, ge=0)
     """The share of a prompt that decays in a step."""
-    warmup_steps: int = Field(10, ge=0)
+    warmup_steps: Steps = Field(10, ge=0)
     """Steps in which the learning rate rises to its value."""
     decay: Literal["none", "linear"] = "none"
     """How the learning rate falls after the key's step: not at all, as in the papers, or linearly, to zero at
     train.steps. Its last steps are then its best, so train.patience=0 goes with it."""
-    batch_size: int = Field(16, ge=1)
+    batch_size: BatchSize = Field(16, ge=1)
     """Rows of a prompt's step."""
     dropout: float | None = Field(None, ge=0, lt=1)
     """The dropout rate of training; where it is not set, the model's own."""
-    steps: int = Field(300, ge=1)
+    steps: Steps = Field(300, ge=1)
     """The most training steps; training stops before when validation has stopped improving (see
     train.patience)."""
-    key_step: int = Field(60, ge=1)
+    key_step: Steps = Field(60, ge=1)
     """The step at which a prompt becomes the key, or the query, that a search compares: an early one, and
     the same for all of a bank (SPoT, section 3.2)."""
-    check_every: int = Field(20, ge=1)
+    check_every: Steps = Field(20, ge=1)
     """Steps between two checks on validation, of which the best gives the prompt."""
-    patience: int = Field(5, ge=0)
+    patience: Steps = Field(5, ge=0)
     """Checks without a better score after which training stops; 0: all steps are made."""
-    early_checks: tuple[Annotated[int, Field(ge=0)], ...] = (0, 5, 10, 20)
+    early_checks: tuple[Annotated[Steps, Field(ge=0)], ...] = (0, 5, 10, 20)
     """Steps of further checks, so that learning curves show a head start; 0 is the start. A bank's sources
     have none."""
 
@@ -66,9 +75,9 @@ class TrainSettings(Stage):
 class RowSettings(Stage):
     """The maximal lengths of texts, in tokens with EOS, and the number of rows."""
 
-    input_length: int = Field(128, ge=2)
+    input_length: InputLength = Field(128, ge=2)
     """The most tokens of a text, with its end; longer texts are cut."""
-    target_length: int = Field(16, ge=2)
+    target_length: Length = Field(16, ge=2)
     """The most tokens of an answer, with its end."""
     train_examples: int | None = Field(None, ge=1)
     """Rows of a training split that are used, a seeded sample; where it is not set, all."""
@@ -80,8 +89,8 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
     """The recipe of prompts: init, optimiser, budget, lengths. Frozen; `replace` gives a changed copy.
 
     What is not given is the model's own, see `on`, and what is shown here where the model has none. Raises
-    SpotError for a key that would be later than the last step, and pydantic's ValidationError for a
-    value of another type or out of range.
+    SpotError for a key that would be later than the last step and for more than MOST_ROWS rows, and
+    pydantic's ValidationError for a value of another type or out of range.
     """
 
     @model_validator(mode="after")
@@ -91,6 +100,17 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
             raise SpotError(
                 f"key_step ({self.key_step}) must not be after steps ({self.steps})",
                 "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rows_are_bounded(self) -> Recipe:
+        """Their order is drawn before the first step."""
+        if self.steps * self.batch_size > MOST_ROWS:
+            raise SpotError(
+                f"expected a training of at most {MOST_ROWS:,} rows, found {self.steps:,} steps of "
+                f"{self.batch_size:,}",
+                "lower train.steps or train.batch_size",
             )
         return self
 
@@ -216,3 +236,11 @@ def _of_entry(entry: Entry) -> Recipe | None:
         return Recipe(**{**values, **renamed, "init": init, "filler": filler})
     except (ValidationError, SpotError):  # SpotError: a kind of prompt that is not known here
         return None
+
+
+def check_seed(seed: int) -> None:
+    """Raises SpotError for a number that is no seed of a training."""
+    if not 0 <= seed <= MOST_SEED:
+        raise SpotError(
+            f"expected a seed from 0 to {MOST_SEED}, found {seed}", "choose another seed"
+        )

@@ -1,7 +1,7 @@
 """The results of a finished run in its folder, for later calls of the same run.
 
-`trained.safetensors` holds the arrays, `trained.json` the rest with their checksum; the JSON is
-written last, so a run that has it is complete.
+`trained.safetensors` holds the arrays, `trained.json` the rest with their checksum and the folder that
+it is of; the JSON is written last, so a run that has it is complete.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 
 from bank.files import canonical_json, replace_file, sha256_hex
+from bank.reading import read_bytes, read_json
 from spot.prompts.kind import Arrays
 from spot.training.slots import Check, Result, Trained
 
 ARRAYS, FACTS = "trained.safetensors", "trained.json"
+LIMIT = 1 << 30
+"""The most bytes of a file of JSON that a run writes: it may hold the answers to every row of a split."""
 
 
 def store(folder: Path, trained: Sequence[Trained]) -> None:
@@ -33,6 +36,7 @@ def store(folder: Path, trained: Sequence[Trained]) -> None:
     }
     content: bytes = safetensors.numpy.save(arrays)
     facts: dict[str, Any] = {
+        "of": folder.name,
         "arrays": sha256_hex(content),
         "trained": [
             {
@@ -49,18 +53,26 @@ def store(folder: Path, trained: Sequence[Trained]) -> None:
 
 
 def load(folder: Path, count: int) -> list[Result] | None:
-    """The stored results of `count` prompts; None if they are absent, damaged or of another count."""
+    """The stored results of `count` prompts; None if they are absent, damaged, of another run or of
+    another count.
+    """
     import safetensors.numpy
 
     try:
-        facts = json.loads((folder / FACTS).read_bytes())
+        facts = read_json(folder / FACTS, LIMIT)
         checksum = facts.pop("sha256")
-        content = (folder / ARRAYS).read_bytes()
-        if sha256_hex(canonical_json(facts)) != checksum or sha256_hex(content) != facts["arrays"]:
+        # Releases before 0.3 did not write whose results they are.
+        if (
+            sha256_hex(canonical_json(facts)) != checksum
+            or facts.get("of", folder.name) != folder.name
+        ):
+            return None
+        content = read_bytes(folder / ARRAYS)
+        if sha256_hex(content) != facts["arrays"]:
             return None
         arrays = safetensors.numpy.load(content)
         stored = [_result(index, row, arrays) for index, row in enumerate(facts["trained"])]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return stored if len(stored) == count else None
 

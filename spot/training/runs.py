@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from bank.files import canonical_json, replace_file, sha256_hex
+from bank.reading import read_json
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt, as_prompt
 from spot.tasks.examples import TokenizedSplit
@@ -206,19 +207,21 @@ class Runs:
         folder = self.place(stage, name, read)
         path = folder.with_name(f"{folder.name}.json")  # a name may have dots itself
         try:
-            content = json.loads(path.read_bytes())
-            if sha256_hex(canonical_json(content["value"])) == content["sha256"]:
+            content = read_json(path, results.LIMIT)
+            whole = sha256_hex(canonical_json(content["value"])) == content["sha256"]
+            # Releases before 0.3 did not write whose value it is.
+            if whole and content.get("of", folder.name) == folder.name:
                 value: T = content["value"]
                 if title and title not in self.reported:
                     self.reported.add(title)
                     self.reporter.say(f"found: {title} (finished before)")
                     self.reporter.detail(f"  in {path}")
                 return value
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             pass
         text = canonical_json(make())
         value = json.loads(text)
-        content = {"sha256": sha256_hex(text), "value": value}
+        content = {"of": folder.name, "sha256": sha256_hex(text), "value": value}
         replace_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
         return value
 

@@ -83,9 +83,18 @@ def test_weights_swapped_under_the_same_path_size_and_time_are_noticed(folder, t
 
 def test_a_damaged_memory_is_computed_again(folder):
     found = identity(model_settings(folder))
-    for file in (cache_dir() / "fingerprints").iterdir():
-        file.write_text("short")
-    assert identity(model_settings(folder)) == found
+    (note,) = (cache_dir() / "fingerprints").iterdir()
+    whole = note.read_bytes()
+    flips = [bytearray(whole) for _ in whole]
+    for place, flip in enumerate(flips):
+        flip[place] ^= 1
+    other = b"0" * 64
+    for content in (b"", b"short", b"\xff" * 64, b"\0" * len(whole), other, *flips):
+        note.write_bytes(content)
+        assert identity(model_settings(folder)) == found
+        assert note.read_bytes() == whole
+    elsewhere = note.with_name("0" * 32)
+    assert module._note(elsewhere.name, whole[:64]) != whole
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(folder, monkeypatch, tmp_path):

@@ -101,12 +101,33 @@ def test_what_is_remembered_decides(measured):
     assert len(measured) == 1
 
 
-@pytest.mark.parametrize("content", ["", "{", "not json"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{", "not json", "[]", "7", "\0" * 40, "\xff", "[" * 10**5),
+        '{"widen": 1.0}',
+        '{"widen": NaN, "upcast": 2.0}',
+        '{"widen": 1e999, "upcast": 2.0}',
+        '{"widen": -1.0, "upcast": 2.0}',
+        '{"widen": [1.0], "upcast": 2.0}',
+        '{"widen": 0.5, "upcast": 2.0, "sha256": ""}',
+    ],
+)
 def test_a_damaged_memory_is_measured_anew(measured, content):
     choice.choose_form()
-    choice._remembered().write_text(content)
+    choice._remembered().write_text(content, encoding="latin-1")
     assert choice.choose_form() == "upcast"
     assert len(measured) == 2
+
+
+def test_a_flipped_bit_of_the_memory_never_changes_the_choice(measured):
+    choice.choose_form()
+    whole = choice._remembered().read_bytes()
+    for place in range(len(whole)):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1
+        choice._remembered().write_bytes(flipped)
+        assert choice.choose_form() == "upcast"
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(measured, monkeypatch, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -83,3 +85,64 @@ def test_interrupted_write_leaves_nothing(stopped, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         split().save(tmp_path / "a.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_flipped_bit_gives_other_rows(tmp_path):
+    path = tmp_path / "a.npz"
+    split().save(path)
+    whole = path.read_bytes()
+    damaged = 0
+    for place in range(0, len(whole), 3):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        try:
+            found = TokenizedSplit.load(path)
+        except SpotError:
+            damaged += 1
+            continue
+        assert np.array_equal(found.inputs.flat, split().inputs.flat)
+        assert np.array_equal(found.inputs.offsets, split().inputs.offsets)
+        assert found.references == split().references
+    assert damaged > len(whole) / 6
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 500, b"PK", b"\x93NUMPY\x01\x00\x76\x00{", b"\x80\x04]."]
+)
+def test_what_is_no_archive_is_named(content, tmp_path):
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(SpotError, match="a.npz is not a readable token cache"):
+        TokenizedSplit.load(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_offsets": np.array([0, 1, 3, 99])},
+        {"inputs": np.array([10**6, 1, 1, 2, 2, 2], np.int32)},
+        {"labels": np.array(["a", "b", "c"])},
+        {"inputs": np.zeros((2, 3))},
+    ],
+)
+def test_other_arrays_are_refused(change, tmp_path):
+    path = tmp_path / "a.npz"
+    split().save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez_compressed(path, **{**arrays, **change})
+    with pytest.raises(SpotError, match="its checksum is another one"):
+        TokenizedSplit.load(path)
+
+
+def test_a_file_under_another_name_is_of_another_split(tmp_path):
+    split().save(tmp_path / "a.npz")
+    (tmp_path / "a.npz").rename(tmp_path / "b.npz")
+    with pytest.raises(SpotError, match="its checksum is another one"):
+        TokenizedSplit.load(tmp_path / "b.npz")
+
+
+def test_a_pipe_in_the_place_of_the_file_is_named(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    with pytest.raises(SpotError, match="a pipe, not a regular file"):
+        TokenizedSplit.load(tmp_path / "a.npz")

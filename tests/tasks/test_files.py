@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from spot.errors import SpotError
+from spot.tasks import files
 from spot.tasks.files import data_rows, file_sha256, parquet_rows
 
 
@@ -96,19 +98,68 @@ def test_unknown_suffix_and_missing_file(tmp_path):
         file_sha256(tmp_path / "a.csv")
 
 
-def test_hash_is_remembered_until_the_file_changes(tmp_path):
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_hash_is_remembered_until_the_file_changes(tmp_path, monkeypatch):
     file, cache = tmp_path / "data", tmp_path / "cache"
     file.write_bytes(b"one")
-    expected = hashlib.sha256(b"one").hexdigest()
-    assert file_sha256(file) == file_sha256(file, cache) == expected
-    (note,) = (cache / "hashes").iterdir()
-    note.write_text(note.read_text().replace(expected, "remembered"))
-    assert file_sha256(file, cache) == "remembered"
+    assert file_sha256(file) == file_sha256(file, cache) == sha256(b"one")
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "open_regular", lambda _: pytest.fail("read again"))
+        assert file_sha256(file, cache) == sha256(b"one")
     file.write_bytes(b"two")
     os.utime(file, ns=(1, 1))
-    assert file_sha256(file, cache) == hashlib.sha256(b"two").hexdigest()
-    note.write_text("{damaged")
-    assert file_sha256(file, cache) == hashlib.sha256(b"two").hexdigest()
+    assert file_sha256(file, cache) == sha256(b"two")
+
+
+def replaced(file, content):
+    """Another file under the name, as tar and rsync put it there."""
+    other = file.with_name("other")
+    other.write_bytes(content)
+    other.replace(file)
+
+
+@pytest.mark.parametrize("write", [Path.write_bytes, replaced])
+def test_other_content_of_the_same_size_and_time_is_noticed_at_once(tmp_path, write):
+    file, cache = tmp_path / "data", tmp_path / "cache"
+    file.write_bytes(b"000")
+    times = file.stat()
+    for number in range(30):
+        content = b"%03d" % number
+        write(file, content)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert file_sha256(file, cache) == sha256(content)
+    after = file.stat()
+    assert (after.st_size, after.st_mtime_ns) == (times.st_size, times.st_mtime_ns)
+
+
+def flipped(content):
+    """The content with each of its bytes changed in its lowest bit, one after another."""
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1
+        yield bytes(changed)
+
+
+def test_a_damaged_note_of_a_hash_is_made_again(tmp_path):
+    file, cache = tmp_path / "data", tmp_path / "cache"
+    file.write_bytes(b"one")
+    file_sha256(file, cache)
+    (note,) = (cache / "hashes").iterdir()
+    whole = note.read_bytes()
+    others = (b"", b"{damaged", b"\0" * len(whole), b"[]", b"[" * 10**5, b"\xff", b"7")
+    for content in (*others, *flipped(whole)):
+        note.write_bytes(content)
+        assert file_sha256(file, cache) == sha256(b"one")
+        assert note.read_bytes() == whole
+
+
+def test_a_pipe_in_the_place_of_a_data_file_is_a_sentence(tmp_path):
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(SpotError, match="a pipe, not a regular file"):
+        file_sha256(tmp_path / "a.csv")
 
 
 def test_hash_cache_that_cannot_be_written_is_no_error(tmp_path):

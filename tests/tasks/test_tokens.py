@@ -19,6 +19,7 @@ from spot.tasks.published.catalog import local_task
 from spot.tasks.task import with_wording
 from spot.tasks.text import Example
 from spot.tasks.tokens import Lengths, cache_file, tokens
+from spot.tasks.user import user_task
 from spot.tasks.vocabulary import VocabularyFile, label_tokens
 from tests.tasks.seqio_reference import seqio_rows
 
@@ -65,6 +66,9 @@ def test_target_that_does_not_fit(words, tmp_path, fake):
 def test_bad_requests(words, tmp_path, fake):
     with pytest.raises(SpotError, match="at least 2 tokens"):
         tokens(fake(), "train", words, Lengths(1, 8), tmp_path)
+    for lengths in (Lengths(10**12, 8), Lengths(8, 10**9)):
+        with pytest.raises(SpotError, match="at most 131072 tokens for inputs and 4096 for"):
+            tokens(fake(), "train", words, lengths, tmp_path)
     with pytest.raises(SpotError, match='Did you mean "train"'):
         tokens(fake(), "trian", words, LONG, tmp_path)
     with pytest.raises(SpotError, match="gone fishing"):
@@ -109,6 +113,42 @@ def test_damaged_cache_is_rebuilt(words, tmp_path, caplog, fake):
         again = tokens(fake(), "train", words, LONG, tmp_path)
     assert np.array_equal(again.inputs.flat, first.inputs.flat)
     assert "rebuilding" in caplog.text
+
+
+def test_data_that_change_while_they_are_read_are_not_kept(words, tmp_path, fake):
+    content = ["a good day"]
+
+    def read(split):
+        yield Example(content[0], "yes", 1)
+        content[0] = "a bad day"
+
+    task = fake(read=read, fingerprint=lambda: content[0])
+    first = cache_file(task, "train", words, LONG, tmp_path)
+    tokens(task, "train", words, LONG, tmp_path)
+    assert not first.exists()
+    tokens(task, "train", words, LONG, tmp_path)
+    assert cache_file(task, "train", words, LONG, tmp_path).exists()
+
+
+def test_labels_swapped_under_the_same_size_and_time_are_read_again(words, tmp_path):
+    (tmp_path / "shop.toml").write_text(
+        'name = "shop"\ninputs = "{text}"\nlabel = "label"\n[files]\ntrain = "a.csv"\n'
+        'validation = "a.csv"\ntest = "a.csv"\n'
+    )
+
+    def labels():
+        task = user_task(tmp_path / "shop.toml", tmp_path / "cache")
+        split = tokens(task, "test", words, LONG, tmp_path / "cache")
+        return [task.labels[label] for label in split.labels]
+
+    file = tmp_path / "a.csv"
+    file.write_text("text,label\na day,bad \na night,good\n")
+    times = file.stat()
+    assert labels() == ["bad", "good"]
+    file.write_text("text,label\na day,good\na night,bad \n")
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (times.st_size, times.st_mtime_ns)
+    assert labels() == ["good", "bad"]
 
 
 def test_second_call_reads_the_cache_only(words, tmp_path, fake):

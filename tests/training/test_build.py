@@ -202,6 +202,45 @@ def test_the_plan_keeps_its_groups(tmp_path):
     assert build._plan(tmp_path, ["b", "d"], 1) == [["a", "b"], ["c"], ["d"]]
 
 
+def swapped(text):
+    return text.replace('["a", "b"]', '["b", "a"]')
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text[:-9],
+        lambda text: "\0" * len(text),
+        lambda text: "[]",
+        lambda text: '{"groups": [["x"]]}',
+        lambda text: '{"groups": 7, "sha256": 1}',
+        lambda text: "[" * 10**5,
+        swapped,
+    ],
+)
+def test_a_damaged_plan_is_made_anew_with_the_same_groups(tmp_path, damage, caplog):
+    every = ["a", "b", "c", "d", "e"]
+    expected = [["a", "b"], ["c", "d"], ["e"]]
+    assert build._plan(tmp_path, every, 2, every) == expected
+    path = tmp_path / "plan.json"
+    whole = path.read_text()
+    path.write_text(damage(whole))
+    assert build._plan(tmp_path, ["b", "e"], 2, every) == expected
+    assert "the prompts are grouped anew" in caplog.text
+    assert path.read_text() == whole
+
+
+def test_a_build_goes_on_after_its_plan_was_damaged(lab, tmp_path, no_training):
+    lab.copy(tmp_path / "bank")
+    first = lab.run("build-bank", "--bank", "bank", "--json")
+    (path,) = (tmp_path / "bank" / "work").rglob("plan.json")
+    path.write_bytes(b"\0" * 80)
+    again = lab.run("build-bank", "--bank", "bank", "--json")
+    assert again.exit_code == 0 and "warning: " in again.stderr and "grouped anew" in again.stderr
+    assert again.stdout == first.stdout
+
+
 def test_data_that_is_not_there_is_refused(lab):
     at = lab.objects()
     with pytest.raises(SpotError, match='task "boolq": no folder of local data is named'):

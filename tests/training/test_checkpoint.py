@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import json
+import os
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +13,8 @@ import numpy as np
 import pytest
 
 from spot.errors import SpotError
-from spot.training.checkpoint import Checkpoints
+from spot.training.checkpoint import DIGEST, Checkpoints
+from tests.disks import small_disk
 
 
 def tree(number, shape=(3, 2)):
@@ -122,3 +126,122 @@ def test_a_full_disk_is_explained(opened, monkeypatch):
     with pytest.raises(SpotError, match="step 12 could not be written.*No space left") as caught:
         opened.save(12, tree(12))
     assert "one before" in caught.value.hint
+
+
+def restored(folder):
+    """(step, tree) of the newest whole checkpoint, and the notes beside it."""
+    checkpoints = Checkpoints(folder)
+    found = checkpoints.restore(tree(0))
+    checkpoints.close()
+    return found, checkpoints.notes
+
+
+def test_a_flipped_bit_in_any_file_never_gives_other_numbers(folder, tmp_path, caplog):
+    rng = np.random.default_rng(0)
+    for path in [path for path in (folder / "9").rglob("*") if path.is_file()]:
+        whole = path.read_bytes()
+        for place in {0, len(whole) - 1, int(rng.integers(len(whole)))}:
+            copy = tmp_path / "copy"
+            shutil.copytree(folder, copy)
+            changed = bytearray(whole)
+            changed[place] ^= 1 << int(rng.integers(8))
+            (copy / path.relative_to(folder)).write_bytes(changed)
+            (step, found), _ = restored(copy)
+            assert step == 5, (path, place)
+            assert_same(found, tree(5))
+            shutil.rmtree(copy)
+    assert "its steps are made again" in caplog.text
+
+
+def test_a_step_that_was_damaged_is_written_again(folder):
+    cut(folder / "9" / DIGEST)
+    checkpoints = Checkpoints(folder)
+    assert checkpoints.restore(tree(0))[0] == 5
+    checkpoints.save(9, tree(99))
+    step, found = checkpoints.restore(tree(0))
+    checkpoints.close()
+    assert step == 9
+    assert_same(found, tree(99))
+
+
+def no_digest(folder):
+    (folder / "9" / DIGEST).unlink()
+
+
+def another_steps_digest(folder):
+    shutil.copy(folder / "5" / DIGEST, folder / "9" / DIGEST)
+
+
+def another_step(folder):
+    shutil.rmtree(folder / "9")
+    shutil.copytree(folder / "5", folder / "9")
+
+
+def another_file(folder):
+    (folder / "9" / "state" / "more").write_text("x")
+
+
+def a_pipe(folder):
+    path = folder / "9" / "state" / "manifest.ocdbt"
+    path.unlink()
+    os.mkfifo(path)
+
+
+def a_file_for_the_step(folder):
+    shutil.rmtree(folder / "9")
+    (folder / "9").write_text("x")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [no_digest, another_steps_digest, another_step, another_file, a_pipe, a_file_for_the_step],
+)
+def test_what_does_not_agree_with_its_digest_is_passed_over(folder, damage):
+    damage(folder)
+    (step, found), _ = restored(folder)
+    assert step == 5
+    assert_same(found, tree(5))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0" * 90, b"[]", b"7", b"{}", b"[" * 10**6, b'{"sha256": 1}', b'{"step": 1e999}'],
+)
+def test_a_digest_of_another_form_is_passed_over(folder, content):
+    (folder / "9" / DIGEST).write_bytes(content)
+    assert restored(folder)[0][0] == 5
+
+
+def test_notes_come_back_with_their_checkpoint(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    for step in (2, 5):
+        checkpoints.save(step, tree(step), [{"b": step, "a": 0.1}])
+    checkpoints.close()
+    _, notes = restored(tmp_path / "checkpoints")
+    assert json.dumps(notes) == '[{"b": 5, "a": 0.1}]'
+    cut(tmp_path / "checkpoints" / "5" / DIGEST)
+    assert restored(tmp_path / "checkpoints")[1] == [{"b": 2, "a": 0.1}]
+
+
+def test_a_file_in_the_place_of_the_folder_is_no_checkpoint(tmp_path):
+    (tmp_path / "checkpoints").write_text("x")
+    assert restored(tmp_path / "checkpoints") == (None, None)
+
+
+@pytest.mark.parametrize("kilobytes", [4, 40, 64, 100])
+def test_a_disk_that_is_full_is_a_sentence_and_the_run_goes_on(tmp_path, kilobytes, capfd):
+    with small_disk(tmp_path / "disk", kilobytes) as disk:
+        saved = []
+        with pytest.raises(SpotError, match=r"step \d could not be written.*No space left"):
+            checkpoints = Checkpoints(disk / "checkpoints")
+            for step in (1, 2, 3, 4):
+                checkpoints.save(step, tree(step, (100, 30)))
+                saved.append(step)
+        checkpoints.close()
+        checkpoints = Checkpoints(disk / "checkpoints")
+        found = checkpoints.restore(tree(0, (100, 30)))
+        checkpoints.close()
+        assert (found[0] if found else 0) == max(saved, default=0)
+        if found:
+            assert_same(found[1], tree(found[0], (100, 30)))
+    assert "Traceback" not in "".join(capfd.readouterr())

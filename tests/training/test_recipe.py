@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bank.entry import Backbone, Entry
+from spot.config import load_config
 from spot.errors import SpotError
 from spot.models.defaults import ModelDefaults
 from spot.prompts.kinds import KINDS
@@ -16,6 +17,7 @@ from spot.training.recipe import (
     Recipe,
     RowSettings,
     TrainSettings,
+    check_seed,
     recipe_of_entries,
 )
 
@@ -187,6 +189,14 @@ def test_a_key_that_was_not_given_is_no_later_than_the_last_step():
         ({"optimizer": "sgd"}, "'adafactor' or 'adamw'"),
         ({"filler": "zeros"}, "'vocab' or 'random'"),
         ({"input_length": 1}, "greater than or equal to 2"),
+        ({"length": 10**9}, "less than or equal to 4096"),
+        ({"batch_size": 10**9}, "less than or equal to 65536"),
+        ({"steps": 10**12}, "less than or equal to 10000000"),
+        ({"key_step": 10**12}, "less than or equal to 10000000"),
+        ({"warmup_steps": 10**400}, "less than or equal to 10000000"),
+        ({"early_checks": (0, 10**12)}, "less than or equal to 10000000"),
+        ({"target_length": 10**9}, "less than or equal to 4096"),
+        ({"input_length": 10**9}, "less than or equal to 131072"),
     ],
 )
 def test_values_out_of_range_are_refused(values, fault):
@@ -194,6 +204,44 @@ def test_values_out_of_range_are_refused(values, fault):
         Recipe(**values)
     with pytest.raises(ValidationError, match=fault):
         Recipe().replace(**values)
+
+
+def test_more_rows_than_memory_are_refused():
+    Recipe(steps=262_144, batch_size=128)  # the paper's steps
+    with pytest.raises(SpotError, match="at most 67,108,864 rows, found 10,000,000 steps of 16"):
+        Recipe(steps=10_000_000)
+    with pytest.raises(SpotError, match="found 2,000 steps of 65,536"):
+        Recipe(batch_size=65_536).replace(steps=2000)
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "prompt.length=1000000000",
+        "train.batch_size=1000000000",
+        "train.steps=1000000000000",
+        "bank.steps=1000000000000",
+        "transfer.steps=1000000000000",
+        "train.key_step=1000000000000",
+        "data.input_length=1000000000000",
+        "data.target_length=1000000000000",
+        "transfer.seeds=[4294967296]",
+        "bank.seeds=[4294967296]",
+        "search.seeds=[4294967296]",
+    ],
+)
+def test_settings_out_of_all_proportion_are_a_sentence(assignment):
+    key, _, value = assignment.partition("=")
+    with pytest.raises(SpotError, match=f"{key}.*expected a number .*, found {value.strip('[]')}"):
+        load_config(None, [assignment])
+
+
+@pytest.mark.parametrize("seed", [-1, 1 << 32, 10**30])
+def test_a_seed_out_of_range_is_refused(seed):
+    check_seed(0)
+    check_seed((1 << 32) - 1)
+    with pytest.raises(SpotError, match=f"a seed from 0 to 4294967295, found {seed}"):
+        check_seed(seed)
 
 
 def test_a_recipe_is_frozen():

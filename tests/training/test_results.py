@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
 
 import numpy as np
 import pytest
 
+from bank.files import canonical_json, sha256_hex
 from spot.prompts.kinds import find_kind
 from spot.prompts.prompt import SoftPrompt
 from spot.training import results
@@ -83,8 +86,40 @@ def test_no_flipped_bit_gives_another_result(folder, name):
 
 @pytest.mark.parametrize(
     "content",
-    [b"[]", b"null", b"7", b'{"sha256": ""}', b"[" * 5000, b'{"sha256": 1, "trained": 2}'],
+    [
+        *(b"[]", b"null", b"7", b'{"sha256": ""}', b"[" * 10**5, b'{"sha256": 1, "trained": 2}'),
+        *(
+            b'{"sha256": NaN}',
+            b'{"sha256": 1e999}',
+            b'{"sha256": "\\ud800"}',
+            b"\0" * 90,
+            b"7" * 5000,
+        ),
+    ],
 )
 def test_json_of_another_form_counts_as_absent(folder, content):
     (folder / results.FACTS).write_bytes(content)
+    assert results.load(folder, 2) is None
+
+
+def test_results_of_another_run_count_as_absent(folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in (results.ARRAYS, results.FACTS):
+        shutil.copy(folder / name, other / name)
+    assert results.load(folder, 2) is not None and results.load(other, 2) is None
+
+
+def test_results_of_earlier_releases_are_found(folder):
+    facts = json.loads((folder / results.FACTS).read_bytes())
+    del facts["of"], facts["sha256"]
+    facts["sha256"] = sha256_hex(canonical_json(facts))
+    (folder / results.FACTS).write_text(json.dumps(facts))
+    assert results.load(folder, 2) is not None
+
+
+@pytest.mark.parametrize("name", [results.ARRAYS, results.FACTS])
+def test_a_pipe_in_the_place_of_a_file_counts_as_absent(folder, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
     assert results.load(folder, 2) is None

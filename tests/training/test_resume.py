@@ -199,6 +199,57 @@ def test_a_damaged_checkpoint_costs_only_the_work_since_the_one_before(run, whol
     assert_as_whole(tmp_path, found, whole)
 
 
+@pytest.mark.parametrize("step", [4, 7])
+def test_a_flipped_bit_in_a_checkpoint_changes_no_number(run, whole, tmp_path, step):
+    with pytest.raises(Stopped):
+        run(tmp_path, Stopper(step, stop))
+    newest = tmp_path / "checkpoints" / str((step - 1) // 3 * 3)
+    arrays = max(newest.rglob("d/*"), key=lambda path: path.stat().st_size)
+    content = bytearray(arrays.read_bytes())
+    content[len(content) // 2] ^= 4
+    arrays.write_bytes(content)
+    again = Stopper(0, stop)
+    found = run(tmp_path, again)
+    assert again.done_before == (step - 1) // 3 * 3 - 3
+    assert_as_whole(tmp_path, found, whole)
+
+
+def nothing(text):
+    return ""
+
+
+def cut_short(text):
+    return text[: len(text) // 2]
+
+
+def zeros(text):
+    return "\0" * len(text)
+
+
+def other_scores(text):
+    rows = [json.loads(line) for line in text.splitlines()]
+    return "".join(
+        json.dumps({**row, "score": 100.0 - row["score"]} if "score" in row else row) + "\n"
+        for row in rows
+    )
+
+
+def other_types(text):
+    return '[]\n7\n{"step": "x", "score": [1]}\n' + "[" * 10**5 + "\n"
+
+
+@pytest.mark.parametrize("damage", [nothing, cut_short, zeros, other_scores, other_types])
+def test_a_damaged_metrics_file_changes_no_number(run, whole, tmp_path, damage):
+    with pytest.raises(Stopped):
+        run(tmp_path, Stopper(7, stop))
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(damage(path.read_text()))
+    again = Stopper(0, stop)
+    found = run(tmp_path, again)
+    assert again.done_before == 6
+    assert_as_whole(tmp_path, found, whole)
+
+
 def test_a_slot_that_has_failed_stays_failed(run, make_slot, tmp_path):
     slots = [make_slot("colour", 0, learning_rate=float("inf")), make_slot("bird", 1)]
     expected = run(tmp_path / "whole", slots=slots)

@@ -253,6 +253,10 @@ def test_a_value_is_made_once_and_found_again(runs):
         lambda text: b"[]",
         lambda text: b"\xff\xfe",
         lambda text: json.dumps({"value": {"score": 1}}).encode(),
+        lambda text: b"\0" * len(text),
+        lambda text: b"[" * 10**5,
+        lambda text: text.replace(b"62.5", b"NaN"),
+        lambda text: text.replace(b"62.5", b"1e999"),
     ],
 )
 def test_a_damaged_value_is_made_anew(runs, damage):
@@ -264,6 +268,15 @@ def test_a_damaged_value_is_made_anew(runs, damage):
     path.write_bytes(damage(path.read_bytes()))
     assert call(50.0) == {"score": 50.0} and runs.reporter.said == []
     assert call() == {"score": 50.0} and len(runs.reporter.said) == 1
+
+
+def test_the_value_of_something_else_is_made_anew(runs):
+    runs.remembered("scores", "toy", {"a": 1}, lambda: 1)
+    (path,) = runs.root.rglob("*.json")
+    assert runs.remembered("scores", "toy", {"a": 2}, lambda: 2) == 2
+    (other,) = set(runs.root.rglob("*.json")) - {path}
+    other.write_bytes(path.read_bytes())
+    assert runs.remembered("scores", "toy", {"a": 2}, lambda: 3) == 3
 
 
 def test_an_evaluation_is_remembered_with_all_that_decides_it(

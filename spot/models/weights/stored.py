@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,12 +79,18 @@ def write_model(
     folder: Path, config: ModelConfig, arrays: Mapping[str, Any], about: Mapping[str, Any]
 ) -> None:
     """Write weights by T5X name and config.json, which also holds `about`, as a folder that
-    `model.name` can name; config.json last, since without it the folder is not a model.
+    `model.name` can name; config.json last, since without it the folder is not a model. Raises BankError
+    for a folder that cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     with replacing(folder / WEIGHTS) as temporary:
-        save_file(dict(arrays), temporary)
+        try:
+            save_file(dict(arrays), temporary)
+        except SafetensorError as error:  # its class for what the system refuses, too
+            code = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(code[1]) if code else 0, str(error)) from error
     card = {"architecture": config.to_json(), **about}
     content = json.dumps(card, indent=1, default=str) + "\n"
     replace_file(folder / "config.json", content.encode())

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,12 @@ class Fields:
     def of(self, kind: Any, key: str) -> Any:
         """A value of a dataclass's annotation: int, float, bool or a Literal of texts."""
         if typing.get_origin(kind) is not typing.Literal:
-            return {int: self.size, float: self.number, bool: self.flag}[kind](key)
+            read: dict[Any, Callable[[str], Any]] = {
+                int: self.size,
+                float: self.number,
+                bool: self.flag,
+            }
+            return read[kind](key)
         value, choices = self.text(key), typing.get_args(kind)
         if value not in choices:
             raise self._wrong(key, " or ".join(choices), value)
@@ -86,7 +91,9 @@ class Fields:
         return value
 
     def _wrong(self, key: str, expected: str, value: Any) -> SpotError:
-        return SpotError(f"{self.origin}: expected {key} to be {expected}, found {shown(value)}", COPY)
+        return SpotError(
+            f"{self.origin}: expected {key} to be {expected}, found {shown(value)}", COPY
+        )
 
 
 def is_file_name(name: object) -> bool:

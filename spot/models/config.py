@@ -134,7 +134,9 @@ ModelConfig = T5Config | DecoderConfig
 def _check_depth(stacks: tuple[int, ...]) -> None:
     """Raises ValueError for more layers than a model has, before anything is built of them."""
     if max(stacks) > LAYERS:
-        raise ValueError(f"{max(stacks):,} layers are more than the {LAYERS:,} that a model may have")
+        raise ValueError(
+            f"{max(stacks):,} layers are more than the {LAYERS:,} that a model may have"
+        )
 
 
 def _check_rate(dropout: float) -> None:

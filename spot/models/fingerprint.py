@@ -89,11 +89,10 @@ def safetensors_header(path: Path) -> tuple[memoryview, dict[str, StoredArray]]:
 
 def _stored_array(name: str, about: Any, start: int) -> StoredArray:
     """An array as the header describes it; ValueError for a description that contradicts itself."""
-    kind, shape, places = (
-        (about.get("dtype"), about.get("shape"), about.get("data_offsets"))
-        if isinstance(about, dict)
-        else (None, None, None)
-    )
+    members: dict[str, Any] = about if isinstance(about, dict) else {}
+    kind: Any = members.get("dtype")
+    shape: Any = members.get("shape")
+    places: Any = members.get("data_offsets")
     if not (isinstance(kind, str) and _sizes(shape) and _sizes(places) and len(places) == 2):
         raise ValueError(f"array {name} has no type, shape and place")
     begin, end = places

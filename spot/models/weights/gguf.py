@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -249,7 +250,7 @@ def _unpermuted(read: Any, heads: int) -> np.ndarray:
 def vocabulary(path: Path) -> TokenizerVocabulary:
     """The file's tokenizer, cached, because writing it out takes most of a second."""
     facts = f"4 {path.resolve()} {' '.join(map(str, stamp(path)))}"
-    cached = cache_dir() / "tokenizers" / f"{sha256_hex(facts)[:32]}.json"
+    cached = cache_dir() / "tokenizers" / f"{sha256_hex(os.fsencode(facts))[:32]}.json"
     try:
         content, eos = _checked(read_json(cached))
     except (OSError, ValueError):

@@ -20,9 +20,8 @@ DIMENSIONS = 4
 NAME = 65535  # bytes of a key or the name of an array
 STRING, LIST = 8, 9
 # By the number of the type: little-endian, as NumPy names them.
-NUMBERS = dict(
-    zip((*range(8), 10, 11, 12), "u1 i1 <u2 <i2 <u4 <i4 <f4 ? <u8 <i8 <f8".split(), strict=True)
-)
+_FIRST = dict(enumerate(("u1", "i1", "<u2", "<i2", "<u4", "<i4", "<f4", "?")))
+NUMBERS = {**_FIRST, 10: "<u8", 11: "<i8", 12: "<f8"}
 ALIGNMENT = "general.alignment"
 
 
@@ -86,7 +85,9 @@ class _Cursor:
         """ValueError if `count` values of at least `size` bytes cannot follow."""
         if count * size > len(self.content) - self.place:
             left = len(self.content) - self.place
-            raise ValueError(f"{count:,} values at byte {self.place:,}, where {left:,} bytes are left")
+            raise ValueError(
+                f"{count:,} values at byte {self.place:,}, where {left:,} bytes are left"
+            )
 
     def number(self, form: str) -> int:
         return int(struct.unpack(form, self.take(struct.calcsize(form)))[0])

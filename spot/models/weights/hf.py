@@ -5,6 +5,7 @@ Reads T5 1.0, T5 1.1, LM-adapted, Flan-T5, mT5 and ByT5; torch is needed for pic
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ def is_hf_folder(folder: Path) -> bool:
         stated = read_json(path)
     except (OSError, ValueError):
         weights = (SINGLE, INDEX, PICKLE, PICKLE_INDEX)
-        return path.is_file() and any((folder / name).is_file() for name in weights)
+        return os.path.isfile(path) and any(map(os.path.isfile, map(folder.joinpath, weights)))
     return isinstance(stated, dict) and "model_type" in stated
 
 
@@ -167,9 +168,9 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     Raises SpotError when there are none or one is missing.
     """
     for single, index in ((SINGLE, INDEX), (PICKLE, PICKLE_INDEX)):
-        if (folder / single).is_file():
+        if os.path.isfile(folder / single):
             return (folder / single,)
-        if (folder / index).is_file():
+        if os.path.isfile(folder / index):
             return _shards(folder, folder / index)
     raise SpotError(
         f"{folder}: expected {SINGLE}, {INDEX} or {PICKLE}, found none",
@@ -188,7 +189,7 @@ def _shards(folder: Path, index: Path) -> tuple[Path, ...]:
                 f"{index}: expected names of files in its own folder, found {shown(name)}", COPY
             )
     files = tuple(folder / name for name in sorted(set(named)))
-    missing = [file.name for file in files if not file.is_file()]
+    missing = [file.name for file in files if not os.path.isfile(file)]
     if missing:
         raise SpotError(
             f"{folder}: expected the {len(files)} files that {index.name} names, found none called "

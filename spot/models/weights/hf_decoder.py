@@ -17,6 +17,7 @@ from spot.models.settings import ModelSettings
 from spot.models.weights import hf
 from spot.models.weights.lazy import LazyArray
 from spot.models.weights.reader import Format
+from spot.settings import shown
 from spot.tasks.tokenizer import folder_tokenizer
 from spot.tasks.vocabulary import Vocabulary
 
@@ -189,7 +190,8 @@ def _stretched(kind: str, scaling: Fields) -> dict[str, Any]:
 
 def _check(stated: Fields, key: str, value: Any, supported: tuple[Any, ...]) -> None:
     if value not in supported:
+        expected = " or ".join(map(json.dumps, supported))
         raise SpotError(
-            f"{stated.origin}: expected {key} {' or '.join(map(json.dumps, supported))}, found {json.dumps(value)}",
+            f"{stated.origin}: expected {key} {expected}, found {shown(value)}",
             "this kind of decoder cannot be read here",
         )

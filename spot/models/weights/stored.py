@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from spot.models.config import ModelConfig
 from spot.models.families import FAMILIES, family_of, read_architecture
 from spot.models.fingerprint import Piece, safetensors_pieces
 from spot.models.settings import ModelSettings
-from spot.models.weights.tensors import safetensors_arrays
 from spot.models.weights.reader import Format
+from spot.models.weights.tensors import safetensors_arrays
 from spot.tasks.vocabulary import Vocabulary
 
 WEIGHTS = "weights.safetensors"
@@ -58,7 +59,7 @@ class Stored:
 STORED = Format(
     "safetensors",
     f"a tuned model with {WEIGHTS}",
-    lambda path: (path / WEIGHTS).is_file(),
+    lambda path: os.path.isfile(path / WEIGHTS),
     Stored,
 )
 

@@ -17,6 +17,7 @@ LAYERS = (
     "bank",
     "spot.errors",
     "spot.settings",
+    "spot.fields",
     "spot.verdicts",
     "spot.tasks",
     "spot.models",

@@ -8,12 +8,13 @@ from typing import Any, ClassVar, Literal
 Activation = Literal["gated-gelu", "relu"]
 Precision = Literal["bfloat16", "float32"]
 RopeScaling = Literal["none", "linear", "llama3"]
+LAYERS = 1000  # of a stack: the deepest published models have an eighth of it
 
 
 @dataclass(frozen=True)
 class T5Config:
     """Sizes of a T5 (Raffel et al. 2020): version 1.1 is gated GELU with an untied head, 1.0 ReLU
-    with a tied one.
+    with a tied one. ValueError for impossible sizes, as of `DecoderConfig`.
 
     `tied_head` shares the embedding with the output and rescales its input by H^-0.5, as T5 1.0
     does.
@@ -33,6 +34,10 @@ class T5Config:
     dropout: float = 0.1
     epsilon: float = 1e-6
     context: ClassVar[int | None] = None  # relative positions set no limit
+
+    def __post_init__(self) -> None:
+        _check_depth(self.stacks)
+        _check_rate(self.dropout)
 
     @property
     def stacks(self) -> tuple[int, ...]:
@@ -84,6 +89,26 @@ class DecoderConfig:
     rope_high_frequency: float = 4.0
     rope_context: int = 8192
 
+    def __post_init__(self) -> None:
+        _check_depth(self.stacks)
+        _check_rate(self.dropout)
+        if self.num_heads % self.num_kv_heads:
+            raise ValueError(
+                f"{self.num_heads} heads cannot share {self.num_kv_heads} keys and values evenly"
+            )
+        if self.d_kv % 2:
+            raise ValueError(f"heads of {self.d_kv} numbers cannot be turned in pairs")
+        if min(self.rope_theta, self.rope_factor) <= 0:
+            raise ValueError(
+                f"positions of the base {self.rope_theta} stretched by {self.rope_factor}: "
+                "both must be more than 0"
+            )
+        if self.rope_low_frequency >= self.rope_high_frequency:
+            raise ValueError(
+                f"positions blended from the frequency {self.rope_low_frequency} to "
+                f"{self.rope_high_frequency}: the second must be larger"
+            )
+
     @property
     def stacks(self) -> tuple[int, ...]:
         """Layers of the one stack."""
@@ -104,6 +129,19 @@ class DecoderConfig:
 
 
 ModelConfig = T5Config | DecoderConfig
+
+
+def _check_depth(stacks: tuple[int, ...]) -> None:
+    """Raises ValueError for more layers than a model has, before anything is built of them."""
+    if max(stacks) > LAYERS:
+        raise ValueError(
+            f"{max(stacks):,} layers are more than the {LAYERS:,} that a model may have"
+        )
+
+
+def _check_rate(dropout: float) -> None:
+    if not 0 <= dropout < 1:
+        raise ValueError(f"a dropout rate of {dropout} is not from 0 to less than 1")
 
 
 def _v1_1(d_model: int, d_kv: int, heads: int, d_ff: int, layers: int) -> T5Config:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
+from spot.fields import Fields
 from spot.models.config import DecoderConfig, ModelConfig, T5Config
 from spot.tasks.tokenizer import folder_tokenizer
 from spot.tasks.vocabulary import Vocabulary, folder_vocabulary
@@ -65,9 +66,12 @@ def family_of(config: ModelConfig) -> Family:
     return next(family for family in FAMILIES.values() if family.config is type(config))
 
 
-def read_architecture(stored: Mapping[str, Any]) -> ModelConfig:
-    """The architecture that `config.to_json()` stored; ValueError for the fields of no family."""
+def read_architecture(stored: Mapping[str, Any], origin: str = "architecture") -> ModelConfig:
+    """The architecture that `config.to_json()` stored. ValueError for the fields of no family and for
+    impossible sizes, SpotError with the origin for a field of another kind.
+    """
     for family in FAMILIES.values():
         if family.recognises(stored):
-            return family.config(**stored)
+            kinds, members = get_type_hints(family.config), Fields(origin, stored)
+            return family.config(**{name: members.of(kinds[name], name) for name in stored})
     raise ValueError(f"not the fields of {' or '.join(FAMILIES)}: {', '.join(sorted(stored))}")

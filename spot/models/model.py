@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -197,7 +198,7 @@ def _read_network(files: Reader, words: Vocabulary, settings: ModelSettings) -> 
 def _check_vocabulary(config: ModelConfig, words: Vocabulary) -> None:
     if words.size > config.vocab_size:
         raise SpotError(
-            f"{words.name} has {words.size} tokens (with {words.extra_ids} sentinels), "
+            f"{words.name} has {words.size} tokens up to the largest id (with {words.extra_ids} sentinels), "
             f"but the model embeds {config.vocab_size}",
             "this is another model's vocabulary; name the right one with model.vocabulary",
         )
@@ -210,7 +211,7 @@ def model_path(settings: ModelSettings) -> Path:
     if remote.is_remote(settings.name):
         return remote.copied_checkpoint(settings.name)
     path = FOLDERS.get(settings.name, Path(settings.name))
-    if path.is_dir() or (path.suffix == ".gguf" and path.is_file()):
+    if os.path.isdir(path) or (path.suffix == ".gguf" and os.path.isfile(path)):
         return path
     if hub.is_model_id(settings.name):
         return hub.fetch(settings.name)

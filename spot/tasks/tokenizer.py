@@ -8,11 +8,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
+from io import StringIO
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from bank.files import replace_file
+from bank.reading import LIMIT, read_bytes
 from spot.errors import SpotError
+from spot.fields import SIZE, read_fields
+from spot.settings import shown
 
 TOKENIZER_JSON = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
@@ -56,13 +61,13 @@ class TokenizerVocabulary:
 
     def _beginning(self) -> list[int]:
         """The ids that the tokenizer puts in front of a text."""
-        ids = self.tokenizer().encode("", add_special_tokens=True).ids
+        ids = _loaded(self.content, self.name).beginning
         return [i + 1 for i in ids if i + 1 != self.eos]
 
     @property
     def size(self) -> int:
-        """The tokenizer's ids, and padding."""
-        return int(self.tokenizer().get_vocab_size()) + 1
+        """The tokenizer's ids, up to the largest, and padding."""
+        return max(_loaded(self.content, self.name).ids, default=-1) + 2
 
     def digest(self) -> str:
         """Hex sha256 of the tokenizer.json and the token that ends an answer."""
@@ -70,7 +75,7 @@ class TokenizerVocabulary:
 
     def tokenizer(self) -> Any:
         """The loaded `tokenizers.Tokenizer`; SpotError for another file or a missing package."""
-        return _tokenizer(self.content, self.name)
+        return _loaded(self.content, self.name).tokenizer
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without beginning and end."""
@@ -106,28 +111,44 @@ class TokenizerVocabulary:
         """The ids whose text is more than white space."""
         return [i for i in ids if self.decode([i]).strip()]
 
+    def special(self, ids: Sequence[int]) -> list[int]:
+        """The ids of special tokens."""
+        special = _loaded(self.content, self.name).special
+        return [i for i in ids if i - 1 in special]
+
     def frequent(self, count: int) -> list[int]:
         """The first `count` ids but special tokens and SentencePiece's bytes, which stand for rare
         characters: byte-pair encoding orders the other tokens by frequency.
         """
-        tokenizer = self.tokenizer()
-        special = tokenizer.get_added_tokens_decoder()
+        loaded = _loaded(self.content, self.name)
+        added = loaded.tokenizer.get_added_tokens_decoder()
         ordinary = (
             i + 1
-            for i in range(self.size - 1)
-            if i not in special and not _BYTE.fullmatch(tokenizer.id_to_token(i) or "")
+            for i in loaded.ids
+            if i not in added and not _BYTE.fullmatch(loaded.tokenizer.id_to_token(i) or "")
         )
         return list(islice(ordinary, count))
 
     def save(self, folder: Path) -> None:
-        """Write the tokenizer and its end-of-text token as Hugging Face's files."""
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / TOKENIZER_JSON).write_text(self.content, encoding="utf-8")
-        (folder / SETTINGS).write_text(json.dumps({"eos_token": self.eos_token}) + "\n")
+        """Write the tokenizer and its end-of-text token as Hugging Face's files. Raises BankError."""
+        replace_file(folder / TOKENIZER_JSON, self.content.encode())
+        stated = json.dumps({"eos_token": self.eos_token})
+        replace_file(folder / SETTINGS, f"{stated}\n".encode())
+
+
+class _Loaded(NamedTuple):
+    """A tokenizer as it encodes one text whole, its ids in order, those of special tokens, and those that
+    it puts in front of a text.
+    """
+
+    tokenizer: Any
+    ids: list[int]
+    special: frozenset[int]
+    beginning: list[int]
 
 
 @lru_cache(maxsize=4)
-def _tokenizer(content: str, name: str) -> Any:
+def _loaded(content: str, name: str) -> _Loaded:
     try:
         from tokenizers import Tokenizer
     except ImportError:
@@ -136,11 +157,35 @@ def _tokenizer(content: str, name: str) -> Any:
             'install it: pip install "spot-transfer[decoders]"',
         ) from None
     try:
-        return Tokenizer.from_str(content)
+        tokenizer = Tokenizer.from_str(content)
+        # Saved with the file by whoever used it last, for batches of their own.
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        for sampling in ("dropout", "alpha", "nbest_size"):  # other ids for a text each time
+            if hasattr(tokenizer.model, sampling):
+                setattr(tokenizer.model, sampling, None)
+        framed = tokenizer.encode("a", add_special_tokens=True)
+        # Without it, no text is framed or, by a template that names it twice, written twice.
+        tokenizer.post_processor = None
+        ids = sorted(set(tokenizer.get_vocab(with_added_tokens=True).values()))
+        added = tokenizer.get_added_tokens_decoder()
     except Exception as error:  # the package raises nothing narrower
-        raise SpotError(
-            f"{name}: expected a tokenizer.json ({error})", "copy or download it again"
-        ) from error
+        raise _no_tokenizer(name, error) from error
+    except BaseException as error:  # nor is a panic of its compiled code an Exception
+        if type(error).__name__ != "PanicException":
+            raise
+        raise _no_tokenizer(name, error) from error
+    if max(ids, default=0) >= SIZE:
+        raise _no_tokenizer(name, f"it has the id {max(ids):,}, beyond any vocabulary")
+    front = takewhile(
+        lambda pair: pair[1], zip(framed.ids, framed.special_tokens_mask, strict=True)
+    )
+    special = frozenset(i for i, token in added.items() if token.special)
+    return _Loaded(tokenizer, ids, special, [i for i, _ in front])
+
+
+def _no_tokenizer(name: str, error: BaseException | str) -> SpotError:
+    return SpotError(f"{name}: expected a tokenizer.json ({error})", "copy or download it again")
 
 
 def folder_tokenizer(folder: Path, named: Path | None = None) -> TokenizerVocabulary:
@@ -150,20 +195,26 @@ def folder_tokenizer(folder: Path, named: Path | None = None) -> TokenizerVocabu
     """
     path = named or folder / TOKENIZER_JSON
     try:
-        content = path.read_text(encoding="utf-8")
+        content = StringIO(read_bytes(path, LIMIT).decode(), newline=None).read()
     except (OSError, UnicodeDecodeError) as error:
-        problem = "a file that is not text" if path.is_file() else "no such file"
+        if isinstance(error, FileNotFoundError):
+            problem = "no such file"
+        elif isinstance(error, UnicodeDecodeError):
+            problem = "a file that is not text"
+        else:
+            problem = f"a file that cannot be read ({error.strerror})"
         raise SpotError(
             f"{folder}: expected a tokenizer at {path}, as text in JSON, found {problem}",
             "download the model's own tokenizer.json, or name it: --set model.vocabulary=PATH",
         ) from error
     settings = path.parent / SETTINGS
+    stated = read_fields(settings)
+    kind = stated.values.get("eos_token")
     try:
-        stated = json.loads(settings.read_text(encoding="utf-8"))["eos_token"]
-        token = stated["content"] if isinstance(stated, dict) else stated
+        token = stated.inner("eos_token").text("content") if isinstance(kind, dict) else kind
         if not isinstance(token, str):
-            raise ValueError(f"found {token}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"found {shown(kind)}")
+    except (SpotError, ValueError) as error:
         raise SpotError(
             f"{settings}: expected an eos_token ({error})", "copy it from the model's repository"
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,9 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from bank.files import stamp
+from bank.files import replace_file, sha256_hex, stamp
+from bank.reading import LIMIT, read_bytes
 from spot.errors import SpotError
-from spot.tasks.files import file_sha256
+from spot.fields import Fields, read_fields
 from spot.tasks.task import Task
 
 SENTENCEPIECE_FILE = "spiece.model"
@@ -22,6 +23,7 @@ TOKENIZER_FILE = "tokenizer_config.json"
 BYTES_CLASS = "ByT5Tokenizer"
 SENTINEL = "<extra_id_"
 T5_SENTINELS = 100  # after the SentencePiece ids, as in every T5
+MOST_SENTINELS = 10_000
 
 
 class Vocabulary(Protocol):
@@ -49,7 +51,7 @@ class Vocabulary(Protocol):
 
     @property
     def size(self) -> int:
-        """The number of ids."""
+        """One more than the largest id."""
 
     def digest(self) -> str:
         """Hex sha256 of everything that determines the ids."""
@@ -71,11 +73,14 @@ class Vocabulary(Protocol):
     def meaningful(self, ids: Sequence[int]) -> list[int]:
         """The ids that have text of their own."""
 
+    def special(self, ids: Sequence[int]) -> list[int]:
+        """The ids that stand for no text: sentinels and special tokens."""
+
     def frequent(self, count: int) -> list[int]:
         """The ids of ordinary text, the `count` most frequent at most."""
 
     def save(self, folder: Path) -> None:
-        """Write it into a model's folder, to be read by `model.name=FOLDER`."""
+        """Write it into a model's folder, to be read by `model.name=FOLDER`. Raises BankError."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,7 @@ class VocabularyFile:
 
     def sha256(self) -> str:
         """Hex sha256 of the file; SpotError when it cannot be read."""
-        try:
-            return file_sha256(Path(self.path))
-        except SpotError as error:
-            raise _unreadable(self.path) from error
+        return sha256_hex(_content(self.path))
 
     digest = sha256
 
@@ -117,7 +119,7 @@ class VocabularyFile:
         try:
             now = stamp(Path(self.path))
         except OSError as error:
-            raise _unreadable(self.path) from error
+            raise _unreadable(self.path, error) from error
         return _processor(Path(self.path), now)
 
     def encode(self, text: str) -> list[int]:
@@ -139,9 +141,16 @@ class VocabularyFile:
         return str(pieces.DecodeIds([int(token) for token in ids if 1 < token < size]))
 
     def meaningful(self, ids: Sequence[int]) -> list[int]:
-        """The ids but unknown pieces and the bare word boundary."""
+        """The ids but unknown pieces, the bare word boundary and sentinels."""
         pieces = self.processor()
-        return [i for i in ids if i != pieces.unk_id() and pieces.IdToPiece(i) != "▁"]
+        count, unknown = pieces.GetPieceSize(), pieces.unk_id()
+        return [i for i in ids if i < count and i != unknown and pieces.IdToPiece(i) != "▁"]
+
+    def special(self, ids: Sequence[int]) -> list[int]:
+        """The sentinels, behind the pieces or, as mT5's, among them."""
+        pieces = self.processor()
+        count = pieces.GetPieceSize()
+        return [i for i in ids if i >= count or SENTINEL in pieces.IdToPiece(i)]
 
     def frequent(self, count: int) -> list[int]:
         """The first `count` ids that are no control, unknown or byte piece; SentencePiece orders
@@ -156,31 +165,52 @@ class VocabularyFile:
         return list(islice(ordinary, count))
 
     def save(self, folder: Path) -> None:
-        """Copy the file, and write the number of sentinels beside it."""
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(self.path, folder / SENTENCEPIECE_FILE)
-        (folder / TOKENIZER_FILE).write_text(json.dumps({"extra_ids": self.extra_ids}) + "\n")
+        """Copy the file, and write the number of sentinels beside it. Raises BankError."""
+        replace_file(folder / SENTENCEPIECE_FILE, _content(self.path))
+        stated = json.dumps({"extra_ids": self.extra_ids})
+        replace_file(folder / TOKENIZER_FILE, f"{stated}\n".encode())
 
 
-def _unreadable(path: Path) -> SpotError:
+def _content(path: Path) -> bytes:
+    """A vocabulary's bytes. SpotError for what is no file, or larger than any vocabulary."""
+    try:
+        return read_bytes(path, LIMIT)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> SpotError:
     return SpotError(
-        f"expected a SentencePiece vocabulary at {path}, found no readable file",
+        f"expected a SentencePiece vocabulary at {path}, found no readable file ({error.strerror})",
         "check the model's vocabulary path",
     )
 
 
 @lru_cache(maxsize=8)
 def _processor(path: Path, _stamp: tuple[int, ...]) -> Any:
-    """The processor of a file that has not changed: loaded once, not for every text."""
+    """The processor of a file that has not changed: loaded once, not for every text. SpotError for a file
+    of another kind, and for one whose padding and end of a text are not T5's, 0 and 1.
+    """
     import sentencepiece
 
+    content = _content(path)
     try:
-        return sentencepiece.SentencePieceProcessor(model_file=str(path))
-    except (RuntimeError, OSError) as error:
+        if not content:  # which the package takes for a model without pieces
+            raise ValueError("it is empty")
+        pieces = sentencepiece.SentencePieceProcessor(model_proto=content)
+        control, end = pieces.IsControl(0), pieces.eos_id()
+    except Exception as error:  # the package's classes for a foreign file differ by release
         raise SpotError(
             f"expected a SentencePiece model at {path}, found another file",
             "check the model's vocabulary path",
         ) from error
+    if not control or end != 1:
+        raise SpotError(
+            f"expected the vocabulary of a T5 at {path}, whose id 0 is padding and 1 ends a text; found "
+            f"one whose id 0 is {pieces.IdToPiece(0)} and the end is {end}",
+            "this is another model's vocabulary; name the right one with model.vocabulary",
+        )
+    return pieces
 
 
 @lru_cache(maxsize=8)
@@ -242,15 +272,18 @@ class ByteVocabulary:
         """Bytes other than white space."""
         return [i for i in ids if 3 <= i < 259 and not bytes([i - 3]).isspace()]
 
+    def special(self, ids: Sequence[int]) -> list[int]:
+        """The sentinels, which no text encodes to."""
+        return [i for i in ids if i >= 259]
+
     def frequent(self, count: int) -> list[int]:
         """The printable ASCII bytes, in their order: bytes have no order by frequency."""
         return [byte + 3 for byte in range(0x20, 0x7F)][:count]
 
     def save(self, folder: Path) -> None:
-        """Write a tokenizer's configuration for bytes, as in ByT5's own folders."""
-        folder.mkdir(parents=True, exist_ok=True)
-        stated = {"tokenizer_class": BYTES_CLASS, "extra_ids": self.extra_ids}
-        (folder / TOKENIZER_FILE).write_text(json.dumps(stated) + "\n")
+        """Write a tokenizer's configuration for bytes, as in ByT5's own folders. Raises BankError."""
+        stated = json.dumps({"tokenizer_class": BYTES_CLASS, "extra_ids": self.extra_ids})
+        replace_file(folder / TOKENIZER_FILE, f"{stated}\n".encode())
 
 
 def folder_vocabulary(folder: Path, named: Path | None = None) -> Vocabulary:
@@ -258,22 +291,23 @@ def folder_vocabulary(folder: Path, named: Path | None = None) -> Vocabulary:
     else bytes if the folder's tokenizer is ByT5's.
 
     The number of sentinels is that of tokenizer_config.json, else T5's 100. Raises SpotError for a
-    folder without a vocabulary.
+    folder without a vocabulary, and for a tokenizer_config.json that cannot be read.
     """
-    try:
-        stated = json.loads((folder / TOKENIZER_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        stated = {}
-    extra = stated.get("extra_ids")
+    about = folder / TOKENIZER_FILE
+    stated = read_fields(about) if os.path.lexists(about) else Fields(str(about), {})
     path = named or folder / SENTENCEPIECE_FILE
-    if path.is_file():
-        return VocabularyFile(path, extra if isinstance(extra, int) else T5_SENTINELS)
-    if named is None and stated.get("tokenizer_class") == BYTES_CLASS:
-        return ByteVocabulary(extra) if isinstance(extra, int) else ByteVocabulary()
+    if os.path.isfile(path):
+        return VocabularyFile(path, _sentinels(stated, T5_SENTINELS))
+    if named is None and stated.values.get("tokenizer_class") == BYTES_CLASS:
+        return ByteVocabulary(_sentinels(stated, ByteVocabulary.extra_ids))
     raise SpotError(
         f"{folder}: expected a vocabulary at {path}, found none",
         "name the model's SentencePiece file: --set model.vocabulary=PATH",
     )
+
+
+def _sentinels(stated: Fields, default: int) -> int:
+    return stated.size("extra_ids", default, least=0, most=MOST_SENTINELS)
 
 
 def ended(ids: Sequence[int], eos: int, limit: int | None = None) -> Sequence[int]:
@@ -305,12 +339,18 @@ def label_tokens(task: Task, vocabulary: Vocabulary) -> list[list[int]]:
     """Token ids of each label word with its end, in class order; [] without labels.
 
     The same ids as the task's targets. SpotError when a word has no token of its own (nothing, or
-    only unknown pieces) or when two words have the same tokens, so that no score could tell them
-    apart.
+    only unknown pieces), when it has a special token, which is no word, or when two words have the same
+    tokens, so that no score could tell them apart.
     """
     seen: dict[tuple[int, ...], str] = {}
     for word in task.labels:
         ids = tuple(vocabulary.encode_target(word))
+        if vocabulary.special(ids):
+            raise SpotError(
+                f'task "{task.name}": expected the label word "{word}" to have tokens of text in '
+                f"{Path(vocabulary.name).name}, found a special token in it",
+                "choose another label word",
+            )
         if not vocabulary.meaningful(ids):
             raise SpotError(
                 f'task "{task.name}": expected the label word "{word}" to have tokens in '

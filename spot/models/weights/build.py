@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,33 +29,49 @@ def infer_config(arrays: Mapping[str, Any], relative_max_distance: int, dropout:
     try:
         vocab_size, d_model = arrays["token_embedder/embedding"].shape
         heads, buckets = arrays["encoder/relpos_bias/rel_embedding"].shape
-        inner = arrays["encoder/layers_0/attention/query/kernel"].shape[1]
+        _, inner = arrays["encoder/layers_0/attention/query/kernel"].shape
         gated = "encoder/layers_0/mlp/wi_0/kernel" in arrays
-        d_ff = arrays[f"encoder/layers_0/mlp/{'wi_0' if gated else 'wi'}/kernel"].shape[1]
+        _, d_ff = arrays[f"encoder/layers_0/mlp/{'wi_0' if gated else 'wi'}/kernel"].shape
+        if not heads or inner % heads:
+            raise ValueError(f"a query of {inner} numbers for {heads} heads")
+        return T5Config(
+            vocab_size=vocab_size,
+            d_model=d_model,
+            d_kv=inner // heads,
+            num_heads=heads,
+            d_ff=d_ff,
+            encoder_layers=_count(arrays, "encoder"),
+            decoder_layers=_count(arrays, "decoder"),
+            activation="gated-gelu" if gated else "relu",
+            tied_head="decoder/logits_dense/kernel" not in arrays,
+            relative_buckets=buckets,
+            relative_max_distance=relative_max_distance,
+            dropout=dropout,
+        )
     except (KeyError, ValueError) as error:
         raise SpotError(
             f"expected the arrays of a T5 by T5X names; {error} is missing or has another rank",
             "only T5 1.0 and 1.1 checkpoints (and kin) can be read here",
         ) from error
-    return T5Config(
-        vocab_size=vocab_size,
-        d_model=d_model,
-        d_kv=inner // heads,
-        num_heads=heads,
-        d_ff=d_ff,
-        encoder_layers=_count(arrays, "encoder"),
-        decoder_layers=_count(arrays, "decoder"),
-        activation="gated-gelu" if gated else "relu",
-        tied_head="decoder/logits_dense/kernel" not in arrays,
-        relative_buckets=buckets,
-        relative_max_distance=relative_max_distance,
-        dropout=dropout,
-    )
 
 
 def _count(arrays: Mapping[str, Any], stack: str) -> int:
-    names = {name.split("/")[1] for name in arrays if name.startswith(f"{stack}/layers_")}
-    return len(names)
+    """The layers of a stack that the arrays belong to; a decoder alone has no name for its stack."""
+    found = (re.match(rf"{stack}/?layers_(\d+)/", name) for name in arrays)
+    return len({match[1] for match in found if match})
+
+
+def _check_layers(config: ModelConfig, arrays: Mapping[str, Any]) -> None:
+    """Raises SpotError for more layers than there are arrays of, before a network of them is outlined."""
+    stacks = ("encoder", "decoder") if len(config.stacks) == 2 else ("",)
+    for stack, stated in zip(stacks, config.stacks, strict=True):
+        present = _count(arrays, stack)
+        if stated > present:
+            raise SpotError(
+                f"the weights do not fit the architecture: expected arrays of {stated} "
+                f"{stack or 'decoder'} layers, found those of {present}",
+                "choose the architecture these weights were made for, or copy all their files",
+            )
 
 
 def build(
@@ -70,6 +87,7 @@ def build(
     that lists all names that are missing (-), extra (+) or of another shape (~), or for too few
     devices.
     """
+    _check_layers(config, arrays)
     state = outline(config, form)[1]
     expected = {"/".join(map(str, path)): leaf.shape for path, leaf in nnx.to_flat_state(state)}
     problems = [f"- {name} {shape}" for name, shape in expected.items() if name not in arrays]
@@ -91,8 +109,18 @@ def build(
         name = "/".join(map(str, path))
         small = name.endswith(_SMALL)
         dtype = jnp.float32 if small else matrix_dtype
-        leaf.set_value(place(name, content(arrays[name]), dtype))
+        leaf.set_value(place(name, _floats(name, content(arrays[name])), dtype))
     return Network(config, form, state)
+
+
+def _floats(name: str, array: Any) -> Any:
+    """The array. SpotError for whole numbers and 8-bit floats: codes of a quantisation, not weights."""
+    if not jnp.issubdtype(array.dtype, jnp.floating) or array.dtype.itemsize < 2:
+        raise SpotError(
+            f"array {name}: expected floats of 16 bits or more, found {array.dtype}",
+            "quantised weights cannot be read here: choose the plain model",
+        )
+    return array
 
 
 def stored(arrays: Mapping[str, Any], precision: Precision) -> dict[str, Any]:

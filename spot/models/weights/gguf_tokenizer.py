@@ -11,10 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from spot.errors import SpotError
+from spot.settings import shown
 
 Stated = Callable[..., Any]
 """A metadata value by its key, or the default; see `GgufFile.stated`."""
 
+LONGEST = 1024  # characters of a token; published ones have a tenth
+_WORDS = {str: "texts", int: "whole numbers", float: "numbers"}
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED = 1, 2, 3, 4  # of tokenizer.ggml.token_type
 _BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
 
@@ -53,18 +56,28 @@ def tokenizer_json(stated: Stated, path: object) -> tuple[str, str]:
     """The tokenizer as the text of a tokenizer.json, and the token that ends a text.
 
     Written out here, so that it is the same text on every release of `tokenizers`. SpotError, with
-    the file's path, for a tokenizer of another kind.
+    the file's path, for a tokenizer of another kind and for metadata of other types.
     """
     model, split = stated("tokenizer.ggml.model"), stated("tokenizer.ggml.pre", "?")
-    if model != "llama" and (model != "gpt2" or split not in _SPLITS):
+    if model != "llama" and (model != "gpt2" or split not in list(_SPLITS)):
         raise SpotError(
             f"{path}: expected a tokenizer llama, or a byte-level tokenizer gpt2 split as "
-            f"{' or '.join(_SPLITS)}, found {model} split as {split}",
+            f"{' or '.join(_SPLITS)}, found {str(model)[:60]} split as {str(split)[:60]}",
             "name the model's tokenizer.json: --set model.vocabulary=PATH",
         )
-    tokens = stated("tokenizer.ggml.tokens")
-    kinds = stated("tokenizer.ggml.token_type")
-    parts = _sentencepiece(stated, tokens, kinds) if model == "llama" else _bytes(stated, split)
+    tokens = stated_list(stated, path, "tokens", str)
+    if (longest := max(map(len, tokens), default=0)) > LONGEST:
+        raise SpotError(
+            f"{path}: expected tokens of at most {LONGEST:,} characters, found one of {longest:,}",
+            "convert the model again",
+        )
+    kinds = stated_list(stated, path, "token_type", int, len(tokens))
+    if model == "llama":
+        scores = stated_list(stated, path, "scores", float, len(tokens))
+        spaced = bool(stated("tokenizer.ggml.add_space_prefix", True))
+        parts = _sentencepiece(tokens, kinds, scores, spaced)
+    else:
+        parts = _bytes(split, stated_list(stated, path, "merges", str))
     begin = None
     if stated("tokenizer.ggml.add_bos_token", model == "llama" or split in _LLAMA3):
         begin = _beginning(*_named(stated, path, tokens, "bos"))
@@ -84,11 +97,34 @@ def tokenizer_json(stated: Stated, path: object) -> tuple[str, str]:
     return json.dumps(content), _named(stated, path, tokens, "eos")[1]
 
 
+def stated_list(
+    stated: Stated, path: object, name: str, kind: type, count: int | None = None
+) -> list[Any]:
+    """The metadata value tokenizer.ggml.`name`: a list of values of one type, `count` of them. Raises
+    SpotError for another value.
+    """
+    values = stated(f"tokenizer.ggml.{name}")
+    whole = values if isinstance(values, list) else [values]
+    wrong = next((value for value in whole if type(value) is not kind), None)
+    if wrong is not None or not isinstance(values, list):
+        raise SpotError(
+            f"{path}: expected tokenizer.ggml.{name} to be a list of {_WORDS[kind]}, found "
+            f"{shown(values if wrong is None else wrong)}",
+            "convert the model again",
+        )
+    if count is not None and len(values) != count:
+        raise SpotError(
+            f"{path}: expected tokenizer.ggml.{name} for {count} tokens, found {len(values)}",
+            "convert the model again",
+        )
+    return values
+
+
 def _named(stated: Stated, path: object, tokens: Sequence[str], name: str) -> tuple[int, str]:
     """Number and text of the token that begins (`bos`) or ends (`eos`) a text."""
     key = f"tokenizer.ggml.{name}_token_id"
-    number = int(stated(key))
-    if number >= len(tokens):
+    number = stated(key)
+    if type(number) is not int or not 0 <= number < len(tokens):
         raise SpotError(
             f"{path}: expected {key} to be one of {len(tokens)} tokens, found {number}",
             "convert the model again",
@@ -108,24 +144,25 @@ def _added(tokens: Sequence[str], kinds: Sequence[int]) -> list[dict[str, Any]]:
     ]
 
 
-def _bytes(stated: Stated, split: str) -> dict[str, Any]:
+def _bytes(split: str, merges: Sequence[str]) -> dict[str, Any]:
     """A byte-level tokenizer. In Llama 3, a word that is a token is not split, whatever the merges."""
     return {
         "normalizer": {"type": "NFC"} if split == "qwen2" else None,
         "pre_tokenizer": _SPLITS[split],
         "decoder": _BYTES,
         "model": {
-            "merges": [merge.split(" ") for merge in stated("tokenizer.ggml.merges")],
+            "merges": [merge.split(" ") for merge in merges],
             **({"ignore_merges": True} if split in _LLAMA3 else {}),
         },
     }
 
 
-def _sentencepiece(stated: Stated, tokens: Sequence[str], kinds: Sequence[int]) -> dict[str, Any]:
-    """SentencePiece's BPE: a text begins with a space, spaces are written "▁", and characters without
-    a token become tokens of their bytes.
+def _sentencepiece(
+    tokens: Sequence[str], kinds: Sequence[int], scores: Sequence[float], spaced: bool
+) -> dict[str, Any]:
+    """SentencePiece's BPE: a text begins with a space if `spaced`, spaces are written "▁", and
+    characters without a token become tokens of their bytes.
     """
-    spaced = stated("tokenizer.ggml.add_space_prefix", True)
     front = [{"type": "Prepend", "prepend": "▁"}] if spaced else []
     back = [{"type": "Strip", "content": " ", "start": 1, "stop": 0}] if spaced else []
     unknown = [token for token, kind in zip(tokens, kinds, strict=True) if kind == _UNKNOWN]
@@ -139,7 +176,7 @@ def _sentencepiece(stated: Stated, tokens: Sequence[str], kinds: Sequence[int]) 
             "unk_token": unknown[0] if unknown else None,
             "fuse_unk": True,
             "byte_fallback": True,
-            "merges": _merges(tokens, kinds, stated("tokenizer.ggml.scores")),
+            "merges": _merges(tokens, kinds, scores),
         },
     }
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from spot.errors import SpotError
+from spot.fields import COPY, Fields
 from spot.models.config import DecoderConfig
 from spot.models.fingerprint import Piece
 from spot.models.settings import ModelSettings
 from spot.models.weights import hf
 from spot.models.weights.lazy import LazyArray
 from spot.models.weights.reader import Format
+from spot.settings import shown
 from spot.tasks.tokenizer import folder_tokenizer
 from spot.tasks.vocabulary import Vocabulary
 
@@ -65,10 +67,20 @@ class HuggingFaceDecoder:
         return read_arrays(self.folder, self.config())
 
 
+def _is_decoder(folder: Path) -> bool:
+    """True for a folder of transformers whose model type is read here."""
+    try:
+        return hf.is_hf_folder(folder) and (
+            hf.stated_config(folder).values.get("model_type") in hf.DECODERS
+        )
+    except SpotError:
+        return False  # the T5 format, which takes every other folder, says what is wrong
+
+
 HUGGING_FACE_DECODER = Format(
     "Hugging Face decoder",
     "a Llama or Qwen2 from Hugging Face",
-    lambda path: hf.is_hf_folder(path) and hf.stated_config(path)["model_type"] in hf.DECODERS,
+    _is_decoder,
     HuggingFaceDecoder,
 )
 
@@ -79,20 +91,23 @@ def read_arrays(folder: Path, config: DecoderConfig) -> Mapping[str, LazyArray]:
     Raises SpotError for a missing or damaged file and for an array that no such decoder has.
     """
     arrays: dict[str, LazyArray] = {}
-    for file in hf.weight_files(folder):
-        for name, stored in hf.stored_arrays(file):
-            if name.endswith("rotary_emb.inv_freq") or (
-                config.tied_head and name == "lm_head.weight"
-            ):
-                continue
-            ours = our_name(name)
-            if ours is None:
-                raise SpotError(
-                    f"{file}: expected the arrays of a Llama or Qwen2, found {name}",
-                    "nothing is dropped: choose a folder with the plain model",
-                )
-            arrays[ours] = fitted(ours, stored)
-    return arrays
+    copies: dict[str, LazyArray] = {}  # of the embedding
+    for file, name, stored in hf.named_arrays(folder):
+        if name.endswith("rotary_emb.inv_freq"):
+            continue
+        ours = our_name(name)
+        if ours is None:
+            raise SpotError(
+                f"{file}: expected the arrays of a Llama or Qwen2, found {name}",
+                "nothing is dropped: choose a folder with the plain model",
+            )
+        if config.tied_head and name == "lm_head.weight":
+            copies[name] = stored
+        else:
+            arrays[ours] = stored
+    if copies and "token_embedder/embedding" in arrays:
+        hf.check_copies(folder, arrays["token_embedder/embedding"], copies)
+    return {name: fitted(name, stored) for name, stored in arrays.items()}
 
 
 def our_name(name: str) -> str | None:
@@ -113,7 +128,7 @@ def fitted(name: str, stored: LazyArray) -> LazyArray:
     padding in front of embedding and head.
     """
     padded = stored
-    if name in ("token_embedder/embedding", "lm_head/kernel"):
+    if name in ("token_embedder/embedding", "lm_head/kernel") and len(stored.shape) == 2:
         rows, width = stored.shape
         padded = LazyArray((rows + 1, width), lambda: _with_padding(stored.read()))
     return hf.turned(padded) if name.endswith("/kernel") else padded
@@ -127,54 +142,56 @@ def _with_padding(array: Any) -> Any:
 
 def read_config(folder: Path) -> DecoderConfig:
     """The architecture in config.json; raises SpotError for one that is not supported."""
-    path = folder / "config.json"
     stated = hf.stated_config(folder)
-    _check(path, "hidden_act", stated.get("hidden_act", "silu"), ("silu",))
-    if stated.get("use_sliding_window"):
-        _check(path, "use_sliding_window", True, (False,))
-    rope = stated.get("rope_parameters") or {}
-    scaling = stated.get("rope_scaling") or rope
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
-    _check(path, "rope_type", kind, ("default", "linear", "llama3"))
-    qwen = stated["model_type"] == "qwen2"
+    _check(stated, "hidden_act", stated.text("hidden_act", "silu"), ("silu",))
+    _check(stated, "use_sliding_window", stated.flag("use_sliding_window", False), (False,))
+    rope = stated.inner("rope_parameters")
+    scaling = stated.inner("rope_scaling") if stated.values.get("rope_scaling") else rope
+    kind = scaling.text("rope_type", scaling.text("type", "default"))
+    _check(stated, "rope_type", kind, ("default", "linear", "llama3"))
+    for fields in (stated, rope):  # only a part of a head's numbers turned
+        partly = fields.number("partial_rotary_factor", 1.0)
+        _check(stated, "partial_rotary_factor", partly, (1.0,))
+    heads, width = stated.size("num_attention_heads"), stated.size("hidden_size")
+    theta = rope.number("rope_theta", stated.number("rope_theta", 10000.0))
     try:
-        heads = stated["num_attention_heads"]
         return DecoderConfig(
-            vocab_size=stated["vocab_size"] + 1,
-            d_model=stated["hidden_size"],
-            d_kv=stated.get("head_dim") or stated["hidden_size"] // heads,
+            vocab_size=stated.size("vocab_size") + 1,
+            d_model=width,
+            d_kv=stated.size("head_dim", width // heads),
             num_heads=heads,
-            num_kv_heads=stated.get("num_key_value_heads") or heads,
-            d_ff=stated["intermediate_size"],
-            layers=stated["num_hidden_layers"],
-            context=stated["max_position_embeddings"],
-            tied_head=bool(stated.get("tie_word_embeddings", False)),
-            biases=qwen or bool(stated.get("attention_bias", False)),
-            epsilon=stated.get("rms_norm_eps", 1e-6),
-            rope_theta=float(rope.get("rope_theta") or stated.get("rope_theta") or 10000.0),
+            num_kv_heads=stated.size("num_key_value_heads", heads),
+            d_ff=stated.size("intermediate_size"),
+            layers=stated.size("num_hidden_layers"),
+            context=stated.size("max_position_embeddings"),
+            tied_head=stated.flag("tie_word_embeddings", False),
+            biases=stated.text("model_type") == "qwen2" or stated.flag("attention_bias", False),
+            epsilon=stated.number("rms_norm_eps", 1e-6),
+            rope_theta=float(theta),
             **_stretched(kind, scaling),
         )
-    except KeyError as error:
-        raise SpotError(f"{path}: {error} is missing", "copy it again") from error
+    except ValueError as error:
+        raise SpotError(f"{stated.origin}: {error}", COPY) from error
 
 
-def _stretched(kind: str, scaling: Mapping[str, Any]) -> dict[str, Any]:
+def _stretched(kind: str, scaling: Fields) -> dict[str, Any]:
     """The fields of DecoderConfig for stretched rotary positions."""
     if kind == "default":
         return {}
-    fields: dict[str, Any] = {"rope_scaling": kind, "rope_factor": float(scaling["factor"])}
+    fields: dict[str, Any] = {"rope_scaling": kind, "rope_factor": float(scaling.number("factor"))}
     if kind == "llama3":
         fields |= {
-            "rope_low_frequency": float(scaling["low_freq_factor"]),
-            "rope_high_frequency": float(scaling["high_freq_factor"]),
-            "rope_context": int(scaling["original_max_position_embeddings"]),
+            "rope_low_frequency": float(scaling.number("low_freq_factor")),
+            "rope_high_frequency": float(scaling.number("high_freq_factor")),
+            "rope_context": scaling.size("original_max_position_embeddings"),
         }
     return fields
 
 
-def _check(path: Path, key: str, value: Any, supported: tuple[Any, ...]) -> None:
+def _check(stated: Fields, key: str, value: Any, supported: tuple[Any, ...]) -> None:
     if value not in supported:
+        expected = " or ".join(map(json.dumps, supported))
         raise SpotError(
-            f"{path}: expected {key} {' or '.join(map(json.dumps, supported))}, found {json.dumps(value)}",
+            f"{stated.origin}: expected {key} {expected}, found {shown(value)}",
             "this kind of decoder cannot be read here",
         )

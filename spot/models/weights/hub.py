@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from bank.reading import read_bytes
 from spot.errors import SpotError
+from spot.fields import is_file_name
 from spot.models.weights import hf
 
 log = logging.getLogger("spot")
@@ -33,6 +35,7 @@ PICKLES = (hf.PICKLE, hf.PICKLE_INDEX, "pytorch_model-*.bin")
 # The hub's own account, which adds safetensors to repositories of pickles by pull request. Anyone
 # may open one, so those of others are used only when they are named.
 CONVERTER = "SFconvertbot"
+COMMIT = 1024  # bytes of a file that names a commit
 
 
 def is_model_id(name: str) -> bool:
@@ -84,25 +87,39 @@ def cached(model_id: str) -> Path | None:
     repository, _, revision = model_id.partition("@")
     place = cache() / f"models--{repository.replace('/', '--')}"
     requests = place / "refs" / "refs" / "pr"
-    numbers = sorted(int(ref.name) for ref in requests.glob("*") if ref.name.isdigit())
+    numbers = sorted(
+        int(ref.name) for ref in requests.glob("*") if re.fullmatch("[0-9]+", ref.name)
+    )
     names = [revision] if revision else ["main", *(f"refs/pr/{number}" for number in numbers)]
     for name in names:
-        ref = place / "refs" / name
-        commit = ref.read_text().strip() if ref.is_file() else name
-        folder = place / "snapshots" / commit
-        if "/" not in commit and _is_whole(folder):
+        commit = _commit(place, name)
+        if is_file_name(commit) and _is_whole(folder := place / "snapshots" / commit):
             return folder
     return None
+
+
+def _commit(place: Path, revision: str) -> str:
+    """The commit that a revision's file in a repository's cache names, else the revision itself; "" where
+    either leads elsewhere or cannot be read.
+    """
+    if not all(is_file_name(part) for part in revision.split("/")):
+        return ""
+    ref = place / "refs" / revision
+    if not os.path.isfile(ref):
+        return revision
+    try:
+        return read_bytes(ref, limit=COMMIT).decode().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def cache() -> Path:
     """The folder of the hub's cache, by the environment's variables that the hub's client reads."""
     named = os.environ.get("HF_HUB_CACHE")
-    if named:
-        return Path(named).expanduser()
-    general = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    home = os.environ.get("HF_HOME") or f"{general}/huggingface"
-    return Path(home).expanduser() / "hub"
+    if not named:
+        general = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+        named = f"{os.environ.get('HF_HOME') or f'{general}/huggingface'}/hub"
+    return Path(os.path.expanduser(named))  # as it stands where no home folder is known
 
 
 def _is_whole(folder: Path) -> bool:
@@ -111,7 +128,7 @@ def _is_whole(folder: Path) -> bool:
     except SpotError:
         return False
     readable = files[0].suffix == ".safetensors" or _has_torch()
-    return readable and (folder / "config.json").is_file()
+    return readable and os.path.isfile(folder / "config.json")
 
 
 def _has_torch() -> bool:

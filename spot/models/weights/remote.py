@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from bank.files import replace_file
 from spot.errors import SpotError
+from spot.fields import is_file_name
 from spot.models.weights.t5x import INDEX, array_folders
 from spot.settings import cache_dir
 
@@ -57,7 +59,7 @@ def copied_checkpoint(address: str) -> Path:
                 f"{address}: expected the array {name}, which `{INDEX}` names, found no such folder",
                 "the checkpoint in the bucket is not whole",
             )
-        missing = [file for file in files if not (folder / file).is_file()]
+        missing = [file for file in files if not os.path.isfile(folder / file)]
         for file, content in _contents(store, missing, address):
             replace_file(folder / file, content)
     replace_file(folder / INDEX, index)
@@ -67,7 +69,7 @@ def copied_checkpoint(address: str) -> Path:
 def copy_of(address: str) -> Path | None:
     """The complete local copy of a T5X checkpoint, or None; looks at local files only."""
     folder = _place(address)
-    return folder if (folder / INDEX).is_file() else None
+    return folder if os.path.isfile(folder / INDEX) else None
 
 
 def local_file(name: str | Path | None) -> Path | None:
@@ -76,7 +78,7 @@ def local_file(name: str | Path | None) -> Path | None:
         return None if name is None else Path(name)
     address, _, file = str(name).rpartition("/")
     copy = _place(address) / file
-    if not copy.is_file():
+    if not os.path.isfile(copy):
         replace_file(copy, _content(_open(address), file, address))
     return copy
 
@@ -95,7 +97,7 @@ def _open(address: str) -> Any:
     context = tensorstore.Context({"gcs_request_retries": RETRIES, "s3_request_retries": RETRIES})
     try:
         return tensorstore.KvStore.open(f"{address.rstrip('/')}/", context=context).result(TIMEOUT)
-    except (ValueError, TimeoutError) as error:
+    except Exception as error:  # what tensorstore raises has no common class
         raise _refused(address, error) from error
 
 
@@ -106,10 +108,10 @@ def _files(store: Any, prefix: str, address: str) -> list[str]:
     after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
     try:
         keys = store.list(tensorstore.KvStore.KeyRange(prefix, after)).result(TIMEOUT)
-    except (ValueError, TimeoutError) as error:
+    except Exception as error:  # what tensorstore raises has no common class
         raise _refused(address, error) from error
-    names = [key.decode() for key in keys]
-    return sorted(name for name in names if "/" not in name[len(prefix) :])
+    names = [key.decode(errors="replace")[len(prefix) :] for key in keys]
+    return sorted(f"{prefix}{name}" for name in names if is_file_name(name))
 
 
 def _contents(store: Any, names: list[str], address: str) -> Iterator[tuple[str, bytes]]:
@@ -119,7 +121,7 @@ def _contents(store: Any, names: list[str], address: str) -> Iterator[tuple[str,
         reads = [store.read(name) for name in part]
         try:
             results = [read.result(TIMEOUT) for read in reads]
-        except (ValueError, TimeoutError) as error:
+        except Exception as error:  # what tensorstore raises has no common class
             raise _refused(address, error) from error
         for name, result in zip(part, results, strict=True):
             if result.state != "value":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from typing import Any
 
 from bank.files import replace_file, replacing
 from spot.errors import SpotError
+from spot.fields import read_fields
 from spot.models.config import ModelConfig
 from spot.models.families import FAMILIES, family_of, read_architecture
 from spot.models.fingerprint import Piece, safetensors_pieces
 from spot.models.settings import ModelSettings
 from spot.models.weights.reader import Format
+from spot.models.weights.tensors import safetensors_arrays
 from spot.tasks.vocabulary import Vocabulary
 
 WEIGHTS = "weights.safetensors"
@@ -31,18 +34,14 @@ class Stored:
 
     def vocabulary(self) -> Vocabulary:
         """The folder's vocabulary."""
-        try:
-            family = family_of(self.config())
-        except SpotError:
-            family = FAMILIES["T5"]  # loading reports what is wrong with the configuration
-        return family.vocabulary(self.folder, self.vocabulary_file)
+        return family_of(self.config()).vocabulary(self.folder, self.vocabulary_file)
 
     def config(self) -> ModelConfig:
         """The architecture in config.json."""
         path = self.folder / "config.json"
         try:
-            return read_architecture(json.loads(path.read_text())["architecture"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return read_architecture(read_fields(path).inner("architecture").values, str(path))
+        except ValueError as error:
             raise SpotError(
                 f"{path}: expected an `architecture` with the fields of {' or '.join(FAMILIES)} "
                 f"({error})",
@@ -54,23 +53,14 @@ class Stored:
         return safetensors_pieces(self.folder / WEIGHTS)
 
     def arrays(self) -> Mapping[str, Any]:
-        """The arrays of the file."""
-        from safetensors import SafetensorError
-        from safetensors.flax import load_file
-
-        try:
-            return dict(load_file(self.folder / WEIGHTS))
-        except (SafetensorError, OSError) as error:
-            raise SpotError(
-                f"{self.folder / WEIGHTS}: expected a whole safetensors file ({error})",
-                "copy it again",
-            ) from error
+        """The arrays of the file, read one by one."""
+        return dict(safetensors_arrays(self.folder / WEIGHTS))
 
 
 STORED = Format(
     "safetensors",
     f"a tuned model with {WEIGHTS}",
-    lambda path: (path / WEIGHTS).is_file(),
+    lambda path: os.path.isfile(path / WEIGHTS),
     Stored,
 )
 

@@ -13,6 +13,7 @@ import math
 import os
 import stat
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -63,12 +64,24 @@ def read_json(path: Path | str, limit: int = LIMIT) -> Any:
 def parse_json(text: bytes | str) -> Any:
     """The value of JSON text, in UTF-8, a byte order mark tolerated.
 
-    Raises ValueError for what is no JSON: NaN and infinity, which Python's reader accepts, included;
-    for half of a surrogate pair, which is no character; and for what no honest file has: numbers
-    beyond a float, whole ones of more than DIGITS digits, more than DEPTH levels.
+    Raises ValueError as `parse_json_data` does, and for half of a surrogate pair, which is no character.
 
     >>> parse_json('{"n": [1, 2.5]}')
     {'n': [1, 2.5]}
+    """
+    text = _decoded(text)
+    value = parse_json_data(text)
+    if "\\u" in text:  # escapes alone can spell surrogates
+        _check_values(value, _check_characters)
+    return value
+
+
+def parse_json_data(text: bytes | str) -> Any:
+    """As `parse_json`, for data of which a part is used: cut texts may hold half of a surrogate pair.
+
+    Raises ValueError for what is no JSON: NaN and infinity, which Python's reader accepts, included;
+    and for what no honest file has: numbers beyond a float, whole ones of more than DIGITS digits, more
+    than DEPTH levels.
     """
     text = _decoded(text)
     try:
@@ -77,8 +90,7 @@ def parse_json(text: bytes | str) -> Any:
         )
     except RecursionError:
         raise _too_deep() from None
-    # Each level opens with a bracket, so most texts need no walk; escapes alone can spell surrogates.
-    if text.count("[") + text.count("{") > DEPTH or "\\u" in text:
+    if text.count("[") + text.count("{") > DEPTH:  # each level opens with a bracket
         _check_values(value)
     return value
 
@@ -102,7 +114,7 @@ def parse_toml(text: bytes | str) -> dict[str, Any]:
         table = tomllib.loads(text)
     except RecursionError:
         raise _too_deep() from None
-    _check_values(table)
+    _check_values(table, _check_characters)
     return table
 
 
@@ -141,8 +153,8 @@ def _too_deep() -> ValueError:
     return ValueError(f"lists and objects are nested in more than {DEPTH} levels")
 
 
-def _check_values(value: Any) -> None:
-    """Raises ValueError for values nested too deep, too long numbers and lone surrogates."""
+def _check_values(value: Any, check_text: Callable[[str], None] = lambda text: None) -> None:
+    """Raises ValueError for values nested too deep, too long numbers, and as `check_text` does."""
     level = [value]
     for _ in range(DEPTH + 1):
         if not level:
@@ -154,8 +166,8 @@ def _check_values(value: Any) -> None:
                 below += each
             elif isinstance(each, list):
                 below += each
-            elif isinstance(each, str) and not each.isascii():
-                _check_characters(each)
+            elif isinstance(each, str):
+                check_text(each)
             elif isinstance(each, int) and abs(each) >= 10**DIGITS:
                 raise ValueError(
                     f"a whole number of more than {DIGITS} digits is beyond what can be held"

@@ -22,7 +22,7 @@ from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.settings import ModelSettings
 from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
-from spot.settings import Stage, cache_dir, mistake
+from spot.settings import LAST_SEED, Stage, cache_dir, mistake, shown
 from spot.strategies.settings import TransferSettings
 from spot.tasks.catalog import DataSettings, tasks_with_template
 from spot.training.recipe import (
@@ -395,9 +395,10 @@ def _check(config: Config) -> None:
         "transfer.seeds": config.transfer.seeds,
     }
     for name, seeds in every.items():
-        if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) > LAST_SEED:
             raise SpotError(
-                f"{name}: expected distinct seeds ≥ 0, found {list(seeds)}", "e.g. [0, 1, 2]"
+                f"{name}: expected distinct seeds ≥ 0 and ≤ {LAST_SEED}, found {shown(seeds)}",
+                "e.g. [0, 1, 2]",
             )
 
 

@@ -13,6 +13,8 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
+from spot.errors import SpotError
+
 
 class Stage(BaseModel):
     """A frozen part of the configuration that knows only its own keys.
@@ -103,6 +105,18 @@ def shown(value: object) -> str:
     """A value as JSON for an error message, cut to 60 characters."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+LAST_SEED = 2**32 - 1
+"""The largest seed: JAX's keys are made of 32 bits, and larger ones would be the same as smaller ones."""
+
+
+def check_seed(seed: int) -> None:
+    """Raise SpotError unless it is a whole number from 0 to LAST_SEED."""
+    if not isinstance(seed, int) or not 0 <= seed <= LAST_SEED:
+        raise SpotError(
+            f"expected a seed from 0 to {LAST_SEED}, found {shown(seed)}", "for example 0, 1 or 2"
+        )
 
 
 class HasDefaults(Protocol):

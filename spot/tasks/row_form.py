@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from spot.errors import SpotError, did_you_mean
 from spot.settings import mistake, shown
-from spot.tasks.files import Row
+from spot.tasks.files import Row, is_missing, plain
 from spot.tasks.metrics import CLASS_METRICS, GROUPED, NUMBER_METRICS, TEXT_METRICS, metric
 from spot.tasks.text import Example, Reference
 
@@ -110,8 +110,9 @@ def label_key(value: object) -> str:
     >>> [label_key(value) for value in (True, 4, 2.5, " bug ", None)]
     ['true', '4', '2.5', 'bug', '']
     """
-    if value is None or value != value:  # NaN stands for a missing value in Parquet
+    if is_missing(value):
         return ""
+    value = plain(value)
     return (
         shown(value) if isinstance(value, bool | int | float | list | dict) else str(value).strip()
     )
@@ -242,7 +243,7 @@ class RowReader:
         case, and with single spaces. Rows of one identity are never on two sides of a cut.
         """
         if self.form.group:
-            return _as_text(row, self.form.group)
+            return row.written(self.form.group)
         return " ".join("\n".join(self._values(row).values()).casefold().split())
 
     def example(self, row: Row) -> Example:
@@ -253,19 +254,19 @@ class RowReader:
         target, label, reference = (
             self._classified(row) if self.form.label else self._generated(row)
         )
-        group = _as_text(row, self.form.group) if self.form.group else ""
+        group = row.written(self.form.group) if self.form.group else ""
         return Example(inputs, target, label, reference, group)
 
     def _values(self, row: Row) -> dict[str, str]:
         """The fields of the text; of several, some may be empty, as titles are."""
         if len(self.columns) == 1:
-            return {self.columns[0]: _as_text(row, self.columns[0])}
+            return {self.columns[0]: row.written(self.columns[0])}
         blank = {name for name in self.columns if not label_key(row.value(name))}
         if len(blank) == len(self.columns):
             raise row.error(
                 f"text in one of {', '.join(self.columns)}", "empty text in all of them"
             )
-        return {name: "" if name in blank else _as_text(row, name) for name in self.columns}
+        return {name: "" if name in blank else row.written(name) for name in self.columns}
 
     def _classified(self, row: Row) -> tuple[str, int, Reference]:
         labels, value = self.form.labels, row.value(self.form.label)
@@ -283,7 +284,7 @@ class RowReader:
         if isinstance(row.value(form.target), list):
             answers = row.texts(form.target)
         else:
-            answers = (_as_text(row, form.target),)
+            answers = (row.written(form.target),)
         if not form.numeric:
             return answers[0], -1, answers
         try:
@@ -303,11 +304,3 @@ def found_label(row: Row, field: str) -> str:
     if not (key := label_key(value)):
         raise row.error(f'a label in "{field}"', "nothing" if value is None else "empty text")
     return key
-
-
-def _as_text(row: Row, field: str) -> str:
-    """A text or number as text that is not empty."""
-    value = row.value(field)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return shown(value)
-    return row.text(field)

@@ -23,6 +23,7 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.inits import default_rate, init_prompt
 from spot.prompts.stored import stored
+from spot.settings import check_seed
 from spot.tasks.task import Mixture, Task, digest
 from spot.training.batches import Source
 from spot.training.described import described, validation_score
@@ -313,8 +314,9 @@ def new_slot(
     model: Model, source: Source, recipe: Recipe, seed: int, bank: Bank | None = None
 ) -> Slot:
     """A prompt before training, from the recipe's init and at its rate. Raises what `init_prompt`
-    raises.
+    raises, and SpotError for no seed.
     """
+    check_seed(seed)
     recipe = recipe.on(model)
     prompt = init_prompt(
         recipe, model.embeddings, model.vocabulary, source.labels, seed, model.identity, bank

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _BLANK = "\u034f\u115f\u1160\u2800\u3164\uffa0"  # letters and marks that are drawn as nothing
 _SELECTORS = range(0xFE00, 0xFE10)  # variants of the character before
@@ -26,6 +27,16 @@ def visible(text: str) -> str:
 def is_visible(character: str) -> bool:
     """True for a space and whatever a font draws."""
     return character.isprintable() and character not in _BLANK and ord(character) not in _SELECTORS
+
+
+def seen(text: str) -> str:
+    r"""The text as it looks: without what is not seen, in one form of composed letters, with single spaces.
+
+    >>> seen("caf\xe9\u200b") == seen("cafe\u0301")
+    True
+    """
+    text = unicodedata.normalize("NFKC", text)
+    return " ".join("".join(filter(is_visible, text)).split())
 
 
 def printable(text: str) -> str:

@@ -11,6 +11,7 @@ import errno
 import json
 import math
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Callable
@@ -20,7 +21,11 @@ from typing import Any, BinaryIO
 LIMIT = (
     1 << 26
 )  # bytes of a file of JSON or TOML, 64 MiB: the largest vocabularies have a third of it
+TOML_LIMIT = 1 << 21  # bytes of a file of TOML, which people write
 DEPTH = 64  # levels of lists and objects
+_DOTTED = re.compile(
+    rf"""(?m)(?:^|[{{,])[ \t]*\[{{0,2}}[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{DEPTH}}}"""
+)  # a key with more levels than that, for which tomllib takes quadratic time
 DIGITS = 100  # of a whole number: a float holds what has fewer than 309
 
 
@@ -95,7 +100,7 @@ def parse_json_data(text: bytes | str) -> Any:
     return value
 
 
-def read_toml(path: Path | str, limit: int = LIMIT) -> dict[str, Any]:
+def read_toml(path: Path | str, limit: int = TOML_LIMIT) -> dict[str, Any]:
     """The table of a TOML file. Raises OSError, and ValueError as `parse_toml` does."""
     return parse_toml(read_bytes(path, limit))
 
@@ -110,6 +115,8 @@ def parse_toml(text: bytes | str) -> dict[str, Any]:
     {'steps': 5}
     """
     text = _decoded(text)
+    if _DOTTED.search(text):
+        raise _too_deep()
     try:
         table = tomllib.loads(text)
     except RecursionError:

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from bank.characters import escaped, seen
 from spot.errors import SpotError, did_you_mean
 from spot.settings import mistake, shown
 from spot.tasks.files import Row, is_missing, plain
-from spot.tasks.metrics import CLASS_METRICS, GROUPED, NUMBER_METRICS, TEXT_METRICS, metric
+from spot.tasks.metrics import (
+    CLASS_METRICS,
+    GROUPED,
+    NUMBER_METRICS,
+    TEXT_METRICS,
+    check_classes,
+    metric,
+)
 from spot.tasks.text import Example, Reference
 
 EXAMPLES: Mapping[str, str] = {
@@ -195,6 +203,8 @@ def check_form(origin: str, form: RowForm) -> None:
                 f'{origin}: expected metrics that fit the task, found "{name}", which needs {need}',
                 f"choose among {', '.join(fitting)}",
             )
+    if form.words:
+        check_classes(origin, form.metrics, len(form.words))
     field_names(origin, form.inputs)
 
 
@@ -274,9 +284,8 @@ class RowReader:
         if key not in labels:
             some = ", ".join(list(labels)[:12]) + (", …" if len(labels) > 12 else "")
             expected = f'one of the values {some} in "{self.form.label}"'
-            raise row.error(
-                expected, f"{shown(value)}.{did_you_mean(key, labels)}".removesuffix(".")
-            )
+            near = _same_look(key, labels) or f".{did_you_mean(key, labels)}".removesuffix(".")
+            raise row.error(expected, f"{shown(value)}{near}")
         return labels[key], self._classes[labels[key]], None
 
     def _generated(self, row: Row) -> tuple[str, int, Reference]:
@@ -294,6 +303,14 @@ class RowReader:
         if not math.isfinite(number):
             raise row.error(f'a number in "{form.target}"', shown(answers[0]))
         return answers[0], -1, number
+
+
+def _same_look(key: str, labels: Iterable[str]) -> str:
+    """The end of a sentence about a value that looks like one of the labels; "" for others."""
+    alike = next((label for label in labels if seen(label) == seen(key)), None)
+    if alike is None:
+        return ""
+    return f", which only looks like that: it is written {escaped(key)}, the label {escaped(alike)}"
 
 
 def found_label(row: Row, field: str) -> str:

@@ -129,10 +129,18 @@ class HasDefaults(Protocol):
 
 def cache_dir() -> Path:
     """SPOT_CACHE_DIR, else the user's cache folder for spot; compiled programs and token arrays
-    live there. A folder ~/.cache/spot of earlier versions stays in use.
+    live there. A folder ~/.cache/spot of earlier versions stays in use. Raises SpotError where there is
+    no home folder, as in some containers.
     """
     named = os.environ.get("SPOT_CACHE_DIR")
     if named:
         return Path(named)
-    earlier = Path.home() / ".cache" / "spot"
-    return earlier if earlier.is_dir() else platformdirs.user_cache_path("spot", appauthor=False)
+    try:
+        earlier = Path.home() / ".cache" / "spot"
+        usual = platformdirs.user_cache_path("spot", appauthor=False)
+    except RuntimeError as error:
+        raise SpotError(
+            "expected a home folder to keep a cache in, found none",
+            "name a folder for the cache: SPOT_CACHE_DIR, or set HOME",
+        ) from error
+    return earlier if earlier.is_dir() else usual

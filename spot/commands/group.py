@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
@@ -76,6 +78,7 @@ class Spot(Commands):
         from bank.errors import UserError
 
         open_streams()
+        ensure_home()
         try:
             with shown_warnings():
                 code = super().main(*args, **{**extra, "standalone_mode": False})
@@ -101,6 +104,16 @@ class Spot(Commands):
             click.echo(text, err=True)
             code = 130
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def ensure_home() -> None:
+    """Give a process without a home folder, as of an unknown user in a container, the one that containers
+    give: libraries ask for it when they are imported.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = os.sep
 
 
 def fail(message: str, hint: str, code: int) -> int:

@@ -331,7 +331,7 @@ def _places(settings: DataSettings) -> Places:
     tfds = settings.tfds_dir or os.environ.get("TFDS_DATA_DIR")
     return Places(
         data_dir(settings),
-        Path(tfds) if tfds else Path.home() / "tensorflow_datasets",
+        Path(tfds or os.path.expanduser("~/tensorflow_datasets")),
         settings.hf_dir or cache / "huggingface",
         settings.cache_dir,
     )

@@ -5,14 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from bank.characters import visible
+
 
 class UserError(Exception):
     """An error whose text is written for the user: `message` says what is wrong, `hint` what to do.
 
-    A command prints both on stderr and exits with 1; library callers catch this one class.
+    A command prints both on stderr and exits with 1; library callers catch this one class. What cannot
+    be seen in them, as a zero-width space in a name, is escaped.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
+        message, hint = visible(message), visible(hint)
         super().__init__(message if not hint else f"{message} ({hint})")
         self.message = message
         self.hint = hint

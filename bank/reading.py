@@ -12,15 +12,21 @@ import io
 import json
 import math
 import os
+import re
 import stat
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 LIMIT = (
     1 << 26
 )  # bytes of a file of JSON or TOML, 64 MiB: the largest vocabularies have a third of it
+TOML_LIMIT = 1 << 21  # bytes of a file of TOML, which people write
 DEPTH = 64  # levels of lists and objects
+_DOTTED = re.compile(
+    rf"""(?m)(?:^|[{{,])[ \t]*\[{{0,2}}[ \t]*(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{DEPTH}}}"""
+)  # a key with more levels than that, for which tomllib takes quadratic time
 DIGITS = 100  # of a whole number: a float holds what has fewer than 309
 
 
@@ -64,12 +70,24 @@ def read_json(path: Path | str, limit: int = LIMIT) -> Any:
 def parse_json(text: bytes | str) -> Any:
     """The value of JSON text, in UTF-8, a byte order mark tolerated.
 
-    Raises ValueError for what is no JSON: NaN and infinity, which Python's reader accepts, included;
-    for half of a surrogate pair, which is no character; and for what no honest file has: numbers
-    beyond a float, whole ones of more than DIGITS digits, more than DEPTH levels.
+    Raises ValueError as `parse_json_data` does, and for half of a surrogate pair, which is no character.
 
     >>> parse_json('{"n": [1, 2.5]}')
     {'n': [1, 2.5]}
+    """
+    text = _decoded(text)
+    value = parse_json_data(text)
+    if "\\u" in text:  # escapes alone can spell surrogates
+        _check_values(value, _check_characters)
+    return value
+
+
+def parse_json_data(text: bytes | str) -> Any:
+    """As `parse_json`, for data of which a part is used: cut texts may hold half of a surrogate pair.
+
+    Raises ValueError for what is no JSON: NaN and infinity, which Python's reader accepts, included;
+    and for what no honest file has: numbers beyond a float, whole ones of more than DIGITS digits, more
+    than DEPTH levels.
     """
     text = _decoded(text)
     try:
@@ -78,13 +96,12 @@ def parse_json(text: bytes | str) -> Any:
         )
     except RecursionError:
         raise _too_deep() from None
-    # Each level opens with a bracket, so most texts need no walk; escapes alone can spell surrogates.
-    if text.count("[") + text.count("{") > DEPTH or "\\u" in text:
+    if text.count("[") + text.count("{") > DEPTH:  # each level opens with a bracket
         _check_values(value)
     return value
 
 
-def read_toml(path: Path | str, limit: int = LIMIT) -> dict[str, Any]:
+def read_toml(path: Path | str, limit: int = TOML_LIMIT) -> dict[str, Any]:
     """The table of a TOML file. Raises OSError, and ValueError as `parse_toml` does."""
     return parse_toml(read_bytes(path, limit))
 
@@ -99,11 +116,13 @@ def parse_toml(text: bytes | str) -> dict[str, Any]:
     {'steps': 5}
     """
     text = _decoded(text)
+    if _DOTTED.search(text):
+        raise _too_deep()
     try:
         table = tomllib.loads(text)
     except RecursionError:
         raise _too_deep() from None
-    _check_values(table)
+    _check_values(table, _check_characters)
     return table
 
 
@@ -142,8 +161,8 @@ def _too_deep() -> ValueError:
     return ValueError(f"lists and objects are nested in more than {DEPTH} levels")
 
 
-def _check_values(value: Any) -> None:
-    """Raises ValueError for values nested too deep, too long numbers and lone surrogates."""
+def _check_values(value: Any, check_text: Callable[[str], None] = lambda text: None) -> None:
+    """Raises ValueError for values nested too deep, too long numbers, and as `check_text` does."""
     level = [value]
     for _ in range(DEPTH + 1):
         if not level:
@@ -155,8 +174,8 @@ def _check_values(value: Any) -> None:
                 below += each
             elif isinstance(each, list):
                 below += each
-            elif isinstance(each, str) and not each.isascii():
-                _check_characters(each)
+            elif isinstance(each, str):
+                check_text(each)
             elif isinstance(each, int) and abs(each) >= 10**DIGITS:
                 raise ValueError(
                     f"a whole number of more than {DIGITS} digits is beyond what can be held"

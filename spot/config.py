@@ -17,12 +17,13 @@ from typing import Any
 import platformdirs
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from bank.reading import parse_toml, read_toml
 from spot.errors import SpotError, did_you_mean
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.settings import ModelSettings
 from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
-from spot.settings import Seed, Stage, Steps, cache_dir, mistake
+from spot.settings import Seed, Stage, Steps, cache_dir, mistake, shown
 from spot.strategies.settings import TransferSettings
 from spot.tasks.catalog import DataSettings, tasks_with_template
 from spot.training.recipe import (
@@ -234,12 +235,12 @@ def user_config() -> Path:
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return read_toml(file)
     except OSError as error:
         raise SpotError(
             f"config {file} cannot be read ({error.strerror})", "check the path"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise SpotError(f"config {file}: not valid TOML ({error})", "fix that line") from error
 
 
@@ -270,10 +271,15 @@ def _path(key: str) -> tuple[str, ...]:
 
 
 def _value(text: str) -> Any:
+    """The value of an assignment: as TOML, and as plain text where it is none."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return parse_toml(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except ValueError as error:
+        raise SpotError(
+            f"--set: expected a value, found {shown(text)}: {error}", "shorten it"
+        ) from error
 
 
 def _assign(values: dict[str, Any], path: tuple[str, ...], value: Any, origin: str) -> None:
@@ -397,7 +403,8 @@ def _check(config: Config) -> None:
     for name, seeds in every.items():
         if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
             raise SpotError(
-                f"{name}: expected distinct seeds ≥ 0, found {list(seeds)}", "e.g. [0, 1, 2]"
+                f"{name}: expected distinct seeds ≥ 0, found {shown(seeds)}",
+                "e.g. [0, 1, 2]",
             )
 
 

@@ -13,6 +13,8 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
+from spot.errors import SpotError
+
 
 def at_most(most: int) -> AfterValidator:
     """A bound that lies above all sensible values: what is larger is a slip, and would exhaust the memory
@@ -133,6 +135,14 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
+def check_seed(seed: int) -> None:
+    """Raise SpotError unless it is a whole number from 0 to MOST_SEED."""
+    if type(seed) is not int or not 0 <= seed <= MOST_SEED:
+        raise SpotError(
+            f"expected a seed from 0 to {MOST_SEED}, found {shown(seed)}", "for example 0, 1 or 2"
+        )
+
+
 class HasDefaults(Protocol):
     """A model, as far as recipes and tasks read it: `spot.models.defaults.ModelDefaults`."""
 
@@ -143,10 +153,18 @@ class HasDefaults(Protocol):
 
 def cache_dir() -> Path:
     """SPOT_CACHE_DIR, else the user's cache folder for spot; compiled programs and token arrays
-    live there. A folder ~/.cache/spot of earlier versions stays in use.
+    live there. A folder ~/.cache/spot of earlier versions stays in use. Raises SpotError where there is
+    no home folder, as in some containers.
     """
     named = os.environ.get("SPOT_CACHE_DIR")
     if named:
         return Path(named)
-    earlier = Path.home() / ".cache" / "spot"
-    return earlier if earlier.is_dir() else platformdirs.user_cache_path("spot", appauthor=False)
+    try:
+        earlier = Path.home() / ".cache" / "spot"
+        usual = platformdirs.user_cache_path("spot", appauthor=False)
+    except RuntimeError as error:
+        raise SpotError(
+            "expected a home folder to keep a cache in, found none",
+            "name a folder for the cache: SPOT_CACHE_DIR, or set HOME",
+        ) from error
+    return earlier if earlier.is_dir() else usual

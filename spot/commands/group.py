@@ -8,10 +8,14 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 from click.shell_completion import CompletionItem
+
+from bank.characters import visible
+from spot.commands.streams import discard_stdout, open_streams
 
 
 class Lazy(NamedTuple):
@@ -73,6 +77,8 @@ class Spot(Commands):
     def main(self, *args: Any, **extra: Any) -> Any:
         from bank.errors import UserError
 
+        open_streams()
+        ensure_home()
         try:
             with shown_warnings():
                 code = super().main(*args, **{**extra, "standalone_mode": False})
@@ -85,12 +91,14 @@ class Spot(Commands):
         except click.ClickException as error:
             code = fail(error.format_message(), "", error.exit_code)
         except BrokenPipeError:
-            # The reader of stdout is gone, as in `spot tasks | head`. Python flushes once more at
-            # exit, so stdout has to be something that can be flushed.
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            discard_stdout()  # its reader is gone, as in `spot tasks | head`
             code = 1
         except OSError as error:
             code = fail(*explained(error), 1)
+            try:
+                sys.stdout.flush()
+            except OSError:  # as on a full disk
+                discard_stdout()
         except (click.Abort, KeyboardInterrupt):
             text = "stopped; run the same command again to go on from the last checkpoint"
             click.echo(text, err=True)
@@ -98,11 +106,21 @@ class Spot(Commands):
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def ensure_home() -> None:
+    """Give a process without a home folder, as of an unknown user in a container, the one that containers
+    give: libraries ask for it when they are imported.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = os.sep
+
+
 def fail(message: str, hint: str, code: int) -> int:
     """Print an error and its hint on stderr; returns the exit code."""
-    click.echo(f"error: {message}", err=True)
+    click.echo(visible(f"error: {message}"), err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        click.echo(visible(f"hint: {hint}"), err=True)
     return code
 
 
@@ -119,7 +137,7 @@ class Warnings(logging.Handler):
     """Shows log records of the library as `warning: …` on stderr, like all other warnings."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"{record.levelname.lower()}: {record.getMessage()}", err=True)
+        click.echo(visible(f"{record.levelname.lower()}: {record.getMessage()}"), err=True)
 
 
 LOGGERS = ("spot", "bank")

@@ -136,8 +136,9 @@ def show(predictions: Sequence[Prediction], out: Output) -> None:
 
     for prediction in predictions:
         out.record(asdict(prediction))
-        answer, shares = prediction.answer, prediction.probabilities
-        out.say(f"{answer}\t{shares[answer]:.3f}" if shares else answer)
+        shares = prediction.probabilities
+        answer = prediction.answer.replace("\n", "\\n")  # a line, whatever was generated
+        out.say(f"{answer}\t{shares[prediction.answer]:.3f}" if shares else answer)
 
 
 def show_file(result: PredictedFile, out: Output) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, PATH, configured
+from spot.commands.options import DRY_RUN, PATH, SEED, configured
 from spot.report.verdicts import show_verdict
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("train")
 @click.option("--task", required=True, shell_complete=TASKS, help="A task, or tasks joined by +.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option(
     "--out",
     "path",

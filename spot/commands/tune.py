@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, PATH, configured
+from spot.commands.options import DRY_RUN, PATH, SEED, configured
 
 if TYPE_CHECKING:
     from spot.config import Config
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("tune")
 @click.option("--task", required=True, shell_complete=TASKS, help="A task, or tasks joined by +.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--out", "path", type=PATH, required=True, help="A new folder for the model.")
 @DRY_RUN
 @configured

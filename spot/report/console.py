@@ -24,6 +24,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from bank.characters import printable
 from spot.report.interrupts import answered
 from spot.training.slots import Check, Reporter
 
@@ -161,12 +162,12 @@ class ConsoleReporter(Reporter):
         self._end_phase()
         if done:
             self.say(f"{title}: resumed at step {done}")
-        self._training, self._total = Phase(title, time.monotonic()), steps
+        self._training, self._total = Phase(printable(title), time.monotonic()), steps
         self._phase = self._steps = self._clock = None
 
     def phase(self, text: str) -> None:
         self._end_phase()
-        self._phase = Phase(text, time.monotonic())
+        self._phase = Phase(printable(text), time.monotonic())
 
     def advance(self, step: int, loss: float) -> None:
         self._end_phase()
@@ -220,7 +221,7 @@ class ConsoleReporter(Reporter):
     def _print(self, text: str) -> None:
         if not self._quiet:
             self._printed = time.monotonic()
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def _end_phase(self) -> None:
         """What goes on is the training that has begun, or work without a name."""

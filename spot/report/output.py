@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from bank.characters import printable, visible
+
 __all__ = ["JsonLines", "Output", "People", "Whole"]
 
 GAP = 2  # spaces between columns on a terminal
@@ -62,20 +64,20 @@ class Spoken:
 
     def detail(self, text: str) -> None:
         if self.verbose:
-            print(text, file=sys.stderr)
+            print(printable(text), file=sys.stderr)
 
     def warn(self, text: str) -> None:
         if not self.quiet:
-            print(f"warning: {text}", file=sys.stderr)
+            print(visible(f"warning: {text}"), file=sys.stderr)
 
 
 class People(Spoken):
     """Tables and sentences. Where stdout is no terminal a table has a line a row, with tabs between the
-    cells.
+    cells. Control characters in names, labels and texts are escaped: they would steer the terminal.
     """
 
     def say(self, text: str) -> None:
-        print(text)
+        print(printable(text))
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         if title:
@@ -84,7 +86,7 @@ class People(Spoken):
             _print_grid(columns, list(rows))
             return
         for cells in ([name.strip() for name in columns], *rows):
-            print("\t".join(" ".join(shown(value).split()) for value in cells))
+            print("\t".join(map(_cell, cells)))
 
     def record(self, content: Mapping[str, Any]) -> None:
         pass
@@ -100,7 +102,9 @@ class JsonLines(Spoken):
         pass
 
     def record(self, content: Mapping[str, Any]) -> None:
-        print(json.dumps(_finite(content), ensure_ascii=False))
+        # Escapes of JSON where stdout could not write a character itself.
+        ascii_only = not (sys.stdout.encoding or "").lower().startswith("utf")
+        print(json.dumps(_finite(content), ensure_ascii=ascii_only))
 
 
 def _print_grid(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -110,13 +114,13 @@ def _print_grid(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
     from rich.table import Table
     from rich.text import Text
 
-    console, cells = Console(), [[shown(value) for value in row] for row in rows]
+    console, cells = Console(), [[_cell(value) for value in row] for row in rows]
     widths = _widths(columns, rows, cells, console.width)
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, GAP - 1, 0, 0))
     for name, width in zip(columns, widths, strict=True):
         side = "right" if name.endswith(" ") else "left"
-        grid.add_column(name.strip(), justify=side, width=width)  # type: ignore[arg-type]
-    for row in cells:  # as they are, without mark-up
+        grid.add_column(Text(name.strip()), justify=side, width=width)  # type: ignore[arg-type]
+    for row in cells:  # as they are, without mark-up, as are the names
         grid.add_row(*(Text(cell, no_wrap=True, overflow="ellipsis") for cell in row))
     needed = sum(widths) + GAP * len(widths)
     # Wider than the terminal if what stays whole is: the terminal wraps the lines, and copies them whole.
@@ -174,6 +178,11 @@ def shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "–"
     return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _cell(value: object) -> str:
+    """A value as it stands in a table: in one line, and without what would steer a terminal."""
+    return printable(" ".join(shown(value).splitlines()).replace("\t", " "))
 
 
 def _finite(content: Any) -> Any:

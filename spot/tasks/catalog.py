@@ -101,6 +101,10 @@ def load_task(
     return find(str(name), settings)
 
 
+BUILT_IN = frozenset({"mini", *MIXTURES})
+"""The names of the mixtures that are always there."""
+
+
 def find(name: str, settings: DataSettings) -> Task | Mixture:
     """The task or mixture called `name`, with its data there; SpotError otherwise."""
     name, settings = _from_paths(name, settings)
@@ -122,7 +126,7 @@ def find_mixture(name: str, settings: DataSettings) -> Mixture:
     keeps its own rates. SpotError for an unknown name or member, or missing data.
     """
     name, settings = _from_paths(name, settings)
-    packaged = name == "mini" or name in MIXTURES or "+" in name
+    packaged = name in BUILT_IN or "+" in name
     if not packaged and name in _registered(settings)[1]:
         return _registered_mixture(name, settings)
     return mixture_of(name, _members_of(name, _member_names(name, settings), settings))
@@ -168,14 +172,16 @@ def task(name: str, settings: DataSettings) -> Task:
     if name in makers:
         _check_template(name, settings)
         return makers[name]()
-    registered = _registered(settings)[0]
+    registered, mixtures = _registered(settings)
+    if name in {
+        *BUILT_IN,
+        *mixtures,
+    }:  # also where a registered Task has the name: as `find` has it
+        raise SpotError(
+            f'expected a task, found the mixture "{name}"', "name it where a mixture is wanted"
+        )
     if name not in registered:
-        names = {*makers, *registered}
-        if name in mixture_names(settings):
-            raise SpotError(
-                f'expected a task, found the mixture "{name}"', "name it where a mixture is wanted"
-            )
-        raise _unknown(name, names)
+        raise _unknown(name, {*makers, *registered})
     from spot.tasks.registered import registered_task
 
     return registered_task(name)
@@ -210,7 +216,7 @@ def _unknown(name: str, names: Iterable[str]) -> SpotError:
 
 def mixture_names(settings: DataSettings) -> tuple[str, ...]:
     """The mixtures' names; any tasks joined by "+" are a mixture, too."""
-    return tuple(sorted({"mini", *MIXTURES, *_registered(settings)[1]}))
+    return tuple(sorted({*BUILT_IN, *_registered(settings)[1]}))
 
 
 def _with_data(origin: str, described: Task, settings: DataSettings) -> Task:
@@ -258,6 +264,8 @@ def _member_names(name: str, settings: DataSettings) -> tuple[str, ...]:
 def _registered_mixture(name: str, settings: DataSettings) -> Mixture:
     from spot.tasks.registered import registered_rates
 
+    if name in _makers(settings):
+        raise _also_a_mixture(name, "data.tasks")
     rates = registered_rates(name)
     taken = sorted(set(rates) & set(_makers(settings)))
     if taken:
@@ -279,7 +287,7 @@ def _registered(settings: DataSettings) -> tuple[frozenset[str], frozenset[str]]
 
 
 def _makers(settings: DataSettings) -> dict[str, Callable[[], Task]]:
-    """A function that makes the task for each name; SpotError for a name used twice."""
+    """A function that makes the task for each name; SpotError for a name used twice, also by a mixture."""
     makers: dict[str, Callable[[], Task]] = {}
     origins: dict[str, str] = {}
 
@@ -297,9 +305,20 @@ def _makers(settings: DataSettings) -> dict[str, Callable[[], Task]]:
     for name in TASKS:
         add(name, "the published tasks", partial(_published, name, settings))
     for file in toml_files(settings.tasks):
-        make = partial(user_task, file, settings.cache_dir, settings.modules)
-        add(read_toml(file).name, str(file), make)
+        name = read_toml(file).name
+        if name in BUILT_IN:
+            raise _also_a_mixture(name, str(file))
+        add(name, str(file), partial(user_task, file, settings.cache_dir, settings.modules))
     return makers
+
+
+def _also_a_mixture(name: str, origin: str) -> SpotError:
+    """The error for a task that `find` would take for a mixture, and `find_task` would not."""
+    return SpotError(
+        f'expected a name that no mixture has for the task in {origin}, found "{name}", which is a '
+        "mixture, too",
+        "rename your task",
+    )
 
 
 def _published(name: str, settings: DataSettings) -> Task:
@@ -312,7 +331,7 @@ def _places(settings: DataSettings) -> Places:
     tfds = settings.tfds_dir or os.environ.get("TFDS_DATA_DIR")
     return Places(
         data_dir(settings),
-        Path(tfds) if tfds else Path.home() / "tensorflow_datasets",
+        Path(tfds or os.path.expanduser("~/tensorflow_datasets")),
         settings.hf_dir or cache / "huggingface",
         settings.cache_dir,
     )
@@ -356,7 +375,7 @@ def toml_files(paths: tuple[Path, ...]) -> list[Path]:
     for path in map(Path, paths):
         if path.is_dir():
             files += sorted(path.glob("*.toml"))
-        elif path.is_file():
+        elif path.exists():  # what is no file is refused when it is read
             files.append(path)
         else:
             raise SpotError(

@@ -1,29 +1,45 @@
 """Rows of CSV, TSV, JSONL and Parquet files, with errors that name file and line.
 
 UTF-8 only (a byte order mark is tolerated); blank lines are skipped; files are read as a stream. A
-.csv whose header has semicolons and no comma is separated by semicolons, as spreadsheets write it; a
-column without a name is called "column 3" by its place. Parquet needs the extra "parquet".
+.csv whose header has semicolons and no comma is separated by semicolons, as spreadsheets write it, or
+by what its first line says, as in "sep=;"; a column without a name is called "column 3" by its place.
+In a .csv quotes are those of RFC 4180. In a .tsv they are characters like others, for most programs
+write none: a line with as many cells as the header is a row, and only a cell that begins and ends as
+RFC 4180 says loses its quotes. Parquet needs the extra "parquet".
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import datetime
 import hashlib
 import itertools
 import json
+import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+import numpy as np
 
 from bank.errors import BankError
 from bank.files import replace_file, settle, sha256_hex, stamp
-from bank.reading import open_regular, read_json
+from bank.reading import check_regular, open_regular, parse_json_data, read_json
 from spot.errors import SpotError, did_you_mean
 from spot.settings import shown
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+LINE = 1 << 26  # bytes of a line
+CELL = (
+    1 << 24
+)  # characters of a quoted cell: a quote that is never closed would take the whole file
 
 
 @dataclass(frozen=True)
@@ -42,10 +58,9 @@ class Row:
     def value(self, field: str) -> object:
         """The field unchanged; SpotError when the row has none of that name."""
         if field not in self.fields:
-            names = ", ".join(map(str, self.fields)) or "none"
-            raise self.error(
-                f'a field "{field}"', f"the fields {names}.{did_you_mean(field, self.fields)}"
-            )
+            names = list(map(str, self.fields))
+            found = f"the fields {', '.join(names) or 'none'}.{did_you_mean(field, names)}"
+            raise self.error(f'a field "{field}"', found)
         return self.fields[field]
 
     def text(self, field: str) -> str:
@@ -60,6 +75,13 @@ class Row:
                 f'text in "{field}"', "half of a surrogate pair, which is no character"
             )
         return value
+
+    def written(self, field: str) -> str:
+        """The field as text that is not empty, where it may be a number, a date or UTF-8 in bytes, too."""
+        value = plain(self.value(field))
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return shown(value)
+        return replace(self, fields={field: value}).text(field)
 
     def texts(self, field: str, count: int | None = None) -> tuple[str, ...]:
         """The field as a list of `count` texts (None: one or more), none of them empty."""
@@ -104,6 +126,36 @@ class Row:
         return float(value)  # type: ignore[arg-type]
 
 
+def plain(value: object) -> object:
+    """A cell of a table or of a program as JSON has it: numpy's scalars as Python's, UTF-8 in bytes as
+    text, decimals and dates as they are written; other values unchanged.
+
+    >>> plain("café".encode()), plain(datetime.date(2024, 2, 29)), plain(True)
+    ('café', '2024-02-29', True)
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bytes):
+        with contextlib.suppress(UnicodeDecodeError):
+            return value.decode("utf-8")
+    if isinstance(value, Decimal) and value.is_nan():
+        return None
+    return str(value) if isinstance(value, _WRITTEN) else value
+
+
+_WRITTEN = (Decimal, UUID, datetime.date, datetime.time, datetime.timedelta)
+
+
+def is_missing(value: object) -> bool:
+    """True for no value, and for what stands for one in tables: NaN, pandas's NA and NaT."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # NA answers every question with NA
+        return True
+    except ValueError:  # an array
+        return False
+
+
 def _writable(text: str) -> bool:
     """True if UTF-8 can encode the text; JSON's escapes can spell lone surrogates, which it cannot."""
     try:
@@ -120,22 +172,36 @@ def row_error(file: Path, line: int, expected: str, found: str, unit: str = "lin
     )
 
 
+def _no_file(file: Path, error: OSError | ValueError) -> SpotError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return SpotError(f"expected a data file at {file}, found: {reason}", "check the path")
+
+
 def lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Line number (from 1) and text of each line; SpotError names a line that is not UTF-8."""
+    """Line number (from 1) and text of each line; SpotError names a line that is not UTF-8, and a pipe
+    or a device in the file's place.
+    """
     try:
-        with open(file, "rb") as stream:
+        with open_regular(file) as stream:
             yield from decoded(stream, file)
-    except OSError as error:
-        raise SpotError(
-            f"expected a data file at {file}, found: {error.strerror}", "check the path"
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise _no_file(file, error) from error
 
 
-def decoded(stream: Iterable[bytes], file: Path) -> Iterator[tuple[int, str]]:
+def decoded(stream: BinaryIO, file: Path) -> Iterator[tuple[int, str]]:
     """As `lines`, of an open stream; `file` names it in errors."""
-    for number, raw in enumerate(stream, start=1):
-        if number == 1 and raw.startswith(b"\xef\xbb\xbf"):
-            raw = raw[3:]
+    for number in itertools.count(1):
+        raw = stream.readline(LINE + 1)
+        if not raw:
+            return
+        if len(raw) > LINE:
+            raise SpotError(
+                f"{file}, line {number}: expected lines of at most {LINE:,} bytes, found a longer one",
+                "write a row a line, as text",
+            )
+        if number == 1:
+            _check_not_utf16(raw, file)
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
         try:
             yield number, raw.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -144,6 +210,14 @@ def decoded(stream: Iterable[bytes], file: Path) -> Iterator[tuple[int, str]]:
                 f"{file}, line {number}: expected UTF-8 text, found {byte} of the line",
                 "save it as UTF-8, or convert it: iconv -f latin1 -t utf-8",
             ) from error
+
+
+def _check_not_utf16(start: bytes, file: Path) -> None:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SpotError(
+            f"{file}: expected UTF-8 text, found the mark of UTF-16 in front",
+            "save it as UTF-8, or convert it: iconv -f utf-16 -t utf-8",
+        )
 
 
 def jsonl_rows(file: Path) -> Iterator[Row]:
@@ -156,10 +230,13 @@ def jsonl_rows(file: Path) -> Iterator[Row]:
 def json_row(file: Path, number: int, line: str, unit: str = "line") -> Row:
     """The row of a JSON object. SpotError for text that is none."""
     try:
-        fields = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+        fields = parse_json_data(line)
+    except ValueError as error:
+        reason = str(error)
+        if isinstance(error, json.JSONDecodeError):
+            reason = f"{error.msg} at place {error.pos + 1} of the {unit}"
         raise row_error(
-            file, number, "one JSON object a line", f"text that is not JSON ({error})", unit
+            file, number, "one JSON object a line", f"text that is not JSON ({reason})", unit
         ) from error
     if not isinstance(fields, dict):
         raise row_error(file, number, "a JSON object", shown(fields), unit)
@@ -167,29 +244,149 @@ def json_row(file: Path, number: int, line: str, unit: str = "line") -> Row:
 
 
 def table_rows(file: Path, delimiter: str) -> Iterator[Row]:
-    """Rows of a table whose first row names the columns; quotes as in RFC 4180."""
-    text = (line for _, line in lines(file))
-    first = next(text, "")
-    if delimiter == "," and "," not in first and ";" in first:
+    """Rows of a table whose first row names the columns; see above for its quotes."""
+    numbered = lines(file)
+    first = next(numbered, (1, ""))
+    if delimiter == "," and (stated := re.fullmatch(r'"?sep=([,;|\t])"?\s*', first[1])):
+        delimiter, first = stated[1], next(numbered, (2, ""))
+    elif delimiter == "," and "," not in first[1] and ";" in first[1]:
         delimiter = ";"
-    reader = csv.reader(itertools.chain([first], text), delimiter=delimiter, strict=True)
+    numbered = itertools.chain([first], numbered)
+    records = _tab_separated(numbered) if delimiter == "\t" else _quoted(file, numbered, delimiter)
+    number, names = next(records, (first[0], []))
+    header = _header(file, number, names)
+    for line, cells in records:
+        if len(cells) != len(header):
+            raise SpotError(
+                f"{file}, line {line}: expected {len(header)} columns, found {len(cells)}",
+                f"correct the row, or the names of the columns in line {number}: every column has one",
+            )
+        yield Row(file, line, dict(zip(header, cells, strict=True)))
+
+
+def _header(file: Path, line: int, names: Sequence[str]) -> list[str]:
+    """The names of the columns. Raises SpotError where there are none, and for a name of two columns."""
+    header = [name.strip() or f"column {place}" for place, name in enumerate(names, start=1)]
+    expected = f"{file}, line {line}: expected a header row of distinct column names, found"
+    if not any(name.strip() for name in names):
+        raise SpotError(
+            f"{expected} {'no names' if names else 'no text'}",
+            "write the names of the columns, as text and label, above the rows",
+        )
+    twice = [name for place, name in enumerate(header) if name in header[:place]]
+    if twice:
+        places = " and ".join(str(p) for p, name in enumerate(header, 1) if name == twice[0])
+        raise SpotError(
+            f'{expected} "{twice[0]}" for the columns {places}',
+            f"give each column in line {line} a name of its own",
+        )
+    return header
+
+
+def _quoted(
+    file: Path, numbered: Iterator[tuple[int, str]], delimiter: str
+) -> Iterator[tuple[int, list[str]]]:
+    """The line where each row begins, and its cells, with quotes as in RFC 4180."""
+    begun = 0  # the line of the row that is being read; 0 before its first
+
+    def texts() -> Iterator[str]:
+        nonlocal begun
+        for number, text in numbered:
+            begun = begun or number
+            yield text
+
+    csv.field_size_limit(max(CELL, csv.field_size_limit()))
+    reader = csv.reader(texts(), delimiter=delimiter, strict=True)
+    while True:
+        begun = 0
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            says = [words for start, words in _TABLE_ERRORS.items() if start in str(error)]
+            found = says[0] if says else str(error)
+            raise row_error(file, begun, "a well-formed table row", found) from error
+        if cells is None:
+            return
+        if cells:
+            yield begun, cells
+
+
+_TABLE_ERRORS = {
+    "unexpected end of data": "a quote that is never closed",
+    "field larger than": f"a cell of more than {CELL:,} characters, as of a quote that is never closed",
+    "new-line character": "a carriage return inside a line: save the file with other line ends",
+}
+"""What csv says, and what it means."""
+
+
+class _Lines:
+    """Numbered lines, of which those that were taken last can be put back."""
+
+    def __init__(self, lines: Iterator[tuple[int, str]]) -> None:
+        self._lines, self._back = lines, deque[tuple[int, str]]()
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return self
+
+    def __next__(self) -> tuple[int, str]:
+        return self._back.popleft() if self._back else next(self._lines)
+
+    def put_back(self, taken: Sequence[tuple[int, str]]) -> None:
+        """Give these again, in their order."""
+        self._back.extendleft(reversed(taken))
+
+
+def _tab_separated(numbered: Iterator[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+    """The line where each row begins, and its cells. The first row tells how many there are.
+
+    A line that has as many cells is a row. Another one, or one whose last cell opens a quote, may be the
+    first of a row with quoted line ends or tabs.
+    """
+    lines, columns = _Lines(numbered), 0
+    for number, text in lines:
+        cells = _split(text)
+        if cells == [""]:
+            continue
+        columns = columns or len(cells)
+        opened = cells[-1].startswith('"') and not _QUOTED.fullmatch(cells[-1])
+        quoted = _quoted_row(text, lines, columns) if opened or len(cells) != columns else []
+        yield number, quoted or [_unquoted(cell) for cell in cells]
+
+
+def _quoted_row(text: str, lines: _Lines, columns: int) -> list[str]:
+    """The cells of the row that begins in a line, if RFC 4180 gives as many as there are columns; else [],
+    and no line is taken. Where both the line and the one that closes its quote have as many cells, they
+    are rows of their own.
+    """
+    taken: list[tuple[int, str]] = []
+
+    def texts() -> Iterator[str]:
+        yield text
+        for after in lines:
+            taken.append(after)
+            yield after[1]
+
+    csv.field_size_limit(max(CELL, csv.field_size_limit()))
     try:
-        names = [name.strip() for name in next(reader, [])]
-        header = [name or f"column {place}" for place, name in enumerate(names, start=1)]
-        if not any(names) or len(set(header)) < len(header):
-            raise row_error(file, 1, "a header row of distinct column names", shown(header))
-        start = reader.line_num + 1
-        for cells in reader:
-            line, start = start, reader.line_num + 1
-            if not cells:
-                continue
-            if len(cells) != len(header):
-                raise row_error(file, line, f"{len(header)} columns", f"{len(cells)}")
-            yield Row(file, line, dict(zip(header, cells, strict=True)))
-    except csv.Error as error:
-        raise row_error(
-            file, max(reader.line_num, 1), "a well-formed table row", str(error)
-        ) from error
+        cells = next(csv.reader(texts(), delimiter="\t", strict=True), [])
+    except csv.Error:
+        cells = []
+    own = all(len(_split(line)) == columns for line in (text, *(line for _, line in taken[-1:])))
+    if len(cells) == columns and not own:
+        return cells
+    lines.put_back(taken)
+    return []
+
+
+_QUOTED = re.compile('"(?:[^"]|"")*"')
+
+
+def _split(line: str) -> list[str]:
+    return line.rstrip("\r\n").split("\t")
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if _QUOTED.fullmatch(cell) else cell
 
 
 def parquet_rows(file: Path) -> Iterator[Row]:
@@ -197,25 +394,49 @@ def parquet_rows(file: Path) -> Iterator[Row]:
     pyarrow.
     """
     try:
-        import pyarrow
-        import pyarrow.parquet
+        import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise SpotError(
             f"expected pyarrow to read {file}, found: {error}",
             "pip install 'spot-transfer[parquet]'",
         ) from error
-    if not file.is_file():
-        raise SpotError(f"expected a data file at {file}, found none", "check the path")
-    number = itertools.count(1)
     try:
-        with pyarrow.parquet.ParquetFile(file) as table:
-            for batch in table.iter_batches(batch_size=1024):
-                for fields in batch.to_pylist():
-                    yield Row(file, next(number), fields, "row")
-    except (OSError, pyarrow.ArrowException) as error:
-        raise SpotError(
-            f"expected a parquet file at {file}, found: {error}", "download or write it again"
-        ) from error
+        check_regular(file)
+    except FileNotFoundError as error:
+        raise SpotError(f"expected a data file at {file}, found none", "check the path") from error
+    except (OSError, ValueError) as error:
+        raise _no_file(file, error) from error
+    rows = _parquet(file)
+    for number in itertools.count(1):
+        try:
+            fields = next(rows, None)
+        except SpotError:
+            raise
+        except (
+            Exception
+        ) as error:  # pyarrow raises its own, ValueError, OverflowError, MemoryError …
+            raise SpotError(
+                f"expected a parquet file at {file}, found: {error}", "download or write it again"
+            ) from error
+        if fields is None:
+            return
+        yield Row(file, number, fields, "row")
+
+
+def _parquet(file: Path) -> Iterator[dict[str, object]]:
+    """The rows' fields. Raises whatever pyarrow raises, and SpotError for two columns of one name."""
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(file, page_checksum_verification=True) as table:
+        names = table.schema_arrow.names
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise SpotError(
+                f'{file}: expected distinct column names, found "{twice[0]}" more than once',
+                "give each column a name of its own",
+            )
+        for batch in table.iter_batches(batch_size=1024):
+            yield from batch.to_pylist()
 
 
 def data_rows(file: Path) -> Iterator[Row]:

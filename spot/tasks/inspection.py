@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
+from bank.characters import seen
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.files import Row, data_rows
 from spot.tasks.own_rows import OwnRows, Source, counted_rows, is_free_text, named
@@ -341,7 +342,8 @@ def _report(
 
 def _data_notes(report: TableReport) -> Iterable[str]:
     """Sentences about labels that look alike, conflicts, repeats and classes with few rows."""
-    for group in report.alike:
+    looks_apart = [group for group in report.alike if len(set(map(seen, group))) > 1]
+    for group in looks_apart:  # others are in the notes of the splits
         counts = ", ".join(f'"{label}" ({counted_rows(n)})' for label, n in group.items())
         yield (
             f"labels that look alike are kept apart: {counts}; correct the table, or give them one "

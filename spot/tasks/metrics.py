@@ -239,6 +239,8 @@ TEXT_METRICS: Mapping[str, Metric] = {
     "wsc_match": wsc_match,
 }
 METRICS: Mapping[str, Metric] = {**CLASS_METRICS, **NUMBER_METRICS, **TEXT_METRICS}
+CLASSES: Mapping[str, int] = {"f1": 2, "multirc_f1a": 2, "cb_f1": 3, "stance_f1": 3}
+"""The number of classes of metrics that mean something for that number alone."""
 GROUPED = frozenset({"multirc_em", "record_em", "record_f1"})
 
 
@@ -250,6 +252,17 @@ def metric(name: str) -> Metric:
             f"metrics: {', '.join(METRICS)}",
         )
     return METRICS[name]
+
+
+def check_classes(origin: str, metrics: Sequence[str], classes: int) -> None:
+    """Raise SpotError, in which `origin` is named, for a metric of another number of classes."""
+    for name in metrics:
+        if CLASSES.get(name, classes) != classes:
+            raise SpotError(
+                f'{origin}: expected metrics for {classes} classes, found "{name}", which is for '
+                f"{CLASSES[name]}",
+                'for any number of classes there is macro_f1: metrics = ["accuracy", "macro_f1"]',
+            )
 
 
 def score(
@@ -265,7 +278,10 @@ def score(
 
     `labels`, `references` and `groups` are as in `TokenizedSplit`. `predictions` are class indices,
     or text; with label `words`, text becomes the class that it equals (-1 when it equals none).
+    Raises SpotError for a metric that is not for as many classes as there are words.
     """
+    if words:
+        check_classes("metrics", metrics, len(words))
     classified = any(name in CLASS_METRICS for name in metrics)
     classes = [to_class(p, words) for p in predictions] if classified else []
     scores: Scores = {}
@@ -282,11 +298,15 @@ def score(
 
 
 def to_class(prediction: Any, words: Sequence[str]) -> int:
-    """The class index of a prediction: itself, or the place of its text among `words`; else -1."""
-    if isinstance(prediction, str):
-        text = prediction.strip()
-        return words.index(text) if text in words else UNKNOWN_CLASS
-    return int(prediction)
+    """The class index of a prediction: itself, or the place of its text among `words`; else -1. White
+    space around a word or a prediction makes no difference.
+    """
+    if not isinstance(prediction, str):
+        return int(prediction)
+    if prediction in words:
+        return words.index(prediction)
+    text = prediction.strip()
+    return next((place for place, word in enumerate(words) if word.strip() == text), UNKNOWN_CLASS)
 
 
 def main_metric(scores: Mapping[str, float]) -> float:

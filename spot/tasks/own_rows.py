@@ -12,10 +12,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bank.characters import escaped, seen
 from spot.errors import SpotError
 from spot.tasks.files import Row
+from spot.tasks.metrics import check_classes
 from spot.tasks.row_form import EXAMPLES, RowForm, RowReader, found_label
-from spot.tasks.splits import SPLITS, check_split, no_rows
+from spot.tasks.splits import SAME_TEXTS, SPLITS, check_split, no_rows, one_class_note
 from spot.tasks.stratified import FIFTH, HALF, LARGEST, SALT, assigned, identity_hash
 from spot.tasks.text import Example
 
@@ -73,6 +75,7 @@ class OwnRows:
         if not self.stated.label or self.stated.labels:
             return self.stated
         labels = _found(self.origin, self.stated.label, self.sources)
+        check_classes(self.origin, self.stated.metrics, len(labels))
         return self.stated.model_copy(update={"labels": labels})
 
     @functools.cached_property
@@ -151,7 +154,8 @@ class OwnRows:
             _cut_off(held_out, FIFTH, "train", hashes, classes, splits)
         elif "test" not in splits:
             _cut_off(["test"], HALF, "validation", hashes, classes, splits)
-        return Cut(splits, removed, (*notes, *_class_notes(classes, splits, self.form)))
+        of_classes = _class_notes(classes, splits, self.form)
+        return Cut(splits, removed, (*notes, *of_classes, *_look_notes(list(self.form.labels))))
 
 
 def _cut_off(
@@ -183,7 +187,7 @@ def _without_repeats(
         if not (texts.get(split) and texts.get(later)):
             continue
         if texts[split] == texts[later]:
-            notes.append(_SAME[split, later])
+            notes.append(SAME_TEXTS[split, later])
             continue
         places = splits[split]
         again = [
@@ -198,20 +202,6 @@ def _without_repeats(
                 f"{counted_rows(len(again))} of {split} left out: {later} has the same {same}"
             )
     return removed, notes
-
-
-_SAME = {
-    (
-        "train",
-        "test",
-    ): "train and test hold the same texts: the test score says nothing about new ones",
-    ("train", "validation"): (
-        "train and validation hold the same texts: validation cannot see overfitting"
-    ),
-    ("validation", "test"): (
-        "validation and test hold the same texts: the test score is of rows that chose the prompt"
-    ),
-}
 
 
 def _class_notes(
@@ -229,8 +219,7 @@ def _class_notes(
     for split, of_split in counts.items():
         here = [word for label, word in enumerate(form.words) if of_split[label]]
         if len(here) == 1:
-            what = "nothing can be learned" if split == "train" else "its score says nothing"
-            notes.append(f'every row of {split} has the label "{here[0]}": {what}')
+            notes.append(one_class_note(split, here[0]))
         elif here:
             lacking[tuple(word for word in form.words if word not in here)].append(split)
     for missing, of in lacking.items():
@@ -238,6 +227,19 @@ def _class_notes(
             verb = "has" if len(of) == 1 else "have"
             notes.append(f"{joined(of)} {verb} no row with the label {named(missing)}")
     return notes
+
+
+def _look_notes(labels: Sequence[str]) -> list[str]:
+    """Sentences about different labels that look the same."""
+    looks: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        looks[seen(label)].append(escaped(label))
+    return [
+        f"the labels {named(alike)} look the same and are different classes: correct the rows, or give "
+        "them one word in labels"
+        for alike in looks.values()
+        if len(alike) > 1
+    ]
 
 
 def joined(words: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from spot.errors import SpotError, did_you_mean
-from spot.tasks.metrics import NUMBER_METRICS, to_number
+from spot.tasks.metrics import NUMBER_METRICS, check_classes, to_number
 from spot.tasks.seqio_import import import_seqio
 from spot.tasks.splits import SPLITS, Part, check_split, plan
 from spot.tasks.task import Task, counted, digest
@@ -135,8 +135,11 @@ def registered_task(
     """A registered seqio Task as a Task called `task_name` (default: its own name).
 
     Without label words it is scored by exact match; with them a target must be one. Splits that it
-    lacks are cut as in `spot.tasks.splits`. The fingerprint hashes every row, once a process.
+    lacks are cut as in `spot.tasks.splits`. The fingerprint hashes every row, once a process. Raises
+    SpotError for metrics of another number of classes.
     """
+    if labels:
+        check_classes(f'task "{task_name or name}"', metrics, len(labels))
     parts, rule = _parts(checked_task(name))
 
     def read(split: str) -> Iterator[Example]:

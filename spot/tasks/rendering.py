@@ -6,7 +6,6 @@ import re
 import string
 from collections.abc import Callable, Mapping
 
-from spot.settings import shown
 from spot.tasks.files import Row
 
 CLEANUPS: Mapping[str, Callable[[str], str]] = {
@@ -68,19 +67,12 @@ def _braced(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
-def _is_blank(value: object) -> bool:
-    """True for no value, NaN (which stands for one in tables) and a text of white space."""
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
-
-
 def _text(row: Row, column: str) -> str:
     value = row.value(column)
     if isinstance(value, list):
         texts = row.texts(column)
         return "\n".join(f"{chr(65 + place)}: {text}" for place, text in enumerate(texts))
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return shown(value)
-    return row.text(column)
+    return row.written(column)
 
 
 def _cleaned(text: str, cleanups: tuple[str, ...]) -> str:

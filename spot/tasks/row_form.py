@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from bank.characters import escaped, seen
 from spot.errors import SpotError, did_you_mean
 from spot.settings import mistake, shown
-from spot.tasks.files import Row
-from spot.tasks.metrics import CLASS_METRICS, GROUPED, NUMBER_METRICS, TEXT_METRICS, metric
+from spot.tasks.files import Row, is_missing, plain
+from spot.tasks.metrics import (
+    CLASS_METRICS,
+    GROUPED,
+    NUMBER_METRICS,
+    TEXT_METRICS,
+    check_classes,
+    metric,
+)
 from spot.tasks.text import Example, Reference
 
 EXAMPLES: Mapping[str, str] = {
@@ -110,8 +118,9 @@ def label_key(value: object) -> str:
     >>> [label_key(value) for value in (True, 4, 2.5, " bug ", None)]
     ['true', '4', '2.5', 'bug', '']
     """
-    if value is None or value != value:  # NaN stands for a missing value in Parquet
+    if is_missing(value):
         return ""
+    value = plain(value)
     return (
         shown(value) if isinstance(value, bool | int | float | list | dict) else str(value).strip()
     )
@@ -194,6 +203,8 @@ def check_form(origin: str, form: RowForm) -> None:
                 f'{origin}: expected metrics that fit the task, found "{name}", which needs {need}',
                 f"choose among {', '.join(fitting)}",
             )
+    if form.words:
+        check_classes(origin, form.metrics, len(form.words))
     field_names(origin, form.inputs)
 
 
@@ -242,7 +253,7 @@ class RowReader:
         case, and with single spaces. Rows of one identity are never on two sides of a cut.
         """
         if self.form.group:
-            return _as_text(row, self.form.group)
+            return row.written(self.form.group)
         return " ".join("\n".join(self._values(row).values()).casefold().split())
 
     def example(self, row: Row) -> Example:
@@ -253,19 +264,19 @@ class RowReader:
         target, label, reference = (
             self._classified(row) if self.form.label else self._generated(row)
         )
-        group = _as_text(row, self.form.group) if self.form.group else ""
+        group = row.written(self.form.group) if self.form.group else ""
         return Example(inputs, target, label, reference, group)
 
     def _values(self, row: Row) -> dict[str, str]:
         """The fields of the text; of several, some may be empty, as titles are."""
         if len(self.columns) == 1:
-            return {self.columns[0]: _as_text(row, self.columns[0])}
+            return {self.columns[0]: row.written(self.columns[0])}
         blank = {name for name in self.columns if not label_key(row.value(name))}
         if len(blank) == len(self.columns):
             raise row.error(
                 f"text in one of {', '.join(self.columns)}", "empty text in all of them"
             )
-        return {name: "" if name in blank else _as_text(row, name) for name in self.columns}
+        return {name: "" if name in blank else row.written(name) for name in self.columns}
 
     def _classified(self, row: Row) -> tuple[str, int, Reference]:
         labels, value = self.form.labels, row.value(self.form.label)
@@ -273,9 +284,8 @@ class RowReader:
         if key not in labels:
             some = ", ".join(list(labels)[:12]) + (", …" if len(labels) > 12 else "")
             expected = f'one of the values {some} in "{self.form.label}"'
-            raise row.error(
-                expected, f"{shown(value)}.{did_you_mean(key, labels)}".removesuffix(".")
-            )
+            near = _same_look(key, labels) or f".{did_you_mean(key, labels)}".removesuffix(".")
+            raise row.error(expected, f"{shown(value)}{near}")
         return labels[key], self._classes[labels[key]], None
 
     def _generated(self, row: Row) -> tuple[str, int, Reference]:
@@ -283,7 +293,7 @@ class RowReader:
         if isinstance(row.value(form.target), list):
             answers = row.texts(form.target)
         else:
-            answers = (_as_text(row, form.target),)
+            answers = (row.written(form.target),)
         if not form.numeric:
             return answers[0], -1, answers
         try:
@@ -295,6 +305,14 @@ class RowReader:
         return answers[0], -1, number
 
 
+def _same_look(key: str, labels: Iterable[str]) -> str:
+    """The end of a sentence about a value that looks like one of the labels; "" for others."""
+    alike = next((label for label in labels if seen(label) == seen(key)), None)
+    if alike is None:
+        return ""
+    return f", which only looks like that: it is written {escaped(key)}, the label {escaped(alike)}"
+
+
 def found_label(row: Row, field: str) -> str:
     """The value of a row's label; SpotError when it is empty, or a list or an object."""
     value = row.value(field)
@@ -303,11 +321,3 @@ def found_label(row: Row, field: str) -> str:
     if not (key := label_key(value)):
         raise row.error(f'a label in "{field}"', "nothing" if value is None else "empty text")
     return key
-
-
-def _as_text(row: Row, field: str) -> str:
-    """A text or number as text that is not empty."""
-    value = row.value(field)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return shown(value)
-    return row.text(field)

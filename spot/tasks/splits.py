@@ -18,6 +18,18 @@ from spot.tasks.text import Example
 TEST_SALT = "spot-test-v1:"
 VALIDATION_SALT = "spot-validation-v1:"
 SPLITS = ("train", "validation", "test")
+SAME_TEXTS: Mapping[tuple[str, str], str] = {
+    ("train", "test"): (
+        "train and test hold the same texts: the test score says nothing about new ones"
+    ),
+    ("train", "validation"): (
+        "train and validation hold the same texts: validation cannot see overfitting"
+    ),
+    ("validation", "test"): (
+        "validation and test hold the same texts: the test score is of rows that chose the prompt"
+    ),
+}
+"""What follows where two splits are the same."""
 
 
 def hashed(salt: str, key: str) -> int:
@@ -104,6 +116,12 @@ def read_part(
             yield from made
     if empty:
         raise no_rows(task, split, str(part.file))
+
+
+def one_class_note(split: str, label: str) -> str:
+    """What follows where a split has one label alone."""
+    what = "nothing can be learned" if split == "train" else "its score says nothing"
+    return f'every row of {split} has the label "{label}": {what}'
 
 
 def no_rows(task: str, split: str, place: str) -> SpotError:

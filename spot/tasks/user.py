@@ -27,12 +27,12 @@ files and here, is left out.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from bank import reading
 from bank.files import stamp
 from spot.errors import SpotError
 from spot.tasks.files import data_rows, file_sha256
@@ -64,13 +64,13 @@ class UserTask(RowForm):
 def read_toml(file: Path) -> UserTask:
     """The checked content of a task's TOML file; SpotError names the file and the key."""
     try:
-        content = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+        content = reading.read_toml(file)
     except OSError as error:
         raise SpotError(
             f"expected a task in TOML at {file}, found: {error.strerror}",
             "check the path; `spot init TABLE` writes one for a table",
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise SpotError(
             f"expected a task in TOML at {file}, found: {error}", "correct that place of the file"
         ) from error

@@ -25,13 +25,14 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.inits import default_rate, init_prompt
 from spot.prompts.stored import stored
+from spot.settings import check_seed
 from spot.tasks.task import Mixture, Task, digest
 from spot.training.batches import Source
 from spot.training.described import described, validation_score
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
 from spot.training.judging import judge_prompt
-from spot.training.recipe import SOURCE_STEPS, Recipe, check_seed
+from spot.training.recipe import SOURCE_STEPS, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained, report_improving
 from spot.training.source import data_fingerprint, source_of

@@ -21,6 +21,7 @@ from spot.models.model import Model
 from spot.models.network import Network
 from spot.models.weights.build import from_arrays, to_arrays
 from spot.prompts.kind import Arrays
+from spot.settings import check_seed
 from spot.training.batches import Source, data_order, step_batch
 from spot.training.context import check_source
 from spot.training.evaluate import validate
@@ -90,8 +91,9 @@ class WeightLearner:
     ) -> None:
         """The recipe's optimiser, learning rate and weight decay belong to prompts and are not used.
 
-        Raises SpotError for rows longer than a decoder's context.
+        Raises SpotError for no seed, and for rows longer than a decoder's context.
         """
+        check_seed(seed)
         check_source(model.config, 0, source)
         self.model, self.source, self.recipe = model.with_dropout(recipe.dropout), source, recipe
         self.rate, self.seed = learning_rate, seed

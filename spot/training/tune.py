@@ -14,9 +14,10 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.weights.build import to_arrays
 from spot.models.weights.stored import write_model
+from spot.settings import check_seed
 from spot.tasks.task import Mixture, Task
 from spot.training.fine_tuning import FineTuned, best_rate
-from spot.training.recipe import FINE_TUNING_RATES, Recipe, check_seed
+from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import Runs, discard_checkpoints
 from spot.training.source import source_of
 

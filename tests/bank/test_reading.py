@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import tomllib
 
 import pytest
@@ -16,6 +17,7 @@ from bank.reading import (
     check_regular,
     open_regular,
     parse_json,
+    parse_json_data,
     parse_toml,
     read_bytes,
     read_json,
@@ -118,3 +120,30 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
     assert read_json(file) == [1, 2]
     with pytest.raises(OSError, match="6 bytes, more than the 5"):
         read_bytes(file, 5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + ".b" * 100_000 + " = 1",
+        "[a" + ' . "b c"' * 100_000 + "]",
+        "[[a" + ".'b'" * 100_000 + "]]",
+        "x = {y = 1, a" + ".b" * 100_000 + " = 1}",
+    ],
+)
+def test_keys_of_many_levels_take_no_time(text):
+    began = time.process_time()
+    with pytest.raises(ValueError, match="nested in more than 64 levels"):
+        parse_toml(text)
+    assert time.process_time() - began < 2
+
+
+def test_dots_in_texts_are_no_levels():
+    text = "One. Two, three.four. " + "." * 500
+    assert parse_toml(f"a = '{text}'\nb.c.d = [1]") == {"a": text, "b": {"c": {"d": [1]}}}
+
+
+def test_half_a_surrogate_is_data_and_no_setting():
+    assert parse_json_data('{"a": "\\ud83d"}') == {"a": "\ud83d"}
+    with pytest.raises(ValueError, match="no character"):
+        parse_json('{"a": "\\ud83d"}')

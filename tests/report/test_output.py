@@ -23,16 +23,16 @@ ROWS = [
 SHOW = """
 from tests.report.test_output import COLUMNS, ROWS
 from spot.report.output import People
-People().table("entries", COLUMNS, ROWS)
 """
+ENTRIES = 'People().table("entries", COLUMNS, ROWS)'
 
 
-def on_a_terminal(width):
+def on_a_terminal(width, show=ENTRIES):
     """What the table looks like on a terminal that wide, line by line."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": str(width), "TERM": "xterm"}
     subprocess.run(
-        [sys.executable, "-c", SHOW], env=environment, cwd=ROOT, stdout=theirs, check=True
+        [sys.executable, "-c", SHOW + show], env=environment, cwd=ROOT, stdout=theirs, check=True
     )
     os.close(theirs)
     text = b""
@@ -62,6 +62,14 @@ def test_what_is_whole_is_whole_even_where_the_terminal_is_too_narrow():
     lines = on_a_terminal(40)
     assert any(LONG in line and "a/b-c.npy" in line for line in lines)
     assert not any(line.startswith(("3abcd", "natural")) for line in lines)
+
+
+def test_names_of_any_kind_are_cells_and_columns(capsys):
+    lines = on_a_terminal(
+        80, "People().table('[/t]', ('[/x]', '[red]b '), [('[/y]\\n\\x1b[2Jz', 1.0)])"
+    )
+    assert lines[0] == "[/t]" and lines[1].split() == ["[/x]", "[red]b"]
+    assert lines[3].split() == ["[/y]", "\\x1b[2Jz", "1.00"]
 
 
 def test_a_piped_table_has_tabs_and_no_padding(capsys):

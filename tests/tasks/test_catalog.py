@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 
@@ -10,6 +11,7 @@ import pytest
 from spot.errors import SpotError
 from spot.tasks import catalog
 from spot.tasks.catalog import (
+    BUILT_IN,
     DataSettings,
     find,
     find_all,
@@ -227,3 +229,32 @@ def test_load_task_takes_names_folders_and_toml_files(mini, films, tmp_path, mon
         load_task("cola", data=films, source="hf")
     with pytest.raises(SpotError, match='found "lokal". Did you mean "local"'):
         load_task("cola", data=films, source="lokal")
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_the_name_of_a_mixture_is_no_name_for_a_task(mini, tmp_path, name):
+    (tmp_path / "mine.toml").write_text(TOML.format(name=name))
+    path = tmp_path / "mine.toml"
+    for settings in (DataSettings(tasks=(path,)), DataSettings(tasks=(tmp_path,))):
+        for door in (find, find_task, find_mixture, task):
+            for named in (name, str(path), f"{path}+mini_a"):
+                if door in (find, find_mixture) or named != f"{path}+mini_a":
+                    with pytest.raises(
+                        SpotError,
+                        match=f'no mixture has for the task in .*mine.toml, found "{name}"',
+                    ):
+                        door(named, settings)
+        with pytest.raises(SpotError, match="rename your task"):
+            task_names(settings)
+    with pytest.raises(SpotError, match=f'expected a task, found the mixture "{name}"'):
+        find_task(name, NOTHING)
+
+
+def test_a_pipe_among_the_users_tasks_is_named(mini, tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    for settings in (
+        DataSettings(tasks=(tmp_path,)),
+        DataSettings(tasks=(tmp_path / "pipe.toml",)),
+    ):
+        with pytest.raises(SpotError, match="pipe.toml, found: it is a pipe, not a regular file"):
+            find("mini_a", settings)

@@ -175,3 +175,39 @@ def test_accuracy_is_that_of_scikit_learn(pairs):
     targets, predictions = zip(*pairs, strict=True)
     expected = 100.0 * float(accuracy_score(targets, predictions))
     assert metrics.accuracy(targets, predictions) == {"accuracy": expected}
+
+
+@pytest.mark.parametrize("name", metrics.CLASSES)
+def test_a_metric_of_so_many_classes_is_refused_for_others(name):
+    classes = metrics.CLASSES[name]
+    right = list(range(classes)) * 2
+    words = [f"word {i}" for i in range(classes)]
+    perfect = metrics.score([name], [words[i] for i in right], labels=right, words=words)
+    assert perfect == {name: 100.0}
+    for others in {2, 3, 4} - {classes}:
+        many, labels = [f"word {i}" for i in range(others)], list(range(others))
+        with pytest.raises(
+            SpotError,
+            match=f'metrics: expected metrics for {others} classes, found "{name}", which is for {classes}'
+            ".*macro_f1",
+        ):
+            metrics.score([name], many, labels=labels, words=many)
+        assert metrics.score(["macro_f1"], many, labels=labels, words=many) == {"macro_f1": 100.0}
+
+
+def test_the_metrics_of_published_tasks_are_for_their_classes():
+    from spot.tasks.published.catalog import TASKS
+
+    for task in TASKS.values():
+        if task.labels:
+            metrics.check_classes("", task.metrics, len(task.labels))
+
+
+def test_white_space_around_a_label_word_makes_no_difference():
+    words = (" good", "bad ")
+    assert [metrics.to_class(text, words) for text in (" good", "good", "bad", "bad ", "x")] == [
+        0, 0, 1, 1, -1,
+    ]  # fmt: skip
+    assert metrics.to_class(" good", ("good", " good")) == 1
+    scores = metrics.score(["accuracy"], [" good", "bad "], labels=[0, 1], words=words)
+    assert scores == {"accuracy": 100.0}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from spot.errors import SpotError
+from spot.tasks.published import catalog
 from spot.tasks.published.catalog import MIXTURES, TASKS, local_task
 from spot.tasks.sources.local import HINT
 from spot.tasks.splits import SPLITS, in_test
@@ -440,3 +442,57 @@ def test_a_task_that_is_only_scored_says_that_it_has_no_training_rows(folder):
     task = local_task("axg", folder("axg", rows, test=rows))
     with pytest.raises(SpotError, match='one of the splits test, found "train"'):
         list(task.read("train"))
+
+
+@pytest.mark.parametrize(
+    "names", [["a", " a "], ["a", ""], [], ["a", 3], {"a": 1}, "ab", [None], [["a"]], 7]
+)
+def test_label_names_of_no_use_are_refused(names, folder):
+    place = folder("banking77", [{"text": "x", "label": 0}])
+    (place / "banking77" / "meta.json").write_text(json.dumps({"label_names": names}))
+    with pytest.raises(
+        SpotError, match='list of texts in "label_names" of its meta.json, all diff'
+    ):
+        local_task("banking77", place)
+
+
+def test_label_names_lose_their_outer_space(folder):
+    place = folder("banking77", [{"text": "x", "label": 0}, {"text": "y", "label": 1}])
+    (place / "banking77" / "meta.json").write_text(json.dumps({"label_names": [" lost", "found "]}))
+    task = local_task("banking77", place)
+    assert task.labels == ("lost", "found")
+    assert {e.targets for e in task.read("train")} <= {"lost", "found"}
+
+
+def test_meta_json_that_no_honest_file_has(folder):
+    place = folder("sst2", [{"sentence": "x", "label": 0}])
+    meta = place / "sst2" / "meta.json"
+    for content, found in (
+        ("[" * 100_000, "nested"),
+        ('{"a": NaN}', "no NaN"),
+        ("9" * 5000, "digits"),
+    ):
+        meta.write_text(content)
+        with pytest.raises(SpotError, match=f"expected JSON in .*meta.json, found: .*{found}"):
+            local_task("sst2", place)
+    meta.unlink()
+    os.mkfifo(meta)
+    with pytest.raises(SpotError, match="expected JSON in .*meta.json, found: it is a pipe"):
+        local_task("sst2", place)
+
+
+def test_splits_of_one_class_or_of_the_same_rows_are_said_once(tmp_path, write_rows, caplog):
+    rows = [{"sentence": f"film {i}", "label": i % 2} for i in range(20)]
+    write_rows(tmp_path / "sst2" / "train.jsonl", rows)
+    write_rows(tmp_path / "sst2" / "test.jsonl", rows)
+    one = [{"sentence": f"play {i}", "label": 1} for i in range(20)]
+    write_rows(tmp_path / "sst2" / "validation.jsonl", one)
+    catalog._warn.cache_clear()
+    for _ in range(2):
+        task = local_task("sst2", tmp_path)
+        task.fingerprint()
+        assert [len(list(task.read(split))) for split in task.splits] == [20, 20, 20]
+    assert [record.getMessage() for record in caplog.records] == [
+        'task "sst2": train and test hold the same texts: the test score says nothing about new ones',
+        'task "sst2": every row of validation has the label "positive": its score says nothing',
+    ]

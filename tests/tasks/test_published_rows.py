@@ -19,7 +19,11 @@ BAD = {
     "text is a number": ("sst2", '{"sentence": 4, "label": 1}', 'text in "sentence", found 4'),
     "half a character": ("sst2", '{"sentence": "\\ud800", "label": 1}', "surrogate"),
     "score": ("stsb", '{"sentence1": "x", "sentence2": "y", "label": 5.1}', "from 0 to 5"),
-    "score nan": ("stsb", '{"sentence1": "x", "sentence2": "y", "label": NaN}', "found NaN"),
+    "score nan": (
+        "stsb",
+        '{"sentence1": "x", "sentence2": "y", "label": NaN}',
+        "text that is not JSON .JSON has no NaN: write null",
+    ),
     "choices": ("arc_easy", '{"question": "x", "choices": ["a"], "label": 0}', "list of 4 texts"),
     "answers": ("squad_xquad_en", '{"context": "x", "question": "y", "answers": []}', '"text" in'),
     "no answer": (

@@ -141,7 +141,16 @@ MISTAKES = {
     "none": ({"labels": []}, {}, "a list of different words"),
     "blank": ({"labels": ["bug", " "]}, {}, "expected a word for the value"),
     "metric": ({"metrics": ["acuracy"]}, {}, 'task "t": .*found "acuracy". Did you mean "accuracy"'),
+    "classes": ({"metrics": ["cb_f1"]}, {}, 'task "t": .*for 2 classes, found "cb_f1", which is for 3'),
+    "found classes": (
+        {"labels": None, "metrics": ["stance_f1"]}, {}, 'task "t": .*found "stance_f1", which is for 3',
+    ),
     "kind": ({"metrics": ["squad_f1"]}, {}, "which needs another kind of answer"),
+    "unseen": (
+        {}, {"label": "bug\u200b"},
+        r'found "bug\\u200b", which only looks like that: it is written bug\\u200b, the label bug',
+    ),
+    "unseen name": ({"inputs": "{text\u200b}"}, {}, r'expected a field "text\\u200b", found the fields text'),
     "text": ({"inputs": "text"}, {}, 'task "t": key "inputs": expected names of fields'),
     "name": ({"name": "a/b"}, {}, 'task "a/b": key "name"'),
 }  # fmt: skip
@@ -182,3 +191,34 @@ def test_a_mixture_of_rows():
     large = Task.from_rows("large", ROWS[:60], ROWS[60:130], ROWS[130:], labels=WORDS)
     assert mixture_of("both", [small, large]) == Mixture("both", (small, large), (0.25, 0.75))
     assert (small.members, small.rates) == ((small,), (1.0,))
+
+
+def test_labels_that_look_the_same_are_pointed_out(caplog):
+    labels = ["0", "1", "0\u200b", "caf\xe9", "cafe\u0301"]
+    rows = [{"text": f"row {i}", "label": labels[i % 5]} for i in range(100)]
+    task = Task.from_rows("t", rows)
+    task.read("train")
+    assert [record.getMessage() for record in caplog.records] == [
+        f'task "t": the labels {pair} look the same and are different classes: correct the rows, or give '
+        "them one word in labels"
+        for pair in ('"0" and "0\\u200b"', '"cafe\\u0301" and "caf\\xe9"')
+    ]
+
+
+def test_values_of_other_libraries_are_read_as_pythons():
+    import datetime
+    import decimal
+
+    import numpy as np
+
+    rows = [
+        {"text": np.str_("a cat"), "label": np.int64(1), "n": np.float32("nan")},
+        {"text": b"a dog", "label": np.bool_(True), "n": decimal.Decimal("2.5")},
+        {"text": datetime.date(2024, 2, 29), "label": 1.0, "n": 4},
+    ]
+    task = Task.from_rows(
+        "t", rows, rows, rows, inputs="{text} {n}", labels={1: "one", "true": "yes", "1.0": "float"}
+    )
+    assert [(e.inputs, e.targets) for e in task.read("test")] == [
+        ("a cat ", "one"), ("a dog 2.5", "yes"), ("2024-02-29 4", "float"),
+    ]  # fmt: skip

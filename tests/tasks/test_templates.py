@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from spot.errors import SpotError
@@ -114,7 +116,39 @@ def test_cleanups_by_hand(name, text, expected):
     assert CLEANUPS[name](text) == expected
 
 
+def test_outer_space_of_label_words_is_left_out_everywhere(places, tmp_path):
+    from spot.tasks import metrics
+
+    file = tmp_path / "own.toml"
+    file.write_text('[sst2]\ninputs = "{sentence}"\nlabels = [" bad", "good "]\n')
+    where = places("sst2", {"sentence": "x", "label": 1}, {"sentence": "y", "label": 0})
+    own = published_task("sst2", "local", where, find_template("sst2", str(file)))
+    assert own.labels == ("bad", "good")
+    rows = list(own.read("test"))
+    right = metrics.score(
+        own.metrics, [e.targets for e in rows], labels=[e.label for e in rows], words=own.labels
+    )
+    assert right == {"accuracy": 100.0}
+    for record in TASKS.values():
+        for words in (record.labels, *(template.labels for template in record.templates.values())):
+            assert [word.strip() for word in words] == list(words)
+
+
+def test_a_template_file_that_no_honest_file_is(tmp_path):
+    (tmp_path / "deep.toml").write_text("sst2 = " + "[" * 100_000)
+    os.mkfifo(tmp_path / "pipe.toml")
+    for name, found in (("deep", "nested in more than 64"), ("pipe", "it is a pipe")):
+        with pytest.raises(
+            SpotError, match=f"templates in TOML at .*{name}.toml, found: .*{found}"
+        ):
+            find_template("sst2", str(tmp_path / f"{name}.toml"))
+
+
 BAD = {
+    "no word": (
+        'inputs = "{sentence}"\nlabels = ["bad", " "]',
+        'key "labels": expected a word for each class, found .*"bad", " "',
+    ),
     "unknown field": ('inputs = "{sentense}"', 'unknown field "sentense". Did you mean "sentence"'),
     "field to clean": (
         'inputs = "{sentence}"\nclean = { sentense = ["strip"] }',

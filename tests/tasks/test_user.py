@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -280,6 +281,14 @@ BAD = {
     "seqio too": ('seqio = "x"' + TOML, 'expected no key "inputs" beside "seqio"'),
     "metric": (TOML.replace("macro_f1", "macrof1"), 'found "macrof1". Did you mean "macro_f1"'),
     "other metric": (TOML.replace("macro_f1", "squad_em"), "which needs another kind of answer"),
+    "other classes": (
+        TOML.replace("macro_f1", "cb_f1"),
+        'task.toml: expected metrics for 2 classes, found "cb_f1", which is for 3 .*macro_f1',
+    ),
+    "three classes": (
+        TOML.replace("macro_f1", "f1").replace('" bad"', '"fair"'),
+        'task.toml: expected metrics for 3 classes, found "f1", which is for 2 .*macro_f1',
+    ),
     "no group": (TOML.replace("macro_f1", "multirc_em"), "which needs a group"),
     "mixed metrics": (
         TOML.replace('label = "stars"', 'target = "stars"')
@@ -317,6 +326,74 @@ def test_toml_that_is_missing_or_not_utf8(tmp_path):
     (tmp_path / "a.toml").write_bytes(b'name = "\xff"')
     with pytest.raises(SpotError, match="expected a task in TOML at"):
         user_task(tmp_path / "a.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a = " + "[" * 100_000, "lists and objects are nested in more than 64 levels"),
+        ("a = " + "[" * 70 + "]" * 70, "lists and objects are nested in more than 64 levels"),
+        ("a" + ".b" * 100_000 + " = 1", "nested in more than 64 levels"),
+        ("a = " + "7" * 4400, "."),
+        ("a = " + "7" * 200, "a whole number of more than 100 digits"),
+        ('name = "\\ud800"', "."),
+        ("files = 3", 'key "name": expected a value'),
+        ("name = inf", 'key "name": expected a text, found Infinity'),
+        ('name = "t"\nlabels = nan', 'key "labels": expected a table, found NaN'),
+        (
+            'name = "t"\nlabels = {a = 1979-05-27}',
+            'key "labels.a": expected a text, found "1979-05-27"',
+        ),
+        ('name = "t"\nlabels = [[1], {a = 2}, 1e999]', "."),
+    ],
+)
+def test_toml_that_no_honest_file_has_is_a_sentence(content, message, tmp_path):
+    (tmp_path / "a.toml").write_text(content)
+    with pytest.raises(SpotError, match=message) as caught:
+        user_task(tmp_path / "a.toml")
+    assert "a.toml" in caught.value.message and len(caught.value.message) < 500
+
+
+def test_a_pipe_or_a_device_is_no_task(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    for name, found in (("pipe", "it is a pipe"), ("zero", "it is a device")):
+        with pytest.raises(SpotError, match=f"task in TOML at .*{name}.toml, found: {found}"):
+            user_task(tmp_path / f"{name}.toml")
+
+
+def test_the_classes_of_found_labels_decide_about_metrics(write):
+    lines = "".join(
+        json.dumps({"title": "t", "body": f"b {i}", "queue": f"q{i % 3}"}) + "\n" for i in range(30)
+    )
+    toml = TICKETS.replace("[files]", 'metrics = ["f1"]\n[files]')
+    with pytest.raises(SpotError, match='task.toml: .*for 3 classes, found "f1", which is for 2'):
+        user_task(write(toml, train_jsonl=lines))
+    assert user_task(write(toml.replace('"f1"', '"macro_f1"'))).labels == ("q0", "q1", "q2")
+
+
+SAID = {
+    "validation of one class": ("a", "b", "c", 'every row of validation has the label "good"'),
+    "test of one class": ("a", "c", "b", 'every row of test has the label "good"'),
+    "training of one class": ("b", "a", "c", 'every row of train has the label "good": nothing'),
+    "train as test": ("a", "c", "a", "train and test hold the same texts"),
+    "train as validation": ("a", "a", "c", "train and validation hold the same texts"),
+    "validation as test": ("c", "a", "a", "validation and test hold the same texts"),
+}
+
+
+@pytest.mark.parametrize("case", SAID)
+def test_splits_whose_scores_say_nothing(case, write, caplog):
+    *places, said = SAID[case]
+    contents = {
+        "a": "text,stars\n" + "".join(f"shoe {i},{5 - i % 2 * 4}\n" for i in range(30)),
+        "b": "text,stars\n" + "".join(f"boot {i},5\n" for i in range(30)),
+        "c": "text,stars\n" + "".join(f"hat {i},{5 - i % 2 * 4}\n" for i in range(30)),
+    }
+    names = ("train_csv", "dev_csv", "test_csv")
+    files = {name: contents[place] for name, place in zip(names, places, strict=True)}
+    user_task(write(TOML, **files)).read("test")
+    assert [said in record.getMessage() for record in caplog.records].count(True) == 1
 
 
 TICKETS = """

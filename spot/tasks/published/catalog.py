@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from spot.errors import SpotError, did_you_mean
+from spot.settings import shown
 from spot.tasks.files import Row
 from spot.tasks.published import completion, glue, qa, sentiment, superglue, topic, tweeteval
 from spot.tasks.published.form import Examples, Labels
@@ -15,9 +18,11 @@ from spot.tasks.published.record import PublishedTask
 from spot.tasks.published.sources import Places, open_store
 from spot.tasks.published.templates import DEFAULT, T5, Template, template_of_file, templated
 from spot.tasks.sources.store import Store
-from spot.tasks.splits import Part, plan, read_part
+from spot.tasks.splits import SAME_TEXTS, Part, one_class_note, plan, read_part
 from spot.tasks.task import Task, counted, digest
 from spot.tasks.text import Example
+
+_log = logging.getLogger("spot")
 
 VERSION = 1
 """Counts changes of the forms in this package; part of every fingerprint."""
@@ -100,7 +105,11 @@ def published_task(
 
     def fingerprint() -> str:
         _require(name, store)
-        return digest(source, VERSION, name, labels, store.hashes(), *mark)
+        hashes = store.hashes()
+        for pair, note in SAME_TEXTS.items():
+            if len({hashes.get(split, split) for split in pair}) == 1:
+                _warn(name, note)
+        return digest(source, VERSION, name, labels, hashes, *mark)
 
     return Task(
         name=name,
@@ -156,9 +165,19 @@ def _read(
         plain = example if examples is record.examples else record.examples(row, labels)[0]
         return plain.inputs
 
+    classes: Counter[int] = Counter()
     for example in read_part(name, split, parts, store.rows, made, key):
         if split != "train" or record.trains(example):
+            classes[example.label] += 1
             yield example
+    if labels and len(classes) == 1 and classes.total() > 1 and -1 not in classes:
+        _warn(name, one_class_note(split, labels[next(iter(classes))]))
+
+
+@functools.cache
+def _warn(name: str, note: str) -> None:
+    """Log what a user should know about a task's splits, once."""
+    _log.warning('task "%s": %s', name, note)
 
 
 def _require(name: str, store: Store) -> None:
@@ -168,13 +187,18 @@ def _require(name: str, store: Store) -> None:
 
 
 def _label_names(name: str, store: Store) -> Labels:
-    """The label words that meta.json lists; () while the data is missing altogether."""
+    """The label words that meta.json lists, without the white space around them; () while the data is
+    missing altogether.
+    """
     if store.available():
         return ()
     names = store.about.get("label_names")
-    if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
-        raise SpotError(
-            f'task "{name}": expected a list of texts in "label_names" of its meta.json',
-            "restore meta.json beside train.jsonl",
-        )
-    return tuple(names)
+    if isinstance(names, list) and all(isinstance(word, str) for word in names):
+        words = [word.strip() for word in names]
+        if words and all(words) and len(set(words)) == len(words):
+            return tuple(words)
+    raise SpotError(
+        f'task "{name}": expected a list of texts in "label_names" of its meta.json, all different, '
+        f"found {shown(names)}",
+        "restore meta.json beside train.jsonl",
+    )

@@ -7,20 +7,21 @@ The packaged ones stand in the tasks' records. A user's own are a TOML file with
     labels = ["bad", "good"]                             # the verbalizer, in class order
     clean = { sentence = ["strip"] }                     # optional; CLEANUPS lists them
 
-A template never changes the scoring: classes, accepted answers and groups stay the task's.
+White space around label words is left out. A template never changes the scoring: classes, accepted
+answers and groups stay the task's.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from bank.reading import read_toml
 from spot.errors import SpotError, did_you_mean
-from spot.settings import mistake
+from spot.settings import mistake, shown
 from spot.tasks.files import Row
 from spot.tasks.published.form import Examples, Labels
 from spot.tasks.rendering import CLEANUPS, columns_of, filled, rendering
@@ -61,6 +62,15 @@ class Section(BaseModel):
     labels: tuple[str, ...] = ()
     clean: dict[str, tuple[str, ...]] = {}
 
+    @field_validator("labels")
+    @classmethod
+    def _without_outer_space(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        """As label words of a user's own task."""
+        words = tuple(word.strip() for word in labels)
+        if not all(words):
+            raise ValueError(f"expected a word for each class, found {shown(labels)}")
+        return words
+
 
 def template_of_file(task: str, file: Path) -> Template:
     """The template of a task in a user's TOML file; SpotError when the file has none.
@@ -95,10 +105,11 @@ def template_of_file(task: str, file: Path) -> Template:
 
 def _sections(file: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return read_toml(file)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise SpotError(
-            f"expected templates in TOML at {file}, found: {error}", "correct data.template"
+            f"expected templates in TOML at {file}, found: {reason}", "correct data.template"
         ) from error
 
 

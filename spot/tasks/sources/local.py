@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from bank.reading import read_json
 from spot.errors import SpotError
 from spot.tasks.files import file_sha256, jsonl_rows
 from spot.tasks.sources.store import Store
@@ -60,12 +60,13 @@ def _has_answers(file: Path, answer: str) -> bool:
 
 def _meta(file: Path) -> Mapping[str, object]:
     """The content of meta.json, {} without one."""
-    if not file.is_file():
+    if not file.exists():
         return {}
     try:
-        meta = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise SpotError(f"expected JSON in {file}, found: {error}", "correct the file") from error
+        meta = read_json(file)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SpotError(f"expected JSON in {file}, found: {reason}", "correct the file") from error
     if not isinstance(meta, dict):
         raise SpotError(f"expected a JSON object in {file}, found another value", "correct it")
     return meta

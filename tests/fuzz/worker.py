@@ -12,6 +12,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ def main() -> None:
     name, first, last, seed = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
     subject = next(subject for subject in SUBJECTS if subject.name == name)
     logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     with tempfile.TemporaryDirectory(dir=_fast_folder()) as folder:
         root = Path(folder)
         os.environ["SPOT_CACHE_DIR"] = str(root / "cache")

@@ -105,21 +105,25 @@ def evaluate(bank: Bank, similarities: Iterable[str] | None = None) -> list[Eval
     that needs inits where one is not known. Damaged entries are left out, with a warning.
     """
     chosen = None if similarities is None else [find_similarity(name) for name in similarities]
-    kept, asked = bank.contents(), bank.contents(QUERIES)
-    for name, reason in (*kept.faults, *asked.faults):
+    own, asked = bank.contents(_arrays), bank.contents(_arrays, QUERIES)
+    for name, reason in (*own.faults, *asked.faults):
         log.warning("skipping the damaged entry %s: %s", name, reason)
-    entries, queries = kept.entries, asked.entries
+    entries, queries = own.entries, asked.entries
     cases = _cases(bank.outcomes(), entries, queries)
     if not cases:
         raise BankError(
             "expected outcomes of two or more sources for a target with a key, found none",
             "record some with `spot transfer` or `spot study`, or import them",
         )
-    prompts = [*kept.prompts.values(), *asked.prompts.values()]
+    prompts = [*own.kept, *asked.kept]
     if chosen is None:
         inits_known = all(arrays.init is not None for arrays in prompts)
         chosen = [each for each in SIMILARITIES.values() if inits_known or not each.needs_inits]
     return [_evaluation(similarity, cases, prompts, len(entries)) for similarity in chosen]
+
+
+def _arrays(entry: Entry, prompts: Prompts) -> Prompts:
+    return prompts
 
 
 def spearman(x: Sequence[float], y: Sequence[float]) -> float | None:

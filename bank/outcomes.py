@@ -212,8 +212,8 @@ def _checked(outcome: Outcome) -> Outcome:
             raise BankError(
                 f"outcome: expected a whole {name}, found {shown(getattr(outcome, name))}"
             )
-    if outcome.n is not None and outcome.n < 0:
-        raise BankError(f"outcome: expected n of 0 or more, found {outcome.n}")
+    if outcome.n is not None and not 0 <= outcome.n < 1 << 63:
+        raise BankError(f"outcome: expected n of 0 or more, found {shown(outcome.n)}")
     for name in ("score", "baseline", "low", "high"):
         value = getattr(outcome, name)
         if value is None and name != "score":

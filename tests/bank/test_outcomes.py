@@ -90,6 +90,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         ({"seed": "0"}, "whole seed"),
         ({"n": 1.5}, "whole n"),
         ({"n": -5}, "n of 0 or more, found -5"),
+        ({"n": 10**400}, "n of 0 or more, found 1000"),
         ({"score": 1e300}, "finite score of points"),
         ({"score": 10**400}, "finite score of points"),
         ({"low": float("nan"), "high": 1.0}, "finite low"),

@@ -138,6 +138,15 @@ class Bank:
             contents.kept.append(take(record.entry, prompts))
         return contents
 
+    def items(self, group: str = ENTRIES) -> list[tuple[Entry, Prompts]]:
+        """The entries, or the queries, with their arrays, as `add_many` takes them. Damaged ones are left
+        out and named in a warning.
+        """
+        contents = self.contents(lambda entry, prompts: (entry, prompts), group)
+        for name, reason in contents.faults:
+            log.warning("skipping the damaged entry %s: %s", name, reason)
+        return contents.kept
+
     def get(self, id_or_task: str) -> Entry:
         """The entry of this id, else the only one of this task, else the only one whose id starts so.
 

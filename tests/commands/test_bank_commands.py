@@ -211,3 +211,12 @@ def test_a_foreign_entry_does_not_choose_where_an_export_is_written(bank, tmp_pa
     )
     assert done.exit_code == 1 and "error: no entry" in done.stderr
     assert {each.name for each in tmp_path.iterdir()} == {"bank"}
+
+
+def test_a_heatmap_leaves_out_what_is_damaged(bank, tmp_path):
+    victim = bank.get("mini_qqp")
+    rot(bank.folder(victim) / "prompt.safetensors")
+    done = invoke("heatmap", "--bank", bank.path, "--out", tmp_path / "h.csv")
+    assert done.exit_code == 0 and f"skipping the damaged entry {victim.id}" in done.stderr
+    drawn = (tmp_path / "h.csv").read_text()
+    assert "mini_news" in drawn and "qqp_old" in drawn and "mini_qqp" not in drawn

@@ -51,17 +51,15 @@ def nearest_unrelated(
     if not groups:
         return []
     rows = np.stack([row_of[entry.id] for group in groups for entry in group])
-    owner = [number for number, group in enumerate(groups) for _ in group]
-    tasks = np.array(owner)
+    tasks = np.array([number for number, group in enumerate(groups) for _ in group])
     nearest = []
     for number, group in enumerate(groups):
         others = [
-            columns
+            np.flatnonzero(tasks == other)
             for other, candidates in enumerate(groups)
             if candidates[0].family != group[0].family
-            and (columns := np.flatnonzero(tasks == other)).size
         ]
-        if others and (tasks == number).any():
+        if others:
             similar = _as_a_target(measure, rows, tasks == number)
             nearest.append(max(float(similar[:, columns].mean()) for columns in others))
     return nearest

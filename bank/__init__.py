@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = attach(
         "ImportReport": "bank.importing",
         "import_folder": "bank.importing",
         "named_backbone": "bank.importing",
+        "read_keys": "bank.index",
         "clean": "bank.integrity",
         "verify": "bank.integrity",
         "Hit": "bank.nearest",
@@ -43,6 +44,5 @@ __getattr__, __dir__, __all__ = attach(
         "Similarity": "bank.similarities",
         "find_similarity": "bank.similarities",
         "Bank": "bank.store",
-        "Contents": "bank.store",
     },
 )

@@ -18,6 +18,7 @@ from bank.formats import read_prompt_file as read_prompt_file
 from bank.importing import ImportReport as ImportReport
 from bank.importing import import_folder as import_folder
 from bank.importing import named_backbone as named_backbone
+from bank.index import read_keys as read_keys
 from bank.integrity import clean as clean
 from bank.integrity import verify as verify
 from bank.nearest import Hit as Hit
@@ -30,6 +31,5 @@ from bank.similarities import SIMILARITIES as SIMILARITIES
 from bank.similarities import Similarity as Similarity
 from bank.similarities import find_similarity as find_similarity
 from bank.store import Bank as Bank
-from bank.store import Contents as Contents
 
 __all__: list[str]

@@ -19,7 +19,6 @@ variance of a target's scores by its examples and t that between targets (Hedges
 
 from __future__ import annotations
 
-import logging
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -33,8 +32,6 @@ from bank.errors import BankError
 from bank.outcomes import Outcome, weights
 from bank.similarities import SIMILARITIES, Similarity, find_similarity
 from bank.store import QUERIES, Bank
-
-log = logging.getLogger("bank")
 
 
 @dataclass(frozen=True)
@@ -105,17 +102,15 @@ def evaluate(bank: Bank, similarities: Iterable[str] | None = None) -> list[Eval
     that needs inits where one is not known. Damaged entries are left out, with a warning.
     """
     chosen = None if similarities is None else [find_similarity(name) for name in similarities]
-    kept, asked = bank.contents(), bank.contents(QUERIES)
-    for name, reason in (*kept.faults, *asked.faults):
-        log.warning("skipping the damaged entry %s: %s", name, reason)
-    entries, queries = kept.entries, asked.entries
+    own, asked = bank.items(), bank.items(QUERIES)
+    entries, queries = [entry for entry, _ in own], [entry for entry, _ in asked]
     cases = _cases(bank.outcomes(), entries, queries)
     if not cases:
         raise BankError(
             "expected outcomes of two or more sources for a target with a key, found none",
             "record some with `spot transfer` or `spot study`, or import them",
         )
-    prompts = [*kept.prompts.values(), *asked.prompts.values()]
+    prompts = [arrays for _, arrays in (*own, *asked)]
     if chosen is None:
         inits_known = all(arrays.init is not None for arrays in prompts)
         chosen = [each for each in SIMILARITIES.values() if inits_known or not each.needs_inits]

@@ -13,10 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bank.entry import Prompts
+from bank.entry import Entry, Prompts
 from bank.errors import BankError
 from bank.similarities import Similarity
-from bank.store import Contents
+from bank.similarities.record import MissingInit
+from bank.store import Bank, Contents
+
+Keys = Contents[NDArray[Any]]
+"""Entries with the row that a similarity makes of each."""
 
 
 @dataclass(frozen=True)
@@ -61,18 +65,25 @@ def represent(similarity: Similarity, prompts: Prompts) -> NDArray[Any]:
     return row
 
 
-def build_index(similarity: Similarity, contents: Contents) -> KeyIndex:
-    """The index over a bank's entries. Raises BankError when an init is needed and an entry has none,
-    and for a centred similarity of fewer than two keys.
+def read_keys(bank: Bank, similarity: Similarity) -> Keys:
+    """What the similarity compares, of every entry of a bank, whose arrays are read and verified.
+
+    Raises MissingInit when an init is needed and an entry has none.
     """
-    represented: list[NDArray[Any]] = []
-    for entry in contents.entries:
+
+    def row(entry: Entry, prompts: Prompts) -> NDArray[Any]:
         try:
-            represented.append(represent(similarity, contents.prompts[entry.id]))
-        except BankError as error:
-            raise BankError(f"{entry.id}: {error.message}", error.hint) from error
-    ids = tuple(entry.id for entry in contents.entries)
-    rows: NDArray[Any] = np.stack(represented) if ids else np.zeros((0, 1))
+            return represent(similarity, prompts)
+        except MissingInit as error:
+            raise MissingInit(f"{entry.id}: {error.message}", error.hint) from error
+
+    return bank.contents(row)
+
+
+def build_index(similarity: Similarity, keys: Keys) -> KeyIndex:
+    """The index over a bank's keys. Raises BankError for a centred similarity of fewer than two."""
+    ids = tuple(entry.id for entry in keys.entries)
+    rows: NDArray[Any] = np.stack(keys.kept) if ids else np.zeros((0, 1))
     if similarity.compare is not None:
         return KeyIndex(ids, keys=rows)
     if similarity.centred and len(ids) < 2:

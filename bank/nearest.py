@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from bank.arrays import as_floats
 from bank.entry import Entry, Prompts, id_of
 from bank.errors import BankError
-from bank.index import build_index
+from bank.index import Keys, build_index, read_keys
 from bank.recipes import recipe_warnings, some
 from bank.similarities import find_similarity
-from bank.store import Bank, Contents
+from bank.store import Bank
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def search(
     exclude_tasks: Iterable[str] = (),
     query_entry: Entry | None = None,
     unlearned: bool = False,
-    contents: Contents | None = None,
+    keys: Keys | None = None,
 ) -> SearchResult:
     """The k tasks whose keys are most similar to the query's key [P, H]; equal scores by id.
 
@@ -71,7 +71,7 @@ def search(
     exclude_tasks: their entries, and mixtures that hold one of them, are not searched.
     unlearned: also search entries that have not learned their task, see `searchable`.
     query_entry: the query's metadata; its backbone, key step and recipe are compared with the
-    keys'. contents: of the bank, where they have been read already. Centred similarities remove the
+    keys'. keys: the bank's, where `read_keys` has read them already. Centred similarities remove the
     mean over *all* the bank's keys, excluded ones too.
     Raises BankError: k < 1, an unknown similarity, no key to compare with, a query of NaN, of zeros,
     of another P, H or backbone, a similarity that needs an init prompt that is not known.
@@ -82,26 +82,26 @@ def search(
         raise BankError(f"expected k of 1 or more, found {k}")
     for prompts in queries:
         _check_query(bank, prompts, query_entry)
-    contents = bank.contents() if contents is None else contents
-    if not contents.entries and not contents.faults:
+    keys = read_keys(bank, measure) if keys is None else keys
+    if not keys.entries and not keys.faults:
         raise BankError(
             f"the bank {bank.path} has no entries to search",
             "add some with `spot build-bank` or `spot bank import`",
         )
-    entries = {entry.id: entry for entry in contents.entries}
-    compared, skipped = searchable(contents.entries, exclude_tasks, unlearned)
+    entries = {entry.id: entry for entry in keys.entries}
+    compared, skipped = searchable(keys.entries, exclude_tasks, unlearned)
     if not compared:
         raise BankError(
             f"no key of the bank {bank.path} is left to search: "
-            f"{len(entries)} excluded, {len(contents.faults)} damaged",
+            f"{len(entries)} excluded, {len(keys.faults)} damaged",
             "add entries of other tasks, or exclude fewer; `spot bank verify` names what is damaged",
         )
-    index = build_index(measure, contents)
+    index = build_index(measure, keys)
     scores = np.stack([index.scores(measure, prompts) for prompts in queries])
     columns = {id: scores[:, column] for column, id in enumerate(index.ids)}
     groups = seeds_of_tasks(compared)
     hits = _ranked([_hit(group, columns) for group in groups])[:k]
-    warnings = [f"{id} is damaged and was skipped: {reason}" for id, reason in contents.faults]
+    warnings = [f"{id} is damaged and was skipped: {reason}" for id, reason in keys.faults]
     if index.blank:
         warnings.append(f"no direction under {similarity}, so similarity 0: {some(index.blank)}")
     if k > len(groups):
@@ -239,7 +239,8 @@ def _ranked(hits: Iterable[Hit]) -> tuple[Hit, ...]:
 
 def _validation(entry: Entry) -> float:
     """The value's validation score; minus infinity where it is not known."""
-    return float(entry.scores.get("validation", {}).get("value", -math.inf))
+    value = entry.scores.get("validation", {}).get("value")
+    return -math.inf if value is None else float(value)
 
 
 def _tasks(entry: Entry) -> set[str]:

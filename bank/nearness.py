@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bank.index import Keys, read_keys
 from bank.nearest import searchable, seeds_of_tasks
 from bank.similarities import Similarity, find_similarity
-from bank.store import Bank, Contents
+from bank.similarities.record import MissingInit
+from bank.store import Bank
 
 MOST = 200
 """The tasks that are compared, so that a bank of any size costs a second at most."""
@@ -27,40 +29,37 @@ def nearest_unrelated(
     *,
     exclude_tasks: Iterable[str] = (),
     unlearned: bool = False,
-    contents: Contents | None = None,
+    keys: Keys | None = None,
 ) -> list[float]:
     """For each task of the bank, the highest similarity of its keys to those of a task of another family.
 
     Similarities are means over pairs of seeds, and mixtures and tasks without a family are left out, as
-    are `exclude_tasks` and entries that learned nothing (see `bank.nearest.searchable`). contents: of the
-    bank, where they have been read already. [] where fewer than two families are left. Raises BankError
-    for an unknown similarity.
+    are `exclude_tasks` and entries that learned nothing (see `bank.nearest.searchable`). keys: the bank's,
+    where `read_keys` has read them already. [] where fewer than two families are left, or an init is
+    needed that is not known. Raises BankError for an unknown similarity.
     """
     measure = find_similarity(similarity)
-    contents = bank.contents() if contents is None else contents
-    entries, _ = searchable(contents.entries, exclude_tasks, unlearned)
+    try:
+        keys = read_keys(bank, measure) if keys is None else keys
+    except MissingInit:
+        return []
+    row_of = dict(zip((entry.id for entry in keys.entries), keys.kept, strict=True))
+    entries, _ = searchable(keys.entries, exclude_tasks, unlearned)
     groups = [
         group for group in seeds_of_tasks(entries) if group[0].family and group[0].kind != "mixture"
     ][:MOST]
-    kept = [contents.prompts[entry.id] for group in groups for entry in group]
-    owner = [number for number, group in enumerate(groups) for _ in group]
-    inits = [prompts.init for prompts in kept if prompts.init is not None]
-    if not kept or (measure.needs_inits and len(inits) < len(kept)):
+    if not groups:
         return []
-    rows = measure.rows(
-        np.stack([prompts.key for prompts in kept]),
-        np.stack(inits) if len(inits) == len(kept) else None,
-    )
-    tasks = np.array(owner)
+    rows = np.stack([row_of[entry.id] for group in groups for entry in group])
+    tasks = np.array([number for number, group in enumerate(groups) for _ in group])
     nearest = []
     for number, group in enumerate(groups):
         others = [
-            columns
+            np.flatnonzero(tasks == other)
             for other, candidates in enumerate(groups)
             if candidates[0].family != group[0].family
-            and (columns := np.flatnonzero(tasks == other)).size
         ]
-        if others and (tasks == number).any():
+        if others:
             similar = _as_a_target(measure, rows, tasks == number)
             nearest.append(max(float(similar[:, columns].mean()) for columns in others))
     return nearest

@@ -1,4 +1,4 @@
-"""Recorded transfers: a source, a target and the score, one JSON line each.
+"""Recorded transfers: a source, a target and the score, one JSON line each, with its checksum.
 
 Later searches show them, and `bank.evaluation` compares similarities with them. An outcome of few
 examples is noise for the most part, so it carries their number and the interval of its gain, and
@@ -12,12 +12,13 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bank.errors import BankError, reason_of, shown
-from bank.files import canonical_json, replace_file, writing
+from bank.files import canonical_json, replace_file, sha256_hex, writing
 from bank.reading import parse_json, read_bytes
 
 OUTCOMES_FILE = "outcomes.jsonl"
@@ -136,6 +137,16 @@ def _lines(path: Path) -> list[bytes]:
         ) from error
 
 
+def _line(outcome: Outcome) -> bytes:
+    """The line of an outcome, with a checksum of its other facts."""
+    facts = asdict(outcome)
+    return canonical_json(facts | {"checksum": _checksum(facts)}).encode()
+
+
+def _checksum(facts: dict[str, Any]) -> str:
+    return sha256_hex(canonical_json(facts))[:16]
+
+
 def _parsed(line: bytes) -> Outcome | str | None:
     """The outcome of a line, or what is wrong with it; None for an empty line."""
     if not line.strip():
@@ -144,6 +155,9 @@ def _parsed(line: bytes) -> Outcome | str | None:
         content = parse_json(line)
     except ValueError as error:
         return str(error)
+    checksum = content.pop("checksum", None) if isinstance(content, dict) else None
+    if checksum is not None and checksum != _checksum(content):  # earlier versions wrote none
+        return "its content does not match its own checksum: it was changed"
     known = {own.name for own in fields(Outcome)}
     needed = {own.name for own in fields(Outcome) if own.default is MISSING}
     if not isinstance(content, dict) or set(content) - known or needed - set(content):
@@ -164,7 +178,7 @@ def append(path: Path, outcomes: Iterable[Outcome]) -> int:
     fresh = [outcome for outcome in unique if outcome not in recorded]
     if not fresh:
         return 0
-    text = "".join(canonical_json(asdict(outcome)) + "\n" for outcome in fresh).encode()
+    text = b"".join(_line(outcome) + b"\n" for outcome in fresh)
     with writing(path), open(path, "ab+") as file:
         start = file.seek(0, os.SEEK_END)
         try:
@@ -189,7 +203,7 @@ def rename_sources(path: Path, names: Mapping[str, str]) -> None:
         outcome = _parsed(line)
         if isinstance(outcome, Outcome) and outcome.source in names:
             new = replace(outcome, source=names[outcome.source])
-            lines[place], changed = canonical_json(asdict(new)).encode(), True
+            lines[place], changed = _line(new), True
     if changed:
         replace_file(path, b"\n".join(lines))
 
@@ -212,8 +226,8 @@ def _checked(outcome: Outcome) -> Outcome:
             raise BankError(
                 f"outcome: expected a whole {name}, found {shown(getattr(outcome, name))}"
             )
-    if outcome.n is not None and outcome.n < 0:
-        raise BankError(f"outcome: expected n of 0 or more, found {outcome.n}")
+    if outcome.n is not None and not 0 <= outcome.n < 1 << 63:
+        raise BankError(f"outcome: expected n of 0 or more, found {shown(outcome.n)}")
     for name in ("score", "baseline", "low", "high"):
         value = getattr(outcome, name)
         if value is None and name != "score":

@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import Generic, TypeVar, overload
 
 from bank import entry as entries_on_disk
 from bank import outcomes as outcome_lines
@@ -27,6 +27,8 @@ from bank.outcomes import OUTCOMES_FILE, Outcome
 
 log = logging.getLogger("bank")
 
+Kept = TypeVar("Kept")
+
 ENTRIES, QUERIES, LOCK_FILE = "entries", "queries", "bank.lock"
 RENAMED = (
     "source",
@@ -35,13 +37,14 @@ RENAMED = (
 LOCK_TIMEOUT = 120.0  # seconds; a writer holds the lock while it writes some files
 
 
-class Contents(NamedTuple):
-    """What a bank holds, read at one time: entries by id, the arrays of each, and (folder, fault) of
-    those that are damaged, in their arrays too.
+@dataclass(frozen=True)
+class Contents(Generic[Kept]):
+    """What was read of a bank at one time: the entries by id, what is kept of the arrays of each in
+    their order, and (folder, fault) of those that are damaged, in their arrays too.
     """
 
     entries: list[Entry]
-    prompts: dict[str, Prompts]
+    kept: list[Kept]
     faults: list[tuple[str, str]]
 
 
@@ -116,21 +119,33 @@ class Bank:
         faults += [(id, f"{id}: {fault}") for id, fault in apart.items()]
         return [record for record in records if record.entry.id not in apart], sorted(faults)
 
-    def contents(self, group: str = ENTRIES) -> Contents:
-        """The entries, or the queries, with their arrays: every file is read once and compared with its
-        checksum.
+    def contents(
+        self, take: Callable[[Entry, Prompts], Kept], group: str = ENTRIES
+    ) -> Contents[Kept]:
+        """What `take` makes of each entry, or query, and its arrays, one after another: every file is read
+        once and compared with its checksum.
         """
         records, faults = self.scan(group)
-        entries: list[Entry] = []
-        prompts: dict[str, Prompts] = {}
+        contents: Contents[Kept] = Contents([], [], faults)
         for record in records:
-            entry = record.entry
             try:
-                prompts[entry.id] = entries_on_disk.usable_prompts(self.folder(entry), record)
-                entries.append(entry)
+                folder = self.folder(record.entry)
+                prompts = entries_on_disk.usable_prompts(folder, record)
             except BankError as error:
-                faults.append((entry.id, error.message))
-        return Contents(entries, prompts, faults)
+                faults.append((record.entry.id, error.message))
+                continue
+            contents.entries.append(record.entry)
+            contents.kept.append(take(record.entry, prompts))
+        return contents
+
+    def items(self, group: str = ENTRIES) -> list[tuple[Entry, Prompts]]:
+        """The entries, or the queries, with their arrays, as `add_many` takes them. Damaged ones are left
+        out and named in a warning.
+        """
+        contents = self.contents(lambda entry, prompts: (entry, prompts), group)
+        for name, reason in contents.faults:
+            log.warning("skipping the damaged entry %s: %s", name, reason)
+        return contents.kept
 
     def get(self, id_or_task: str) -> Entry:
         """The entry of this id, else the only one of this task, else the only one whose id starts so.
@@ -367,18 +382,15 @@ class Bank:
         folder = self.folder(entry)
         try:
             present = entries_on_disk.read_record(folder)
-        except BankError:
-            return True  # absent or damaged
-        if present.checksum != checksum:
-            raise BankError(
-                f"{entry.id} is in the bank {self.path} already, with other arrays, scores or steps",
-                f"entries never change: `spot bank remove {entry.id}` first if you want the new one",
-            )
-        try:
             entries_on_disk.usable_prompts(folder, present)
         except BankError:
-            return True  # the checksums are those of the good arrays, which these no longer are
-        return False
+            return True  # absent or damaged
+        if present.checksum == checksum:
+            return False
+        raise BankError(
+            f"{entry.id} is in the bank {self.path} already, with other arrays, scores or steps",
+            f"entries never change: `spot bank remove {entry.id}` first if you want the new one",
+        )
 
     def _place(self, final: Path, files: Encoded) -> None:
         """Write an entry's folder under a temporary name and rename it."""

@@ -67,9 +67,7 @@ def parse(content: bytes) -> NDArray[Any]:
         if header is None:
             raise ValueError(f"expected the version 1.0 or 2.0, found {version}")
         shape, fortran, dtype = header(file)
-    except (
-        Exception
-    ) as error:  # the header is Python source: its parsers raise classes of their own
+    except Exception as error:  # a header is Python source, whose parsers have classes of their own
         raise ValueError(f"its header cannot be read: {shown(str(error), 200)}") from error
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which may run code when they are read")

@@ -15,6 +15,10 @@ Represent = Callable[[NDArray[Any], NDArray[Any] | None], NDArray[Any]]
 Compare = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float64]]
 
 
+class MissingInit(BankError):
+    """A similarity needs a prompt's initial values, which are not known."""
+
+
 @dataclass(frozen=True)
 class Similarity:
     """One way to compare prompts; shapes: N prompts of P tokens and width H.
@@ -37,10 +41,10 @@ class Similarity:
     def rows(self, keys: NDArray[Any], inits: NDArray[Any] | None = None) -> NDArray[Any]:
         """The representation of each prompt, [N, P, H] -> [N, …].
 
-        Raises BankError when the similarity needs the inits and they are not known.
+        Raises MissingInit when the similarity needs the inits and they are not known.
         """
         if self.needs_inits and inits is None:
-            raise BankError(
+            raise MissingInit(
                 f'the similarity "{self.name}" needs every prompt\'s initial values, and some are '
                 "not known",
                 "choose a similarity that compares the keys alone, or add their inits",

@@ -27,14 +27,15 @@ def bank_heatmap(
     """Draw the similarity of all tasks of a bank to `out`; the suffix decides the format.
 
     similarity: default: `bank.similarities.default_for_clusters`.
-    Raises BankError for an empty bank or an unknown similarity, SpotError for another suffix.
+    Damaged entries are left out, with a warning. Raises BankError for an empty bank or an unknown
+    similarity, SpotError for another suffix.
     """
-    entries = bank.entries()
+    items = bank.items()
+    entries, prompts = [entry for entry, _ in items], [arrays for _, arrays in items]
     if not entries:
         raise BankError(
             f"the bank {bank.path} has no entries to draw", "build some: spot build-bank"
         )
-    prompts = [bank.prompts(entry) for entry in entries]
     arrays = [prompt.start if values else prompt.key for prompt in prompts]
     inits = [prompt.init for prompt in prompts]
     starts = (

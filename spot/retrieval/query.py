@@ -39,9 +39,11 @@ def query_entry(target: Task, model: Model, recipe: Recipe, seed: int) -> Entry:
 
 
 def cached_query(bank: Bank, entry: Entry) -> Prompts | None:
-    """The query's prompts if it was trained before, else None."""
+    """The query's prompts if it was trained before, else None; a stranger's entry under its id, with
+    other facts, is not it.
+    """
     query = bank.query(entry.id)
-    return None if query is None else query[1]
+    return None if query is None or id_of(query[0]) != entry.id else query[1]
 
 
 def train_query(

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bank.entry import Entry, Prompts
+from bank.index import Keys, read_keys
 from bank.nearest import SearchResult, rerank
 from bank.nearest import search as search_keys
 from bank.nearness import nearest_unrelated
 from bank.outcomes import Outcome
-from bank.store import Bank, Contents
+from bank.similarities import find_similarity
+from bank.store import Bank
 from spot.models.model import Model
 from spot.retrieval.estimators import Estimator, zero_shot_losses
 from spot.retrieval.query import cached_query, query_entry, train_query
@@ -72,7 +74,7 @@ def search(
         train_query(bank, entry, target, model, recipe, runs) if query is None else query
         for entry, query in zip(queries, cached, strict=True)
     ]
-    contents = bank.contents()
+    keys = read_keys(bank, find_similarity(settings.similarity))
     result = search_keys(
         bank,
         prompts,
@@ -81,7 +83,7 @@ def search(
         exclude_tasks=(target.name,),
         query_entry=queries[0],
         unlearned=settings.unlearned,
-        contents=contents,
+        keys=keys,
     )
     if settings.rerank_examples:
         runs.reporter.phase(f"ranking the hits on {settings.rerank_examples} rows of {target.name}")
@@ -95,7 +97,7 @@ def search(
         for outcome in bank.outcomes()
         if outcome.target == target.name and outcome.source in ids
     )
-    verdict = judge_hits(bank, target, result, settings, contents)
+    verdict = judge_hits(bank, target, result, settings, keys)
     return Answer(target.name, queries, tuple(prompts), result, outcomes, verdict)
 
 
@@ -104,11 +106,11 @@ def judge_hits(
     target: Task,
     result: SearchResult,
     settings: SearchSettings,
-    contents: Contents | None = None,
+    keys: Keys | None = None,
 ) -> Verdict:
     """The verdict on the nearest hit, whatever orders the hits, against the bank's unrelated tasks.
 
-    contents: of the bank, where they have been read already.
+    keys: the bank's, where they have been read already.
     """
     nearest = max(result.hits, key=lambda hit: hit.score)
     unrelated = nearest_unrelated(
@@ -116,7 +118,7 @@ def judge_hits(
         result.similarity,
         exclude_tasks=(target.name,),
         unlearned=settings.unlearned,
-        contents=contents,
+        keys=keys,
     )
     return judge_nearness(nearest.task, nearest.score, unrelated, result.similarity)
 

@@ -199,3 +199,14 @@ def test_the_public_bank_of_t5_small_gives_its_known_figures(bank, shared_data, 
     assert found.mean_regret == pytest.approx(regret, abs=0.05)
     assert found.random_top1 == pytest.approx(0.06, abs=0.005)
     assert found.random_regret == pytest.approx(16, abs=0.5)
+
+
+def test_a_damaged_entry_is_named_and_hides_no_other(plane, caplog):
+    scores = {"a": 60.0, "b": 70.0, "c": 65.0, "d": 50.0}
+    plane.add_outcomes([outcome(source, "target", score) for source, score in scores.items()])
+    victim = plane.get("b")
+    path = plane.folder(victim) / "prompt.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    [row] = evaluate(plane, ["average"])[0].rows
+    assert (row.n, row.picked, row.best) == (3, "a", "c")
+    assert f"skipping the damaged entry {victim.id}" in caplog.text

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bank import entry as entries_on_disk
-from bank.index import build_index
+from bank.index import build_index, read_keys
 from bank.integrity import clean, verify
 from bank.nearest import search
 from bank.nearness import nearest_unrelated
@@ -75,9 +75,9 @@ def test_each_file_of_arrays_is_read_once(filled, prompts_of, monkeypatch):
         return real(path, *limit)
 
     monkeypatch.setattr(entries_on_disk, "read_bytes", counted)
-    contents = filled.contents()
-    search(filled, prompts_of(50), similarity="centered", contents=contents)
-    nearest_unrelated(filled, "centered", contents=contents)
+    keys = read_keys(filled, SIMILARITIES["centered"])
+    search(filled, prompts_of(50), similarity="centered", keys=keys)
+    nearest_unrelated(filled, "centered", keys=keys)
     assert reads == [entry.id for entry in filled.entries()]
 
 
@@ -103,4 +103,4 @@ def test_a_search_writes_nothing(filled, tree, prompts_of):
 
 def test_no_entries_give_an_empty_index():
     for name in ("average", "max-inner-product"):
-        assert build_index(SIMILARITIES[name], Contents([], {}, [])).ids == ()
+        assert build_index(SIMILARITIES[name], Contents([], [], [])).ids == ()

@@ -319,3 +319,12 @@ def test_a_source_that_is_not_clearly_above_one_answer_for_all_is_doubted(
     assert [warning.startswith(f"{entry.id} has not learned its task") for warning in warnings] == (
         [True] * doubted
     )
+
+
+def test_a_score_that_is_null_is_not_known(bank, entry_of, prompts_of):
+    scores = {"validation": {"value": None, "majority": None, "n": None}}
+    known = {"validation": {"value": 1.0, "n": 9}}
+    for seed, of_seed in ((0, scores), (1, known)):
+        bank.add(entry_of("t0", seed=seed, scores=of_seed), prompts_of(seed))
+    (hit,) = search(bank, prompts_of(9), k=1).hits
+    assert hit.seed == 1 and hit.pairs == 2

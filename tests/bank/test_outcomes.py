@@ -90,6 +90,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         ({"seed": "0"}, "whole seed"),
         ({"n": 1.5}, "whole n"),
         ({"n": -5}, "n of 0 or more, found -5"),
+        ({"n": 10**400}, "n of 0 or more, found 1000"),
         ({"score": 1e300}, "finite score of points"),
         ({"score": 10**400}, "finite score of points"),
         ({"low": float("nan"), "high": 1.0}, "finite low"),
@@ -180,3 +181,26 @@ def test_a_pipe_in_the_place_of_the_outcomes_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "outcomes.jsonl")
     with pytest.raises(BankError, match="it is a pipe, not a regular file"):
         append(tmp_path / "outcomes.jsonl", [ONE])
+
+
+def test_every_changed_bit_of_a_line_is_noticed(tmp_path):
+    path = tmp_path / "outcomes.jsonl"
+    append(path, [ONE, TWO])
+    content = path.read_bytes()
+    end = content.index(b"\n")
+    for place in range(end):
+        for bit in range(7):
+            path.write_bytes(
+                content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
+            )
+            good, bad = parse_lines(path)
+            assert ONE in good or (TWO in good and bad), (place, bit)
+            assert set(good) <= {ONE, TWO}
+
+
+def test_a_line_of_earlier_versions_is_read_and_has_no_checksum(tmp_path):
+    path = tmp_path / "outcomes.jsonl"
+    path.write_text(json.dumps(dataclasses.asdict(ONE)) + "\n")
+    assert parse_lines(path) == ([ONE], []) and append(path, [ONE]) == 0
+    append(path, [TWO])
+    assert [b"checksum" in line for line in path.read_bytes().splitlines()] == [False, True]

@@ -277,3 +277,11 @@ def test_an_id_never_leads_out_of_the_bank(filled, entry_of, prompts_of, id):
     with pytest.raises(BankError, match="expected the id of an entry or a query"):
         filled.remove([id])
     assert filled.query(id) is None
+
+
+def test_a_damaged_entry_is_replaced_by_other_content_too(filled, entry_of, prompts_of):
+    victim = filled.get("t3")
+    rot(filled.folder(victim) / "prompt.safetensors")
+    other = prompts_of(99)
+    assert filled.add(victim, other) == [victim.id]
+    assert filled.prompts(victim).key.tobytes() == other.key.tobytes()

@@ -129,3 +129,94 @@ def test_an_entry_is_renamed(bank):
     assert done.stdout == f"{old.id} is now {new.id}\n" and len(bank.entries()) == 4
     again = invoke("bank", "rename", "qqp_old", "questions", "--bank", bank.path)
     assert again.exit_code == 1 and 'no entry "qqp_old"' in again.stderr
+
+
+def rot(path):
+    """Flip one bit of a file and keep its size and times."""
+    before = path.stat()
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 64]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_what_rotted_is_named_by_verify_and_repaired_by_a_merge(bank, tmp_path):
+    copy = Bank(tmp_path / "copy")
+    copy.merge(bank)
+    victim = bank.get("mini_qqp")
+    rot(bank.folder(victim) / "prompt.safetensors")
+    done = invoke("bank", "verify", "--bank", bank.path)
+    assert done.exit_code == 1
+    assert f"entries/{victim.id}: " in done.stdout and "does not match its checksum" in done.stdout
+    assert done.stdout.endswith(f"{bank.path}: 3 entries whole, 1 problems\n")
+    merged = invoke("bank", "merge", copy.path, "--bank", bank.path)
+    assert merged.stdout == f"added 1 entries and queries to {bank.path}\n"
+    assert "was damaged and is replaced" in merged.stderr
+    cleaned = invoke("bank", "verify", "--clean", "--bank", bank.path)
+    assert cleaned.exit_code == 0 and f"damaged-{victim.id}, left from an" in cleaned.stdout
+    assert cleaned.stdout.endswith(f"{bank.path}: 4 entries whole, 0 problems\n")
+
+
+def test_a_damaged_bank_json_is_blamed_and_written_anew_by_clean(bank):
+    path = bank.path / "bank.json"
+    path.write_text(path.read_text().replace('"fp"', '"fq"'))
+    for words in (("verify",), ("list",), ("show", "mini_qqp")):
+        done = invoke("bank", *words, "--bank", bank.path)
+        assert done.exit_code == 1 and "bank.json is damaged: its content does not" in done.stderr
+        assert "hint: remove it, or run `spot bank verify --clean`" in done.stderr
+    rows = lines(invoke("bank", "verify", "--clean", "--json", "--bank", bank.path).stdout)
+    assert rows == [
+        {
+            "bank": str(bank.path),
+            "cleaned": ["bank.json is written anew from 5 entries and queries"],
+        },
+        {"bank": str(bank.path), "problems": []},
+    ]
+
+
+def test_clean_of_what_is_no_bank_is_refused(tmp_path):
+    done = invoke("bank", "verify", "--clean", "--bank", tmp_path / "none")
+    assert done.exit_code == 1 and "expected a bank at " in done.stderr
+
+
+def test_an_import_that_leaves_something_out_says_so_and_exits_with_1(tmp_path):
+    import numpy as np
+
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    np.save(folder / "good.npy", np.ones((2, 3), np.float32))
+    (folder / "bad.npy").write_bytes(b"\x93NUMPY\x01\x00\x04\x00'''x")
+    words = ("bank", "import", folder, "--backbone", "m", "--bank", tmp_path / "bank")
+    done = invoke(*words)
+    assert done.exit_code == 1 and "1 prompts of m added" in done.stdout
+    assert "skipped: bad.npy: " in done.stdout and "header cannot be read" in done.stdout
+    assert [entry.task for entry in Bank(tmp_path / "bank").entries()] == ["good"]
+    (folder / "bad.npy").unlink()
+    assert invoke(*words).exit_code == 0
+
+
+def test_a_foreign_entry_does_not_choose_where_an_export_is_written(bank, tmp_path):
+    import json
+
+    from bank.files import canonical_json, sha256_hex
+
+    path = bank.folder(bank.get("mini_qqp")) / "entry.json"
+    content = json.loads(path.read_text())
+    content["entry"]["value_step"] = "x/../../../PWNED"
+    del content["checksum"]
+    content["checksum"] = sha256_hex(canonical_json(content))
+    path.write_text(json.dumps(content))
+    place = tmp_path / "a" / "b"
+    done = invoke(
+        "bank", "export", path.parent.name, "--out", place, "--format", "t5x", "--bank", bank.path
+    )
+    assert done.exit_code == 1 and "error: no entry" in done.stderr
+    assert {each.name for each in tmp_path.iterdir()} == {"bank"}
+
+
+def test_a_heatmap_leaves_out_what_is_damaged(bank, tmp_path):
+    victim = bank.get("mini_qqp")
+    rot(bank.folder(victim) / "prompt.safetensors")
+    done = invoke("heatmap", "--bank", bank.path, "--out", tmp_path / "h.csv")
+    assert done.exit_code == 0 and f"skipping the damaged entry {victim.id}" in done.stderr
+    drawn = (tmp_path / "h.csv").read_text()
+    assert "mini_news" in drawn and "qqp_old" in drawn and "mini_qqp" not in drawn

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from bank.entry import Backbone, Entry, Prompts, id_of
 from bank.errors import UserError
+from bank.formats import PromptFile, export_prompt
 from bank.store import Bank
-from spot.prompts.files import find_prompt, prompt_file_entry
+from spot.prompts.files import find_prompt, prompt_file_entry, read_prompt
+from spot.prompts.stored import value_of
 from tests.lab import lines
 from tests.toys import random_arrays, tiny_config, write_model
 
@@ -64,3 +69,32 @@ def test_a_prompt_file_becomes_an_entry_once(lab, tmp_path):
     ).all()
     none = lab.run("bank", "add", "none.npy", "--task", "mine", "--bank", "fresh")
     assert none.exit_code == 1 and not (tmp_path / "fresh").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names", "says"),
+    [
+        ("prefix", ("layers",), "expected the arrays prompt of the kind prefix, found layers"),
+        (
+            "suffix",
+            ("suffix", "x"),
+            "expected the arrays suffix of the kind suffix, found suffix, x",
+        ),
+        ("layered", ("layers",), "layered"),
+    ],
+)
+def test_named_arrays_are_those_of_the_kind(tmp_path, kind, names, says):
+    """In a file, and in a bank's entry under right checksums."""
+    rows = np.ones((2, 3), np.float32)
+    arrays = dict.fromkeys(names, rows)
+    path = export_prompt(tmp_path / "p.safetensors", PromptFile(rows, kind, arrays))
+    with pytest.raises(UserError, match=says):
+        read_prompt(path)
+    if kind == "suffix":
+        recipe = {"prompt_kind": kind}
+        entry = Entry("", "imported", "t", (), "", 0, Backbone("m", "fp"), recipe)
+        entry = replace(entry, id=id_of(entry))
+        bank = Bank(tmp_path / "bank")
+        bank.add(entry, Prompts(None, rows, rows, arrays))
+        with pytest.raises(UserError, match=f"{entry.id}: {says}"):
+            value_of(bank, entry)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from bank.entry import Backbone, Entry, Prompts, id_of
 from bank.errors import BankError
 from bank.outcomes import Outcome
 from bank.store import Bank
@@ -16,7 +17,7 @@ from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import value_of
 from spot.retrieval.estimators import zero_shot_losses
-from spot.retrieval.query import query_entry
+from spot.retrieval.query import cached_query, query_entry
 from spot.training.batches import sample
 from spot.training.slots import Reporter
 from spot.training.source import source_of
@@ -216,3 +217,16 @@ def test_the_query_depends_on_data_seed_and_recipe_but_not_on_the_budget(lab, ti
         id("prompt.init=random"),
     }
     assert len(others | {id()}) == 5
+
+
+def test_another_query_under_the_id_is_not_taken_for_it(tmp_path, monkeypatch):
+    """A stranger's entry may bear any id, with checksums that are right."""
+    bank, rows = Bank(tmp_path / "bank"), np.ones((2, 3), np.float32)
+    entry = Entry("", "query", "house", (), "", 0, Backbone("m", "fp"), {"learning_rate": 0.3})
+    entry = replace(entry, id=id_of(entry))
+    bank.add(entry, Prompts(None, rows, None))
+    assert np.array_equal(cached_query(bank, entry).key, rows)
+    bank.remove([entry.id])
+    monkeypatch.setattr("bank.store._check_id", lambda entry: None)
+    bank.add(replace(entry, recipe={"learning_rate": 9.0}), Prompts(None, 2 * rows, None))
+    assert bank.query(entry.id) is not None and cached_query(bank, entry) is None

@@ -24,3 +24,9 @@ def small_disk(folder: Path, kilobytes: int):
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=20)
+
+
+def grow(disk: Path, kilobytes: int) -> None:
+    """Give a small disk another size."""
+    size = f"remount,size={kilobytes}k"
+    subprocess.run(["mount", "-o", size, str(disk)], check=True, capture_output=True, timeout=20)

@@ -22,6 +22,7 @@ from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig, Precision
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.fingerprint import fingerprint
+from spot.models.runtime import device_errors, prepare
 from spot.models.settings import ModelSettings
 from spot.models.weights import hub, remote
 from spot.models.weights.formats import descriptions, reader
@@ -107,12 +108,13 @@ class Model:
 
         labels: token ids of each label word with its end. prompt: a prompt, its rows [P, H], or None
         for the bare model. `sum` adds over a label's tokens, `mean` divides by their number, so that
-        long label words are not penalised. Raises SpotError for rows longer than the context and a
-        prompt of another width.
+        long label words are not penalised. Raises SpotError for rows longer than the context, a prompt
+        of another width, and want of memory.
         """
         from spot.models.scoring import label_scores
 
-        return label_scores(self, inputs, labels, prompt, normalisation)
+        with device_errors():
+            return label_scores(self, inputs, labels, prompt, normalisation)
 
     def generate(self, inputs: Ragged, length: int, prompt: Promptlike = None) -> list[str]:
         """The greedy continuation of every row as text, at most `length` tokens. Raises SpotError as
@@ -120,7 +122,8 @@ class Model:
         """
         from spot.models.scoring import written
 
-        return written(self, inputs, length, prompt)
+        with device_errors():
+            return written(self, inputs, length, prompt)
 
     def with_network(self, network: Network) -> Model:
         """The same name and vocabulary with another network of this family, for evaluation: its
@@ -185,7 +188,6 @@ def load(settings: ModelSettings) -> Model:
 
 def _read_network(files: Reader, words: Vocabulary, settings: ModelSettings) -> Network:
     from spot.models.product import choose_form
-    from spot.models.runtime import prepare
     from spot.models.weights.build import build
 
     prepare()

@@ -1,14 +1,17 @@
-"""Settings of the process that runs a model: compiled programs are kept on disk, freed memory is kept
-by the process.
+"""The process that runs a model: compiled programs are kept on disk, freed memory is kept by the process,
+and what the device refuses is an error in words.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
 import sys
+from collections.abc import Iterator
 
+from spot.errors import SpotError
 from spot.settings import cache_dir
 
 
@@ -44,3 +47,20 @@ def keep_memory() -> None:
         libc.mallopt(mmap_max, 0)
         libc.mallopt(trim_threshold, 2**31 - 1)
         libc.mallopt(top_pad, 2**28)
+
+
+@contextlib.contextmanager
+def device_errors() -> Iterator[None]:
+    """Turn what the device refuses during the block, for want of memory as a rule, into a SpotError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # By name, for JAX may not have been imported; it is a RuntimeError.
+        if not isinstance(error, MemoryError) and type(error).__name__ != "JaxRuntimeError":
+            raise
+        reason = str(error).partition("\n")[0][:200] or "out of memory"
+        raise SpotError(
+            f"the model could not be run: {reason}",
+            "if memory is short, lower train.batch_size, train.slots, prompt.length or "
+            "data.input_length, or choose a smaller model",
+        ) from error

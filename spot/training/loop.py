@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bank.files import replace_file, writing
+from spot.models.runtime import device_errors
 from spot.prompts.kind import Arrays
 from spot.training.checkpoint import Checkpoints
 from spot.training.events import write_events
@@ -129,7 +130,7 @@ def train(
     """Train for `schedule.steps`, or until every slot has stopped; one result a slot.
 
     validate: score each slot every `check_every` steps and keep the best; without it the value is that
-    of the last check. Raises SpotError or BankError when the folder cannot be written.
+    of the last check. Raises SpotError or BankError when the folder cannot be written or memory is short.
     KeyboardInterrupt saves a checkpoint first.
     """
     reporter = reporter or Reporter()
@@ -137,6 +138,7 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
     reporter.phase("looking for a checkpoint")
     with (
+        device_errors(),
         _alone(folder, reporter),
         contextlib.closing(Checkpoints(folder / "checkpoints")) as checkpoints,
     ):

@@ -15,6 +15,7 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.models.runtime import device_errors
 from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import stack
@@ -159,14 +160,15 @@ def _check_prompts(model: Model, slots: Sequence[Slot]) -> None:
 def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tuple[float, float]:
     """Seconds of the first run of a step, which compiles it, and the median of TIMED_STEPS more.
 
-    The prompts stay as they are.
+    The prompts stay as they are. Raises SpotError where memory is short.
     """
     learner = PromptLearner(model, slots, recipe)
     state = learner.start()
     times = [time.monotonic()]
-    for _ in range(1 + TIMED_STEPS):
-        jax.block_until_ready(learner.step(state, 0))
-        times.append(time.monotonic())
+    with device_errors():
+        for _ in range(1 + TIMED_STEPS):
+            jax.block_until_ready(learner.step(state, 0))
+            times.append(time.monotonic())
     compiling, *steps = np.diff(times).tolist()
     return compiling, statistics.median(steps)
 

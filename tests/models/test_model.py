@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from spot.errors import SpotError
 from spot.models import model as module
+from spot.models import scoring
 from spot.models.families import family_of, read_architecture
 from spot.models.model import identity, load, load_model, model_path, vocabulary
 from spot.models.settings import ModelSettings
@@ -322,3 +323,26 @@ def test_another_dropout_keeps_weights_and_identity(tiny_backbone):
 @pytest.mark.parametrize("rate", [None, 0.1])
 def test_the_models_own_dropout_is_no_change(tiny_backbone, rate):
     assert tiny_backbone.with_dropout(rate) is tiny_backbone
+
+
+def test_what_the_device_refuses_is_a_sentence(tiny_backbone, monkeypatch):
+    def refused(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: no room for 9 bytes\nand a trace")
+
+    def defect(*_):
+        raise RuntimeError("a defect")
+
+    rows = Ragged.of([[3, 1]])
+    for name, call in (
+        ("label_scores", lambda: tiny_backbone.score(rows, [[4, 1]])),
+        ("written", lambda: tiny_backbone.generate(rows, 2)),
+    ):
+        monkeypatch.setattr(scoring, name, refused)
+        with pytest.raises(
+            SpotError, match="could not be run: RESOURCE_EXHAUSTED: no room for 9 bytes "
+        ) as caught:
+            call()
+        assert "lower train.batch_size" in caught.value.hint
+        monkeypatch.setattr(scoring, name, defect)
+        with pytest.raises(RuntimeError, match="a defect"):
+            call()

@@ -114,16 +114,18 @@ def _extras(config: Config) -> str:
 
 
 def _device(config: Config) -> str:
-    import jax
+    from spot.models.sharding import devices_present
 
-    devices = jax.devices()
+    devices = devices_present()
     return f"{len(devices)} x {devices[0].device_kind} ({devices[0].platform})"
 
 
 def _products(config: Config) -> str:
     """The speed of each form of the bfloat16 product, and the one in use."""
     from spot.models.product import SHAPE, choose_form, measure
+    from spot.models.sharding import devices_present
 
+    devices_present()
     rows, inner, outer = SHAPE
     work = 2 * rows * inner * outer
     speeds = ", ".join(

@@ -188,9 +188,11 @@ def load(settings: ModelSettings) -> Model:
 
 def _read_network(files: Reader, words: Vocabulary, settings: ModelSettings) -> Network:
     from spot.models.product import choose_form
+    from spot.models.sharding import devices_present
     from spot.models.weights.build import build
 
     prepare()
+    devices_present()
     config = files.config()
     _check_vocabulary(config, words)
     form = "float32" if settings.precision == "float32" else choose_form()

@@ -6,6 +6,7 @@ once after attention and once after feed-forward (Megatron-LM, arXiv 1909.08053,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,19 @@ SPLIT = {
 Place = Callable[[str, Any, Any], jax.Array]
 
 
+def devices_present() -> list[jax.Device]:
+    """The devices of this machine that JAX runs on. SpotError where it can start none."""
+    try:
+        return jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the second by its own check of JAX_PLATFORMS
+        reason = str(error).partition("\n")[0] or "no backend was started"
+        raise SpotError(
+            f"expected a device that JAX runs on, found none ({reason})",
+            f"JAX_PLATFORMS is {os.environ.get('JAX_PLATFORMS') or 'not set'}: name a platform of this "
+            "machine, cpu for example",
+        ) from error
+
+
 def placing(devices: int) -> Place:
     """A function that puts an array (name, content, dtype) on one device, or splits it over the first
     `devices` of this machine.
@@ -44,7 +58,7 @@ def placing(devices: int) -> Place:
     An array is narrowed on the host and sent part by part, so a device never holds more than its
     own share. Raises SpotError if there are fewer devices.
     """
-    present = jax.devices()
+    present = devices_present()
     if devices > len(present):
         raise SpotError(
             f"model.devices={devices}: expected as many devices, found {len(present)} "

@@ -198,6 +198,7 @@ def _processor(path: Path, _stamp: tuple[int, ...]) -> Any:
         if not content:  # which the package takes for a model without pieces
             raise ValueError("it is empty")
         pieces = sentencepiece.SentencePieceProcessor(model_proto=content)
+        pieces.IdToPiece(list(range(pieces.GetPieceSize())))  # raises for one that is not UTF-8
         control, end = pieces.IsControl(0), pieces.eos_id()
     except Exception as error:  # the package's classes for a foreign file differ by release
         raise SpotError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from safetensors.numpy import save_file
 
 from spot.errors import SpotError
 from spot.models.fingerprint import fingerprint, safetensors_pieces
+from spot.models.model import identity
+from spot.models.settings import ModelSettings
 from tests.toys import tiny_config
 
 CONFIG = tiny_config()
@@ -89,6 +92,65 @@ def test_a_foreign_header_is_refused(tmp_path, header):
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(SpotError, match="expected a whole safetensors file"):
         list(safetensors_pieces(path))
+
+
+def written(path, header, body=b"12345678"):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+
+
+def about(kind="F32", shape=(2,), places=(0, 8)):
+    return {"dtype": kind, "shape": list(shape), "data_offsets": list(places)}
+
+
+HEADERS = {
+    "lists without end": (b"[" * 100_000, "nested in more than 64 levels"),
+    "a number beyond floats": (b'{"a": 1e999}', "beyond what can be held"),
+    "half a character": (b'{"\\ud800": 1}', "half of a surrogate pair"),
+    "a shape without end": (
+        {"a": about(shape=[1 << 40])},
+        r"array a of F32 \[1099511627776\] in 8 bytes",
+    ),
+    "a negative shape": ({"a": about(shape=[-2])}, "array a has no type, shape and place"),
+    "a shape of flags": ({"a": about(shape=[True])}, "array a has no type, shape and place"),
+    "a shape in words": ({"a": about(shape="2")}, "array a has no type, shape and place"),
+    "three places": ({"a": about(places=[0, 4, 8])}, "array a has no type, shape and place"),
+    "bytes behind the end": ({"a": about(places=[8, 16])}, "array a begins at byte"),
+    "bytes of two arrays": ({"a": about(), "b": about()}, "array b begins at byte"),
+    "bytes of no array": ({"a": about(shape=[1], places=[0, 4])}, "its arrays end at byte"),
+    "ends before it begins": ({"a": about(shape=[1], places=[8, 4])}, "in -4 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_header_that_contradicts_the_file_is_named(tmp_path, name):
+    header, message = HEADERS[name]
+    written(tmp_path / "x.safetensors", {"a": about()})
+    assert [piece[0] for piece in safetensors_pieces(tmp_path / "x.safetensors")] == ["a"]
+    written(tmp_path / "x.safetensors", header)
+    with pytest.raises(
+        SpotError, match=f"x.safetensors: expected a whole safetensors file .*{message}"
+    ):
+        list(safetensors_pieces(tmp_path / "x.safetensors"))
+
+
+def test_a_pipe_is_no_file_of_weights(tmp_path):
+    os.mkfifo(tmp_path / "x.safetensors")
+    with pytest.raises(SpotError, match="it is a pipe, not a regular file"):
+        list(safetensors_pieces(tmp_path / "x.safetensors"))
+
+
+def test_an_array_without_numbers_has_a_place_too(tmp_path):
+    save_file(
+        {"a": np.zeros((0, 3), np.float32), "b": np.ones(2, np.float32)}, tmp_path / "x.safetensors"
+    )
+    assert [piece[2] for piece in safetensors_pieces(tmp_path / "x.safetensors")] == [(0, 3), (2,)]
+
+
+def test_fingerprints_that_banks_hold_stay(tmp_path):
+    assert identity(ModelSettings(name="spot-nano")).fingerprint == (
+        "22ed9cbd4364dd267b1b2714d9dc1bb9d65a403ea38591a0afd12bf8dfef22af"
+    )
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

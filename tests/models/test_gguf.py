@@ -11,6 +11,7 @@ from spot.errors import SpotError
 from spot.models import model as backbone
 from spot.models.model import identity, load, model_path
 from spot.models.weights.build import to_arrays
+from spot.settings import cache_dir
 from tests.models.test_hf_decoder import theirs
 from tests.toys import model_settings, random_arrays, tiny_decoder, write_tokenizer
 
@@ -157,6 +158,90 @@ def test_what_cannot_be_read_is_named(tmp_path, name):
     path = write(tmp_path / "m.gguf", config, random_arrays(config), **stated)
     with pytest.raises(SpotError, match=message):
         load(model_settings(path))
+
+
+MISTAKES = {  # of metadata: what is written over, and what is said
+    "no layers": ({"add_block_count": 0}, "llama.block_count to be a whole number from 1 to"),
+    "layers without end": ({"add_block_count": 1_000_000_000}, "llama.block_count to be a whole number"),
+    "more layers than any": ({"add_block_count": 5000}, "5,000 layers are more than the 1,000"),
+    "more layers than arrays": ({"add_block_count": 900}, "arrays of 900 decoder layers, found those of 2"),
+    "no heads": ({"add_head_count": 0}, "attention.head_count to be a whole number from 1 to"),
+    "heads that share unevenly": ({"add_head_count_kv": 3}, "4 heads cannot share 3 keys and values"),
+    "heads that cannot be turned": ({"add_key_length": 7}, "heads of 7 numbers cannot be turned in pairs"),
+    "heads that are turned in part": (
+        {"add_rope_dimension_count": 4}, "llama.rope.dimension_count to be 8, .*found 4"
+    ),
+    "an end that is no token": ({"add_eos_token_id": 900}, "eos_token_id to be one of 12 tokens, found 900"),
+    "types of other tokens": ({"add_token_types": [1]}, "token_type for 12 tokens, found 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_metadata_that_contradict_the_arrays_are_named(tmp_path, name, monkeypatch):
+    stated, message = MISTAKES[name]
+    config = sizes()
+    monkeypatch.setattr(
+        gguf.GGUFWriter, "add_key_value", overwriting(gguf.GGUFWriter.add_key_value)
+    )
+    path = write(tmp_path / "m.gguf", config, random_arrays(config), **stated)
+    with pytest.raises(SpotError, match=message):
+        load(model_settings(path))
+
+
+def overwriting(add):
+    """`GGUFWriter.add_key_value` that takes a key twice."""
+
+    def replaced(self, key, *rest, **more):
+        self.kv_data[0].pop(key, None)
+        add(self, key, *rest, **more)
+
+    return replaced
+
+
+def test_metadata_of_another_type_are_named(tmp_path):
+    config = sizes()
+    path = write(tmp_path / "m.gguf", config, random_arrays(config))
+    content = path.read_bytes()
+    key = b"llama.block_count"
+    at = content.index(key) + len(key)
+    path.write_bytes(
+        content[:at] + (6).to_bytes(4, "little") + content[at + 4 :]
+    )  # uint32 as float32
+    with pytest.raises(
+        SpotError, match=r"m\.gguf: expected llama.block_count to be a whole number"
+    ):
+        load(model_settings(path))
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_one_part_of_a_split_model_says_how_to_join_them(tmp_path, number, monkeypatch):
+    config = sizes()
+    name = f"m-{number + 1:05d}-of-00003.gguf"
+    stated = {"add_uint16": ("split.count", 3), "add_uint32": ("split.no", number)}
+    monkeypatch.setattr(gguf.GGUFWriter, "add_uint16", applied(gguf.GGUFWriter.add_uint16))
+    monkeypatch.setattr(gguf.GGUFWriter, "add_uint32", applied(gguf.GGUFWriter.add_uint32))
+    path = write(tmp_path / name, config, random_arrays(config), **stated)
+    with pytest.raises(SpotError, match=f"a whole model, found part {number + 1} of 3") as caught:
+        load(model_settings(path))
+    assert "llama-gguf-split --merge m-00001-of-00003.gguf joined.gguf" in caught.value.hint
+
+
+def applied(add):
+    """A method of GGUFWriter that also takes key and value as one."""
+    return lambda self, key, *rest: (
+        add(self, *key) if isinstance(key, tuple) else add(self, key, *rest)
+    )
+
+
+def test_a_cached_tokenizer_that_has_changed_is_read_again(tmp_path):
+    config = sizes()
+    settings = model_settings(write(tmp_path / "m.gguf", config, random_arrays(config)))
+    first = backbone.vocabulary(settings)
+    (cached,) = (cache_dir() / "tokenizers").iterdir()
+    whole = cached.read_bytes()
+    for content in (b"", b"[]", b"[1, 2, 3]", b"\xff", whole[:-9], whole.replace(b"a b", b"a c")):
+        cached.write_bytes(content)
+        assert backbone.vocabulary(settings) == first and cached.read_bytes() == whole
 
 
 CUTS = {  # where the file ends, of a whole one that has been read

@@ -147,7 +147,71 @@ def adapter(folder):
     save_file(arrays, folder / "model.safetensors")
 
 
+def head(folder, change=0.0):
+    """A head of its own in the file of a model that states none."""
+    arrays = load_file(folder / "model.safetensors")
+    arrays["lm_head.weight"] = arrays["model.embed_tokens.weight"] + np.float32(change)
+    save_file(arrays, folder / "model.safetensors")
+
+
 DAMAGE = {
+    "another head": (
+        lambda f: head(f, 1),
+        r"expected lm_head\.weight to be the embedding, found other",
+    ),
+    "no heads": (
+        lambda f: card(f, num_attention_heads=0),
+        "num_attention_heads to be a whole number",
+    ),
+    "heads in words": (
+        lambda f: card(f, num_attention_heads="4"),
+        "num_attention_heads to be a whole",
+    ),
+    "heads that share unevenly": (
+        lambda f: card(f, num_key_value_heads=3),
+        "4 heads cannot share 3 keys and values evenly",
+    ),
+    "heads that cannot be turned": (
+        lambda f: card(f, head_dim=5),
+        "heads of 5 numbers cannot be turned",
+    ),
+    "heads that are turned in part": (
+        lambda f: card(f, partial_rotary_factor=0.5),
+        "partial_rotary_factor 1.0, found 0.5",
+    ),
+    "layers without end": (
+        lambda f: card(f, num_hidden_layers=1_000_000_000),
+        "num_hidden_layers to be a whole number",
+    ),
+    "more layers than arrays": (
+        lambda f: card(f, num_hidden_layers=999),
+        "arrays of 999 decoder layers, found those of 2",
+    ),
+    "positions in words": (
+        lambda f: card(f, rope_theta="far"),
+        'rope_theta to be a number .*found "far"',
+    ),
+    "positions without a base": (
+        lambda f: card(f, rope_theta=0),
+        "positions of the base 0.0 stretched",
+    ),
+    "positions in a list": (
+        lambda f: card(f, rope_scaling=[1]),
+        r"rope_scaling to be an object, found \[1\]",
+    ),
+    "positions that stretch to nothing": (
+        lambda f: card(f, rope_scaling={"type": "linear", "factor": 0}),
+        "stretched by 0.0: both must be more",
+    ),
+    "positions blended the wrong way": (
+        lambda f: card(f, rope_scaling={**LLAMA3, "low_freq_factor": 4}),
+        "the second must be larger",
+    ),
+    "a flag in words": (
+        lambda f: card(f, attention_bias="no"),
+        "attention_bias to be true or false",
+    ),
+    "quantised": (lambda f: card(f, quantization_config={}), "found quantised weights"),
     "cut short": (cut, r"model\.safetensors: expected a whole safetensors file"),
     "cut in its header": (header_cut, r"model\.safetensors: expected a whole safetensors file"),
     "a shard cut short": (shard_cut, r"model-1\.safetensors: expected a whole safetensors file"),
@@ -210,6 +274,26 @@ def test_a_vocabulary_that_is_named_must_be_a_decoders_and_the_models(tmp_path):
     with pytest.raises(SpotError, match="other/tokenizer.json has 12 tokens .*embeds 11") as caught:
         load(model_settings(folder, vocabulary=named))
     assert "model.vocabulary" in caught.value.hint
+
+
+def test_a_stored_copy_of_the_embedding_is_the_head(tmp_path):
+    config = tiny_decoder()
+    folder = write_folder(tmp_path / "m", config, random_arrays(config))
+    head(folder)
+    assert load(model_settings(folder)).config == config
+
+
+def test_the_largest_id_must_have_a_row_though_the_tokens_are_few(tmp_path):
+    config = tiny_decoder(vocab_size=11)
+    folder = write_folder(tmp_path / "m", config, random_arrays(config))
+    words = json.loads((folder / "tokenizer.json").read_text())
+    words["model"]["vocab"]["ab"] = 5000
+    (folder / "tokenizer.json").write_text(json.dumps(words))
+    with pytest.raises(SpotError, match="has 5002 tokens up to the largest id .*embeds 11"):
+        load(model_settings(folder))
+    words["model"]["vocab"]["ab"] = 9
+    (folder / "tokenizer.json").write_text(json.dumps(words))
+    assert load(model_settings(folder)).vocabulary.encode("ab") == [10]
 
 
 def test_names_of_no_decoder_are_unknown():

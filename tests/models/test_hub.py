@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import shutil
 import sys
 from types import SimpleNamespace
@@ -188,6 +189,50 @@ def test_what_cannot_be_had_is_said_with_a_way_out(use, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
     with pytest.raises(SpotError, match="granted access.*hf auth login"):
         fetch(ID)
+
+
+@pytest.mark.parametrize(
+    "commit", [b"..", b".", b"../../../../outside", b"/etc", b"", b"\xff\xfe", b"a\0b", b"x" * 5000]
+)
+def test_a_commit_that_leads_out_of_the_cache_is_none(use, source, commit):
+    hub = use(main=FILES)
+    whole = fetch(ID)
+    assert cached(ID) == whole
+    (whole.parents[1] / "refs" / "main").write_bytes(commit)
+    shutil.copytree(source, whole.parents[1], dirs_exist_ok=True)  # what ".." would lead to
+    assert cached(ID) is None
+    assert fetch(ID) == whole and hub.downloaded  # asked for again
+
+
+def test_a_revision_that_leads_out_of_the_cache_is_none(use):
+    use(main=FILES)
+    whole = fetch(ID)
+    assert cached(f"{ID}@main") == whole
+    for revision in ("../refs/main", "refs/../main", "./main"):
+        assert cached(f"{ID}@{revision}") is None
+
+
+def test_links_into_the_hubs_own_blobs_are_followed(use):
+    use(main=FILES)
+    whole = fetch(ID)
+    blob = whole.parents[1] / "blobs" / "abc"
+    blob.parent.mkdir()
+    (whole / "model.safetensors").rename(blob)
+    (whole / "model.safetensors").symlink_to("../../blobs/abc")
+    assert cached(ID) == whole
+    assert load(ModelSettings(name=ID, precision="float32")).identity.name == ID
+
+
+def test_references_that_are_no_files_are_passed_over(use):
+    use(main=FILES)
+    place = fetch(ID).parents[1] / "refs"
+    (place / "main").unlink()
+    os.mkfifo(place / "main")
+    requests = place / "refs" / "pr"
+    requests.mkdir(parents=True)
+    for name in ("²", "x", "7"):
+        (requests / name).mkdir()
+    assert cached(ID) is None
 
 
 def test_without_the_package_the_error_says_what_to_put_where(use, monkeypatch):

@@ -17,7 +17,7 @@ from jax.sharding import PartitionSpec
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.models.settings import ModelSettings
-from spot.models.sharding import split
+from spot.models.sharding import devices_present, split
 
 SCRIPT = """
 import json, sys
@@ -87,3 +87,19 @@ def test_an_axis_that_cannot_be_split_evenly_is_not():
 def test_more_devices_than_there_are_is_an_error():
     with pytest.raises(SpotError, match="model.devices=64: expected as many devices, found"):
         load(ModelSettings(devices=64))
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("Unable to initialize backend 'x': none\nmore"), AssertionError()]
+)
+def test_a_machine_on_which_jax_starts_no_device_is_said(monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr("jax.devices", fail)
+    monkeypatch.setenv("JAX_PLATFORMS", "x")
+    with pytest.raises(
+        SpotError, match=r"none \((Unable to initialize backend 'x': none|no backend was started)\)"
+    ) as caught:
+        devices_present()
+    assert "JAX_PLATFORMS is x" in caught.value.hint

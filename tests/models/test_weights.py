@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import time
 from pathlib import Path
 
+import ml_dtypes  # noqa: F401  (NumPy's names of narrow floats)
 import numpy as np
 import pytest
 from flax import serialization
 
 from spot.errors import SpotError
 from spot.models.weights.build import build, infer_config, to_arrays
-from spot.models.weights.t5x import PROMPT_NAME, read_checkpoint
+from spot.models.weights.t5x import PROMPT_NAME, array_folders, read_checkpoint
 from tests.toys import random_arrays, tiny_config
 
 CONFIG = tiny_config()
@@ -181,6 +185,131 @@ def test_a_truncated_file_of_an_array_is_named(checkpoint, file):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(SpotError, match=f"array {ZARR} cannot be read"):
         read_checkpoint(checkpoint)
+
+
+def change_zarray(checkpoint: Path, **members) -> None:
+    path = zarr_folder(checkpoint) / ".zarray"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **members}))
+
+
+def replace_chunk(checkpoint: Path, make) -> None:
+    path = zarr_folder(checkpoint) / "1.0"
+    path.unlink()
+    make(path)
+
+
+ZARRAYS = {
+    "lists without end": (
+        lambda c: (zarr_folder(c) / ".zarray").write_text("[" * 100_000), "nested in more than 64 levels"
+    ),
+    "no object": (lambda c: (zarr_folder(c) / ".zarray").write_text("[]"), "is no JSON object"),
+    "a shape in words": (lambda c: change_zarray(c, shape="24"), "no lists of as many sizes"),
+    "a negative shape": (lambda c: change_zarray(c, shape=[-24, 16]), "no lists of as many sizes"),
+    "a shape of flags": (lambda c: change_zarray(c, shape=[True, 16]), "no lists of as many sizes"),
+    "another rank": (lambda c: change_zarray(c, chunks=[10]), "no lists of as many sizes"),
+    "chunks of nothing": (lambda c: change_zarray(c, chunks=[0, 10]), "no lists of as many sizes"),
+    "a shape without end": (lambda c: change_zarray(c, shape=[1 << 40, 16]), "6 of 219902325556 chunk"),
+    "shape and chunks without end": (
+        lambda c: change_zarray(c, shape=[3 << 30, 2 << 30], chunks=[1 << 30, 1 << 30]), "bytes of numbers in"
+    ),
+    "chunks larger than the array": (
+        lambda c: change_zarray(c, chunks=[1 << 40, 10]), "a chunk is larger than the array"
+    ),
+    "whole numbers": (lambda c: change_zarray(c, dtype="<i4"), 'its numbers are "<i4", not <f4'),
+    "8-bit numbers": (lambda c: change_zarray(c, dtype="|i1"), r'its numbers are "\|i1", not'),
+    "numbers in a list": (lambda c: change_zarray(c, dtype=[["a", "<f4"]]), "its numbers are"),
+    "another way of packing": (lambda c: change_zarray(c, compressor={"id": "own"}), '"own" is not'),
+    "a chunk by another name": (
+        lambda c: (zarr_folder(c) / "1.0").rename(zarr_folder(c) / "7.0"), "the chunk file 1.0 is not there"
+    ),
+    "a pipe for a chunk": (lambda c: replace_chunk(c, os.mkfifo), "it is a pipe, not a regular file"),
+    "a device for a chunk": (
+        lambda c: replace_chunk(c, lambda path: path.symlink_to("/dev/zero")), "it is a device"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ZARRAYS)
+def test_metadata_of_an_array_that_do_not_fit_its_chunks_are_named_at_once(checkpoint, name):
+    damage, message = ZARRAYS[name]
+    damage(checkpoint)
+    start = time.process_time()
+    with pytest.raises(SpotError, match=f"array {ZARR} cannot be read.*{message}"):
+        read_checkpoint(checkpoint)
+    assert time.process_time() - start < 5
+
+
+def index_of(value) -> bytes:
+    return serialization.msgpack_serialize({"target": value})
+
+
+def spec(path) -> dict:
+    return {"encoder": {"a": {"driver": "zarr", "kvstore": {"driver": "file", "path": path}}}}
+
+
+INDICES = {
+    "levels without end": (b"\x81\xa1a" * 100_000, "expected T5X msgpack"),
+    "many levels": (
+        b"\x81\xa6target" + b"\x81\xa1a" * 200 + b"\x90", "could not read it .found the key"
+    ),
+    "a count without end": (b"\xdf\xff\xff\xff\xff", "expected T5X msgpack"),
+    "a list for an array": (index_of({"a": [1]}), "found list in the place of array a"),
+    "a number for an array": (index_of({"a": 1}), "found int in the place of array a"),
+    "numbers for keys": (b"\x81\xa6target\x81\x01\x02", 'found the key "1"'),
+    "a folder above": (index_of(spec("..")), r'array encoder/a is in the folder "\.\."'),
+    "the folder itself": (index_of(spec("x/.")), "array encoder/a is in the folder"),
+    "no folder": (index_of(spec(3)), "array encoder/a is in the folder 3"),
+    "half of a path": (index_of(spec("a\0b")), "array encoder/a is in the folder"),
+    "no store": (index_of({"a": {"driver": "zarr"}}), "array a is in the folder null"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_another_index_is_named(checkpoint, name):
+    content, message = INDICES[name]
+    (checkpoint / "checkpoint").write_bytes(content)
+    with pytest.raises(SpotError, match=message):
+        read_checkpoint(checkpoint)
+    with pytest.raises(SpotError, match=message):
+        array_folders(content, "gs://bucket/checkpoint")
+
+
+def test_an_array_is_never_read_from_outside_its_checkpoint(checkpoint, arrays):
+    outside = checkpoint.parent / "outside"
+    shutil.copytree(zarr_folder(checkpoint), outside)
+    for path in ("../outside", str(outside)):
+        (checkpoint / "checkpoint").write_bytes(index_of(spec(path)))
+        with pytest.raises(SpotError, match="outside/.zarray is not there"):
+            read_checkpoint(checkpoint)
+
+
+def test_a_pipe_is_no_index(checkpoint):
+    (checkpoint / "checkpoint").unlink()
+    os.mkfifo(checkpoint / "checkpoint")
+    with pytest.raises(SpotError, match="found one that cannot be read .*it is a pipe"):
+        read_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("kind", ["int8", "int32", "bool", "float8_e4m3fn"])
+def test_whole_numbers_and_8_bit_floats_are_no_weights(arrays, kind):
+    arrays[INLINE] = arrays[INLINE].astype(np.dtype(kind))
+    with pytest.raises(
+        SpotError, match=f"{INLINE}: expected floats of 16 bits or more, found {kind}"
+    ):
+        build(CONFIG, arrays, "float32", "float32")
+
+
+def test_more_layers_than_arrays_are_named_before_a_network_is_outlined(arrays):
+    config = tiny_config(decoder_layers=1000)
+    with pytest.raises(SpotError, match="arrays of 1000 decoder layers, found those of 1"):
+        build(config, arrays, "float32", "float32")
+
+
+@pytest.mark.parametrize("shape", [(16,), (0, 8), (3, 8), (2, 8, 1)])
+def test_heads_that_do_not_divide_the_query_are_no_t5(arrays, shape):
+    arrays["encoder/relpos_bias/rel_embedding"] = np.zeros(shape, np.float32)
+    with pytest.raises(SpotError, match="expected the arrays of a T5"):
+        infer_config(arrays, 128, 0.1)
 
 
 def test_a_checkpoint_without_optimizer_state_is_read_too(checkpoint, arrays):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -112,7 +113,131 @@ def test_the_end_is_part_of_the_digest(words, tmp_path):
     assert other.eos == 2 and other.digest() != words.digest()
 
 
+def changed(words, folder, change):
+    """The tokenizer of a folder whose tokenizer.json has been changed."""
+    content = json.loads(words.content)
+    change(content)
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    return folder_tokenizer(folder)
+
+
+PADDING = {
+    "strategy": {"Fixed": 8}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+    "pad_type_id": 0, "pad_token": "<end>",
+}  # fmt: skip
+TRUNCATION = {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}
+
+
+@pytest.mark.parametrize("saved", [{"padding": PADDING}, {"truncation": TRUNCATION}])
+def test_what_batches_of_others_were_padded_and_cut_to_is_not_applied(words, tmp_path, saved):
+    from tokenizers import Tokenizer
+
+    other = changed(words, tmp_path, lambda c: c.update(saved))
+    applied = Tokenizer.from_str(other.content).encode("abcab").ids
+    assert applied != [7, 3, 7]  # the saved setting, where it is left on
+    assert other.encode("abcab") == words.encode("abcab") == [8, 4, 8]
+    assert other.begin == words.begin and other.as_input([4, 9]) == [4, 9]
+    assert other.digest() != words.digest()  # another file is another model, as before
+
+
+def test_pairs_are_never_left_apart_at_random(words, tmp_path):
+    other = changed(words, tmp_path, lambda c: c["model"].update(dropout=0.9))
+    assert [other.encode("ab")] * 50 == [other.encode("ab") for _ in range(50)] == [[8]] * 50
+
+
+def special(number, token):
+    return {"id": token, "ids": [number], "tokens": [token]}
+
+
+def template(*parts):
+    """A post-processor: "A" is the text, other parts are tokens."""
+    text, ids = (
+        {"Sequence": {"id": "A", "type_id": 0}},
+        {"<end>": special(0, "<end>"), "e": special(5, "e")},
+    )
+    single = [
+        text if part == "A" else {"SpecialToken": {"id": part, "type_id": 0}} for part in parts
+    ]
+    return {"type": "TemplateProcessing", "single": single, "pair": single, "special_tokens": ids}
+
+
+@pytest.mark.parametrize(
+    ("parts", "begins"),
+    [
+        (("e", "A"), [6]),
+        (("A", "e"), []),
+        (("e", "A", "<end>"), [6]),
+        (("A", "A"), []),
+        (("A",), []),
+    ],
+)
+def test_a_template_writes_a_text_once_and_only_its_front_begins_one(
+    words, tmp_path, parts, begins
+):
+    other = changed(words, tmp_path, lambda c: c.update(post_processor=template(*parts)))
+    assert other.encode("abc") == [8, 4]
+    assert other.as_input([8, 4]) == [*begins, 8, 4]
+
+
+def test_the_size_is_that_of_the_largest_id(words, tmp_path):
+    other = changed(words, tmp_path, lambda c: c["model"]["vocab"].update(ab=700))
+    assert other.size == 702 and other.encode("ab") == [701]
+    assert other.frequent(100) == [2, 3, 4, 5, 6, 7, 9, 701]
+
+
+@pytest.mark.parametrize("word", ["<end>", "ab<end>", "<end> c"])
+def test_a_label_word_with_a_special_token_is_refused(words, word):
+    with pytest.raises(
+        SpotError, match=f'label word "{word}" to have tokens of text in toy, found a sp'
+    ):
+        label_tokens(definition("t", labels=("ab", word)), words)
+
+
+def settings(text):
+    return lambda f: (f / "tokenizer_config.json").write_text(text)
+
+
+def pipe(folder, name):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+
+
 DAMAGE = {
+    "a pipe": (
+        lambda f: pipe(f, "tokenizer.json"),
+        "found a file that cannot be read .it is a pipe",
+    ),
+    "a device": (
+        lambda f: ((f / "tokenizer.json").unlink(), (f / "tokenizer.json").symlink_to("/dev/zero")),
+        "it is a device, not a regular file",
+    ),
+    "a folder": (
+        lambda f: ((f / "tokenizer.json").unlink(), (f / "tokenizer.json").mkdir()),
+        "found a file that cannot be read .Is a directory",
+    ),
+    "nothing": (lambda f: (f / "tokenizer.json").write_text(""), "expected a tokenizer.json"),
+    "lists without end": (
+        lambda f: (f / "tokenizer.json").write_text("[" * 100_000),
+        "expected a tokenizer.json",
+    ),
+    "an id without end": (
+        lambda f: (f / "tokenizer.json").write_text(
+            (f / "tokenizer.json").read_text().replace('"ab": 7', '"ab": 4294967295')
+        ),
+        "it has the id 4,294,967,295, beyond any vocabulary",
+    ),
+    "settings of another type": (
+        settings("[]"),
+        "tokenizer_config.json: expected a JSON object, found",
+    ),
+    "settings that are no JSON": (settings("{"), "tokenizer_config.json: expected a JSON object"),
+    "settings without end": (settings("[" * 100_000), "nested in more than 64 levels"),
+    "an end of another type": (settings('{"eos_token": 5}'), "expected an eos_token .found 5"),
+    "an end without text": (
+        settings('{"eos_token": {"content": 5}}'),
+        "content to be a text, found 5",
+    ),
+    "a pipe for settings": (lambda f: pipe(f, "tokenizer_config.json"), "it is a pipe"),
     "no file": (
         lambda f: (f / "tokenizer.json").unlink(),
         "expected a tokenizer at .*found no such file",

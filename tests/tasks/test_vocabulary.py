@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import shutil
 
 import pytest
 from hypothesis import given
@@ -38,6 +40,104 @@ def test_missing_and_foreign_vocabulary(tmp_path, words):
     with pytest.raises(SpotError, match="expected a SentencePiece model at .*text"):
         VocabularyFile(tmp_path / "text", 0).processor()
     assert dataclasses.replace(words, extra_ids=5).sha256() == words.sha256()
+
+
+FOREIGN = {
+    "nothing": b"",
+    "another message": b"\n\x0e\n\x05<pad>\x15",
+    "JSON": b'{"model": {}}',
+    "zeros": bytes(1000),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_another_file_is_no_vocabulary(tmp_path, name):
+    (tmp_path / "spiece.model").write_bytes(FOREIGN[name])
+    with pytest.raises(
+        SpotError, match=r"expected a SentencePiece model at .*spiece\.model, found an"
+    ):
+        VocabularyFile(tmp_path / "spiece.model", 100).encode("a")
+
+
+def test_every_cut_and_piece_that_is_no_text_is_refused(tmp_path, words):
+    whole = words.path.read_bytes()
+    at = whole.index("▁".encode())
+    broken = whole[:at] + b"\xff" + whole[at + 1 :]
+    for content in (whole[: len(whole) // 2], whole[:-40], broken):
+        (tmp_path / "spiece.model").write_bytes(content)
+        try:
+            VocabularyFile(tmp_path / "spiece.model", 100).encode("a cat")
+        except SpotError as error:
+            assert "expected a SentencePiece model" in error.message
+        else:
+            assert content != broken
+
+
+def test_a_pipe_or_a_device_is_no_vocabulary(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    for name, found in (("pipe", "it is a pipe"), ("device", "it is a device")):
+        for use in (VocabularyFile.sha256, VocabularyFile.processor):
+            with pytest.raises(SpotError, match=f"found no readable file .{found}"):
+                use(VocabularyFile(tmp_path / name, 100))
+
+
+def test_a_vocabulary_whose_padding_is_text_is_another_models(tmp_path, words):
+    import sentencepiece
+
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a red cat", "the blue dog"] * 20), model_prefix=str(tmp_path / "m"),
+        vocab_size=40, model_type="bpe", hard_vocab_limit=False, num_threads=1, minloglevel=2,
+    )  # fmt: skip
+    with pytest.raises(
+        SpotError, match="whose id 0 is padding and 1 ends a text; found .*<unk>.* is 2"
+    ):
+        VocabularyFile(tmp_path / "m.model", 100).processor()
+
+
+@pytest.mark.parametrize("word", ["<extra_id_0>", "yes <extra_id_7>", "<extra_id_99>"])
+def test_a_label_word_with_a_sentinel_is_refused(word, words, fake):
+    with pytest.raises(
+        SpotError, match=f'label word "{word}" to have tokens of text in .*a special tok'
+    ):
+        label_tokens(fake(labels=("no", word)), dataclasses.replace(words, extra_ids=100))
+
+
+def test_a_sentinel_has_no_text_of_its_own(words):
+    t5 = dataclasses.replace(words, extra_ids=100)
+    ids = t5.encode("a <extra_id_0>")
+    assert t5.special(ids) == [t5.size - 1] and t5.meaningful(ids) == t5.meaningful(t5.encode("a"))
+    assert label_tokens_as_bytes("<extra_id_0>") == [3 + byte for byte in b"<extra_id_0>"]
+
+
+def label_tokens_as_bytes(word):
+    ids = ByteVocabulary().encode_target(word)
+    assert not ByteVocabulary().special(ids)
+    return ids
+
+
+SETTINGS = {
+    "words": ('{"extra_ids": "x"}', "extra_ids to be a whole number from 0 to 10,000"),
+    "a flag": ('{"extra_ids": true}', "extra_ids to be a whole number"),
+    "a negative number": ('{"extra_ids": -1}', "extra_ids to be a whole number"),
+    "a number without end": ('{"extra_ids": 1000000000}', "extra_ids to be a whole number"),
+    "digits without end": ('{"extra_ids": ' + "9" * 4300 + "}", "a whole number of 4,300 digits"),
+    "no object": ("3", "a JSON object, found 3"),
+    "lists without end": ("[" * 100_000, "nested in more than 64 levels"),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("kind", ["T5Tokenizer", "ByT5Tokenizer"])
+def test_settings_of_another_type_are_named(tmp_path, words, name, kind):
+    content, message = SETTINGS[name]
+    if kind == "T5Tokenizer":
+        shutil.copyfile(words.path, tmp_path / "spiece.model")
+    else:
+        content = content.replace("{", '{"tokenizer_class": "ByT5Tokenizer", ', 1)
+    (tmp_path / "tokenizer_config.json").write_text(content)
+    with pytest.raises(SpotError, match=f"tokenizer_config.json: expected .*{message}"):
+        folder_vocabulary(tmp_path)
 
 
 def test_t5_vocabulary(t5_vocabulary_file, fake):

@@ -95,7 +95,7 @@ class _Cursor:
     def text(self, most: int = HEADER) -> str:
         length = self.number("<Q")
         if length > most:
-            raise ValueError(f"a name of {length:,} bytes at byte {self.place:,}")
+            raise ValueError(f"a text of {length:,} bytes at byte {self.place:,}")
         return str(self.take(length), "utf-8")
 
     def value(self, kind: int, level: int = 0) -> Any:

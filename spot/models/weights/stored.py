@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bank.errors import UserError
 from bank.files import replace_file, replacing
 from spot.errors import SpotError
 from spot.fields import read_fields
@@ -41,10 +42,11 @@ class Stored:
         path = self.folder / "config.json"
         try:
             return read_architecture(read_fields(path).inner("architecture").values, str(path))
-        except ValueError as error:
+        except (UserError, ValueError) as error:
+            reason = getattr(error, "message", str(error)).removeprefix(f"{path}: ")
             raise SpotError(
                 f"{path}: expected an `architecture` with the fields of {' or '.join(FAMILIES)} "
-                f"({error})",
+                f"({reason})",
                 f"{WEIGHTS} needs its config.json beside it",
             ) from error
 

@@ -203,9 +203,13 @@ def _checked_shape(path: Path, name: str) -> tuple[int, ...]:
         if any(part > size for size, part in zip(shape, chunks, strict=True)):
             raise ValueError("a chunk is larger than the array")
         files = [file for file in path.iterdir() if not file.name.startswith(".")]
-        expected = math.prod(-(-size // part) for size, part in zip(shape, chunks, strict=True))
+        grid = [-(-size // part) for size, part in zip(shape, chunks, strict=True)]
+        expected = math.prod(grid)
         if len(files) != expected:
             raise ValueError(f"{len(files)} of {expected} chunk files are there")
+        named = {".".join(map(str, place)) or "0" for place in np.ndindex(*grid)}
+        if missing := sorted(named - {file.name for file in files}):
+            raise ValueError(f"the chunk file {missing[0]} is not there")
         for file in files:
             check_regular(file)
         chunk, stored = (
@@ -238,4 +242,5 @@ def _read(path: Path, name: str) -> np.ndarray:
 
 
 def _unreadable(path: Path, name: str, error: Exception) -> SpotError:
-    return SpotError(f"{path}: array {name} cannot be read ({error})", "copy the checkpoint again")
+    reason = str(error).partition(" [tensorstore_spec")[0]
+    return SpotError(f"{path}: array {name} cannot be read ({reason})", "copy the checkpoint again")

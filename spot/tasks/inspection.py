@@ -23,7 +23,6 @@ from pydantic import ValidationError
 
 from bank.characters import seen
 from spot.errors import SpotError, did_you_mean
-from spot.settings import shown
 from spot.tasks.files import Row, data_rows, is_writable
 from spot.tasks.own_rows import OwnRows, Source, counted_rows, is_free_text, named
 from spot.tasks.row_form import RowForm, explained, label_key
@@ -278,8 +277,9 @@ def write_task(report: TableReport, path: Path, *, force: bool = False) -> None:
         )
     text = report.toml(path.absolute().parent)
     if not is_writable(text):
+        found = ", ".join(map(str, report.files.values()))
         raise SpotError(
-            f"expected paths in UTF-8, as TOML has them, found {shown(list(map(str, report.files.values())))}",
+            f"expected paths in UTF-8, as TOML has them, found {found}",
             "rename the file or its folder",
         )
     replace_file(path, text.encode())

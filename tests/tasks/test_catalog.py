@@ -243,7 +243,7 @@ def test_the_name_of_a_mixture_is_no_name_for_a_task(mini, tmp_path, name):
                 if door in (find, find_mixture) or named != f"{path}+mini_a":
                     with pytest.raises(
                         SpotError,
-                        match=f'no mixture has for the task in .*mine.toml, found "{name}"',
+                        match=f'mine.toml: key "name": .* no mixture has, as "my_{name}"',
                     ):
                         door(named, settings)
         with pytest.raises(SpotError, match="no mixture has"):

@@ -252,7 +252,7 @@ def test_the_name_of_a_mixture_is_no_name_for_a_task(mini, tmp_path, name):
         Task.from_rows(name, [{"text": "a", "label": "x"}], labels=["x", "y"])
     (tmp_path / f"{name}.csv").write_text("text,label\n" + "a b c,x\nd e f,y\n" * 9)
     with pytest.raises(SpotError, match=f'{name}.csv: key "name": .* no mixture has'):
-        inspect_table(tmp_path / f"{name}.csv")
+        inspect_table(tmp_path / f"{name}.csv", text="text", label="label")
     with pytest.raises(SpotError, match=f'expected a task, found the mixture "{name}"'):
         find_task(name, NOTHING)
 

@@ -380,7 +380,7 @@ def _check_names(config: Config) -> None:
         value, default = (getattr(getattr(c, section), field) for c in (config, defaults))
         if value != default and value not in (names := list(table())):
             raise SpotError(
-                f'{key}: expected {", ".join(names[:-1])} or {names[-1]}, found "{value}".'
+                f"{key}: expected {', '.join(names[:-1])} or {names[-1]}, found {shown(value)}."
                 f"{did_you_mean(value, names)}",
                 f"the default is {default}",
             )

@@ -57,13 +57,11 @@ def check_name(name: str, config: Config) -> None:
     from dataclasses import replace
 
     from spot.errors import SpotError
-    from spot.tasks.catalog import BUILT_IN, task_names
+    from spot.tasks.catalog import task_names
 
-    others = task_names(replace(config.data_settings(), tasks=(), modules=()))
-    if name in BUILT_IN or name in others:
-        what = "mixture" if name in BUILT_IN else "other task"
+    if name in task_names(replace(config.data_settings(), tasks=(), modules=())):
         raise SpotError(
-            f'expected a name that no {what} has, found "{name}"',
+            f'expected a name that no other task has, found "{name}"',
             f"name the task: --name my_{name}",
         )
 

@@ -114,7 +114,7 @@ def rows_of(task: Task, texts: Sequence[str]) -> Iterator[str | Row]:
         place, unit = Path("stdin"), "line"
         numbered = decoded(sys.stdin.buffer, place)
     for number, line in numbered:
-        text = line if texts else line.rstrip("\r\n")
+        text = line.removeprefix("\ufeff").rstrip("\r\n")  # as in "$(cat text-of-windows.txt)"
         if not texts and not text.strip():
             continue
         if len(task.columns) < 2:

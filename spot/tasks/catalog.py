@@ -20,12 +20,12 @@ from spot.errors import SpotError, did_you_mean
 from spot.settings import cache_dir
 from spot.tasks.files import SUFFIXES
 from spot.tasks.published.catalog import (
-    MIXTURES,
     TASKS,
     find_template,
     published_task,
     template_names,
 )
+from spot.tasks.published.mixtures import BUILT_IN, MIXTURES
 from spot.tasks.published.sources import Places, source_kind
 from spot.tasks.published.templates import DEFAULT
 from spot.tasks.task import Mixture, Task, mixture_of, with_wording
@@ -99,10 +99,6 @@ def load_task(
         folder: dict[str, Any] = {source_kind(source).folder: Path(data)}
         settings = replace(settings, **folder)
     return find(str(name), settings)
-
-
-BUILT_IN = frozenset({"mini", *MIXTURES})
-"""The names of the mixtures that are always there."""
 
 
 def find(name: str, settings: DataSettings) -> Task | Mixture:
@@ -264,8 +260,12 @@ def _member_names(name: str, settings: DataSettings) -> tuple[str, ...]:
 def _registered_mixture(name: str, settings: DataSettings) -> Mixture:
     from spot.tasks.registered import registered_rates
 
-    if name in _makers(settings):
-        raise _also_a_mixture(name, "data.tasks")
+    if name in _makers(settings):  # `find_task` would take it for the task
+        raise SpotError(
+            f'expected a name that no mixture has for a task, found "{name}", which is a registered '
+            "seqio Mixture, too",
+            "rename your task",
+        )
     rates = registered_rates(name)
     taken = sorted(set(rates) & set(_makers(settings)))
     if taken:
@@ -287,7 +287,7 @@ def _registered(settings: DataSettings) -> tuple[frozenset[str], frozenset[str]]
 
 
 def _makers(settings: DataSettings) -> dict[str, Callable[[], Task]]:
-    """A function that makes the task for each name; SpotError for a name used twice, also by a mixture."""
+    """A function that makes the task for each name; SpotError for a name used twice."""
     makers: dict[str, Callable[[], Task]] = {}
     origins: dict[str, str] = {}
 
@@ -306,19 +306,8 @@ def _makers(settings: DataSettings) -> dict[str, Callable[[], Task]]:
         add(name, "the published tasks", partial(_published, name, settings))
     for file in toml_files(settings.tasks):
         name = read_toml(file).name
-        if name in BUILT_IN:
-            raise _also_a_mixture(name, str(file))
         add(name, str(file), partial(user_task, file, settings.cache_dir, settings.modules))
     return makers
-
-
-def _also_a_mixture(name: str, origin: str) -> SpotError:
-    """The error for a task that `find` would take for a mixture, and `find_task` would not."""
-    return SpotError(
-        f'expected a name that no mixture has for the task in {origin}, found "{name}", which is a '
-        "mixture, too",
-        "rename your task",
-    )
 
 
 def _published(name: str, settings: DataSettings) -> Task:

@@ -59,8 +59,9 @@ class Row:
         """The field unchanged; SpotError when the row has none of that name."""
         if field not in self.fields:
             names = list(map(str, self.fields))
-            found = f"the fields {', '.join(names) or 'none'}.{did_you_mean(field, names)}"
-            raise self.error(f'a field "{field}"', found)
+            some = ", ".join(name[:60] for name in names[:40]) or "none"
+            near = did_you_mean(field, names)
+            raise self.error(f'a field "{field}"', f"the fields {some}.{near}")
         return self.fields[field]
 
     def text(self, field: str) -> str:
@@ -70,7 +71,7 @@ class Row:
             raise self.error(f'text in "{field}"', shown(value))
         if not value.strip():
             raise self.error(f'text in "{field}"', "empty text")
-        if not _writable(value):
+        if not is_writable(value):
             raise self.error(
                 f'text in "{field}"', "half of a surrogate pair, which is no character"
             )
@@ -79,8 +80,8 @@ class Row:
     def written(self, field: str) -> str:
         """The field as text that is not empty, where it may be a number, a date or UTF-8 in bytes, too."""
         value = plain(self.value(field))
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return shown(value)
+        if type(value) is int or (isinstance(value, float) and math.isfinite(value)):
+            return str(value) if type(value) is int else shown(value)
         return replace(self, fields={field: value}).text(field)
 
     def texts(self, field: str, count: int | None = None) -> tuple[str, ...]:
@@ -91,7 +92,7 @@ class Row:
         expected = f'a list of {count or "one or more"} texts in "{field}"'
         if not isinstance(value, list) or not value or (count and len(value) != count):
             raise self.error(expected, shown(value))
-        if not all(isinstance(t, str) and t.strip() and _writable(t) for t in value):
+        if not all(isinstance(t, str) and t.strip() and is_writable(t) for t in value):
             raise self.error(expected, shown(value))
         return tuple(value)
 
@@ -156,7 +157,7 @@ def is_missing(value: object) -> bool:
         return False
 
 
-def _writable(text: str) -> bool:
+def is_writable(text: str) -> bool:
     """True if UTF-8 can encode the text; JSON's escapes can spell lone surrogates, which it cannot."""
     try:
         text.encode()

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from bank.characters import seen
 from spot.errors import SpotError, did_you_mean
-from spot.tasks.files import Row, data_rows
+from spot.tasks.files import Row, data_rows, is_writable
 from spot.tasks.own_rows import OwnRows, Source, counted_rows, is_free_text, named
 from spot.tasks.row_form import RowForm, explained, label_key
 from spot.tasks.splits import SPLITS
@@ -265,7 +265,9 @@ def word_notes(words: Sequence[str], model: HasVocabulary) -> list[str]:
 
 
 def write_task(report: TableReport, path: Path, *, force: bool = False) -> None:
-    """Write the report's task as a TOML file. SpotError for a file that is there, unless `force`."""
+    """Write the report's task as a TOML file. SpotError for a file that is there, unless `force`, and for
+    paths that TOML cannot hold.
+    """
     from bank.files import replace_file
 
     if path.exists() and not force:
@@ -273,7 +275,14 @@ def write_task(report: TableReport, path: Path, *, force: bool = False) -> None:
             f"expected a new file at {path}, found one that is there",
             "choose another with --out, or replace it with --force",
         )
-    replace_file(path, report.toml(path.absolute().parent).encode())
+    text = report.toml(path.absolute().parent)
+    if not is_writable(text):
+        found = ", ".join(map(str, report.files.values()))
+        raise SpotError(
+            f"expected paths in UTF-8, as TOML has them, found {found}",
+            "rename the file or its folder",
+        )
+    replace_file(path, text.encode())
 
 
 def _report(

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from bank.characters import escaped, seen
 from spot.errors import SpotError, did_you_mean
 from spot.settings import mistake, shown
-from spot.tasks.files import Row, is_missing, plain
+from spot.tasks.files import Row, is_missing, is_writable, plain
 from spot.tasks.metrics import (
     CLASS_METRICS,
     GROUPED,
@@ -26,6 +26,7 @@ from spot.tasks.metrics import (
     check_classes,
     metric,
 )
+from spot.tasks.published.mixtures import BUILT_IN
 from spot.tasks.text import Example, Reference
 
 EXAMPLES: Mapping[str, str] = {
@@ -70,6 +71,14 @@ class RowForm(BaseModel):
     group: str = ""
     description: str = ""
     license: str = ""
+
+    @field_validator("name")
+    @classmethod
+    def _no_mixture(cls, name: str) -> str:
+        """A task of this name would be the mixture for commands that take both."""
+        if name in BUILT_IN:
+            raise ValueError(f'expected a name that no mixture has, as "my_{name}", found "{name}"')
+        return name
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -320,4 +329,6 @@ def found_label(row: Row, field: str) -> str:
         raise row.error(f'a label in "{field}"', shown(value))
     if not (key := label_key(value)):
         raise row.error(f'a label in "{field}"', "nothing" if value is None else "empty text")
+    if not is_writable(key):
+        raise row.error(f'a label in "{field}"', "half of a surrogate pair, which is no character")
     return key

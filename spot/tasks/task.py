@@ -171,11 +171,13 @@ class Task:
         """
         origin = f'task "{name}"'
         form = _row_form(
-            origin, labels, label, target, name=name, inputs=inputs, metrics=tuple(metrics or ()),
+            origin, labels, label, target, name=name, inputs=inputs, metrics=metrics or (),
             family=family, group=group, description=description,
         )  # fmt: skip
         splits = {"train": train, "validation": validation, "test": test}
         given = {s: _memory_rows(origin, s, rows) for s, rows in splits.items() if rows is not None}
+        if not given.get("train"):
+            raise SpotError(f"{origin}: expected rows of train, found none", "give it rows")
         own = OwnRows(
             origin,
             form,
@@ -249,6 +251,11 @@ def _row_form(
 def _memory_rows(origin: str, split: str, rows: Iterable[Mapping[str, object]]) -> tuple[Row, ...]:
     """The rows of a split, copied."""
     place, copied = Path(f"{origin}, {split}"), []
+    if not isinstance(rows, Iterable):
+        raise SpotError(
+            f"{origin}: expected the rows of {split} as a list of mappings, found {shown(rows)}",
+            'for example [{"text": "my invoice is wrong", "label": "billing"}]',
+        )
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping):
             found = Row(place, number, {}, "row")

@@ -11,7 +11,6 @@ import pytest
 from spot.errors import SpotError
 from spot.tasks import catalog
 from spot.tasks.catalog import (
-    BUILT_IN,
     DataSettings,
     find,
     find_all,
@@ -22,7 +21,10 @@ from spot.tasks.catalog import (
     task,
     task_names,
 )
+from spot.tasks.inspection import inspect_table
 from spot.tasks.published.catalog import TASKS
+from spot.tasks.published.mixtures import BUILT_IN
+from spot.tasks.task import Task
 
 TOML = 'name = "{name}"\ninputs = "{{a}}"\ntarget = "b"\n[files]\ntrain = "a.csv"\n'
 NOTHING = DataSettings()
@@ -241,11 +243,16 @@ def test_the_name_of_a_mixture_is_no_name_for_a_task(mini, tmp_path, name):
                 if door in (find, find_mixture) or named != f"{path}+mini_a":
                     with pytest.raises(
                         SpotError,
-                        match=f'no mixture has for the task in .*mine.toml, found "{name}"',
+                        match=f'mine.toml: key "name": .* no mixture has, as "my_{name}"',
                     ):
                         door(named, settings)
-        with pytest.raises(SpotError, match="rename your task"):
+        with pytest.raises(SpotError, match="no mixture has"):
             task_names(settings)
+    with pytest.raises(SpotError, match=f'task "{name}": key "name": .* no mixture has'):
+        Task.from_rows(name, [{"text": "a", "label": "x"}], labels=["x", "y"])
+    (tmp_path / f"{name}.csv").write_text("text,label\n" + "a b c,x\nd e f,y\n" * 9)
+    with pytest.raises(SpotError, match=f'{name}.csv: key "name": .* no mixture has'):
+        inspect_table(tmp_path / f"{name}.csv", text="text", label="label")
     with pytest.raises(SpotError, match=f'expected a task, found the mixture "{name}"'):
         find_task(name, NOTHING)
 

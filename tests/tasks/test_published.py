@@ -9,7 +9,8 @@ import pytest
 
 from spot.errors import SpotError
 from spot.tasks.published import catalog
-from spot.tasks.published.catalog import MIXTURES, TASKS, local_task
+from spot.tasks.published.catalog import TASKS, local_task
+from spot.tasks.published.mixtures import MIXTURES
 from spot.tasks.sources.local import HINT
 from spot.tasks.splits import SPLITS, in_test
 from spot.tasks.text import Example

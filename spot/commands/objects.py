@@ -129,6 +129,14 @@ class Sources(Mapping[str, "Task | Mixture"]):
         self.bank, self.config = bank, config
 
     def __getitem__(self, name: str) -> Task | Mixture:
+        from spot.errors import SpotError
+        from spot.tasks.catalog import names_a_file
+
+        if names_a_file(name):
+            raise SpotError(
+                f"expected the name of a task in an entry of {self.bank.path}, found the path {name}",
+                "spot bank rename gives it another name",
+            )
         return task_or_mixture(name, self.config)
 
     def __iter__(self) -> Iterator[str]:

@@ -17,7 +17,7 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.stored import check_backbone
 from spot.settings import shown
-from spot.tasks.catalog import DataSettings, find_task, task_names
+from spot.tasks.catalog import DataSettings, find_task, names_a_file, task_names
 from spot.tasks.published.templates import DEFAULT
 from spot.tasks.rendering import CLEANUPS, columns_of, rendering
 from spot.tasks.task import Mixture, Task, digest
@@ -188,7 +188,7 @@ def trained_task(facts: Facts, settings: DataSettings) -> Task:
     worded = replace(settings, templates={}, **{**plain, **known})
     is_known = facts.task in task_names(worded)
     by_path = not is_known and _is_portable(facts.file) and os.path.isfile(facts.file)
-    if not by_path and any(name.endswith(".toml") for name in facts.task.split("+")):
+    if not by_path and names_a_file(facts.task):
         raise SpotError(
             f"expected the name of a task in the prompt's facts, found the path {shown(facts.task)}",
             "name the task with --task",

@@ -183,6 +183,13 @@ def task(name: str, settings: DataSettings) -> Task:
     return registered_task(name)
 
 
+def names_a_file(name: str) -> bool:
+    """True for the path of a task's TOML file, or a mixture with one, in the place of a name. A person may
+    give one; the names in prompts and banks, which others made, are none.
+    """
+    return any(member.endswith(".toml") for member in name.split("+"))
+
+
 def _from_paths(name: str, settings: DataSettings) -> tuple[str, DataSettings]:
     """The name with paths of TOML files replaced by their tasks' names, and settings that know these."""
     members = [name] if os.path.isfile(name) else name.split("+")

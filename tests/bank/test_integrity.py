@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,8 @@ from bank.entry import Prompts
 from bank.errors import BankError
 from bank.files import locked
 from bank.integrity import clean, verify
+from bank.nearest import search
+from bank.outcomes import Outcome
 from bank.store import Bank
 
 
@@ -104,3 +109,53 @@ def test_outcomes_that_cannot_be_read_hide_no_damaged_entry(filled):
     problems = verify(filled)
     assert len(problems) == 2 and "is damaged" in problems[0]
     assert "cannot read" in problems[1] and "outcomes.jsonl" in problems[1]
+
+
+def to_device(path):
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def to_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def to_sparse(path):
+    os.truncate(path, 1 << 40)
+
+
+def to_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def to_loop(path):
+    path.unlink()
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("turn", [to_device, to_pipe, to_sparse, to_folder, to_loop])
+def test_what_stands_in_the_place_of_a_file_is_neither_waited_for_nor_read(
+    filled, entry_of, prompts_of, turn
+):
+    filled.add(entry_of("q", kind="query"), prompts_of(8))
+    filled.add_outcomes([Outcome("t0", "q", "best", 0, "accuracy", 1.0)])
+    victim, query = filled.entries()[0], filled.queries()[0]
+    places = ["bank.json", "outcomes.jsonl"]
+    places += [f"entries/{victim.id}/{name}" for name in ("entry.json", "prompt.safetensors")]
+    places += [f"queries/{query.id}/{name}" for name in ("entry.json", "prompt.safetensors")]
+    for number, place in enumerate(places):
+        root = filled.path.parent / f"{turn.__name__}-{number}"
+        shutil.copytree(filled.path, root)
+        bank = Bank.open(root)
+        turn(root / place)
+        (problem,) = verify(bank)
+        assert place.rpartition("/")[0] in problem and place.rpartition("/")[2] in problem
+        if place == "bank.json":
+            if turn is to_folder:  # what is no file is for a person to remove
+                (root / place).rmdir()
+            assert clean(root) and verify(bank) == []
+        assert search(bank, prompts_of(1), k=9).n == (6 if "entries" in place else 7)
+        assert (bank.query(query.id) is None) == ("queries" in place)
+        assert bank.add(entry_of("late"), prompts_of(9))

@@ -220,3 +220,15 @@ def test_a_heatmap_leaves_out_what_is_damaged(bank, tmp_path):
     assert done.exit_code == 0 and f"skipping the damaged entry {victim.id}" in done.stderr
     drawn = (tmp_path / "h.csv").read_text()
     assert "mini_news" in drawn and "qqp_old" in drawn and "mini_qqp" not in drawn
+
+
+@pytest.mark.parametrize("name", ["../x.toml", "/tmp/x.toml", "mini_news+x.toml"])
+def test_a_path_in_the_place_of_an_entrys_task_is_not_read(bank, name):
+    from spot.commands.objects import Sources
+    from spot.config import Config
+    from spot.errors import SpotError
+
+    sources = Sources(bank, Config())
+    assert sources["mini_news"].name == "mini_news"
+    with pytest.raises(SpotError, match="in an entry of .*, found the path"):
+        sources[name]

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from spot.errors import SpotError
+from spot.tasks import tokens as module
 from spot.tasks.mini.suite import mini_task
 from spot.tasks.published.catalog import local_task
 from spot.tasks.task import with_wording
@@ -149,6 +151,18 @@ def test_labels_swapped_under_the_same_size_and_time_are_read_again(words, tmp_p
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert (file.stat().st_size, file.stat().st_mtime_ns) == (times.st_size, times.st_mtime_ns)
     assert labels() == ["good", "bad"]
+
+
+def test_a_lock_that_is_never_released_is_a_sentence(words, tmp_path, fake, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    path = cache_file(fake(), "train", words, LONG, tmp_path)
+    path.parent.mkdir(parents=True)
+    with (
+        FileLock(path.with_suffix(".lock")),
+        pytest.raises(SpotError, match=r"has held .*\.lock for 0 minutes") as caught,
+    ):
+        tokens(fake(), "train", words, LONG, tmp_path)
+    assert "delete that file" in caught.value.hint
 
 
 def test_second_call_reads_the_cache_only(words, tmp_path, fake):

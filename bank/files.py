@@ -34,6 +34,7 @@ HINTS = {
     errno.EACCES: "you may not write there: check the folder's owner and permissions",
     errno.EPERM: "you may not write there: check the folder's owner and permissions",
     errno.EROFS: "the disk is read-only: write to another one",
+    errno.EISDIR: "a folder has the name of that file: remove it",
 }
 
 

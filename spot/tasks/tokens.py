@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from bank.errors import BankError
 from spot.errors import SpotError
@@ -29,6 +29,9 @@ from spot.tasks.vocabulary import Vocabulary, ended, target_end
 
 VERSION = 4
 """Counts changes in how text becomes tokens and in their files; part of every cache name."""
+
+PATIENCE = 3600.0
+"""Seconds to wait for another process that builds the same token arrays."""
 
 _log = logging.getLogger(__name__)
 
@@ -116,13 +119,18 @@ def _cached(
         return rows
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with FileLock(path.with_suffix(".lock"), timeout=PATIENCE):
             if rows := _loaded(path):  # another process built it while this one waited
                 return rows
             rows = _built(task, split, vocabulary, lengths)
             if cache_file(task, split, vocabulary, lengths, cache_dir) == path:
                 rows.save(path)  # else the data changed while they were read
             return rows
+    except Timeout as error:
+        raise SpotError(
+            f"another process has held {error.lock_file} for {PATIENCE / 60:.0f} minutes",
+            "wait until it has finished; if none runs any more, delete that file",
+        ) from error
     except (OSError, BankError) as error:
         reason = error.message if isinstance(error, BankError) else error.strerror or error
         raise SpotError(

@@ -34,7 +34,7 @@ from spot.training.evaluate import majority_score
 from spot.training.judging import judge_prompt
 from spot.training.recipe import SOURCE_STEPS, Recipe
 from spot.training.runs import Runs
-from spot.training.slots import Reporter, Slot, Trained, report_improving
+from spot.training.slots import Reporter, Slot, Trained, report_improving, say_of_lock
 from spot.training.source import data_fingerprint, source_of
 
 PLANNING = 60.0
@@ -304,18 +304,20 @@ def _in_turns(folders: Sequence[Path], build: Callable[[int], None], reporter: R
     """Build every group while holding its lock: first those that no other builder holds, then, after
     waiting for them, the others, whose entries another builder has added by then.
     """
-    locked = []
+    others = []
     for number, folder in enumerate(folders):
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / "claim.lock")
         try:
-            with filelock.FileLock(folder / "claim.lock", timeout=0):
+            with lock.acquire(timeout=0):
                 build(number)
         except filelock.Timeout:
-            locked.append(number)
-    for number in locked:
+            others.append((number, lock))
+    for number, lock in others:
         reporter.say(f"waiting for another builder's group {number + 1} of {len(folders)}")
-        with filelock.FileLock(folders[number] / "claim.lock"):
+        say_of_lock(lock, reporter)
+        with lock:
             build(number)
 
 

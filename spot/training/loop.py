@@ -27,7 +27,15 @@ from spot.models.runtime import device_errors
 from spot.prompts.kind import Arrays
 from spot.training.checkpoint import Checkpoints
 from spot.training.events import write_events
-from spot.training.slots import BEST_SCORE, Check, Reporter, Result, StartLoss, best_check
+from spot.training.slots import (
+    BEST_SCORE,
+    Check,
+    Reporter,
+    Result,
+    StartLoss,
+    best_check,
+    say_of_lock,
+)
 
 METRICS = "metrics.jsonl"
 """The file in a run's folder with its losses and checks, a line each."""
@@ -161,6 +169,7 @@ def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
             lock.acquire(timeout=0)
         except filelock.Timeout:
             reporter.say(f"waiting for another process that trains in {folder}")
+            say_of_lock(lock, reporter)
             lock.acquire()
     try:
         yield

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import filelock
+
 from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.training.batches import Source
@@ -212,3 +214,11 @@ class Reporter:
     def warn(self, text: str) -> None:
         """A warning; collected in `warnings`."""
         self.warnings.append(text)
+
+
+def say_of_lock(lock: filelock.BaseFileLock, reporter: Reporter) -> None:
+    """Say what to do about a lock that may stand for ever: on a disk whose locks do not end with their
+    process, its file is the lock.
+    """
+    if isinstance(lock, filelock.SoftFileLock):
+        reporter.say(f"if no other process runs any more, delete the file {lock.lock_file}")

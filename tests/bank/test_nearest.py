@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
-
 import numpy as np
 import pytest
 
@@ -242,19 +239,6 @@ def test_rerank_orders_by_loss_and_keeps_ties(caplog):
 def test_rerank_needs_a_finite_loss_for_every_hit(losses):
     with pytest.raises(BankError, match="finite loss for b, found"):
         rerank(hits_of("a", "b"), losses)
-
-
-def test_a_search_of_fifty_entries_is_quick(bank, entry_of, prompts_of):
-    bank.add_many([(entry_of(f"t{n}"), prompts_of(n, shape=(20, 128))) for n in range(50)])
-    query = prompts_of(99, shape=(20, 128))
-    search(bank, query)
-    times = []
-    for _ in range(7):
-        start = time.perf_counter()
-        search(bank, query)
-        times.append(time.perf_counter() - start)
-    logging.getLogger(__name__).info("search of 50 entries: %.1f ms", 1e3 * min(times))
-    assert min(times) < 0.05
 
 
 def test_a_query_may_be_prompts_or_an_array(filled, prompts_of):

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from spot.errors import SpotError
+from spot.tasks import tokens as module
 from spot.tasks.mini.suite import mini_task
 from spot.tasks.published.catalog import local_task
 from spot.tasks.task import with_wording
@@ -151,6 +153,18 @@ def test_labels_swapped_under_the_same_size_and_time_are_read_again(words, tmp_p
     assert labels() == ["good", "bad"]
 
 
+def test_a_lock_that_is_never_released_is_a_sentence(words, tmp_path, fake, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    path = cache_file(fake(), "train", words, LONG, tmp_path)
+    path.parent.mkdir(parents=True)
+    with (
+        FileLock(path.with_suffix(".lock")),
+        pytest.raises(SpotError, match=r"has held .*\.lock for 0 minutes") as caught,
+    ):
+        tokens(fake(), "train", words, LONG, tmp_path)
+    assert "delete that file" in caught.value.hint
+
+
 def test_second_call_reads_the_cache_only(words, tmp_path, fake):
     def read(split):
         raise AssertionError("the rows were read again")
@@ -202,8 +216,8 @@ def start(words, data, cache) -> subprocess.Popen:
 
 
 def test_two_processes_build_one_cache_silently_and_without_tensorflow(words, tmp_path, write_rows):
-    rows = [{"sentence": f"fine film {i}", "label": i % 2} for i in range(50)]
     for name in ("train", "validation"):
+        rows = [{"sentence": f"fine film {i} {name}", "label": i % 2} for i in range(50)]
         write_rows(tmp_path / "data" / "sst2" / f"{name}.jsonl", rows)
     pair = [start(words, tmp_path / "data", tmp_path / "cache") for _ in range(2)]
     results = [process.communicate(timeout=300) for process in pair]

@@ -15,7 +15,7 @@ from spot.training import prompt_tuning
 from spot.training.batches import Source
 from spot.training.prompt_tuning import PromptLearner, train_prompts
 from spot.training.runs import discard_checkpoints
-from spot.training.slots import Check
+from spot.training.slots import Check, say_of_lock
 from tests.training.conftest import SETTINGS, Watcher
 
 # What is kept.
@@ -126,6 +126,15 @@ def test_a_second_process_waits_for_the_first(tiny_backbone, tmp_path, pair, tra
     )
     assert watcher.said[0] == f"waiting for another process that trains in {tmp_path / 'run'}"
     np.testing.assert_array_equal(found[0].last, train(pair, validate=False)[0].last)
+
+
+def test_a_lock_that_does_not_end_with_its_process_is_named(tmp_path):
+    watcher = Watcher()
+    path = tmp_path / "run.lock"
+    say_of_lock(filelock.FileLock(path), watcher)
+    assert watcher.said == []
+    say_of_lock(filelock.SoftFileLock(path), watcher)
+    assert watcher.said == [f"if no other process runs any more, delete the file {path}"]
 
 
 def test_early_checks_leave_the_training_itself_as_it_is(train, pair):

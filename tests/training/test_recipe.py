@@ -13,11 +13,11 @@ from spot.errors import SpotError
 from spot.models.defaults import ModelDefaults
 from spot.prompts.kinds import KINDS
 from spot.prompts.settings import PromptSettings
+from spot.settings import check_seed
 from spot.training.recipe import (
     Recipe,
     RowSettings,
     TrainSettings,
-    check_seed,
     recipe_of_entries,
 )
 

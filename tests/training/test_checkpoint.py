@@ -229,7 +229,7 @@ def test_a_file_in_the_place_of_the_folder_is_no_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize("kilobytes", [4, 40, 64, 100])
-def test_a_disk_that_is_full_is_a_sentence_and_the_run_goes_on(tmp_path, kilobytes, capfd):
+def test_a_disk_that_is_full_is_a_sentence_and_the_run_goes_on(tmp_path, kilobytes, caplog):
     with small_disk(tmp_path / "disk", kilobytes) as disk:
         saved = []
         with pytest.raises(SpotError, match=r"step \d could not be written.*No space left"):
@@ -244,4 +244,4 @@ def test_a_disk_that_is_full_is_a_sentence_and_the_run_goes_on(tmp_path, kilobyt
         assert (found[0] if found else 0) == max(saved, default=0)
         if found:
             assert_same(found[1], tree(found[0], (100, 30)))
-    assert "Traceback" not in "".join(capfd.readouterr())
+    assert not [record for record in caplog.records if record.name == "absl"]

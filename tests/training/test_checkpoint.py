@@ -168,6 +168,25 @@ def no_digest(folder):
     (folder / "9" / DIGEST).unlink()
 
 
+def test_a_checkpoint_without_a_digest_is_said_to_have_none(folder, caplog):
+    no_digest(folder)
+    assert restored(folder)[0][0] == 5
+    assert (
+        f"{folder / '9'} is not used (it has no {DIGEST}); its steps are made again" in caplog.text
+    )
+
+
+def test_want_of_memory_removes_no_checkpoint(opened, monkeypatch):
+    def short(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opened._inner, "load", short)
+        with pytest.raises(SpotError, match="out of memory"):
+            opened.restore(tree(0))
+    assert opened.restore(tree(0))[0] == 9
+
+
 def another_steps_digest(folder):
     shutil.copy(folder / "5" / DIGEST, folder / "9" / DIGEST)
 

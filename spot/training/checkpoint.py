@@ -25,6 +25,7 @@ from bank.errors import BankError
 from bank.files import canonical_json, replace_file, sha256_hex, sync_folder
 from bank.reading import open_regular, read_json
 from spot.errors import SpotError
+from spot.models.runtime import device_errors
 
 DIGEST = "digest.json"
 """The file in a checkpoint's folder that is written last: its step, notes and the digest of its files."""
@@ -71,14 +72,16 @@ class Checkpoints:
 
     def restore(self, like: Any) -> tuple[int, Any] | None:
         """(step, tree) of the newest whole checkpoint, shaped as `like`; None if there is none. Those after
-        it are removed.
+        it are removed. Raises SpotError where memory is short, and keeps all then.
         """
         for step in reversed(self.steps()):
             folder = self._folder / str(step)
             try:
                 notes, tree = _unsealed(folder, step), self._loaded(step, like)
             except (OSError, ValueError) as error:
-                _log.warning("%s is not used (%s); its steps are made again", folder, error)
+                _log.warning(
+                    "%s is not used (%s); its steps are made again", folder, _reason(error)
+                )
             else:
                 self.notes = notes
                 return step, tree
@@ -88,12 +91,14 @@ class Checkpoints:
         return None
 
     def _loaded(self, step: int, like: Any) -> Any:
-        """The tree of a checkpoint. Raises ValueError for whatever Orbax and the libraries below it raise:
-        they have no class for all their errors.
+        """The tree of a checkpoint. Raises SpotError where memory is short, and ValueError for whatever else
+        Orbax and the libraries below it raise: they have no class for all their errors.
         """
         try:
-            with _quiet():
+            with _quiet(), device_errors():
                 return jax.device_get(self._inner.load(step, like))
+        except SpotError:
+            raise
         except Exception as error:
             raise ValueError(_reason(error)) from error
 
@@ -140,7 +145,10 @@ def _unsealed(folder: Path, step: int) -> Any:
     """The notes of a checkpoint. Raises OSError or ValueError where anything does not agree with its
     digest.
     """
-    content = read_json(folder / DIGEST, limit=1 << 30)
+    try:
+        content = read_json(folder / DIGEST, limit=1 << 30)
+    except FileNotFoundError:  # a kill came before it, or an earlier release wrote the checkpoint
+        raise ValueError(f"it has no {DIGEST}") from None
     seal = content.pop("sha256", None) if isinstance(content, dict) else None
     if seal is None or sha256_hex(canonical_json(content)) != seal or content["step"] != step:
         raise ValueError(f"{DIGEST} has changed")

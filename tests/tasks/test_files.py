@@ -11,11 +11,13 @@ import math
 import os
 import random
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bank.files import CLOCK_STEP
 from spot.errors import SpotError
 from spot.tasks import files
 from spot.tasks.files import Row, data_rows, file_sha256, is_missing, json_row, parquet_rows, plain
@@ -478,6 +480,15 @@ def test_other_content_of_the_same_size_and_time_is_noticed_at_once(tmp_path, wr
         assert file_sha256(file, cache) == sha256(content)
     after = file.stat()
     assert (after.st_size, after.st_mtime_ns) == (times.st_size, times.st_mtime_ns)
+
+
+def test_a_hash_is_noted_when_another_change_would_show(tmp_path, monkeypatch):
+    times = []
+    monkeypatch.setattr(files, "_write_note", lambda *_: times.append(time.time_ns()))
+    for _ in range(3):
+        (tmp_path / "data").write_bytes(b"one")
+        file_sha256(tmp_path / "data", tmp_path / "cache")
+        assert times[-1] - (tmp_path / "data").stat().st_ctime_ns >= CLOCK_STEP
 
 
 def flipped(content):

@@ -239,7 +239,14 @@ def test_a_cached_tokenizer_that_has_changed_is_read_again(tmp_path):
     first = backbone.vocabulary(settings)
     (cached,) = (cache_dir() / "tokenizers").iterdir()
     whole = cached.read_bytes()
-    for content in (b"", b"[]", b"[1, 2, 3]", b"\xff", whole[:-9], whole.replace(b"<end>", b"<and>")):
+    for content in (
+        b"",
+        b"[]",
+        b"[1, 2, 3]",
+        b"\xff",
+        whole[:-9],
+        whole.replace(b"<end>", b"<and>"),
+    ):
         cached.write_bytes(content)
         assert backbone.vocabulary(settings) == first and cached.read_bytes() == whole
 

@@ -70,12 +70,16 @@ def write_model(
     folder: Path, config: ModelConfig, arrays: Mapping[str, Any], about: Mapping[str, Any]
 ) -> None:
     """Write weights by T5X name and config.json, which also holds `about`, as a folder that
-    `model.name` can name; config.json last, since without it the folder is not a model.
+    `model.name` can name; config.json last, since without it the folder is not a model. Raises BankError.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     with replacing(folder / WEIGHTS) as temporary:
-        save_file(dict(arrays), temporary)
+        try:
+            save_file(dict(arrays), temporary)
+        except SafetensorError as error:  # the library's own class, for a full disk too
+            raise OSError(str(error)) from error
     card = {"architecture": config.to_json(), **about}
     content = json.dumps(card, indent=1, default=str) + "\n"
     replace_file(folder / "config.json", content.encode())

@@ -38,6 +38,10 @@ class T5Config:
     def __post_init__(self) -> None:
         _check_depth(self.stacks)
         _check_rate(self.dropout)
+        if self.relative_buckets < 4:  # two in each direction, of which one grows
+            raise ValueError(
+                f"{self.relative_buckets} buckets of relative positions are less than 4"
+            )
 
     @property
     def stacks(self) -> tuple[int, ...]:

@@ -195,7 +195,7 @@ def _processor(path: Path, _stamp: tuple[int, ...]) -> Any:
 
     content = _content(path)
     try:
-        if not content:  # which the package takes for a model without pieces
+        if not content:  # which the package loads, to complain of every call
             raise ValueError("it is empty")
         pieces = sentencepiece.SentencePieceProcessor(model_proto=content)
         pieces.IdToPiece(list(range(pieces.GetPieceSize())))  # raises for one that is not UTF-8

@@ -233,13 +233,28 @@ def applied(add):
     )
 
 
+def test_a_folder_of_a_file_says_to_name_the_file(tmp_path):
+    config = sizes()
+    path = write(tmp_path / "m.gguf", config, random_arrays(config))
+    with pytest.raises(SpotError, match="found none of them") as caught:
+        load(model_settings(tmp_path))
+    assert caught.value.hint == f"name the file itself: --set model.name={path}"
+
+
 def test_a_cached_tokenizer_that_has_changed_is_read_again(tmp_path):
     config = sizes()
     settings = model_settings(write(tmp_path / "m.gguf", config, random_arrays(config)))
     first = backbone.vocabulary(settings)
     (cached,) = (cache_dir() / "tokenizers").iterdir()
     whole = cached.read_bytes()
-    for content in (b"", b"[]", b"[1, 2, 3]", b"\xff", whole[:-9], whole.replace(b"a b", b"a c")):
+    for content in (
+        b"",
+        b"[]",
+        b"[1, 2, 3]",
+        b"\xff",
+        whole[:-9],
+        whole.replace(b"<end>", b"<and>"),
+    ):
         cached.write_bytes(content)
         assert backbone.vocabulary(settings) == first and cached.read_bytes() == whole
 

@@ -8,12 +8,14 @@ import os
 import shutil
 
 import pytest
+from safetensors import SafetensorError
 
+from bank.errors import BankError
 from spot.errors import SpotError
 from spot.models.families import read_architecture
 from spot.models.model import identity, load
-from spot.models.weights.stored import Stored
-from tests.toys import model_settings, tiny_config, tiny_decoder
+from spot.models.weights.stored import Stored, write_model
+from tests.toys import model_settings, random_arrays, tiny_config, tiny_decoder
 
 
 @pytest.fixture
@@ -84,6 +86,23 @@ def test_an_impossible_architecture_is_named(folder, name):
 def test_no_decoder_has_such_sizes(changes, message):
     with pytest.raises(ValueError, match=message):
         tiny_decoder(**changes)
+
+
+def test_a_full_disk_is_said_and_leaves_no_half(tmp_path, monkeypatch):
+    def full(arrays, path):
+        path.write_bytes(b"half")
+        raise SafetensorError(
+            "Error while serializing: I/O error: No space left on device (os error 28)"
+        )
+
+    config = tiny_config()
+    monkeypatch.setattr("safetensors.numpy.save_file", full)
+    with pytest.raises(BankError, match=r"cannot write .*weights\.safetensors: .*No space left"):
+        write_model(tmp_path / "m", config, random_arrays(config), {})
+    assert list((tmp_path / "m").iterdir()) == []
+    monkeypatch.undo()
+    write_model(tmp_path / "m", config, random_arrays(config), {})
+    assert Stored(tmp_path / "m", None, model_settings(tmp_path / "m")).config() == config
 
 
 def test_a_pipe_is_no_configuration(folder):

@@ -305,10 +305,19 @@ def test_more_layers_than_arrays_are_named_before_a_network_is_outlined(arrays):
         build(config, arrays, "float32", "float32")
 
 
-@pytest.mark.parametrize("shape", [(16,), (0, 8), (3, 8), (2, 8, 1)])
-def test_heads_that_do_not_divide_the_query_are_no_t5(arrays, shape):
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((16,), r"has another rank or no numbers, its shape is \(16,\)"),
+        ((0, 8), "has another rank or no numbers"),
+        ((2, 8, 1), "has another rank or no numbers"),
+        ((3, 8), "its query has 8 numbers for 3 heads"),
+        ((2, 3), "3 buckets of relative positions are less than 4"),
+    ],
+)
+def test_relative_positions_of_another_shape_are_no_t5s(arrays, shape, message):
     arrays["encoder/relpos_bias/rel_embedding"] = np.zeros(shape, np.float32)
-    with pytest.raises(SpotError, match="expected the arrays of a T5"):
+    with pytest.raises(SpotError, match=f"expected the arrays of a T5.*{message}"):
         infer_config(arrays, 128, 0.1)
 
 

@@ -203,6 +203,10 @@ def pipe(folder, name):
 
 
 DAMAGE = {
+    "a huge file": (
+        lambda f: os.truncate(f / "tokenizer.json", 1 << 30),
+        "found a file that cannot be read .it has 1,073,741,824 bytes",
+    ),
     "a pipe": (
         lambda f: pipe(f, "tokenizer.json"),
         "found a file that cannot be read .it is a pipe",

@@ -73,10 +73,17 @@ def test_every_cut_and_piece_that_is_no_text_is_refused(tmp_path, words):
             assert content != broken
 
 
-def test_a_pipe_or_a_device_is_no_vocabulary(tmp_path):
+def test_a_pipe_a_device_or_a_huge_file_is_no_vocabulary(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "device").symlink_to("/dev/zero")
-    for name, found in (("pipe", "it is a pipe"), ("device", "it is a device")):
+    with open(tmp_path / "huge", "wb") as file:
+        file.truncate(1 << 30)
+    kinds = {
+        "pipe": "it is a pipe",
+        "device": "it is a device",
+        "huge": "it has 1,073,741,824 bytes",
+    }
+    for name, found in kinds.items():
         for use in (VocabularyFile.sha256, VocabularyFile.processor):
             with pytest.raises(SpotError, match=f"found no readable file .{found}"):
                 use(VocabularyFile(tmp_path / name, 100))

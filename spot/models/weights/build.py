@@ -27,14 +27,14 @@ def infer_config(arrays: Mapping[str, Any], relative_max_distance: int, dropout:
 
     Raises SpotError if an array that shows the sizes is missing.
     """
+    gated = "encoder/layers_0/mlp/wi_0/kernel" in arrays
     try:
-        vocab_size, d_model = arrays["token_embedder/embedding"].shape
-        heads, buckets = arrays["encoder/relpos_bias/rel_embedding"].shape
-        _, inner = arrays["encoder/layers_0/attention/query/kernel"].shape
-        gated = "encoder/layers_0/mlp/wi_0/kernel" in arrays
-        _, d_ff = arrays[f"encoder/layers_0/mlp/{'wi_0' if gated else 'wi'}/kernel"].shape
-        if not heads or inner % heads:
-            raise ValueError(f"a query of {inner} numbers for {heads} heads")
+        vocab_size, d_model = _sizes(arrays, "token_embedder/embedding")
+        heads, buckets = _sizes(arrays, "encoder/relpos_bias/rel_embedding")
+        _, inner = _sizes(arrays, "encoder/layers_0/attention/query/kernel")
+        _, d_ff = _sizes(arrays, f"encoder/layers_0/mlp/{'wi_0' if gated else 'wi'}/kernel")
+        if inner % heads:
+            raise ValueError(f"its query has {inner} numbers for {heads} heads")
         return T5Config(
             vocab_size=vocab_size,
             d_model=d_model,
@@ -49,11 +49,21 @@ def infer_config(arrays: Mapping[str, Any], relative_max_distance: int, dropout:
             relative_max_distance=relative_max_distance,
             dropout=dropout,
         )
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise SpotError(
-            f"expected the arrays of a T5 by T5X names; {error} is missing or has another rank",
+            f"expected the arrays of a T5 by T5X names: {error}",
             "only T5 1.0 and 1.1 checkpoints (and kin) can be read here",
         ) from error
+
+
+def _sizes(arrays: Mapping[str, Any], name: str) -> tuple[int, int]:
+    """Rows and columns of an array. ValueError for one that is missing, empty or no matrix."""
+    if name not in arrays:
+        raise ValueError(f"{name} is missing")
+    shape = arrays[name].shape
+    if len(shape) != 2 or not all(shape):
+        raise ValueError(f"{name} has another rank or no numbers, its shape is {tuple(shape)}")
+    return shape[0], shape[1]
 
 
 def _count(arrays: Mapping[str, Any], stack: str) -> int:

@@ -23,9 +23,12 @@ def reader(path: Path, settings: ModelSettings) -> Reader:
     for form in FORMATS:
         if form.recognises(path):
             return form.reader(path, remote.local_file(settings.vocabulary), settings)
+    files = sorted(path.glob("*.gguf"))
     raise SpotError(
         f"{path}: expected {descriptions()}; found none of them",
-        "give the model's own folder, for T5X the folder checkpoint_<step> itself",
+        f"name the file itself: --set model.name={files[0]}"
+        if files
+        else "give the model's own folder, for T5X the folder checkpoint_<step> itself",
     )
 
 

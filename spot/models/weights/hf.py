@@ -137,7 +137,7 @@ def read_config(folder: Path) -> T5Config:
             decoder_layers=stated.size("num_decoder_layers", layers),
             activation=_ACTIVATIONS[kind],
             tied_head=_tied(stated),
-            relative_buckets=stated.size("relative_attention_num_buckets", 32, least=4),
+            relative_buckets=stated.size("relative_attention_num_buckets", 32),
             relative_max_distance=stated.size("relative_attention_max_distance", 128),
             dropout=stated.number("dropout_rate", 0.1),
             epsilon=stated.number("layer_norm_epsilon", 1e-6),

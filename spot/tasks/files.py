@@ -28,6 +28,7 @@ from uuid import UUID
 
 import numpy as np
 
+from bank.characters import is_writable
 from bank.errors import BankError
 from bank.files import replace_file, stamp
 from bank.reading import check_regular, open_regular, parse_json_data
@@ -154,15 +155,6 @@ def is_missing(value: object) -> bool:
         return True
     except ValueError:  # an array
         return False
-
-
-def is_writable(text: str) -> bool:
-    """True if UTF-8 can encode the text; JSON's escapes can spell lone surrogates, which it cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def row_error(file: Path, line: int, expected: str, found: str, unit: str = "line") -> SpotError:

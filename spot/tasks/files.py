@@ -306,6 +306,7 @@ def _quoted(
 _TABLE_ERRORS = {
     "unexpected end of data": "a quote that is never closed",
     "field larger than": f"a cell of more than {CELL:,} characters, as of a quote that is never closed",
+    "expected after": "text behind a quote that closes a cell: a quote inside a cell is written twice",
     "new-line character": "a carriage return inside a line: save the file with other line ends",
 }
 """What csv says, and what it means."""

@@ -29,6 +29,17 @@ def is_visible(character: str) -> bool:
     return character.isprintable() and character not in _BLANK and ord(character) not in _SELECTORS
 
 
+def is_writable(text: str) -> bool:
+    """True if UTF-8 can encode the text; escapes of JSON can spell halves of surrogate pairs, and names of
+    files hold them in the place of bytes that are not UTF-8.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def seen(text: str) -> str:
     r"""The text as it looks: without what is not seen, in one form of composed letters, with single spaces.
 

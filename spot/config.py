@@ -17,6 +17,7 @@ from typing import Any
 import platformdirs
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from bank.characters import is_writable
 from bank.reading import parse_toml, read_toml
 from spot.errors import SpotError, did_you_mean
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
@@ -394,6 +395,12 @@ def _check(config: Config) -> None:
             raise SpotError(
                 f"train.key_step ({config.train.key_step}) must not be after {name}.steps ({steps})",
                 "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
+            )
+    for name, path in {"runs": config.runs, "bank.path": config.bank.path}.items():
+        if not is_writable(str(path)):
+            raise SpotError(
+                f"{name}: expected a path in UTF-8, as checkpoints need, found {path}",
+                "name another folder",
             )
     every = {
         "bank.seeds": config.bank.seeds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import tomllib
@@ -382,3 +383,59 @@ def test_a_text_in_the_models_place_is_its_name(tmp_path):
     assert (found.name, found.precision) == ("smollm2-135m", "float32")
     (tmp_path / "c.toml").write_text('model = "some/folder"\n')
     assert load_config(tmp_path / "c.toml").model.name == "some/folder"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("a = " + "[" * 100_000, "not valid TOML .lists and objects are nested in more than 64"),
+        ("a" + ".b" * 100_000 + " = 1", "not valid TOML .lists and objects are nested in more"),
+        ("runs = " + "7" * 4400, "not valid TOML"),
+        ("train.steps = " + "7" * 200, "not valid TOML .a whole number of more than 100 digits"),
+        ("train.steps = 1e999", "train.steps: expected a finite number, found Infinity"),
+        ("train.learning_rate = 1e999", "train.learning_rate: expected a finite number"),
+        ('runs = "\\ud800"', "not valid TOML"),
+        ('model.name = "a\\u0000b"', None),
+        (
+            "bank.seeds = [99999999999]",
+            r"bank.seeds: expected distinct seeds ≥ 0, found \[99999999999",
+        ),
+        (f'data.source = "{"x" * 10_000}"', "data.source: expected local, .*…"),
+    ],
+)
+def test_a_file_that_no_honest_one_is(content, found, tmp_path):
+    file = tmp_path / "own.toml"
+    file.write_text(content)
+    if found is None:
+        assert load_config(file).model.name == "a\0b"
+        return
+    with pytest.raises(SpotError, match=found) as caught:
+        load_config(file)
+    assert len(caught.value.message) < 600
+
+
+@pytest.mark.parametrize(
+    ("assignment", "found"),
+    [
+        (
+            "train.steps=" + "[" * 100_000,
+            r"--set: expected a value, found .*nested in more than 64",
+        ),
+        ("train.steps=" + "7" * 200, "--set: expected a value, found .*more than 100 digits"),
+        ("train.steps=" + "7" * 4400, "--set: expected a value, found"),
+        ("train.steps={a" + ".b" * 100 + " = 1}", "nested in more than 64"),
+        ("runs=\udcff", r"runs: expected a path in UTF-8, as checkpoints need, found .udcff"),
+        ("bank.path=a/\udcff", "bank.path: expected a path in UTF-8"),
+    ],
+)
+def test_a_value_that_no_honest_one_is(assignment, found):
+    with pytest.raises(SpotError, match=found) as caught:
+        load_config(None, [assignment])
+    assert len(caught.value.message) < 400 and caught.value.message.encode()
+
+
+def test_pipes_and_devices_are_no_configs(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    for file, found in ((tmp_path / "pipe.toml", "it is a pipe"), (Path("/dev/zero"), "a device")):
+        with pytest.raises(SpotError, match=f"config {file} cannot be read .*{found}"):
+            load_config(file)

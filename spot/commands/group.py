@@ -95,10 +95,6 @@ class Spot(Commands):
             code = 1
         except OSError as error:
             code = fail(*explained(error), 1)
-            try:
-                sys.stdout.flush()
-            except OSError:  # as on a full disk
-                discard_stdout()
         except (click.Abort, KeyboardInterrupt):
             text = "stopped; run the same command again to go on from the last checkpoint"
             click.echo(text, err=True)

@@ -68,6 +68,7 @@ def check_name(name: str, config: Config) -> None:
 
 def show(report: TableReport, path: Path, out: Output, bank: bool = True) -> None:
     """Columns, labels and splits, what a test of this size can tell, what to mend, and what comes next."""
+    from bank.characters import visible
     from spot.tasks.inspection import rows_to_tell
 
     out.record({**report.to_json(), "toml": str(path)})
@@ -82,7 +83,7 @@ def show(report: TableReport, path: Path, out: Output, bank: bool = True) -> Non
     splits = list(report.rows)
     rows = [
         (
-            label.value,
+            visible(label.value),
             *(label.rows[split] for split in splits),
             sum(label.rows.values()),
             label.tokens,

@@ -9,15 +9,12 @@ import sys
 
 from bank.characters import escaped
 
+SPINNER = {chr(dots): "*" for dots in range(0x2800, 0x2900)}
+CURVES = {"●": "@", "○": "o", "▲": "A", "△": "^", "■": "#", "□": "+", "◉": "0", "┤": "|", "│": "|"}
 PLAIN = {
-    "…": "...",
-    "–": "-",
-    "·": "-",
-    "≥": ">=",
-    "±": "+-",
-    "√": "sqrt",
-    "§": "section ",
-    "│": "|",
+    **{"…": "...", "–": "-", "·": "-", "≥": ">=", "±": "+-", "√": "sqrt", "§": "section "},
+    **CURVES,
+    **SPINNER,
 }
 """What stands for a character in an encoding that lacks it; other characters are escaped."""
 
@@ -42,9 +39,7 @@ def open_streams() -> None:
 
 
 def discard_stdout() -> None:
-    """Let what is printed from now on, and what could not be, go nowhere: Python writes it once more at
-    exit, and would fail again.
-    """
+    """Let what could not be printed go nowhere: Python would try again at exit, and fail."""
     sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 

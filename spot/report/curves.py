@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bank.characters import visible
 from spot.errors import SpotError
 from spot.report.files import PICTURES, csv_bytes, figure_bytes, write_atomic, writer_for
-from spot.report.layout import shorten, text_width, wrapped
+from spot.report.layout import one_line, shorten, text_width, wrapped
 from spot.report.palette import MUTED, TEXT, colour_and_line
 from spot.verdicts.curves import Point, mean_curve
 
@@ -89,6 +90,10 @@ def learning_curves(plot: Plot, path: str | Path) -> Path:
     write = writer_for(path, WRITERS)
     if not plot.curves:
         raise SpotError("expected at least one learning curve, found none", "train something first")
+    plot = Plot(
+        tuple(replace(c, name=one_line(c.name), group=one_line(c.group)) for c in plot.curves),
+        *map(visible, (plot.title, plot.subtitle, plot.metric)),
+    )
     return write_atomic(path, write(plot))
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bank.characters import visible
 from spot.report.files import PICTURES, csv_bytes, figure_bytes, write_atomic, writer_for
+from spot.report.layout import one_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +71,9 @@ def heatmap(
     from spot.study.clusters import cluster
 
     write = writer_for(path, WRITERS)
-    drawing = Heatmap(similarity, cluster(similarity), families, title, subtitle)
+    similarity = replace(similarity, tasks=tuple(map(one_line, similarity.tasks)))
+    families = {one_line(task): one_line(family) for task, family in families.items()}
+    drawing = Heatmap(similarity, cluster(similarity), families, visible(title), visible(subtitle))
     return write_atomic(path, write(drawing))
 
 

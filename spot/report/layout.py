@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import cos, radians, sin
 
+from bank.characters import visible
+
 Box = tuple[float, float, float, float]
 MARGIN = 0.2
 LEGEND_LINE = 0.21
@@ -69,6 +71,15 @@ def quiet_glyphs() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield
+
+
+def one_line(text: str) -> str:
+    """The text as a picture can hold it: what cannot be seen as escapes, in one line.
+
+    >>> one_line("news\\x1b")
+    'news\\\\x1b'
+    """
+    return visible(text).replace("\n", "\\n")
 
 
 def shorten(label: str, longest: int = LONGEST_LABEL) -> str:

@@ -29,6 +29,7 @@ from uuid import UUID
 
 import numpy as np
 
+from bank.characters import is_writable
 from bank.errors import BankError
 from bank.files import replace_file, settle, sha256_hex, stamp
 from bank.reading import check_regular, open_regular, parse_json_data, read_json
@@ -155,15 +156,6 @@ def is_missing(value: object) -> bool:
         return True
     except ValueError:  # an array
         return False
-
-
-def is_writable(text: str) -> bool:
-    """True if UTF-8 can encode the text; JSON's escapes can spell lone surrogates, which it cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def row_error(file: Path, line: int, expected: str, found: str, unit: str = "line") -> SpotError:
@@ -315,6 +307,7 @@ def _quoted(
 _TABLE_ERRORS = {
     "unexpected end of data": "a quote that is never closed",
     "field larger than": f"a cell of more than {CELL:,} characters, as of a quote that is never closed",
+    "expected after": "text behind a quote that closes a cell: a quote inside a cell is written twice",
     "new-line character": "a carriage return inside a line: save the file with other line ends",
 }
 """What csv says, and what it means."""

@@ -21,9 +21,9 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from bank.characters import seen
+from bank.characters import is_writable, seen
 from spot.errors import SpotError, did_you_mean
-from spot.tasks.files import Row, data_rows, is_writable
+from spot.tasks.files import Row, data_rows
 from spot.tasks.own_rows import OwnRows, Source, counted_rows, is_free_text, named
 from spot.tasks.row_form import RowForm, explained, label_key
 from spot.tasks.splits import SPLITS

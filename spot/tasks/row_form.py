@@ -14,10 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from bank.characters import escaped, seen
+from bank.characters import escaped, is_writable, seen
 from spot.errors import SpotError, did_you_mean
 from spot.settings import mistake, shown
-from spot.tasks.files import Row, is_missing, is_writable, plain
+from spot.tasks.files import Row, is_missing, plain
 from spot.tasks.metrics import (
     CLASS_METRICS,
     GROUPED,

@@ -72,20 +72,27 @@ def test_a_full_disk_behind_stdout_is_said(command, unbuffered):
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp437"])
 def test_other_encodings_get_plain_characters(encoding):
-    expected, found = shell("$SPOT config"), shell("$SPOT config", PYTHONIOENCODING=encoding)
-    assert (found.returncode, found.stderr) == (0, b"")
+    text = "".join(PLAIN)[:20] + "é好🙂"
+    command = f"$SPOT config --explain data.text --set 'data.text=\"{text}\"'"
+    expected, found = shell(command), shell(command, PYTHONIOENCODING=encoding)
+    assert (found.returncode, found.stderr) == (0, b"") and text in expected.stdout.decode()
     plain = expected.stdout.decode()
-    for character, other in PLAIN.items():
+    for character in text:
         try:
             character.encode(encoding)
         except UnicodeEncodeError:
-            plain = plain.replace(character, other)
-    assert found.stdout.decode(encoding) == plain
-    lines = [shell("$SPOT models --json", PYTHONIOENCODING=e).stdout for e in ("utf-8", encoding)]
-    assert all(line.isascii() for line in lines[1].splitlines())
-    assert [json.loads(line) for line in lines[0].splitlines()] == [
-        json.loads(line) for line in lines[1].splitlines()
-    ]
+            plain = plain.replace(character, PLAIN.get(character) or ascii(character)[1:-1])
+    assert found.stdout.decode(encoding) == plain != expected.stdout.decode()
+    lines = [shell(f"{command} --json", PYTHONIOENCODING=e).stdout for e in ("utf-8", encoding)]
+    assert lines[1].isascii() and json.loads(lines[0]) == json.loads(lines[1])
+    assert json.loads(lines[1])["value"] == text
+
+
+def test_marks_of_curves_stay_apart_on_every_terminal():
+    from spot.report.text_curves import MARKS, SEVERAL
+
+    assert len({PLAIN[mark] for mark in MARKS + SEVERAL}) == len(MARKS) + 1
+    assert all(len(PLAIN[mark]) == 1 for mark in MARKS + SEVERAL)
 
 
 def test_the_locale_c_without_utf8_is_no_error(tmp_path):

@@ -36,6 +36,15 @@ def test_svg_names_each_group_once(tmp_path):
     assert {"_from $mnli$", "Title", "accuracy", "step"} <= set(words)
 
 
+def test_names_of_any_kind_are_text(tmp_path):
+    curve = Curve("\x1b[2J\ud800", (0, 1), (1.0, 2.0), "a\n\u202eb")
+    plot = Plot((curve,), "$\\frac{ \0", "\x1b", "\u200b")
+    path = learning_curves(plot, tmp_path / "a.svg")
+    words = [e.text for e in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"a\\n\\u202eb", "$\\frac{ \\x00", "\\x1b", "\\u200b"} <= set(words)
+    assert b"\\x1b[2J\\ud800" in learning_curves(plot, tmp_path / "a.csv").read_bytes()
+
+
 def test_lines_hold_the_data_and_rings_the_first_best_step():
     axes = draw_curves(Plot(CURVES)).axes[0]
     lines = [line.get_xydata() for line in axes.lines]

@@ -50,6 +50,30 @@ def text_of(figure):
     return [item for item in figure.findobj(Text) if item.get_text() and item.get_visible()]
 
 
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_names_of_any_kind_are_drawn_as_text(tmp_path, suffix):
+    names = (
+        "$x$",
+        "$\\frac{",
+        "[/x]",
+        "\x1b[2J",
+        "<b>&",
+        "\u202egnp",
+        "\ud800",
+        "a\nb",
+        "名前",
+        "\0",
+    )
+    similarity = TaskSimilarity(names, np.eye(len(names)), "average", (1,) * len(names))
+    families = {name: name for name in names}
+    path = heatmap(similarity, families, tmp_path / f"a{suffix}", title="$\x1b", subtitle="$_{")
+    content = path.read_bytes()
+    assert suffix == ".pdf" or b"\x1b" not in content or suffix == ".png"
+    if suffix == ".svg":
+        texts = [element.text for element in ElementTree.fromstring(content).iter() if element.text]
+        assert {"$x$", "[/x]", "<b>&", "\\x1b[2J", "\\u202egnp", "a\\nb"} <= set(texts)
+
+
 @pytest.mark.parametrize("size", [1, 2, 12, 60])
 def test_png_is_an_image_of_plausible_size(tmp_path, size):
     similarity, families = structured(size)

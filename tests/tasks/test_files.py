@@ -50,7 +50,10 @@ def test_tsv_and_jsonl_by_suffix(tmp_path):
         ("text,label\na,b\nc,d,e\n", "line 3: expected 2 columns, found 3"),
         ("text,text\n", "line 1: expected a header row of distinct column names"),
         ("", "line 1: expected a header row"),
-        ('text\n"a"b\n', "line 2: expected a well-formed table row"),
+        (
+            'text\n"a"b\n',
+            "line 2: expected a well-formed table row, found text behind a quote that",
+        ),
         ('text\n"a\n', "expected a well-formed table row"),
     ],
 )

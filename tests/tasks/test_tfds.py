@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
 
@@ -134,6 +135,29 @@ def test_a_damaged_data_set_is_named(folder):
     data = Tfds("spot_toy_squad", {"train": "no_such_split"})
     with pytest.raises(SpotError, match="expected the split no_such_split of a TFDS data set in"):
         list(source.tfds_rows(data, "train", folder))
+
+
+@pytest.mark.parametrize("name", ["*-train.*", "dataset_info.json", "features.json"])
+def test_damaged_bytes_of_a_data_set_are_named(folder, tmp_path, name):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    (file,) = (copy / "spot_toy_squad" / "1.2.0").glob(name)
+    content = bytearray(file.read_bytes())
+    for place in range(len(content) // 2, len(content) // 2 + 20):
+        content[place] ^= 0xFF
+    file.write_bytes(content)
+    data = Tfds("spot_toy_squad", {"train": "train"})
+    with pytest.raises(
+        SpotError, match="expected the split train of a TFDS data set in .*, found: "
+    ):
+        list(source.tfds_rows(data, "train", copy))
+
+
+def test_folders_that_are_no_versions_are_passed_over(tmp_path):
+    for version in ("1.0.0", "²", "1.x"):
+        (tmp_path / "toy" / version).mkdir(parents=True)
+        (tmp_path / "toy" / version / "dataset_info.json").touch()
+    assert source.prepared("toy", tmp_path) == tmp_path / "toy" / "1.0.0"
 
 
 def test_without_the_library_the_extra_is_named(monkeypatch):

@@ -6,6 +6,7 @@ A prepared data set is recognised by its folder, without importing TensorFlow.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ def prepared(name: str, folder: Path) -> Path | None:
     """The folder of the newest prepared version of a data set, or None."""
     folders = [path.parent for path in (folder / name).glob("*/dataset_info.json")]
     parts = {path: path.name.split(".") for path in folders}
-    versions = {p: [int(n) for n in v] for p, v in parts.items() if all(map(str.isdigit, v))}
+    versions = {p: [int(n) for n in v] for p, v in parts.items() if all(map(str.isdecimal, v))}
     return max(versions, key=versions.__getitem__) if versions else None
 
 
@@ -71,22 +72,33 @@ def tfds_rows(data: Tfds, split: str, folder: Path) -> Iterator[Row]:
     place = prepared(data.name, folder)
     if place is None:
         raise SpotError(f"no prepared version of {data.name} is in {folder}", "set data.tfds_dir")
+    rows = _read(place, data.splits[split])
+    for number in itertools.count(1):
+        try:
+            fields = next(rows, None)
+        except SpotError:
+            raise
+        except Exception as error:  # TensorFlow's errors have no base of their own below Exception
+            raise SpotError(
+                f"expected the split {data.splits[split]} of a TFDS data set in {place}, found: {error}",
+                "prepare the data set again",
+            ) from error
+        if fields is None:
+            return
+        adapted = data.adapt({name: plain(value) for name, value in fields.items()})
+        if adapted is not None:
+            yield Row(place / data.splits[split], number, adapted, "row")
+
+
+def _read(place: Path, split: str) -> Iterator[Mapping[str, Any]]:
+    """The rows' fields as TFDS has them. Raises whatever TFDS and TensorFlow raise."""
     tfds = import_tfds()
-    try:
-        dataset = tfds.builder_from_directory(place).as_dataset(
-            split=data.splits[split],
-            shuffle_files=False,
-            read_config=tfds.ReadConfig(interleave_cycle_length=1),
-        )
-        for number, fields in enumerate(tfds.as_numpy(dataset), start=1):
-            adapted = data.adapt({name: plain(value) for name, value in fields.items()})
-            if adapted is not None:
-                yield Row(place / data.splits[split], number, adapted, "row")
-    except (OSError, ValueError, KeyError) as error:
-        raise SpotError(
-            f"expected the split {data.splits[split]} of a TFDS data set in {place}, found: {error}",
-            "prepare the data set again",
-        ) from error
+    dataset = tfds.builder_from_directory(place).as_dataset(
+        split=split,
+        shuffle_files=False,
+        read_config=tfds.ReadConfig(interleave_cycle_length=1),
+    )
+    yield from tfds.as_numpy(dataset)
 
 
 def plain(value: Any) -> object:

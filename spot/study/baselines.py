@@ -309,7 +309,7 @@ def model_tuning(runner: Runner) -> Result:
         facts = runs.remembered("fine-tuned", target.name, read, partial(tune, seed), title)
         trials.append(Trial(**{**facts, "predictions": tuple(facts["predictions"])}))
         for place in places:
-            discard_checkpoints(place)
+            discard_checkpoints(place, runs.reporter)
     return runner.row("model-tuning", 0, Counts(count(model.network), 0), trials), {}
 
 

@@ -17,7 +17,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-import filelock
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,7 +33,6 @@ from spot.training.slots import (
     Result,
     StartLoss,
     best_check,
-    say_of_lock,
 )
 
 METRICS = "metrics.jsonl"
@@ -138,8 +136,9 @@ def train(
     """Train for `schedule.steps`, or until every slot has stopped; one result a slot.
 
     validate: score each slot every `check_every` steps and keep the best; without it the value is that
-    of the last check. Raises SpotError or BankError when the folder cannot be written or memory is short.
-    KeyboardInterrupt saves a checkpoint first.
+    of the last check. One process at a time may train in a folder: hold `spot.training.runs.alone`.
+    Raises SpotError or BankError when the folder cannot be written or memory is short. KeyboardInterrupt
+    saves a checkpoint first.
     """
     reporter = reporter or Reporter()
     with writing(folder):
@@ -147,7 +146,6 @@ def train(
     reporter.phase("looking for a checkpoint")
     with (
         device_errors(),
-        _alone(folder, reporter),
         contextlib.closing(Checkpoints(folder / "checkpoints")) as checkpoints,
     ):
         run = _Run(learner, schedule, folder, validate, reporter, checkpoints, tensorboard)
@@ -158,23 +156,6 @@ def train(
         run.steps(begin)
         reporter.end()
     return run.results()
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, reporter: Reporter) -> Iterator[None]:
-    """Hold the lock beside the folder, so that two processes never write the checkpoints of one run."""
-    lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
-    with writing(folder):
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            reporter.say(f"waiting for another process that trains in {folder}")
-            say_of_lock(lock, reporter)
-            lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class _Run:

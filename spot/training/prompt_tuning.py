@@ -39,7 +39,7 @@ class PromptLearner:
         """Raises SpotError for prompts that are not finite, of unequal length or of another width, and
         for rows longer than a decoder's context.
         """
-        _check_prompts(model, slots)
+        check_prompts(model, slots)
         self.slots, self.recipe = slots, recipe
         self.rows: Sequence[dict[str, Any]] = [
             {"slot": slot.name, "seed": slot.seed} for slot in slots
@@ -145,7 +145,8 @@ def train_prompts(
     return [Trained.of(slot, result) for slot, result in zip(slots, results, strict=True)]
 
 
-def _check_prompts(model: Model, slots: Sequence[Slot]) -> None:
+def check_prompts(model: Model, slots: Sequence[Slot]) -> None:
+    """Raises SpotError for prompts that cannot be trained together on this model and their sources."""
     for slot in slots:
         key, arrays = slot.init.key, slot.init.arrays.values()
         if key.shape[1] != model.width or not all(np.isfinite(array).all() for array in arrays):

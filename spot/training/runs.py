@@ -9,17 +9,19 @@ Imports JAX only when something is trained, so that a search with a cached query
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import filelock
 import numpy as np
 
-from bank.files import canonical_json, replace_file, sha256_hex
+from bank.files import canonical_json, replace_file, sha256_hex, writing
 from bank.reading import read_json
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt, as_prompt
@@ -29,7 +31,7 @@ from spot.training import results
 from spot.training.batches import Source, TaskData
 from spot.training.evaluate import Evaluation, evaluate
 from spot.training.recipe import Recipe
-from spot.training.slots import Reporter, Slot, Trained
+from spot.training.slots import Reporter, Slot, Trained, say_of_lock
 
 if TYPE_CHECKING:
     from spot.training.fine_tuning import FineTuned
@@ -126,26 +128,37 @@ class Runs:
         validate: bool,
     ) -> list[Trained]:
         folder = self.prompts_place(model, slots, recipe, validate)
-        stored = results.load(folder, len(slots))
-        if stored is not None:
-            self.reporter.say(f"found: {title} (trained before)")
-            self.reporter.detail(f"  in {folder}")
-            return [Trained.of(slot, result) for slot, result in zip(slots, stored, strict=True)]
-        from spot.training.prompt_tuning import train_prompts
+        if found := self._found(folder, slots, title):
+            return found
+        from spot.training.prompt_tuning import check_prompts, train_prompts
 
-        done = train_prompts(
-            model,
-            slots,
-            recipe,
-            folder,
-            title=title,
-            validate=validate,
-            reporter=self.reporter,
-            tensorboard=self.tensorboard,
-        )
-        results.store(folder, done)
-        discard_checkpoints(folder)
+        check_prompts(model, slots)  # before a folder is made
+        with alone(folder, self.reporter):
+            # Another process may have trained them while this one waited.
+            if found := self._found(folder, slots, title):
+                return found
+            done = train_prompts(
+                model,
+                slots,
+                recipe,
+                folder,
+                title=title,
+                validate=validate,
+                reporter=self.reporter,
+                tensorboard=self.tensorboard,
+            )
+            results.store(folder, done)
+            _remove_checkpoints(folder)
         return done
+
+    def _found(self, folder: Path, slots: Sequence[Slot], title: str) -> list[Trained]:
+        """The stored results of a run; none if it is not complete."""
+        stored = results.load(folder, len(slots))
+        if stored is None:
+            return []
+        self.reporter.say(f"found: {title} (trained before)")
+        self.reporter.detail(f"  in {folder}")
+        return [Trained.of(slot, result) for slot, result in zip(slots, stored, strict=True)]
 
     def fine_tuning_place(
         self, model: Model, source: Source, seed: int, rate: float, recipe: Recipe
@@ -171,7 +184,8 @@ class Runs:
         from spot.training.fine_tuning import fine_tune
 
         folder = self.fine_tuning_place(model, source, seed, rate, recipe)
-        return fine_tune(model, source, seed, rate, recipe, folder, self.reporter)
+        with alone(folder, self.reporter):
+            return fine_tune(model, source, seed, rate, recipe, folder, self.reporter)
 
     def evaluate(
         self,
@@ -226,8 +240,35 @@ class Runs:
         return value
 
 
-def discard_checkpoints(folder: Path) -> None:
-    """Remove a finished run's checkpoints; its metrics and results stay."""
+@contextlib.contextmanager
+def alone(folder: Path, reporter: Reporter) -> Iterator[None]:
+    """Hold the lock beside a run's folder, so that no two processes train, store or remove there at once.
+
+    Raises BankError for a place that cannot be written.
+    """
+    lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            reporter.say(f"waiting for another process that trains in {folder}")
+            say_of_lock(lock, reporter)
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def discard_checkpoints(folder: Path, reporter: Reporter) -> None:
+    """Remove a finished run's checkpoints, once nobody trains there; its metrics and results stay."""
+    if (folder / "checkpoints").exists():
+        with alone(folder, reporter):
+            _remove_checkpoints(folder)
+
+
+def _remove_checkpoints(folder: Path) -> None:
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 

@@ -61,7 +61,7 @@ def tune(
         model.vocabulary.save(temporary)
         write_model(temporary, model.config, to_arrays(tuned.parameters), about)
     for rate in rates:
-        discard_checkpoints(runs.fine_tuning_place(model, rows, seed, rate, recipe))
+        discard_checkpoints(runs.fine_tuning_place(model, rows, seed, rate, recipe), runs.reporter)
     return tuned
 
 

@@ -110,22 +110,10 @@ def test_no_slots_are_no_work(train):
 def test_a_finished_run_keeps_its_metrics_and_loses_its_checkpoints(tiny_backbone, tmp_path, pair):
     train_prompts(tiny_backbone, pair, SETTINGS, tmp_path / "run", validate=False)
     assert (tmp_path / "run" / "checkpoints").is_dir()
-    discard_checkpoints(tmp_path / "run")
+    discard_checkpoints(tmp_path / "run", Watcher())
     names = [path.name for path in (tmp_path / "run").iterdir()]
     assert "metrics.jsonl" in names and "checkpoints" not in names
-    discard_checkpoints(tmp_path / "run")
-
-
-def test_a_second_process_waits_for_the_first(tiny_backbone, tmp_path, pair, train):
-    lock = filelock.FileLock(tmp_path / "run.lock")
-    lock.acquire()
-    watcher = Watcher()
-    watcher.say = lambda text: (watcher.said.append(text), lock.release())
-    found = train_prompts(
-        tiny_backbone, pair, SETTINGS, tmp_path / "run", validate=False, reporter=watcher
-    )
-    assert watcher.said[0] == f"waiting for another process that trains in {tmp_path / 'run'}"
-    np.testing.assert_array_equal(found[0].last, train(pair, validate=False)[0].last)
+    discard_checkpoints(tmp_path / "run", Watcher())
 
 
 def test_a_lock_that_does_not_end_with_its_process_is_named(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import filelock
 import numpy as np
 import pytest
 
@@ -46,6 +47,29 @@ def same(ours, theirs):
         assert (one.history, one.best, one.failed_step) == (
             other.history, other.best, other.failed_step,
         )  # fmt: skip
+
+
+def test_what_another_process_trained_meanwhile_is_not_trained_again(
+    tmp_path, tiny_backbone, make_slot, train, runs
+):
+    slots = [make_slot()]
+    expected, _ = train(slots, using=Runs(tmp_path / "other", Watcher()))
+    folder = runs.prompts_place(tiny_backbone, slots, RECIPE, True)
+    folder.mkdir(parents=True)
+    lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
+    lock.acquire()
+
+    def say(text):
+        if text.startswith("waiting"):
+            results.store(folder, expected)
+            lock.release()
+        runs.reporter.said.append(text)
+
+    runs.reporter.say = say
+    done, trained = train(slots)
+    assert trained == 0
+    same(done, expected)
+    assert [text.split()[0] for text in runs.reporter.said] == ["waiting", "found:"]
 
 
 # Where a run is.

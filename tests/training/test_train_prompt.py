@@ -8,8 +8,8 @@ import pytest
 
 from bank.store import Bank
 from spot.training import prompt_tuning
-from spot.training.loop import _alone
 from spot.training.prompt_tuning import train_prompts
+from spot.training.runs import alone
 from spot.training.slots import Reporter
 
 pytest_plugins = ("tests.lab",)
@@ -46,8 +46,8 @@ def test_a_second_process_waits_for_the_first_that_trains_the_same(tmp_path):
             said.append(text)
             other.release()
 
-    with _alone(folder, Listener()), pytest.raises(filelock.Timeout):
+    with alone(folder, Listener()), pytest.raises(filelock.Timeout):
         filelock.FileLock(tmp_path / "run.lock", timeout=0).acquire()
     assert said == [f"waiting for another process that trains in {folder}"]
-    with _alone(folder, Reporter()):  # free again
+    with alone(folder, Reporter()):  # free again
         pass

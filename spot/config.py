@@ -22,7 +22,7 @@ from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.settings import ModelSettings
 from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
-from spot.settings import Seed, Stage, Steps, cache_dir, mistake
+from spot.settings import Stage, Steps, cache_dir, mistake
 from spot.strategies.settings import TransferSettings
 from spot.tasks.catalog import DataSettings, tasks_with_template
 from spot.training.recipe import (
@@ -94,7 +94,7 @@ class BankSettings(Stage):
     of the mini suite."""
     mixtures: tuple[str, ...] = ()
     """Mixtures to train one prompt each on: names, or tasks joined by "+"."""
-    seeds: tuple[Seed, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
     """Seeds of the source prompts: each source has one prompt a seed."""
     steps: Steps = Field(SOURCE_STEPS, ge=1)
     """The most training steps of a source prompt; train.steps where only that is set."""

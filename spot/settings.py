@@ -31,15 +31,11 @@ def at_most(most: int) -> AfterValidator:
 MOST_INPUT = 1 << 17  # tokens of a text
 MOST_TOKENS = 1 << 12  # tokens of a prompt, and of an answer
 MOST_ROWS = 1 << 26  # of a prompt's training, eight times those of the SPoT paper
-MOST_SEED = (
-    1 << 32
-) - 1  # JAX takes a seed's last 32 bits: larger ones would be the same as smaller ones
 
 Steps = Annotated[int, at_most(10_000_000)]
 BatchSize = Annotated[int, at_most(1 << 16)]
 InputLength = Annotated[int, at_most(MOST_INPUT)]
 Length = Annotated[int, at_most(MOST_TOKENS)]
-Seed = Annotated[int, at_most(MOST_SEED)]
 
 
 class Stage(BaseModel):

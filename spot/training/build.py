@@ -31,7 +31,7 @@ from spot.training.described import described, validation_score
 from spot.training.estimate import Work, duration, seconds_left
 from spot.training.evaluate import majority_score
 from spot.training.judging import judge_prompt
-from spot.training.recipe import SOURCE_STEPS, Recipe, check_seed
+from spot.training.recipe import SOURCE_STEPS, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained, report_improving, say_of_lock
 from spot.training.source import data_fingerprint, source_of
@@ -346,10 +346,9 @@ def _slots(jobs: Sequence[Job], model: Model, recipe: Recipe, bank: Bank) -> lis
 def new_slot(
     model: Model, source: Source, recipe: Recipe, seed: int, bank: Bank | None = None
 ) -> Slot:
-    """A prompt before training, from the recipe's init and at its rate. Raises SpotError for a seed out
-    of range, and what `init_prompt` raises.
+    """A prompt before training, from the recipe's init and at its rate. Raises what `init_prompt`
+    raises.
     """
-    check_seed(seed)
     recipe = recipe.on(model)
     prompt = init_prompt(
         recipe, model.embeddings, model.vocabulary, source.labels, seed, model.identity, bank

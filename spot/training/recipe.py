@@ -15,7 +15,6 @@ from spot.errors import SpotError
 from spot.prompts.settings import PromptSettings
 from spot.settings import (
     MOST_ROWS,
-    MOST_SEED,
     BatchSize,
     HasDefaults,
     InputLength,
@@ -229,11 +228,3 @@ def _of_entry(entry: Entry) -> Recipe | None:
         return Recipe(**{**values, **renamed, "init": init, "filler": filler})
     except (ValidationError, SpotError):  # SpotError: a kind of prompt that is not known here
         return None
-
-
-def check_seed(seed: int) -> None:
-    """Raises SpotError for a number that is no seed of a training."""
-    if not 0 <= seed <= MOST_SEED:
-        raise SpotError(
-            f"expected a seed from 0 to {MOST_SEED}, found {seed}", "choose another seed"
-        )

@@ -16,7 +16,7 @@ from spot.models.weights.build import to_arrays
 from spot.models.weights.stored import write_model
 from spot.tasks.task import Mixture, Task
 from spot.training.fine_tuning import FineTuned, best_rate
-from spot.training.recipe import FINE_TUNING_RATES, Recipe, check_seed
+from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import Runs, discard_checkpoints
 from spot.training.source import source_of
 
@@ -35,14 +35,12 @@ def tune(
     to the folder `out`, for `load_model`.
 
     The folder is there when it is whole; after a failure the same call goes on from the checkpoints.
-    Raises SpotError for a folder that is there and not empty and for a seed out of range, before any
-    training, or when no rate
+    Raises SpotError for a folder that is there and not empty (before any training), or when no rate
     gave a finite loss, and BankError for a place that cannot be written.
     """
     folder, recipe, runs = Path(out).absolute(), (recipe or Recipe()).on(model), runs or Runs()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SpotError(f"{out} is there and is not an empty folder", "choose another folder")
-    check_seed(seed)
     runs.reporter.phase(f"reading the rows of {source.name}")
     rows = source_of(source, model, recipe)
     at = partial(runs.fine_tune, model, rows, seed, recipe=recipe)

@@ -24,7 +24,7 @@ from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.settings import ModelSettings
 from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
-from spot.settings import Seed, Stage, Steps, cache_dir, mistake, shown
+from spot.settings import LAST_SEED, Stage, Steps, cache_dir, mistake, shown
 from spot.strategies.settings import TransferSettings
 from spot.tasks.catalog import DataSettings, tasks_with_template
 from spot.training.recipe import (
@@ -96,7 +96,7 @@ class BankSettings(Stage):
     of the mini suite."""
     mixtures: tuple[str, ...] = ()
     """Mixtures to train one prompt each on: names, or tasks joined by "+"."""
-    seeds: tuple[Seed, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
     """Seeds of the source prompts: each source has one prompt a seed."""
     steps: Steps = Field(SOURCE_STEPS, ge=1)
     """The most training steps of a source prompt; train.steps where only that is set."""
@@ -408,10 +408,10 @@ def _check(config: Config) -> None:
         "transfer.seeds": config.transfer.seeds,
     }
     for name, seeds in every.items():
-        if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) > LAST_SEED:
             raise SpotError(
                 f"{name}: expected distinct seeds ≥ 0, found {shown(seeds)}",
-                "e.g. [0, 1, 2]",
+                f"e.g. [0, 1, 2]; at most {LAST_SEED}",
             )
 
 

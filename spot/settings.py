@@ -33,15 +33,11 @@ def at_most(most: int) -> AfterValidator:
 MOST_INPUT = 1 << 17  # tokens of a text
 MOST_TOKENS = 1 << 12  # tokens of a prompt, and of an answer
 MOST_ROWS = 1 << 26  # of a prompt's training, eight times those of the SPoT paper
-MOST_SEED = (
-    1 << 32
-) - 1  # JAX takes a seed's last 32 bits: larger ones would be the same as smaller ones
 
 Steps = Annotated[int, at_most(10_000_000)]
 BatchSize = Annotated[int, at_most(1 << 16)]
 InputLength = Annotated[int, at_most(MOST_INPUT)]
 Length = Annotated[int, at_most(MOST_TOKENS)]
-Seed = Annotated[int, at_most(MOST_SEED)]
 
 
 class Stage(BaseModel):
@@ -135,11 +131,15 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
+LAST_SEED = 2**32 - 1
+"""The largest seed: JAX's keys are made of 32 bits, and larger ones would be the same as smaller ones."""
+
+
 def check_seed(seed: int) -> None:
-    """Raise SpotError unless it is a whole number from 0 to MOST_SEED."""
-    if type(seed) is not int or not 0 <= seed <= MOST_SEED:
+    """Raise SpotError unless it is a whole number from 0 to LAST_SEED."""
+    if type(seed) is not int or not 0 <= seed <= LAST_SEED:
         raise SpotError(
-            f"expected a seed from 0 to {MOST_SEED}, found {shown(seed)}", "for example 0, 1 or 2"
+            f"expected a seed from 0 to {LAST_SEED}, found {shown(seed)}", "for example 0, 1 or 2"
         )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spot.config import Layer
 
 PATH = click.Path(path_type=Path)
-SEED = click.IntRange(0, 2**32 - 1)  # as `spot.settings.MOST_SEED`, which would import pydantic
+SEED = click.IntRange(0, 2**32 - 1)  # as `spot.settings.LAST_SEED`, which would import pydantic
 Command = Callable[..., None]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from spot.settings import Seed, Stage
+from spot.settings import Stage
 
 
 class SearchSettings(Stage):
@@ -17,7 +17,7 @@ class SearchSettings(Stage):
     """How keys are compared with the query; a known model may have its own default."""
     k: int = 3
     """Tasks that a search lists."""
-    seeds: tuple[Seed, ...] = (0,)
+    seeds: tuple[int, ...] = (0,)
     """Seeds of the query prompts, whose similarities are averaged."""
     rerank_examples: int = Field(0, ge=0)
     """If more than 0: order the first k by their zero-shot loss on so many rows of the target."""

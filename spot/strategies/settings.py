@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from spot.settings import HasDefaults, Seed, Stage, Steps
+from spot.settings import HasDefaults, Stage, Steps
 
 
 class TransferSettings(Stage):
@@ -17,7 +17,7 @@ class TransferSettings(Stage):
     mixture of them, or the best of all."""
     k: int = Field(1, ge=1)
     """Entries that the strategy uses."""
-    seeds: tuple[Seed, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of training, of transfer and from scratch alike."""
     steps: Steps = Field(300, ge=1)
     """The most training steps of each run."""

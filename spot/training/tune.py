@@ -37,8 +37,7 @@ def tune(
 
     The folder is there when it is whole; after a failure the same call goes on from the checkpoints.
     Raises SpotError for a folder that is there and not empty and for a seed out of range, before any
-    training, or when no rate
-    gave a finite loss, and BankError for a place that cannot be written.
+    training, or when no rate gave a finite loss, and BankError for a place that cannot be written.
     """
     folder, recipe, runs = Path(out).absolute(), (recipe or Recipe()).on(model), runs or Runs()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

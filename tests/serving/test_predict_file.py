@@ -23,6 +23,7 @@ from spot.prompts.prompt import SoftPrompt
 from spot.serving import files
 from spot.serving.files import predict_file
 from spot.serving.predicting import predict
+from spot.serving.writers import Columns, writer_of
 from spot.tasks.files import data_rows
 from spot.tasks.task import Task
 from spot.training.runs import Runs
@@ -387,3 +388,13 @@ def test_the_command_needs_a_prompt_and_a_file_alone(lab):
     assert [line.split("\t")[0] for line in printed.stdout.splitlines()] == answers
     prompt = find_prompt("p.safetensors", lab.bank, lab.objects().model)
     assert isinstance(prompt.facts, Facts) and prompt.facts.task == "house"
+
+
+def test_a_value_that_a_parquet_column_cannot_hold_is_a_sentence(tmp_path):
+    parquet.write_table(pyarrow.table({"a": pyarrow.array([1], pyarrow.int8())}), "in.parquet")
+    columns = Columns({"a": {int}}, Path("in.parquet"))
+    with (
+        pytest.raises(SpotError, match='of the type int8 in the column "a", found: '),
+        writer_of(Path("out.parquet"))(Path("out.parquet"), columns) as write,
+    ):
+        write([{"a": 1000}])

@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from spot.errors import SpotError
 from spot.tasks import tokens as module
+from spot.tasks.files import file_sha256
 from spot.tasks.mini.suite import mini_task
 from spot.tasks.published.catalog import local_task
 from spot.tasks.task import with_wording
@@ -163,6 +164,20 @@ def test_a_lock_that_is_never_released_is_a_sentence(words, tmp_path, fake, monk
     ):
         tokens(fake(), "train", words, LONG, tmp_path)
     assert "delete that file" in caught.value.hint
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_others_may_read_the_files_of_a_shared_cache(words, tmp_path, fake):
+    (tmp_path / "data").write_text("x")
+    before = os.umask(0o022)
+    try:
+        tokens(fake(), "train", words, LONG, tmp_path / "cache")
+        file_sha256(tmp_path / "data", tmp_path / "cache")
+    finally:
+        os.umask(before)
+    files = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".json", ".npz", ".lock"}
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o644}
 
 
 def test_second_call_reads_the_cache_only(words, tmp_path, fake):

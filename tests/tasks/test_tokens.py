@@ -162,8 +162,8 @@ def start(words, data, cache) -> subprocess.Popen:
 
 
 def test_two_processes_build_one_cache_silently_and_without_tensorflow(words, tmp_path, write_rows):
-    rows = [{"sentence": f"fine film {i}", "label": i % 2} for i in range(50)]
     for name in ("train", "validation"):
+        rows = [{"sentence": f"fine film {i} of {name}", "label": i % 2} for i in range(50)]
         write_rows(tmp_path / "data" / "sst2" / f"{name}.jsonl", rows)
     pair = [start(words, tmp_path / "data", tmp_path / "cache") for _ in range(2)]
     results = [process.communicate(timeout=300) for process in pair]

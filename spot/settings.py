@@ -6,6 +6,7 @@ import json
 import os
 import typing
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -137,7 +138,7 @@ LAST_SEED = 2**32 - 1
 
 def check_seed(seed: int) -> None:
     """Raise SpotError unless it is a whole number from 0 to LAST_SEED."""
-    if type(seed) is not int or not 0 <= seed <= LAST_SEED:
+    if not isinstance(seed, Integral) or not 0 <= seed <= LAST_SEED:
         raise SpotError(
             f"expected a seed from 0 to {LAST_SEED}, found {shown(seed)}", "for example 0, 1 or 2"
         )

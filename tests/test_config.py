@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import platformdirs
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from spot.errors import SpotError
 from spot.models.defaults import DEFAULTS, defaults_of
 from spot.models.model import vocabulary
 from spot.prompts.settings import PromptSettings
-from spot.settings import cache_dir
+from spot.settings import LAST_SEED, cache_dir, check_seed
 from spot.strategies.settings import TransferSettings
 
 
@@ -439,3 +440,11 @@ def test_pipes_and_devices_are_no_configs(tmp_path):
     for file, found in ((tmp_path / "pipe.toml", "it is a pipe"), (Path("/dev/zero"), "a device")):
         with pytest.raises(SpotError, match=f"config {file} cannot be read .*{found}"):
             load_config(file)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**30, 1.5, "1", None])
+def test_a_seed_that_python_gives_is_checked(seed):
+    with pytest.raises(SpotError, match="expected a seed from 0 to 4294967295, found"):
+        check_seed(seed)
+    for right in (0, 7, LAST_SEED, np.int64(3)):
+        check_seed(right)

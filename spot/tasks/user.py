@@ -138,6 +138,17 @@ def _source(path: Path) -> Source:
     )
 
 
+def _fault(path: Path) -> str:
+    """What keeps a data file from being read; "" if nothing does."""
+    try:
+        reading.check_regular(path)
+    except FileNotFoundError:
+        return "is not there"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return ""
+
+
 def _file_task(toml: Path, task: UserTask, cache_dir: Path | None) -> Task:
     own = file_rows(toml, task)
     files = {split: Path(source.place) for split, source in own.sources.items()}
@@ -148,7 +159,8 @@ def _file_task(toml: Path, task: UserTask, cache_dir: Path | None) -> Task:
         return digest("user", VERSION, form, own.form.words, hashes)
 
     def available() -> str:
-        absent = [str(path) for path in files.values() if not path.is_file()]
-        return f"{absent[0]} is not there; correct [files] in {toml}" if absent else ""
+        faults = ((path, _fault(path)) for path in files.values())
+        first = next(((path, fault) for path, fault in faults if fault), None)
+        return f"{first[0]} {first[1]}; correct [files] in {toml}" if first else ""
 
     return replace(own_task(own, fingerprint, available), file=str(toml))

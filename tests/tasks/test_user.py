@@ -169,7 +169,6 @@ def test_missing_file_and_fingerprint(write, tmp_path):
     found = user_task(write(without("labels"), train_csv=CSV))
     assert (found.labels, found.scoring) == ((), "rank")
     assert "test.csv is not there" in found.available()
-    path = write(TOML)
     path = write(TOML, test_csv=CSV)
     first = user_task(path).fingerprint()
     assert user_task(path).fingerprint() == first
@@ -178,6 +177,13 @@ def test_missing_file_and_fingerprint(write, tmp_path):
     second = user_task(path).fingerprint()
     write(TOML.replace("review:", "text:"))
     assert user_task(path).fingerprint() != second
+
+
+def test_a_pipe_in_the_place_of_a_data_file_is_called_one(write):
+    path = write(TOML, dev_csv=CSV, test_csv=CSV)
+    os.mkfifo(path.parent / "train.csv")
+    said = "train.csv cannot be read (it is a pipe, not a regular file); correct [files]"
+    assert said in user_task(path).available()
 
 
 @pytest.mark.parametrize(

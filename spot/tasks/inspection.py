@@ -424,8 +424,9 @@ def _columns(
     guesses = {"text": _only(texts, TEXT_NAMES), "label": _only(classes, LABEL_NAMES)}
     chosen = {"text": text or guesses["text"], "label": label or guesses["label"]}
     if missing := [option for option, column in chosen.items() if column is None]:
+        longest = max(texts or free, key=lambda column: _length(filled[column]), default="text")
         example = {
-            "text": chosen["text"] or next(iter(texts or free), "text"),
+            "text": chosen["text"] or longest,
             "label": chosen["label"] or next(iter(classes or free[::-1]), "label"),
         }
         raise SpotError(
@@ -442,6 +443,11 @@ def _values(rows: Sequence[Row], column: str) -> list[str]:
     """The values of a column as text, those that are not empty."""
     values = (label_key(row.fields.get(column)) for row in rows)
     return [value for value in values if value]
+
+
+def _length(values: Sequence[str]) -> float:
+    """The mean number of characters."""
+    return fmean(map(len, values)) if values else 0.0
 
 
 def _looks_like_text(values: Sequence[str]) -> bool:

@@ -248,6 +248,16 @@ def test_mistakes(case, table):
         inspect(table(rows({"bug": 30, "billing": 30})), **options)
 
 
+def test_the_example_names_the_longest_column_not_the_index_of_pandas(table):
+    content = [
+        {"": str(i), "note": f"n {i}", "queue": row["queue"]}
+        for i, row in enumerate(rows({"bug": 30, "billing": 30}))
+    ]
+    with pytest.raises(SpotError, match="found the columns column 1, note, queue .for example: .*--text note "
+                       "--label queue"):  # fmt: skip
+        inspect_table(table(content))
+
+
 def test_tables_that_cannot_be_a_task(table, tmp_path):
     content = rows({"bug": 10, "billing": 10})
     gaps = [{**row, "queue": " " if i in (3, 8) else row["queue"]} for i, row in enumerate(content)]

@@ -424,11 +424,10 @@ def _columns(
     guesses = {"text": _only(texts, TEXT_NAMES), "label": _only(classes, LABEL_NAMES)}
     chosen = {"text": text or guesses["text"], "label": label or guesses["label"]}
     if missing := [option for option, column in chosen.items() if column is None]:
-        longest = max(texts or free, key=lambda column: _length(filled[column]), default="text")
-        example = {
-            "text": chosen["text"] or longest,
-            "label": chosen["label"] or next(iter(classes or free[::-1]), "label"),
-        }
+        best_label = chosen["label"] or next(iter(classes or free[::-1]), "label")
+        others = [column for column in texts or free if column != best_label]
+        longest = max(others, key=lambda column: _length(filled[column]), default="text")
+        example = {"text": chosen["text"] or longest, "label": best_label}
         raise SpotError(
             f"{table}: expected to be told the column of the {' and of the '.join(missing)}, found "
             f"the columns {', '.join(columns)}",

@@ -44,7 +44,7 @@ class Schedule(NamedTuple):
 
     `patience` counts regular checks, those of `check_every`, without a better score; 0: all steps are
     made. `early` are the steps of further checks, 0 for one of the start: they show a head start, may be
-    the best, and cost no patience.
+    the best, and cost no patience. `settles`: the learning rate falls to zero, see `best_check`.
     """
 
     steps: int
@@ -52,6 +52,7 @@ class Schedule(NamedTuple):
     key_step: int | None = None
     patience: int = 0
     early: tuple[int, ...] = ()
+    settles: bool = False
 
     def is_regular(self, step: int) -> bool:
         """True if a check of `check_every`, or the last one, is due after so many steps, from 1."""
@@ -260,8 +261,7 @@ class _Run:
             history.append(self.validation(arrays, index, step, loss))
             self.record({**self.learner.rows[index], **history[-1].to_json()})
             self.reporter.check(self.learner.labels[index], history[-1])
-            best = best_check(history)
-            if best is history[-1]:
+            if best_check(history, schedule.settles) is history[-1]:
                 self.value[index] = arrays
             if step < schedule.steps and schedule.exhausted(history, step):
                 active[index] = False
@@ -337,6 +337,7 @@ class _Run:
                 key=self.key[index] if self.has_key[index] else None,
                 value=self.value[index],
                 last=self.learner.arrays(self.state, index),
+                best=best_check(self.history[index], self.schedule.settles),
                 history=tuple(self.history[index]),
                 failed_step=int(self.failed_step[index]),
             )

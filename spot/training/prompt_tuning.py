@@ -131,7 +131,10 @@ def train_prompts(
     if not slots:
         return []
     early = recipe.early_checks if validate else ()
-    schedule = Schedule(recipe.steps, recipe.check_every, recipe.key_step, recipe.patience, early)
+    settles = recipe.decay != "none"
+    schedule = Schedule(
+        recipe.steps, recipe.check_every, recipe.key_step, recipe.patience, early, settles
+    )
     learner = PromptLearner(model, slots, recipe)
     results = train(
         learner,

@@ -16,7 +16,7 @@ import numpy as np
 from bank.files import canonical_json, replace_file, sha256_hex
 from bank.reading import read_bytes, read_json
 from spot.prompts.kind import Arrays
-from spot.training.slots import Check, Result, Trained
+from spot.training.slots import Check, Result, Trained, best_check
 
 ARRAYS, FACTS = "trained.safetensors", "trained.json"
 LIMIT = 1 << 30
@@ -41,6 +41,7 @@ def store(folder: Path, trained: Sequence[Trained]) -> None:
         "trained": [
             {
                 "history": [check.to_json() for check in slot.history],
+                "best": None if slot.best is None else slot.best.step,
                 "failed_step": slot.failed_step,
                 "key": slot.key is not None,
             }
@@ -86,10 +87,15 @@ def _result(index: int, facts: dict[str, Any], arrays: dict[str, np.ndarray]) ->
             if name.startswith(start)
         }
 
+    history = tuple(Check.from_json(row) for row in facts["history"])
+    best = best_check(history)
+    if "best" in facts:  # releases before 0.3 kept the best score, of equals the first
+        best = next((check for check in history if check.step == facts["best"]), None)
     return Result(
         key=named("key") if facts["key"] else None,
         value=named("value"),
         last=named("last"),
-        history=tuple(Check.from_json(row) for row in facts["history"]),
+        best=best,
+        history=history,
         failed_step=facts["failed_step"],
     )

@@ -70,28 +70,39 @@ class Check:
 class Result:
     """The arrays of one slot at the key step, at the best check, and at the end.
 
-    `failed_step` is the step whose loss was not finite, 0 when all were; results before it are kept.
-    Without a check the value is the init.
+    `best` is the check whose arrays are the value, see `best_check`. `failed_step` is the step whose loss
+    was not finite, 0 when all were; results before it are kept. Without a check the value is the init.
     """
 
     key: Arrays | None
     value: Arrays
     last: Arrays
+    best: Check | None
     history: tuple[Check, ...]
     failed_step: int = 0
 
-    @property
-    def best(self) -> Check | None:
-        """The check whose arrays are the value."""
-        return best_check(self.history)
 
+def best_check(history: Sequence[Check], settles: bool = False) -> Check | None:
+    """The check of the best score, of equals the first; the last one where nothing was validated.
 
-def best_check(history: Sequence[Check]) -> Check | None:
-    """The check of the best score, of equals the first; the last one where nothing was validated."""
+    settles: the learning rate falls to zero, so later prompts are less noisy. Then it is the latest check
+    that lies within one standard error of the best score, which of many noisy ones is partly luck.
+    """
     if not history:
         return None
     best = max(history, key=lambda check: check.score)
-    return history[-1] if best.score == -math.inf else best
+    if best.score == -math.inf:
+        return history[-1]
+    if not settles:
+        return best
+    enough = best.score - _standard_error(best)
+    return next(check for check in reversed(history) if check.score >= enough)
+
+
+def _standard_error(check: Check) -> float:
+    """That of a share of n rows, in points; 0 where no number of rows is known."""
+    share = min(max(check.score / 100, 0.0), 1.0)
+    return 100 * math.sqrt(share * (1 - share) / check.n) if check.n else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,10 +154,11 @@ class Trained:
         """True if the budget ended training while validation improved: the last check is better than all
         before it, at least one, and not the best possible.
         """
-        if self.failed_step or self.best is None or len(self.history) < 2:
+        if self.failed_step or len(self.history) < 2:
             return False
-        last = self.history[-1]
-        return self.best.step == last.step and last.n > 0 and last.score < BEST_SCORE
+        *before, last = self.history
+        better = all(last.score > check.score for check in before)
+        return better and last.n > 0 and last.score < BEST_SCORE
 
 
 def report_improving(trained: Sequence[Trained], budget: str, reporter: Reporter) -> None:

@@ -102,6 +102,13 @@ def test_the_value_is_of_the_best_check_and_the_first_of_equals(tmp_path):
     assert (result.best.step, result.best.score) == (4, 9.0)
 
 
+def test_where_the_rate_falls_the_value_is_of_the_latest_check_that_may_be_the_best(tmp_path):
+    scores = {0: {2: 60.0, 4: 55.0, 6: 30.0, 7: 20.0}}  # five rows: an error of 22 points
+    (result,) = train(Counter(0, scores=scores), SCHEDULE._replace(settles=True), tmp_path)
+    assert numbers([result]) == [(3, 4, 7)]
+    assert (result.best.step, result.best.score) == (4, 55.0)
+
+
 def test_without_a_key_step_there_is_no_key_and_without_validation_the_last_check_counts(tmp_path):
     plain = Schedule(steps=7, check_every=3)
     learner = Counter(0, scores={0: {3: 9.0}})

@@ -56,6 +56,14 @@ def test_what_is_stored_comes_back(folder, trained):
         assert again.failed_step == expected.failed_step
 
 
+def test_the_check_of_the_value_comes_back_though_another_has_the_best_score(tmp_path):
+    history = (Check(2, 62.5, 0.5, {}, 8), Check(4, 60.0, 0.25, {}, 8))
+    slot = Slot("a", None, 0, prompt(9), 0.1)
+    results.store(tmp_path, [Trained(slot, prompt(1), prompt(2), prompt(3), history[1], history)])
+    (result,) = results.load(tmp_path, 1)
+    assert (result.best, result.history) == (history[1], history)
+
+
 def test_nothing_comes_from_an_empty_folder_or_of_another_count(folder, tmp_path):
     assert results.load(tmp_path / "other", 2) is None
     assert results.load(folder, 1) is None and results.load(folder, 3) is None

@@ -41,6 +41,35 @@ def test_a_prompt_still_improves_if_its_last_check_is_the_best(scores, improving
     assert trained(*scores).still_improving is improving
 
 
+def checks(*scores, n=128):
+    return [Check(20 * at, score, 1.0, {}, n) for at, score in enumerate(scores)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "step"),
+    [
+        ((85.16, 70.0, 83.59, 84.38), 60),  # the start's lead of one row is luck
+        ((85.16, 70.0, 84.38, 75.0), 40),  # the last one is worse by more than that
+        ((85.16, 70.0, 82.1, 60.0), 40),  # 3.14 points are one standard error of 85.16 on 128 rows
+        ((85.16, 70.0, 81.9, 60.0), 0),
+        ((50.0, 60.0, 90.0), 40),
+        ((100.0, 99.0), 0),  # nothing is within no error
+        ((100.0, 99.0, 100.0), 40),
+        ((-40.0, -60.0), 0),  # as a correlation may be
+    ],
+)
+def test_a_settled_prompt_is_the_latest_within_one_standard_error_of_the_best(scores, step):
+    assert best_check(checks(*scores), settles=True).step == step
+    assert best_check(checks(*scores)).score == max(scores)
+
+
+def test_a_settled_prompt_of_few_rows_and_of_none():
+    assert best_check(checks(90.0, 70.0, n=4), settles=True).step == 0  # an error of 15
+    assert best_check(checks(90.0, 76.0, n=4), settles=True).step == 20
+    assert best_check(checks(-math.inf, -math.inf, n=0), settles=True).step == 20
+    assert best_check((), settles=True) is None
+
+
 def test_a_prompt_whose_loss_broke_down_was_not_ended_by_its_budget():
     assert not trained(50.0, 60.0, failed_step=45).still_improving
 

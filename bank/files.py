@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bank.errors import BankError, shown
-from bank.reading import read_bytes
+from bank.reading import open_regular, read_bytes
 
 log = logging.getLogger("bank")
 
@@ -183,7 +183,7 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
             except filelock.Timeout as error:
                 raise BankError(
                     f"another process has held {path} for {timeout:g} seconds",
-                    _advice(path, isinstance(lock, filelock.SoftFileLock)),
+                    _advice(path, lock_outlives(path)),
                 ) from error
     try:
         yield
@@ -191,11 +191,26 @@ def locked(path: Path, timeout: float) -> Iterator[None]:
         lock.release()
 
 
+def lock_outlives(path: Path | str) -> bool:
+    """True on a disk without locks that end with their process (flock), where the file itself is the lock
+    and one that was left there stands for ever.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows, whose locks end with their process
+        return False
+    try:
+        with open_regular(path) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in (errno.ENOSYS, errno.EOPNOTSUPP)
+    return False
+
+
 def _advice(path: Path, by_existence: bool) -> str:
     """What to do about a lock that is not released.
 
-    by_existence: the disk has no locks that end with their process (flock), so a file that is there
-    stands for a lock, and one that was left there stands for ever.
+    by_existence: see `lock_outlives`.
     """
     if not by_existence:
         return "wait until it has finished; a lock whose process has died is free by itself"

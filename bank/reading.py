@@ -34,6 +34,8 @@ def open_regular(path: Path | str) -> io.BufferedReader:
     """The file, opened for reading. Raises OSError as `open` does, and at once for a pipe, a socket or a
     device, which `open` would wait for or never reach the end of.
     """
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, "its name holds a NUL", str(path))
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         mode = os.fstat(handle).st_mode

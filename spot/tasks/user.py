@@ -133,9 +133,12 @@ def file_rows(toml: Path, task: UserTask) -> OwnRows:
 
 
 def _source(path: Path) -> Source:
-    return Source(
-        str(path), lambda: data_rows(path), lambda: stamp(path) if path.is_file() else None
-    )
+    return Source(str(path), lambda: data_rows(path), lambda: _stamp(path))
+
+
+def _stamp(path: Path) -> object:
+    """What changes with the file's content; None where there is no file that can be read."""
+    return None if _fault(path) else stamp(path)
 
 
 def _fault(path: Path) -> str:

@@ -44,6 +44,9 @@ class Checkpoints:
         """Raises SpotError for a folder that cannot be made or read."""
         from orbax.checkpoint import v1 as ocp
 
+        logging.getLogger("absl").addFilter(
+            _not_of_orbax
+        )  # once: the same filter is not added again
         self.notes: Any = None
         """What was saved beside the tree that was restored last."""
         self._folder = folder
@@ -188,20 +191,24 @@ def _reason(error: BaseException) -> str:
     return line if len(line) <= 200 else f"{line[:199]}…"
 
 
+def _not_of_orbax(record: logging.LogRecord) -> bool:
+    """False for the stack traces that Orbax logs from its threads, also later, for every error that it
+    raises as well.
+    """
+    return record.levelno < logging.ERROR or "orbax" not in Path(record.pathname).parts
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """For the block, show nothing of the stack traces that Orbax logs from its threads for every error
-    that it also raises.
-    """
-    logger, hook = logging.getLogger("absl"), sys.unraisablehook
-    disabled = logger.disabled
+    """For the block, do not show what Orbax's threads leave behind when one of them failed."""
+    hook = sys.unraisablehook
 
     def others(problem: Any) -> None:
         if "Event loop is closed" not in str(problem.exc_value):
             hook(problem)
 
-    logger.disabled, sys.unraisablehook = True, others
+    sys.unraisablehook = others
     try:
         yield
     finally:
-        logger.disabled, sys.unraisablehook = disabled, hook
+        sys.unraisablehook = hook

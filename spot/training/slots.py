@@ -9,6 +9,7 @@ from typing import Any
 
 import filelock
 
+from bank.files import lock_outlives
 from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.training.batches import Source
@@ -232,5 +233,5 @@ def say_of_lock(lock: filelock.BaseFileLock, reporter: Reporter) -> None:
     """Say what to do about a lock that may stand for ever: on a disk whose locks do not end with their
     process, its file is the lock.
     """
-    if isinstance(lock, filelock.SoftFileLock):
+    if isinstance(lock, filelock.SoftFileLock) or lock_outlives(lock.lock_file):
         reporter.say(f"if no other process runs any more, delete the file {lock.lock_file}")

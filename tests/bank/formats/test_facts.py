@@ -77,6 +77,30 @@ def test_an_exported_entry_states_what_it_knows(bank, entry_of, prompts_of, tmp_
     assert steps == {"value": 80, "key": 60, "init": 0}
 
 
+def test_no_flipped_bit_of_a_prompt_file_gives_another_prompt_or_other_facts(tmp_path):
+    known = Facts(task="t", labels=("no", "yes"), seed=3)
+    path = export_prompt(tmp_path / "p.safetensors", PromptFile(PROMPT, facts=known))
+    whole, honest = path.read_bytes(), read(path)
+    refused = 0
+    for bit in range(8 * len(whole)):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(changed)
+        try:
+            found = read(path)
+        except BankError:
+            refused += 1
+            continue
+        assert (found.prompt == honest.prompt).all() and found.facts == honest.facts, bit
+    assert refused > 0.95 * 8 * len(whole)
+
+
+def test_a_file_of_other_programs_or_earlier_releases_has_no_checksum_and_is_read(tmp_path):
+    path = tmp_path / "p.safetensors"
+    path.write_bytes(safetensors.numpy.save({"prompt_embeddings": PROMPT}))
+    assert (read(path).prompt == PROMPT).all()
+
+
 def with_facts(path, text):
     """A file whose facts are this text."""
     tensors = {"prompt_embeddings": PROMPT}

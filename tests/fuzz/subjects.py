@@ -497,7 +497,9 @@ WEIGHTS = ("model/*.json", "model/*.safetensors")
 
 SUBJECTS: tuple[Subject, ...] = (
     Subject("npy prompt", _write_prompt("p.npy"), _read_prompt("p.npy")),
-    Subject("safetensors prompt", _write_prompt("p.safetensors"), _read_prompt("p.safetensors")),
+    Subject(
+        "safetensors prompt", _write_prompt("p.safetensors"), _read_prompt("p.safetensors"), guarded=True
+    ),
     Subject("PEFT adapter", _write_prompt("adapter"), _read_prompt("adapter"), ("adapter/*",)),
     Subject(
         "entries of a bank", _make_bank, _read_bank,

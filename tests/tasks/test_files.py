@@ -228,7 +228,7 @@ def test_pipes_devices_and_folders_are_no_data_files(suffix, tmp_path):
     ):
         with pytest.raises(SpotError, match=f"expected a data file at {file}, found: .*{found}"):
             fields(file)
-    with pytest.raises(SpotError, match="expected a data file at .*, found: embedded null byte"):
+    with pytest.raises(SpotError, match="expected a data file at .*, found: its name holds a NUL"):
         fields(tmp_path / f"a\0b{suffix}")
 
 

@@ -16,7 +16,7 @@ import secrets
 import stat
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,26 @@ def settle(changed: int) -> None:
 def sha256_hex(content: bytes | memoryview | str) -> str:
     """The SHA-256 of bytes, or of a text's UTF-8, as 64 hexadecimal digits."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+SEAL = "sha256"  # key of a sealed object
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The object with a digest of its members, which `unsealed` compares."""
+    return {**content, SEAL: sha256_hex(canonical_json(content))}
+
+
+def unsealed(content: Any) -> dict[str, Any]:
+    """The members of an object that `sealed` gave. Raises ValueError for anything else.
+
+    >>> unsealed(sealed({"step": 3}))
+    {'step': 3}
+    """
+    members = {k: v for k, v in content.items() if k != SEAL} if isinstance(content, dict) else {}
+    if not members or content.get(SEAL) != sha256_hex(canonical_json(members)):
+        raise ValueError("its content does not match its own checksum: it was changed")
+    return members
 
 
 @contextlib.contextmanager

@@ -95,11 +95,12 @@ class State:
 
 @dataclass
 class Ran:
-    """A command that has ended."""
+    """A command that has ended; `hung`: it was killed after `PATIENCE`."""
 
     code: int
     out: str
     err: str
+    hung: bool = False
 
     @property
     def traceback(self) -> bool:
@@ -112,6 +113,7 @@ class Running:
 
     def __init__(self, lab: Lab, folder: Path, command: str, logs: Path) -> None:
         self.logs = logs
+        self.ended: Ran | None = None
         logs.mkdir(parents=True)
         self.pid = os.fork()
         if self.pid:
@@ -138,16 +140,25 @@ class Running:
     def wait(self, seconds: float = PATIENCE) -> Ran | None:
         """Its end; None if it still runs after so many seconds."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        while self.ended is None and time.monotonic() < until:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 code = os.waitstatus_to_exitcode(status)
                 out, err = (
                     (self.logs / name).read_text(errors="replace") for name in ("out", "err")
                 )
-                return Ran(code, out, err)
-            time.sleep(0.01)
-        return None
+                self.ended = Ran(code, out, err)
+            else:
+                time.sleep(0.01)
+        return self.ended
+
+    def end(self) -> Ran:
+        """Its end, of one that hangs by a kill."""
+        if ended := self.wait():
+            return ended
+        self.kill()
+        ended = self.wait()
+        return Ran(-9, "", ended.err if ended else "", hung=True)
 
     def kill(self, how: int = signal.SIGKILL) -> None:
         """Send a signal to the command and all that it started."""
@@ -180,14 +191,8 @@ def _spot(arguments: Sequence[str]) -> int:
 
 
 def finished(lab: Lab, folder: Path, command: str, logs: Path) -> Ran:
-    """A command from its beginning to its end; one that hangs is killed, with code -9."""
-    running = Running(lab, folder, command, logs)
-    ended = running.wait()
-    if ended is None:
-        running.kill()
-        ended = running.wait()
-        return Ran(-9, "", f"it hung for {PATIENCE} seconds\n{ended.err if ended else ''}")
-    return ended
+    """A command from its beginning to its end."""
+    return Running(lab, folder, command, logs).end()
 
 
 def state(bank: Path) -> State:
@@ -257,7 +262,7 @@ def make_lab(root: Path) -> Lab:
         began = time.monotonic()
         _must(finished(lab, folder, name, root / "logs" / f"honest-{name}"))
         lab.seconds[name] = time.monotonic() - began
-        lab.honest[name] = _state_of(folder, name)
+        lab.honest[name] = state(bank_of(folder, name))
     return lab
 
 
@@ -267,8 +272,9 @@ def _linked(root: Path, folder: Path) -> None:
         (folder / name).symlink_to(root / name)
 
 
-def _state_of(folder: Path, command: str) -> State:
-    return state(folder / ("imported" if command == "import" else "bank"))
+def bank_of(folder: Path, command: str) -> Path:
+    """The bank that a command in this folder writes to."""
+    return folder / ("imported" if command == "import" else "bank")
 
 
 def _must(ran: Ran) -> None:
@@ -302,37 +308,30 @@ class Trial:
 
     def end(self, running: Running) -> None:
         """Wait for a command and keep what it said."""
-        ended = running.wait()
-        if ended is None:
-            running.kill()
-            running.wait()
-            ended = Ran(-9, "", f"it hung for {PATIENCE} seconds")
-        self.ran.append(ended)
+        self.ran.append(running.end())
+
+    def kill_after(self, running: Running, share: float, how: int = signal.SIGKILL) -> bool:
+        """Kill a command if it still runs after this share of its usual time, and keep what it said;
+        returns whether it did.
+        """
+        alive = running.wait(share * self.lab.seconds[self.command]) is None
+        if alive:
+            running.kill(how)
+        self.end(running)
+        return alive
 
 
 def killed(trial: Trial) -> None:
     """Killed at a random moment, up to three times, once in four by Ctrl-C."""
     for _ in range(trial.draw.choice((1, 1, 2, 3))):
-        running = trial.start()
-        ended = running.wait(trial.draw.random() * trial.lab.seconds[trial.command])
-        if ended is not None:
-            trial.ran.append(ended)
+        how = trial.draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGINT))
+        if not trial.kill_after(trial.start(), trial.draw.random(), how):
             return
-        running.kill(
-            trial.draw.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGINT))
-        )
-        trial.end(running)
 
 
 def damaged(trial: Trial) -> None:
     """Killed, or done, and then a file of the bank, of the runs or of the cache is damaged."""
-    running = trial.start()
-    ended = running.wait(trial.draw.random() * 1.5 * trial.lab.seconds[trial.command])
-    if ended is None:
-        running.kill()
-        trial.end(running)
-    else:
-        trial.ran.append(ended)
+    trial.kill_after(trial.start(), 1.5 * trial.draw.random())
     for _ in range(trial.draw.choice((1, 1, 2))):
         _damage_one(trial)
 
@@ -397,14 +396,13 @@ def read_only(trial: Trial) -> None:
 
 def three_at_once(trial: Trial) -> None:
     """Three of the same command at the same time, one of which may be killed."""
-    several = [trial.start() for _ in range(3)]
+    first, *others = [trial.start() for _ in range(3)]
     if trial.draw.random() < 0.5:
-        ended = several[0].wait(trial.draw.random() * trial.lab.seconds[trial.command])
-        if ended is None:
-            several[0].kill()
-    for running in several:
-        with contextlib.suppress(ChildProcessError):
-            trial.end(running)
+        trial.kill_after(first, trial.draw.random())
+    else:
+        trial.end(first)
+    for running in others:
+        trial.end(running)
 
 
 FAULTS: dict[str, Callable[[Trial], None]] = {
@@ -450,9 +448,9 @@ def _check_rerun(trial: Trial) -> None:
     for ran in trial.ran:
         if ran.traceback:
             raise Failure(f"traceback under the fault: {ran.err[-1500:]}")
-        if ran.code == -9 and "hung" in ran.err:
-            raise Failure("hang under the fault")
-    bank = trial.folder / ("imported" if trial.command == "import" else "bank")
+        if ran.hung:
+            raise Failure(f"hang under the fault: {ran.err[-800:]}")
+    bank = bank_of(trial.folder, trial.command)
     acknowledged = _acknowledged(trial, bank)
     ran = finished(trial.lab, trial.folder, trial.command, trial.logs / "rerun")
     if ran.traceback:
@@ -490,7 +488,7 @@ def _named(bank: Path, ids: set[str]) -> bool:
 
 def _check_complete(trial: Trial, honest: State, found: State) -> None:
     """After a rerun that was done: everything is there, but for what was damaged and is named."""
-    bank = trial.folder / ("imported" if trial.command == "import" else "bank")
+    bank = bank_of(trial.folder, trial.command)
     missing = set(honest.entries) - set(found.entries)
     if missing and not _named(bank, missing) and not trial.damaged:
         raise Failure(f"incomplete: {sorted(missing)} are missing after a rerun that was done")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bank.errors import BankError
-from bank.files import canonical_json, replace_file, sha256_hex
+from bank.files import SEAL, replace_file, sealed, unsealed
 from bank.reading import read_json
 from spot.models.layers import ProductForm
 from spot.settings import cache_dir
@@ -55,9 +55,8 @@ def choose_form() -> ProductForm:
         times = _times(read_json(path, limit=1 << 16))
     except (OSError, ValueError):
         times = measure()
-        text = json.dumps({**times, "sha256": sha256_hex(canonical_json(times))})
         with contextlib.suppress(BankError):  # measured again next time
-            replace_file(path, text.encode())
+            replace_file(path, json.dumps(sealed(times)).encode())
     return "widen" if times["widen"] <= times["upcast"] else "upcast"
 
 
@@ -67,13 +66,11 @@ def _times(content: Any) -> dict[str, float]:
     """
     if not isinstance(content, dict):
         raise ValueError("expected a table of seconds by form")
-    checksum = content.pop("sha256", None)
-    if checksum is not None and sha256_hex(canonical_json(content)) != checksum:
-        raise ValueError("the checksum is another one")
+    times: dict[str, float] = unsealed(content) if SEAL in content else content
     for form in ("widen", "upcast"):
-        if not isinstance(content.get(form), float) or content[form] <= 0:
+        if not isinstance(times.get(form), float) or times[form] <= 0:
             raise ValueError(f"expected the seconds of {form}")
-    return content
+    return times
 
 
 def _remembered() -> Path:

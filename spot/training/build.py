@@ -18,7 +18,7 @@ import filelock
 
 import spot
 from bank.entry import Entry, Prompts, entry_id, id_of
-from bank.files import canonical_json, locked, replace_file, sha256_hex, writing
+from bank.files import locked, replace_file, sealed, unsealed, writing
 from bank.reading import read_json
 from bank.store import Bank
 from spot.errors import SpotError
@@ -282,17 +282,15 @@ def _plan(work: Path, ids: Sequence[str], size: int, every: Sequence[str] = ()) 
         planned = {id for group in groups for id in group}
         new = [id for id in ids if id not in planned]
         groups += [list(new[start : start + size]) for start in range(0, len(new), size)]
-        content = {"groups": groups, "sha256": sha256_hex(canonical_json(groups))}
-        replace_file(path, json.dumps(content).encode())
+        replace_file(path, json.dumps(sealed({"groups": groups})).encode())
     return groups
 
 
 def _read_plan(path: Path) -> list[list[str]]:
     """The groups of a plan. Raises OSError and ValueError for a plan that is absent or damaged."""
-    content = read_json(path)
-    groups = content.get("groups") if isinstance(content, dict) else None
-    if not isinstance(groups, list) or sha256_hex(canonical_json(groups)) != content.get("sha256"):
-        raise ValueError("it is no plan with its checksum")
+    groups = unsealed(read_json(path)).get("groups")
+    if not isinstance(groups, list):
+        raise ValueError("it is no plan")
     return groups
 
 

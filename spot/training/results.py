@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bank.files import canonical_json, replace_file, sha256_hex
+from bank.files import replace_file, sealed, sha256_hex, unsealed
 from bank.reading import read_bytes, read_json
 from spot.prompts.kind import Arrays
 from spot.training.slots import Check, Result, Trained, best_check
@@ -48,9 +48,8 @@ def store(folder: Path, trained: Sequence[Trained]) -> None:
             for slot in trained
         ],
     }
-    facts["sha256"] = sha256_hex(canonical_json(facts))
     replace_file(folder / ARRAYS, content)
-    replace_file(folder / FACTS, (json.dumps(facts, indent=1) + "\n").encode())
+    replace_file(folder / FACTS, (json.dumps(sealed(facts), indent=1) + "\n").encode())
 
 
 def load(folder: Path, count: int) -> list[Result] | None:
@@ -60,13 +59,8 @@ def load(folder: Path, count: int) -> list[Result] | None:
     import safetensors.numpy
 
     try:
-        facts = read_json(folder / FACTS, LIMIT)
-        checksum = facts.pop("sha256")
-        # Releases before 0.3 did not write whose results they are.
-        if (
-            sha256_hex(canonical_json(facts)) != checksum
-            or facts.get("of", folder.name) != folder.name
-        ):
+        facts = unsealed(read_json(folder / FACTS, LIMIT))
+        if facts.get("of", folder.name) != folder.name:  # releases before 0.3 did not write it
             return None
         content = read_bytes(folder / ARRAYS)
         if sha256_hex(content) != facts["arrays"]:

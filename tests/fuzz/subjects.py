@@ -25,8 +25,8 @@ class Subject:
     """A kind of file with its reader.
 
     make: writes the sample into an empty folder. read: the value of the folder, of which `files` (glob
-    patterns) are damaged. work: a reader that writes, as a resumed run does, gets a copy anyway.
-    less: True for a value that is missing a part of the sample, which was named, and has nothing else.
+    patterns) are damaged. less: True for a value that is missing a part of the sample, which was named, and
+    has nothing else.
     """
 
     name: str
@@ -466,6 +466,7 @@ def _initialised(path: Path, target: Path) -> Value:
 
     from bank.errors import UserError
     from spot.commands import main
+    from spot.tasks.user import user_task
 
     arguments = ["init", str(path), "--text", "text", "--label", "answer", "--out", str(target)]
     result = CliRunner().invoke(main, arguments)
@@ -473,13 +474,7 @@ def _initialised(path: Path, target: Path) -> Value:
         raise result.exception
     if result.exit_code:
         raise UserError("refused")
-    return _read_task_at(target)
-
-
-def _read_task_at(path: Path) -> Value:
-    from spot.tasks.user import user_task
-
-    return user_task(path).labels
+    return user_task(target).labels
 
 
 def _make_config(folder: Path) -> None:

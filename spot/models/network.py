@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 from flax import nnx
+from jax.sharding import Mesh
 
 from spot.models.config import ModelConfig
 from spot.models.decode import EOS, greedy
@@ -21,18 +22,20 @@ from spot.models.layers import ProductForm, RowKeys
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["parameters"],
-    meta_fields=["config", "form"],
+    meta_fields=["config", "form", "mesh"],
 )
 @dataclass(frozen=True, eq=False)
 class Network:
     """An architecture with its weights, an nnx.State of arrays by T5X name.
 
-    `form`: how bfloat16 products are computed. All methods return float32.
+    `form`: how bfloat16 products are computed. `mesh`: the devices that the weights lie on, None for one.
+    All methods return float32.
     """
 
     config: ModelConfig
     form: ProductForm
     parameters: Any
+    mesh: Mesh | None = None
 
     def module(self) -> Any:
         """The flax.nnx module, a `T5` or a `Decoder`, with these weights."""

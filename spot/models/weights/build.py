@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 
 from spot.errors import SpotError
 from spot.models.config import ModelConfig, Precision, T5Config
@@ -92,13 +93,12 @@ def build(
     arrays: Mapping[str, Any],
     precision: Precision,
     form: ProductForm,
-    devices: int = 1,
+    mesh: Mesh | None = None,
 ) -> Network:
-    """A network with exactly these arrays, read one at a time and split over the devices.
+    """A network with exactly these arrays, read one at a time and split over the mesh.
 
     With bfloat16, matrices are stored in bfloat16; norms and biases stay float32. Raises SpotError
-    that lists all names that are missing (-), extra (+) or of another shape (~), or for too few
-    devices.
+    that lists all names that are missing (-), extra (+) or of another shape (~).
     """
     _check_layers(config, arrays)
     state = outline(config, form)[1]
@@ -117,13 +117,13 @@ def build(
             "choose the architecture these weights were made for; nothing is filled in or dropped",
         )
     matrix_dtype = jnp.float32 if precision == "float32" else jnp.bfloat16
-    place = placing(devices)
+    place = placing(mesh)
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
         small = name.endswith(_SMALL)
         dtype = jnp.float32 if small else matrix_dtype
         leaf.set_value(place(name, _floats(name, content(arrays[name])), dtype))
-    return Network(config, form, state)
+    return Network(config, form, state, mesh)
 
 
 def _floats(name: str, array: Any) -> Any:

@@ -9,37 +9,46 @@ after slot, over `slot` and `data`.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spot.errors import SpotError
+from spot.models.config import DecoderConfig, ModelConfig
 from spot.models.settings import Devices
 
 AXES = ("slot", "data", "model")
-# The axis that is split, by the end of an array's name; other arrays are on every device.
-SPLIT = {
-    "query/kernel": 1,
-    "key/kernel": 1,
-    "value/kernel": 1,
-    "out/kernel": 0,
-    "wi/kernel": 1,
-    "wi_0/kernel": 1,
-    "wi_1/kernel": 1,
-    "wo/kernel": 0,
-    "gate/kernel": 1,
-    "up/kernel": 1,
-    "down/kernel": 0,
-    "/embedding": 0,
-    "logits_dense/kernel": 1,
-    "lm_head/kernel": 1,
+Whole = Literal["heads", "kv", ""]
+# The axis that is split, by the end of an array's name, and what it is made of that stays whole: a device
+# has all of a head, so that it attends alone. Other arrays are on every device.
+SPLIT: dict[str, tuple[int, Whole]] = {
+    "query/kernel": (1, "heads"),
+    "key/kernel": (1, "kv"),
+    "value/kernel": (1, "kv"),
+    "query_bias": (0, "heads"),
+    "key_bias": (0, "kv"),
+    "value_bias": (0, "kv"),
+    "out/kernel": (0, "heads"),
+    "rel_embedding": (0, "heads"),
+    "wi/kernel": (1, ""),
+    "wi_0/kernel": (1, ""),
+    "wi_1/kernel": (1, ""),
+    "wo/kernel": (0, ""),
+    "gate/kernel": (1, ""),
+    "up/kernel": (1, ""),
+    "down/kernel": (0, ""),
+    "/embedding": (0, ""),
+    "logits_dense/kernel": (1, ""),
+    "lm_head/kernel": (1, ""),
 }
 
 Place = Callable[[str, Any, Any], jax.Array]
+T = TypeVar("T")
 
 
 def devices_present() -> list[jax.Device]:
@@ -74,8 +83,8 @@ def mesh_of(devices: Devices, present: Sequence[Any]) -> Mesh | None:
     return Mesh(np.asarray(present[: devices.count]).reshape(shape), AXES)
 
 
-def placing(mesh: Mesh | None) -> Place:
-    """A function that puts an array (name, content, dtype) on one device, or splits it over a mesh.
+def placing(config: ModelConfig, mesh: Mesh | None) -> Place:
+    """A function that puts a weight (name, content, dtype) on one device, or splits it over a mesh.
 
     An array is narrowed on the host and sent part by part, so a device never holds more than its
     own share.
@@ -85,16 +94,61 @@ def placing(mesh: Mesh | None) -> Place:
 
     def place(name: str, content: Any, dtype: Any) -> jax.Array:
         narrow = np.asarray(content).astype(dtype)
-        spec = split(name, narrow.shape, mesh.shape["model"])
+        spec = split(config, name, narrow.shape, mesh.shape["model"])
         placed: jax.Array = jax.device_put(narrow, NamedSharding(mesh, spec))
         return placed
 
     return place
 
 
-def split(name: str, shape: tuple[int, ...], devices: int) -> PartitionSpec:
-    """The partition of an array by its name; whole if its axis is no multiple of `devices`."""
-    axis = next((axis for end, axis in SPLIT.items() if name.endswith(end)), None)
-    if axis is None or shape[axis] % devices:
+def split(config: ModelConfig, name: str, shape: Sequence[int], devices: int) -> PartitionSpec:
+    """The partition of a weight over the axis `model`, of so many devices.
+
+    It is whole if they cannot have equal shares of it: of heads, of a vocabulary. Keys that several heads
+    share, fewer than there are devices, are whole, and each device uses those of its own heads.
+    """
+    axis, whole = next((rule for end, rule in SPLIT.items() if name.endswith(end)), (None, ""))
+    if axis is None:
+        return PartitionSpec()
+    heads = config.num_heads
+    shared = config.num_kv_heads if isinstance(config, DecoderConfig) else heads
+    # Devices must share heads so that those of one device have their keys there, too.
+    aligned = heads % devices == 0 and (shared % devices == 0 or devices % shared == 0)
+    parts = {"heads": heads if aligned else 1, "kv": shared if aligned else 1, "": shape[axis]}
+    if parts[whole] % devices:
         return PartitionSpec()
     return PartitionSpec(*["model" if number == axis else None for number in range(len(shape))])
+
+
+def rows_of(mesh: Mesh, rows: int) -> PartitionSpec:
+    """The partition of the rows of a batch: over `slot` and `data`, over `data` alone if there are fewer
+    rows than that, or over none. Their number must be a multiple of the devices that share them.
+    """
+    choices: tuple[tuple[str, ...], ...] = (("slot", "data"), ("data",), ("slot",))
+    for axes in choices:
+        if rows % math.prod(mesh.shape[axis] for axis in axes) == 0:
+            return PartitionSpec(axes)
+    return PartitionSpec()
+
+
+def slots_of(mesh: Mesh, slots: int) -> PartitionSpec:
+    """The partition of arrays with the leading axis S: over `slot`, or over none if S is no multiple."""
+    return PartitionSpec() if slots % mesh.shape["slot"] else PartitionSpec("slot")
+
+
+def place_rows(mesh: Mesh | None, batch: T) -> T:
+    """A batch, a tree of arrays [R, ...], with its rows shared by the devices; as it is without a mesh."""
+    return _placed(mesh, batch, rows_of)
+
+
+def place_slots(mesh: Mesh | None, state: T) -> T:
+    """A tree of arrays [S, ...] with its prompts shared by the devices; as it is without a mesh."""
+    return _placed(mesh, state, slots_of)
+
+
+def _placed(mesh: Mesh | None, tree: T, spec: Callable[[Mesh, int], PartitionSpec]) -> T:
+    if mesh is None:
+        return tree
+    shardings = jax.tree.map(lambda leaf: NamedSharding(mesh, spec(mesh, len(leaf))), tree)
+    placed: T = jax.device_put(tree, shardings)
+    return placed

@@ -117,7 +117,7 @@ def build(
             "choose the architecture these weights were made for; nothing is filled in or dropped",
         )
     matrix_dtype = jnp.float32 if precision == "float32" else jnp.bfloat16
-    place = placing(mesh)
+    place = placing(config, mesh)
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
         small = name.endswith(_SMALL)

@@ -136,19 +136,29 @@ def slots_of(mesh: Mesh, slots: int) -> PartitionSpec:
     return PartitionSpec() if slots % mesh.shape["slot"] else PartitionSpec("slot")
 
 
+def rows_shared(mesh: Mesh | None) -> int:
+    """The devices that share the rows of a batch."""
+    return 1 if mesh is None else mesh.shape["slot"] * mesh.shape["data"]
+
+
 def place_rows(mesh: Mesh | None, batch: T) -> T:
     """A batch, a tree of arrays [R, ...], with its rows shared by the devices; as it is without a mesh."""
-    return _placed(mesh, batch, rows_of)
+    return batch if mesh is None else jax.device_put(batch, _shardings(mesh, batch, rows_of))
 
 
 def place_slots(mesh: Mesh | None, state: T) -> T:
     """A tree of arrays [S, ...] with its prompts shared by the devices; as it is without a mesh."""
-    return _placed(mesh, state, slots_of)
+    return state if mesh is None else jax.device_put(state, _shardings(mesh, state, slots_of))
 
 
-def _placed(mesh: Mesh | None, tree: T, spec: Callable[[Mesh, int], PartitionSpec]) -> T:
+def shared_by_slots(mesh: Mesh | None, state: T) -> T:
+    """As `place_slots`, within a compiled function."""
     if mesh is None:
-        return tree
-    shardings = jax.tree.map(lambda leaf: NamedSharding(mesh, spec(mesh, len(leaf))), tree)
-    placed: T = jax.device_put(tree, shardings)
+        return state
+    placed: T = jax.lax.with_sharding_constraint(state, _shardings(mesh, state, slots_of))
     return placed
+
+
+def _shardings(mesh: Mesh, tree: Any, spec: Callable[[Mesh, int], PartitionSpec]) -> Any:
+    """Of every array of a tree, by the length of its leading axis."""
+    return jax.tree.map(lambda leaf: NamedSharding(mesh, spec(mesh, leaf.shape[0])), tree)

@@ -19,6 +19,7 @@ import optax
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
+from spot.models.sharding import place_rows
 from spot.models.weights.build import from_arrays, to_arrays
 from spot.prompts.kind import Arrays
 from spot.settings import check_seed
@@ -121,7 +122,7 @@ class WeightLearner:
             self.model.network.with_parameters(state.parameters),
             state.optimizer,
             jnp.asarray(self.rate, jnp.float32),
-            self.batch(step),
+            place_rows(self.model.network.mesh, self.batch(step)),
             jax.random.key(self.seed),
             jnp.asarray(step),
         )

@@ -16,6 +16,7 @@ import numpy as np
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.runtime import device_errors
+from spot.models.sharding import place_rows, rows_shared
 from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import stack
@@ -59,7 +60,7 @@ class PromptLearner:
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
         self.model = model.with_dropout(recipe.dropout)
         self.kind = slots[0].init.kind
-        self.divide = layout(model.config, self.kind)
+        self.divide = layout(model.config, self.kind, rows_shared(self.model.network.mesh))
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()
         self.last: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
 
@@ -189,6 +190,7 @@ def start_losses(
     model: Model, prompts: Sequence[SoftPrompt], batch: tuple[np.ndarray, np.ndarray]
 ) -> list[StartLoss]:
     """The loss of each slot on its rows of a batch [S*B, T] before training, with and without its prompt."""
+    batch = place_rows(model.network.mesh, batch)
     with_prompt, without = (
         np.asarray(batch_losses(model.network, each, batch)).reshape(len(prompts), -1).mean(-1)
         for each in (stack(prompts), None)

@@ -26,7 +26,9 @@ from spot.models.sharding import rows_of, rows_shared, slots_of, split
 from spot.models.weights.build import weight_dtype
 from spot.prompts.kind import Kind
 from spot.prompts.stacked import SoftPrompts
+from spot.training.fine_tuning import weight_step
 from spot.training.losses import find_loss
+from spot.training.optim import scaled_adafactor
 from spot.training.parts import layout
 from spot.training.recipe import TrainSettings
 from spot.training.step import gradient, init_state, update
@@ -145,3 +147,16 @@ def lower_rank(
         encode.output_shardings,
     )
     return scoring.rank.lower(network, encoded, struct(labels, mesh), normalisation="sum")
+
+
+def lower_weights(network: Network, batch: tuple[Any, Any], mesh: Mesh | None = None) -> Lowered:
+    """A step of fine-tuning on a batch [B, T]; the network's weights are float32."""
+    rate = jax.ShapeDtypeStruct((), jnp.float32)
+    state = jax.eval_shape(lambda of: scaled_adafactor(1.0).init(of), network.parameters)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    step = jax.ShapeDtypeStruct((), jnp.int32)
+    rows = structs(batch, mesh, rows_of)
+    state, rate, key, step = jax.tree.map(
+        lambda array: struct(array, mesh), (state, rate, key, step)
+    )
+    return weight_step.lower(network, state, rate, rows, key, step)

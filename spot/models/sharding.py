@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.experimental.mesh_utils import create_device_mesh
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spot.errors import SpotError
@@ -85,7 +86,10 @@ def mesh_of(devices: Devices, present: Sequence[Any]) -> Mesh | None:
     if devices.count == 1:
         return None
     shape = tuple(getattr(devices, axis) for axis in AXES)
-    return Mesh(np.asarray(present[: devices.count]).reshape(shape), AXES)
+    if devices.count < len(present):
+        return Mesh(np.asarray(present[: devices.count]).reshape(shape), AXES)
+    # Of all chips of a TPU, those that are linked become neighbours along the axes.
+    return Mesh(create_device_mesh(shape, present, allow_split_physical_axes=True), AXES)
 
 
 def placing(config: ModelConfig, mesh: Mesh | None) -> Place:

@@ -95,8 +95,10 @@ class Model:
         and `network.greedy`. Raises SpotError for a prompt of another width.
         """
         from spot.models import scoring
+        from spot.models.sharding import place_rows
 
-        return scoring.encode(self.network, scoring.on_device(prompt, self.width), tokens)
+        rows = place_rows(self.network.mesh, tokens)
+        return scoring.encode(self.network, scoring.on_device(prompt, self.width), rows)
 
     def score(
         self,

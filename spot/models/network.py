@@ -17,6 +17,7 @@ from spot.models.config import ModelConfig
 from spot.models.decode import EOS, greedy
 from spot.models.families import family_of
 from spot.models.layers import ProductForm, RowKeys
+from spot.models.sharding import repeated_keys
 
 
 @partial(
@@ -39,7 +40,8 @@ class Network:
 
     def module(self) -> Any:
         """The flax.nnx module, a `T5` or a `Decoder`, with these weights."""
-        return nnx.merge(_graph(self.config, self.form), self.parameters)
+        config, parameters = repeated_keys(self.config, self.parameters, self.mesh)
+        return nnx.merge(_graph(config, self.form), parameters)
 
     def encode(self, texts: Any, prompts: Any = None, random: Any = None) -> Any:
         """Read texts [B, T] (0 is padding, behind each text), or packed ones, with their prompts.

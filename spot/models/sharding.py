@@ -12,10 +12,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from flax import nnx
+from jax.experimental.mesh_utils import create_device_mesh
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spot.errors import SpotError
@@ -46,6 +50,8 @@ SPLIT: dict[str, tuple[int, Whole]] = {
     "logits_dense/kernel": (1, ""),
     "lm_head/kernel": (1, ""),
 }
+
+KEYS = tuple(end for end, (_, whole) in SPLIT.items() if whole == "kv")
 
 Place = Callable[[str, Any, Any], jax.Array]
 T = TypeVar("T")
@@ -81,7 +87,10 @@ def grid_of(devices: Devices, present: Sequence[Any]) -> Mesh:
             f"lower them, so that their product is {len(present)} or less",
         )
     shape = tuple(getattr(devices, axis) for axis in AXES)
-    return Mesh(np.asarray(present[: devices.count]).reshape(shape), AXES)
+    if devices.count < len(present):
+        return Mesh(np.asarray(present[: devices.count]).reshape(shape), AXES)
+    # Of all chips of a TPU, those that are linked become neighbours along the axes.
+    return Mesh(create_device_mesh(shape, present, allow_split_physical_axes=True), AXES)
 
 
 def placing(config: ModelConfig, mesh: Mesh | None) -> Place:
@@ -91,7 +100,7 @@ def placing(config: ModelConfig, mesh: Mesh | None) -> Place:
     own share.
     """
     if mesh is None:
-        return lambda _name, content, dtype: jax.numpy.asarray(content, dtype)
+        return lambda _name, content, dtype: jnp.asarray(content, dtype)
 
     def place(name: str, content: Any, dtype: Any) -> jax.Array:
         narrow = np.asarray(content).astype(dtype)
@@ -106,19 +115,64 @@ def split(config: ModelConfig, name: str, shape: Sequence[int], devices: int) ->
     """The partition of a weight over the axis `model`, of so many devices.
 
     It is whole if they cannot have equal shares of it: of heads, of a vocabulary. Keys that several heads
-    share, fewer than there are devices, are whole, and each device uses those of its own heads.
+    share, fewer than there are devices, are whole too, see `key_heads`.
     """
     axis, whole = next((rule for end, rule in SPLIT.items() if name.endswith(end)), (None, ""))
     if axis is None:
         return PartitionSpec()
-    heads = config.num_heads
-    shared = config.num_kv_heads if isinstance(config, DecoderConfig) else heads
-    # Devices must share heads so that those of one device have their keys there, too.
-    aligned = heads % devices == 0 and (shared % devices == 0 or devices % shared == 0)
-    parts = {"heads": heads if aligned else 1, "kv": shared if aligned else 1, "": shape[axis]}
-    if parts[whole] % devices:
+    aligned = key_heads(config, devices) % devices == 0
+    heads, shared = (config.num_heads, _key_heads(config)) if aligned else (1, 1)
+    if {"heads": heads, "kv": shared, "": shape[axis]}[whole] % devices:
         return PartitionSpec()
     return PartitionSpec(*["model" if number == axis else None for number in range(len(shape))])
+
+
+def key_heads(config: ModelConfig, devices: int) -> int:
+    """The heads of keys and values that a network computes with on so many devices: one a device where
+    several devices share each of the model's own, so that every device has those of its queries.
+    """
+    heads, own = config.num_heads, _key_heads(config)
+    return devices if heads % devices == 0 and devices % own == 0 else own
+
+
+def _key_heads(config: ModelConfig) -> int:
+    return config.num_kv_heads if isinstance(config, DecoderConfig) else config.num_heads
+
+
+def repeated_keys(
+    config: ModelConfig, parameters: Any, mesh: Mesh | None
+) -> tuple[ModelConfig, Any]:
+    """(config, weights) that compute the same with `key_heads` on a mesh: heads of keys and values are
+    repeated for the devices that share them, within a compiled function.
+    """
+    if mesh is None or not isinstance(config, DecoderConfig):
+        return config, parameters
+    devices, own = mesh.shape["model"], config.num_kv_heads
+    if (heads := key_heads(config, devices)) == own:
+        return config, parameters
+    wide = replace(config, num_kv_heads=heads)
+
+    def repeated(path: Any, leaf: Any) -> Any:
+        name, array = "/".join(map(str, path)), leaf.get_value()
+        if not name.endswith(KEYS):
+            return leaf
+        parted = array.reshape(*array.shape[:-1], own, -1)
+        wider = jnp.repeat(parted, heads // own, axis=-2).reshape(*array.shape[:-1], -1)
+        sharding = NamedSharding(mesh, split(wide, name, wider.shape, devices))
+        return leaf.replace(jax.lax.with_sharding_constraint(wider, sharding))
+
+    flat = nnx.to_flat_state(parameters)
+    return wide, nnx.from_flat_state((path, repeated(path, leaf)) for path, leaf in flat)
+
+
+def check_rows(mesh: Mesh | None, batch_size: int) -> None:
+    """Raise SpotError if the rows of a prompt's step cannot be divided over `data`."""
+    if mesh is not None and batch_size % mesh.shape["data"]:
+        raise SpotError(
+            f"expected a multiple of {mesh.shape['data']}, the devices of devices.data, as "
+            f"train.batch_size, found {batch_size}",
+            "change one of them",
+        )
 
 
 def rows_of(mesh: Mesh, rows: int) -> PartitionSpec:

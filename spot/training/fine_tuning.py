@@ -19,7 +19,7 @@ import optax
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
-from spot.models.sharding import place_rows
+from spot.models.sharding import check_rows, place_rows
 from spot.models.weights.build import from_arrays, to_arrays
 from spot.prompts.kind import Arrays
 from spot.settings import check_seed
@@ -92,11 +92,13 @@ class WeightLearner:
     ) -> None:
         """The recipe's optimiser, learning rate and weight decay belong to prompts and are not used.
 
-        Raises SpotError for no seed, and for rows longer than a decoder's context.
+        Raises SpotError for no seed, and for rows longer than a decoder's context or that the devices
+        cannot share.
         """
         check_seed(seed)
         check_source(model.config, 0, source)
         self.model, self.source, self.recipe = model.with_dropout(recipe.dropout), source, recipe
+        check_rows(self.model.network.mesh, recipe.batch_size)
         self.rate, self.seed = learning_rate, seed
         self.rows: Sequence[dict[str, Any]] = [{"seed": seed}]
         self.labels: Sequence[str] = [

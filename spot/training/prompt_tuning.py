@@ -16,7 +16,7 @@ import numpy as np
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.runtime import device_errors
-from spot.models.sharding import place_rows, rows_shared
+from spot.models.sharding import check_rows, place_rows, rows_shared
 from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import stack
@@ -38,7 +38,7 @@ class PromptLearner:
 
     def __init__(self, model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:
         """Raises SpotError for prompts that are not finite, of unequal length or of another width, and
-        for rows longer than a decoder's context.
+        for rows longer than a decoder's context or that the devices cannot share.
         """
         check_prompts(model, slots)
         self.slots, self.recipe = slots, recipe
@@ -59,6 +59,7 @@ class PromptLearner:
         # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
         self.model = model.with_dropout(recipe.dropout)
+        check_rows(self.model.network.mesh, recipe.batch_size)
         self.kind = slots[0].init.kind
         self.divide = layout(model.config, self.kind, rows_shared(self.model.network.mesh))
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()

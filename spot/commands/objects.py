@@ -31,7 +31,7 @@ def the_model(config: Config) -> Model:
     """The config's model; its weights are read when they are first used."""
     from spot.models.model import open_model
 
-    return open_model(config.model)
+    return open_model(config.model, config.devices)
 
 
 def the_task(name: str, config: Config) -> Task:

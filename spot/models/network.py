@@ -11,32 +11,37 @@ from typing import Any
 
 import jax
 from flax import nnx
+from jax.sharding import Mesh
 
 from spot.models.config import ModelConfig
 from spot.models.decode import EOS, greedy
 from spot.models.families import family_of
 from spot.models.layers import ProductForm, RowKeys
+from spot.models.sharding import repeated_keys
 
 
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["parameters"],
-    meta_fields=["config", "form"],
+    meta_fields=["config", "form", "mesh"],
 )
 @dataclass(frozen=True, eq=False)
 class Network:
     """An architecture with its weights, an nnx.State of arrays by T5X name.
 
-    `form`: how bfloat16 products are computed. All methods return float32.
+    `form`: how bfloat16 products are computed. `mesh`: the devices that the weights lie on, None for one.
+    All methods return float32.
     """
 
     config: ModelConfig
     form: ProductForm
     parameters: Any
+    mesh: Mesh | None = None
 
     def module(self) -> Any:
         """The flax.nnx module, a `T5` or a `Decoder`, with these weights."""
-        return nnx.merge(_graph(self.config, self.form), self.parameters)
+        config, parameters = repeated_keys(self.config, self.parameters, self.mesh)
+        return nnx.merge(_graph(config, self.form), parameters)
 
     def encode(self, texts: Any, prompts: Any = None, random: Any = None) -> Any:
         """Read texts [B, T] (0 is padding, behind each text), or packed ones, with their prompts.

@@ -16,6 +16,7 @@ from spot.models.effect import Effect, HostPrompt
 from spot.models.model import Model
 from spot.models.network import Network
 from spot.models.padding import bucket_length, pad_rows
+from spot.models.sharding import place_rows, rows_shared
 from spot.tasks.examples import Ragged
 
 Normalisation = Literal["sum", "mean"]
@@ -32,7 +33,7 @@ def encode(network: Network, prompts: Any, inputs: jax.Array) -> Any:
 
 
 @partial(jax.jit, static_argnames="normalisation")
-def _rank(
+def rank(
     network: Network, encoded: Any, labels: jax.Array, normalisation: Normalisation
 ) -> jax.Array:
     """Log-likelihood [B, C] of label words [C, T'] after each encoded text."""
@@ -48,7 +49,8 @@ def _rank(
 
 
 @partial(jax.jit, static_argnames=("length", "eos"))
-def _generate(network: Network, encoded: Any, length: int, eos: int) -> jax.Array:
+def generate(network: Network, encoded: Any, length: int, eos: int) -> jax.Array:
+    """Token ids [B, length] of the answer that is written after each encoded text."""
     return network.greedy(encoded, length, eos)
 
 
@@ -64,9 +66,9 @@ def label_scores(
     check_context(model.config, prompt_tokens(prompt), inputs, words.shape[1])
     out = np.zeros((len(inputs), len(labels)), np.float32)
     network, prompts = model.network, on_device(prompt, model.width)
-    for rows, batch in _batches(inputs):
+    for rows, batch in _batches(network, inputs):
         encoded = encode(network, prompts, batch)
-        scores = _rank(network, encoded, words, normalisation=normalisation)
+        scores = rank(network, encoded, words, normalisation=normalisation)
         out[rows] = np.asarray(scores)[: len(rows)]
     return out
 
@@ -77,9 +79,9 @@ def written(model: Model, inputs: Ragged, length: int, prompt: Promptlike = None
     texts = [""] * len(inputs)
     network, prompts = model.network, on_device(prompt, model.width)
     eos = model.vocabulary.eos
-    for rows, batch in _batches(inputs):
+    for rows, batch in _batches(network, inputs):
         encoded = encode(network, prompts, batch)
-        ids = np.asarray(_generate(network, encoded, length=length, eos=eos))
+        ids = np.asarray(generate(network, encoded, length=length, eos=eos))
         for row, line in zip(rows, ids, strict=False):
             texts[row] = model.vocabulary.decode(line)
     return texts
@@ -110,14 +112,16 @@ def prompt_tokens(prompt: Promptlike) -> int:
     return prompt.tokens if isinstance(prompt, HostPrompt) else len(prompt)
 
 
-def _batches(inputs: Ragged) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows by length in groups of ROWS: (row numbers [<= ROWS], inputs [ROWS, T]); the last group is
-    filled up with copies of a row.
+def _batches(network: Network, inputs: Ragged) -> Iterator[tuple[np.ndarray, Any]]:
+    """Rows by length in groups of ROWS, or of a few more that all devices share: (row numbers [<= ROWS],
+    inputs [ROWS, T]); the last group is filled up with copies of a row.
     """
+    devices = rows_shared(network.mesh)
+    size = -(-ROWS // devices) * devices
     lengths = inputs.lengths()
     order = np.argsort(lengths, kind="stable")
-    for start in range(0, len(order), ROWS):
-        rows = order[start : start + ROWS]
-        filled = np.concatenate([rows, np.repeat(rows[:1], ROWS - len(rows))])
+    for start in range(0, len(order), size):
+        rows = order[start : start + size]
+        filled = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
         width = bucket_length(max(SHORTEST, int(lengths[rows].max())))
-        yield rows, pad_rows([inputs[row] for row in filled], width)
+        yield rows, place_rows(network.mesh, pad_rows([inputs[row] for row in filled], width))

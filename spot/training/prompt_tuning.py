@@ -16,6 +16,7 @@ import numpy as np
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.runtime import device_errors
+from spot.models.sharding import check_rows, place_rows, rows_shared
 from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import stack
@@ -37,7 +38,7 @@ class PromptLearner:
 
     def __init__(self, model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:
         """Raises SpotError for prompts that are not finite, of unequal length or of another width, and
-        for rows longer than a decoder's context.
+        for rows longer than a decoder's context or that the devices cannot share.
         """
         check_prompts(model, slots)
         self.slots, self.recipe = slots, recipe
@@ -58,8 +59,9 @@ class PromptLearner:
         # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
         self.model = model.with_dropout(recipe.dropout)
+        check_rows(self.model.network.mesh, recipe.batch_size)
         self.kind = slots[0].init.kind
-        self.divide = layout(model.config, self.kind)
+        self.divide = layout(model.config, self.kind, rows_shared(self.model.network.mesh))
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()
         self.last: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
 
@@ -189,6 +191,7 @@ def start_losses(
     model: Model, prompts: Sequence[SoftPrompt], batch: tuple[np.ndarray, np.ndarray]
 ) -> list[StartLoss]:
     """The loss of each slot on its rows of a batch [S*B, T] before training, with and without its prompt."""
+    batch = place_rows(model.network.mesh, batch)
     with_prompt, without = (
         np.asarray(batch_losses(model.network, each, batch)).reshape(len(prompts), -1).mean(-1)
         for each in (stack(prompts), None)

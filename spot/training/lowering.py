@@ -22,7 +22,7 @@ from spot.models import scoring
 from spot.models.config import ModelConfig, Precision
 from spot.models.layers import ProductForm
 from spot.models.network import Network, outline
-from spot.models.sharding import rows_of, rows_shared, slots_of, split
+from spot.models.sharding import rows_of, rows_shared, slots_of, split, stored_shape
 from spot.models.weights.build import weight_dtype
 from spot.prompts.kind import Kind
 from spot.prompts.stacked import SoftPrompts
@@ -73,8 +73,10 @@ def abstract_network(
     state = outline(config, form)[1]
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
-        spec = split(config, name, leaf.shape, mesh.shape["model"]) if mesh else None
-        own = jax.ShapeDtypeStruct(leaf.shape, weight_dtype(name, precision))
+        devices = mesh.shape["model"] if mesh else 1
+        shape = stored_shape(name, leaf.shape, devices)
+        spec = split(config, name, shape, devices)
+        own = jax.ShapeDtypeStruct(shape, weight_dtype(name, precision))
         leaf.set_value(struct(own, mesh, spec))
     return Network(config, form, state, mesh)
 

@@ -19,7 +19,7 @@ from spot.models.sharding import placing
 from spot.models.weights.lazy import content
 
 FEW = 8  # layers
-SMALL = ("scale", "rel_embedding", "bias")  # arrays that stay float32
+_SMALL = ("scale", "rel_embedding", "bias")  # arrays that stay float32
 
 
 def infer_config(arrays: Mapping[str, Any], relative_max_distance: int, dropout: float) -> T5Config:
@@ -120,7 +120,7 @@ def build(
     place = placing(devices)
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
-        small = name.endswith(SMALL)
+        small = name.endswith(_SMALL)
         dtype = jnp.float32 if small else matrix_dtype
         leaf.set_value(place(name, _floats(name, content(arrays[name])), dtype))
     return Network(config, form, state)
@@ -142,7 +142,7 @@ def stored(arrays: Mapping[str, Any], precision: Precision) -> dict[str, Any]:
     """
     matrix = jnp.float32 if precision == "float32" else jnp.bfloat16
     return {
-        name: np.asarray(array, jnp.float32 if name.endswith(SMALL) else matrix)
+        name: np.asarray(array, jnp.float32 if name.endswith(_SMALL) else matrix)
         for name, array in arrays.items()
     }
 

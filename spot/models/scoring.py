@@ -32,7 +32,7 @@ def encode(network: Network, prompts: Any, inputs: jax.Array) -> Any:
 
 
 @partial(jax.jit, static_argnames="normalisation")
-def _rank(
+def rank(
     network: Network, encoded: Any, labels: jax.Array, normalisation: Normalisation
 ) -> jax.Array:
     """Log-likelihood [B, C] of label words [C, T'] after each encoded text."""
@@ -48,7 +48,8 @@ def _rank(
 
 
 @partial(jax.jit, static_argnames=("length", "eos"))
-def _generate(network: Network, encoded: Any, length: int, eos: int) -> jax.Array:
+def generate(network: Network, encoded: Any, length: int, eos: int) -> jax.Array:
+    """Token ids [B, length] of the answer that is written after each encoded text."""
     return network.greedy(encoded, length, eos)
 
 
@@ -66,7 +67,7 @@ def label_scores(
     network, prompts = model.network, on_device(prompt, model.width)
     for rows, batch in _batches(inputs):
         encoded = encode(network, prompts, batch)
-        scores = _rank(network, encoded, words, normalisation=normalisation)
+        scores = rank(network, encoded, words, normalisation=normalisation)
         out[rows] = np.asarray(scores)[: len(rows)]
     return out
 
@@ -79,7 +80,7 @@ def written(model: Model, inputs: Ragged, length: int, prompt: Promptlike = None
     eos = model.vocabulary.eos
     for rows, batch in _batches(inputs):
         encoded = encode(network, prompts, batch)
-        ids = np.asarray(_generate(network, encoded, length=length, eos=eos))
+        ids = np.asarray(generate(network, encoded, length=length, eos=eos))
         for row, line in zip(rows, ids, strict=False):
             texts[row] = model.vocabulary.decode(line)
     return texts

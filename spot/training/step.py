@@ -107,19 +107,19 @@ def train_step(
     np.add.at(counted, np.repeat(np.arange(slots), counts), (np.asarray(batch[1]) > 0).sum(-1))
     present = counted > 0
     parts = divide(batch, slots) if owner is None else [batch]
-    gradient, summed = jax.tree.map(jnp.zeros_like, state.params), jnp.zeros(slots)
+    total, summed = jax.tree.map(jnp.zeros_like, state.params), jnp.zeros(slots)
     for number, part in enumerate(parts):
         random = _random(keys, step, number) if network.config.dropout > 0 else None
         if owner is not None and random is not None:
             place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
             random = RowKeys(random, jnp.asarray(owner), jnp.asarray(place), int(counts.max()))
         prompts = SoftPrompts(kind, state.params, None if owner is None else jnp.asarray(owner))
-        more, entropy = _gradient(network, prompts, part, random, loss=loss)
-        gradient, summed = jax.tree.map(jnp.add, gradient, more), summed + entropy
+        more, entropy = gradient(network, prompts, part, random, loss=loss)
+        total, summed = jax.tree.map(jnp.add, total, more), summed + entropy
     losses = summed / np.maximum(counted, 1)
-    update: tuple[PromptState, dict[str, jax.Array]]
-    update = _update(state, gradient, losses, present, settings=settings)
-    return update
+    updated: tuple[PromptState, dict[str, jax.Array]]
+    updated = update(state, total, losses, present, settings=settings)
+    return updated
 
 
 def _grouped(
@@ -143,7 +143,7 @@ def _random(keys: jax.Array, step: jax.Array, part: int) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames="loss")
-def _gradient(
+def gradient(
     network: Network,
     prompts: SoftPrompts,
     batch: tuple[Any, jax.Array],
@@ -158,28 +158,28 @@ def _gradient(
         summed, entropy = slot_losses(network, changed, batch, random, loss)
         return summed.sum(), entropy
 
-    gradient, entropy = jax.grad(total, has_aux=True)(prompts.params)
-    return gradient, entropy
+    summed, entropy = jax.grad(total, has_aux=True)(prompts.params)
+    return summed, entropy
 
 
 @partial(jax.jit, static_argnames="settings")
-def _update(
+def update(
     state: PromptState,
-    gradient: Params,
+    total: Params,
     loss: jax.Array,
     present: jax.Array,
     *,
     settings: TrainSettings,
 ) -> tuple[PromptState, dict[str, jax.Array]]:
-    """The state after the optimiser's step, and each slot's numbers [S]; slots that are not `present`
-    in the batch stay as they are.
+    """The state after the optimiser's step with the `total` gradient of all parts, and each slot's numbers
+    [S]; slots that are not `present` [S] in the batch stay as they are.
     """
 
-    def update(grad: Params, inner: Any, params: Params, rate: jax.Array) -> tuple[Any, Any]:
-        change, inner = optimiser(settings, rate).update(grad, inner, params)
-        return optax.apply_updates(params, change), inner
+    def change(grad: Params, inner: Any, params: Params, rate: jax.Array) -> tuple[Any, Any]:
+        step, inner = optimiser(settings, rate).update(grad, inner, params)
+        return optax.apply_updates(params, step), inner
 
-    params, inner = jax.vmap(update)(gradient, state.optimizer, state.params, state.learning_rate)
+    params, inner = jax.vmap(change)(total, state.optimizer, state.params, state.learning_rate)
     finite = jnp.isfinite(loss)
     for array in jax.tree.leaves(params):
         finite &= jnp.isfinite(array).all(axis=tuple(range(1, array.ndim)))

@@ -116,13 +116,11 @@ def build(
             f"the weights do not fit the architecture (- missing, + extra, ~ shape):\n  {listing}",
             "choose the architecture these weights were made for; nothing is filled in or dropped",
         )
-    matrix_dtype = jnp.float32 if precision == "float32" else jnp.bfloat16
     place = placing(devices)
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
-        small = name.endswith(_SMALL)
-        dtype = jnp.float32 if small else matrix_dtype
-        leaf.set_value(place(name, _floats(name, content(arrays[name])), dtype))
+        array = _floats(name, content(arrays[name]))
+        leaf.set_value(place(name, array, weight_dtype(name, precision)))
     return Network(config, form, state)
 
 
@@ -140,11 +138,14 @@ def stored(arrays: Mapping[str, Any], precision: Precision) -> dict[str, Any]:
     """The arrays in the dtypes of a stored model: matrices in `precision`, norms and biases
     float32.
     """
-    matrix = jnp.float32 if precision == "float32" else jnp.bfloat16
     return {
-        name: np.asarray(array, jnp.float32 if name.endswith(_SMALL) else matrix)
-        for name, array in arrays.items()
+        name: np.asarray(array, weight_dtype(name, precision)) for name, array in arrays.items()
     }
+
+
+def weight_dtype(name: str, precision: Precision) -> Any:
+    """The dtype of an array by its name: norms and biases are float32 in both precisions."""
+    return jnp.float32 if precision == "float32" or name.endswith(_SMALL) else jnp.bfloat16
 
 
 def to_arrays(state: Any) -> dict[str, np.ndarray]:

@@ -1,0 +1,141 @@
+"""The programs of training and of scoring, lowered from shapes alone.
+
+Nothing is allocated and no weights are read: the arguments are shapes, `jax.ShapeDtypeStruct`s. The
+programs are those that run, for the functions that are lowered are those that `train_step` and scoring
+call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.stages import Compiled, Lowered
+
+from spot.models import scoring
+from spot.models.config import ModelConfig, Precision
+from spot.models.layers import ProductForm
+from spot.models.network import Network, outline
+from spot.models.sharding import split
+from spot.models.weights.build import weight_dtype
+from spot.prompts.kind import Kind
+from spot.prompts.stacked import SoftPrompts
+from spot.training.losses import find_loss
+from spot.training.parts import layout
+from spot.training.recipe import TrainSettings
+from spot.training.step import gradient, init_state, update
+
+SLOTS = PartitionSpec("slot")  # of arrays [S, ...]
+ROWS = PartitionSpec(("slot", "data"))  # of arrays [S*B, ...], slot by slot
+SCORED = PartitionSpec("data")  # of rows that one prompt serves
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes that the programs of a step are compiled for: S prompts of `length` tokens, each with
+    `rows` rows in a part of a batch, of `text` tokens and `target` target tokens.
+    """
+
+    kind: Kind
+    slots: int
+    length: int
+    rows: int
+    text: int
+    target: int
+
+
+def struct(array: Any, mesh: Mesh | None = None, spec: PartitionSpec | None = None) -> Any:
+    """The shape and dtype of an array; on a mesh it is split as `spec` says, or whole on every device."""
+    sharding = None if mesh is None else NamedSharding(mesh, spec or PartitionSpec())
+    return jax.ShapeDtypeStruct(np.shape(array), array.dtype, sharding=sharding)
+
+
+def structs(tree: Any, mesh: Mesh | None = None, spec: PartitionSpec | None = None) -> Any:
+    """As `struct`, of every array of a tree."""
+    return jax.tree.map(lambda array: struct(array, mesh, spec), tree)
+
+
+def abstract_network(
+    config: ModelConfig, precision: Precision, form: ProductForm, mesh: Mesh | None = None
+) -> Network:
+    """A network whose weights are shapes, in the dtypes of a loaded one, split over the axis `model`."""
+    state = outline(config, form)[1]
+    for path, leaf in nnx.to_flat_state(state):
+        name = "/".join(map(str, path))
+        spec = split(name, leaf.shape, mesh.shape["model"]) if mesh else None
+        own = jax.ShapeDtypeStruct(leaf.shape, weight_dtype(name, precision))
+        leaf.set_value(struct(own, mesh, spec))
+    return Network(config, form, state)
+
+
+def abstract_prompts(
+    kind: Kind, slots: int, length: int, width: int, mesh: Mesh | None = None
+) -> SoftPrompts:
+    """S prompts of a kind as shapes, from P tokens and the model's width H."""
+    one = kind.init(np.zeros((length, width), np.float32))
+    every = {name: np.broadcast_to(array, (slots, *array.shape)) for name, array in one.items()}
+    return SoftPrompts(kind, structs(every, mesh, SLOTS))
+
+
+def full_part(config: ModelConfig, shape: Shape) -> Any:
+    """A part of a batch, laid out as in training, whose texts and targets are as long as they may be."""
+    batch = tuple(
+        np.ones((shape.slots * shape.rows, length), np.int32)
+        for length in (shape.text, shape.target)
+    )
+    divide = layout(config, shape.kind)
+    return divide(batch, shape.slots, batch[0].size)[0]  # type: ignore[arg-type, call-arg]
+
+
+def lower_gradient(
+    network: Network,
+    prompts: SoftPrompts,
+    part: tuple[Any, Any],
+    loss: str = "cross-entropy",
+    mesh: Mesh | None = None,
+) -> Lowered:
+    """The gradient of one part of a batch. All arguments may be arrays or shapes; on a mesh, network and
+    prompts are shapes of that mesh. There is dropout where the network has some.
+    """
+    keys = None
+    if network.config.dropout > 0:
+        keys = structs(
+            jax.eval_shape(lambda: jax.random.split(jax.random.key(0), prompts.size)), mesh, SLOTS
+        )
+    part = structs(part, mesh, ROWS)
+    return gradient.lower(network, prompts, part, keys, loss=find_loss(loss))
+
+
+def lower_update(
+    settings: TrainSettings, prompts: SoftPrompts, mesh: Mesh | None = None
+) -> Lowered:
+    """The optimiser's step of S prompts."""
+    rates = jax.ShapeDtypeStruct((prompts.size,), jnp.float32)
+    present = jax.ShapeDtypeStruct((prompts.size,), bool)
+    state = jax.eval_shape(lambda *of: init_state(settings, *of), prompts.params, rates)
+    state, total, losses, present = structs((state, prompts.params, rates, present), mesh, SLOTS)
+    return update.lower(state, total, losses, present, settings=settings)
+
+
+def lower_encode(
+    network: Network, prompts: SoftPrompts | None, texts: Any, mesh: Mesh | None = None
+) -> Lowered:
+    """Reading texts [B, T] behind one prompt (S = 1), to score or to write what follows."""
+    return scoring.encode.lower(network, prompts, struct(texts, mesh, SCORED))
+
+
+def lower_rank(
+    network: Network, encode: Compiled, labels: Any, mesh: Mesh | None = None
+) -> Lowered:
+    """The log-likelihoods of label words [C, T'] after texts that the program `encode` has read."""
+    encoded = jax.tree.map(
+        lambda array, sharding: jax.ShapeDtypeStruct(array.shape, array.dtype, sharding=sharding),
+        encode.out_info,
+        encode.output_shardings,
+    )
+    return scoring.rank.lower(network, encoded, struct(labels, mesh), normalisation="sum")

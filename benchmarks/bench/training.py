@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -31,12 +32,17 @@ def start_prompt(width: int, length: int) -> np.ndarray:
     return rows.astype(np.float32)
 
 
-def our_step(network: Network, prompts: np.ndarray, data: Sequence[Batch]) -> Callable[[int], float]:
-    """A step of S prompts [S, P, H] as training runs it; its result is their mean loss before."""
+def our_step(
+    network: Network, prompts: np.ndarray, data: Sequence[Batch], divide: Any = None
+) -> Callable[[int], float]:
+    """A step of S prompts [S, P, H] as training runs it; its result is their mean loss before.
+
+    divide: the division of a batch in parts; by default the model family's own.
+    """
     slots = len(prompts)
     state = init_state(RECIPE, {"prompt": jnp.asarray(prompts)}, jnp.full(slots, RATE))
     keys = jax.random.split(jax.random.key(0), slots)
-    divide = LAYOUTS["packed" if isinstance(network.config, DecoderConfig) else "by length"]
+    own = LAYOUTS["packed" if isinstance(network.config, DecoderConfig) else "by length"]
 
     def step(number: int) -> float:
         nonlocal state
@@ -47,7 +53,7 @@ def our_step(network: Network, prompts: np.ndarray, data: Sequence[Batch]) -> Ca
             keys,
             jnp.asarray(number),
             settings=RECIPE,
-            divide=divide,
+            divide=divide or own,
         )
         jax.block_until_ready(state)
         return float(numbers["loss"].mean())

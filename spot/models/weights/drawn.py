@@ -13,7 +13,7 @@ from spot.models.config import ModelConfig, Precision, T5Config
 from spot.models.network import Network, outline
 from spot.models.product import choose_form
 from spot.models.runtime import prepare
-from spot.models.weights.build import SMALL
+from spot.models.weights.build import weight_dtype
 
 
 def random_network(
@@ -27,10 +27,9 @@ def random_network(
     prepare()
     form = "float32" if precision == "float32" else choose_form()
     state = outline(config, form)[1]
-    matrix = jnp.dtype(precision)
     for number, (path, leaf) in enumerate(nnx.to_flat_state(state)):
         name = "/".join(map(str, path))
-        dtype = jnp.dtype(jnp.float32) if name.endswith(SMALL) else matrix
+        dtype = jnp.dtype(weight_dtype(name, precision))
         key = jax.random.key(seed * 100_003 + number)
         mean = float(name.endswith("scale"))
         leaf.set_value(_drawn(key, leaf.shape, dtype, mean, _deviation(name, leaf.shape, config)))

@@ -117,8 +117,8 @@ def _halving(
 
 
 def ours(name: str, size: int) -> dict[str, Any]:
-    """A step of ours on a case; `size` is the width of the product that shows the peak. Called in a process of its
-    own. `skipped` holds the reason where the weights do not fit.
+    """A step of ours on a case; `size` is the width of the product that shows the peak. Called in a
+    process of its own. `skipped` holds the reason where the weights do not fit.
     """
     import jax
     import jax.numpy as jnp
@@ -208,9 +208,7 @@ def theirs(name: str, where: str) -> dict[str, Any]:
         )
         kind = transformers.AutoModelForSeq2SeqLM
     with torch.device(where):
-        model: Any = kind.from_config(
-            stated, dtype=torch.bfloat16, attn_implementation="sdpa"
-        )
+        model: Any = kind.from_config(stated, dtype=torch.bfloat16, attn_implementation="sdpa")
     model.config.use_cache = False
     task = "CAUSAL_LM" if causal else "SEQ_2_SEQ_LM"
     prompts = peft.PromptTuningConfig(task_type=task, num_virtual_tokens=case.step.prompt)
@@ -290,7 +288,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.gpu",
         description="A training step on one GPU with random weights, beside PEFT's prompt tuning.",
     )
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"all without any: {', '.join(CASES)}")
+    parser.add_argument(
+        "cases", nargs="*", metavar="CASE", help=f"all without any: {', '.join(CASES)}"
+    )
     parser.add_argument("--budget", type=float, default=360, metavar="SECONDS")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every value")
     parser.add_argument("--dry-run", action="store_true", help="tiny shapes on the CPU")
@@ -328,7 +328,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(row(name, who, cases[name], result), flush=True)
         return result
 
-    steps = {step: None for step in (case.step for case in cases.values())}
+    steps = dict.fromkeys(case.step for case in cases.values())
     print("; ".join(f"B {s.rows}, P {s.prompt}, T {s.text}, {s.target} targets" for s in steps))
     print(f"\n{HEAD}", flush=True)
     reason = why_not_peft(args.dry_run)

@@ -36,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("rows", nargs="*", metavar="ROW", help="all without any; see --list")
     parser.add_argument("--quick", action="store_true", help="tiny shapes, to see that it runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="default: runs/bench[-quick].json")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="default: runs/bench[-quick].json"
+    )
     parser.add_argument("--again", action="store_true", help="measure these rows again")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     args = parser.parse_args(arguments)

@@ -12,9 +12,10 @@ import torch
 
 from benchmarks.bench.backbones import Backbone
 from benchmarks.bench.text import Batch
-from benchmarks.bench.timing import Contender, quicker
+from benchmarks.bench.timing import Contender, quickest
 
 RATE = 0.006
+DTYPES = ("float32", "bfloat16")
 ATTENTIONS = ("sdpa", "eager")
 
 
@@ -96,33 +97,36 @@ def their_step(
     prompt: np.ndarray,
     data: Sequence[Batch],
 ) -> Contender:
-    """A step of PEFT: its model's own loss, its parameters in torch's AdamW."""
+    """A step of PEFT: its model's own loss, its parameters in torch's AdamW. One step is made at once."""
     model = adapted(backbone, name, dtype, attention, prompt)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.0)
     batches = [their_batch(batch, backbone.causal) for batch in data]
-    with torch.no_grad():
-        if ADAPTERS[name].start == "off":
-            with model.disable_adapter():
-                start = float(model(**batches[0]).loss)
-        else:
-            start = float(model(**batches[0]).loss)
 
-    def step(number: int) -> None:
+    def step(number: int) -> float:
+        loss = model(**batches[number % len(batches)]).loss
         optimiser.zero_grad()
-        model(**batches[number]).loss.backward()
+        loss.backward()
         optimiser.step()
+        return float(loss.detach())
 
-    return Contender(f"PEFT {name}, {dtype}, {attention}", step, start)
+    start = step(0)
+    if ADAPTERS[name].start == "off":
+        with torch.no_grad(), model.disable_adapter():
+            start = float(model(**batches[0]).loss)
+    return Contender(f"PEFT {name}, {dtype}, {attention}", step, start, warm=0)
 
 
-def best_step(
-    backbone: Backbone, name: str, dtype: str, prompt: np.ndarray, data: Sequence[Batch]
-) -> Contender:
-    """`their_step` with the attention that is quicker here."""
-    return quicker(
-        [
-            partial(their_step, backbone, name, dtype, attention, prompt, data)
+def quickest_forms(
+    backbone: Backbone, prompt: np.ndarray, data: Sequence[Batch]
+) -> list[tuple[str, str]]:
+    """(dtype, attention), the quickest first, by steps of prompt tuning."""
+    return quickest(
+        {
+            (dtype, attention): partial(
+                their_step, backbone, "prompt tuning", dtype, attention, prompt, data
+            )
+            for dtype in DTYPES
             for attention in ATTENTIONS
-        ]
+        }
     )

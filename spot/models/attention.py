@@ -16,7 +16,6 @@ import jax.numpy as jnp
 
 from spot.models.layers import ProductForm, attention_product, narrow, unwidened
 
-
 FEW = 16  # queries of a memory's head: products of fewer rows are slower in bfloat16 on CPUs
 
 

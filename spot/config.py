@@ -73,8 +73,9 @@ class DataConfig(RowSettings):
 class TrainConfig(TrainSettings):
     """Prompt training, and how it is executed."""
 
-    slots: int = Field(4, ge=1)
-    """Prompts that are trained at once, in one compiled step."""
+    slots: int | None = Field(None, ge=1)
+    """Prompts that are trained at once, in one compiled step. Where it is not set: 4 on a CPU, 16 on an
+    accelerator."""
     tensorboard: bool = False
     """Write event files beside metrics.jsonl; needs the extra "tensorboard"."""
 

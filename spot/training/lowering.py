@@ -7,6 +7,7 @@ call.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,15 +20,19 @@ from jax.stages import Compiled, Lowered
 
 from spot.models import scoring
 from spot.models.config import ModelConfig, Precision
-from spot.models.layers import ProductForm
+from spot.models.decoder import Packed
+from spot.models.layers import ProductForm, RowKeys
+from spot.models.model import Model
 from spot.models.network import Network, outline
+from spot.models.padding import bucket_length
 from spot.models.sharding import split
 from spot.models.weights.build import weight_dtype
 from spot.prompts.kind import Kind
-from spot.prompts.stacked import SoftPrompts
+from spot.prompts.stacked import SoftPrompts, stack
 from spot.training.losses import find_loss
 from spot.training.parts import layout
 from spot.training.recipe import TrainSettings
+from spot.training.slots import Slot
 from spot.training.step import gradient, init_state, update
 
 SLOTS = PartitionSpec("slot")  # of arrays [S, ...]
@@ -108,6 +113,9 @@ def lower_gradient(
             jax.eval_shape(lambda: jax.random.split(jax.random.key(0), prompts.size)), mesh, SLOTS
         )
     part = structs(part, mesh, ROWS)
+    if keys is not None and not isinstance(part[0], Packed):
+        row = struct(np.zeros(part[0].shape[0], np.int32), mesh, ROWS)
+        keys = RowKeys(keys, row, row)
     return gradient.lower(network, prompts, part, keys, loss=find_loss(loss))
 
 
@@ -139,3 +147,39 @@ def lower_rank(
         encode.output_shardings,
     )
     return scoring.rank.lower(network, encoded, struct(labels, mesh), normalisation="sum")
+
+
+def program_bytes(program: Compiled) -> int:
+    """Bytes that one run of a program takes beside its arguments, on each device."""
+    memory: Any = program.memory_analysis()
+    results = memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return int(memory.temp_size_in_bytes + results)
+
+
+def scoring_need(model: Model, slots: Sequence[Slot]) -> int:
+    """Bytes that scoring the validation rows of these slots takes on each device; compiles the largest
+    programs.
+    """
+    prompts = structs(stack([slots[0].init]))
+    widths: dict[Any, int] = {}
+    for member in {id(each): each for slot in slots for each in slot.source.members}.values():
+        widest = max(batch.shape[1] for _, batch in scoring.batches(member.validation.inputs))
+        if member.definition.scoring == "rank":
+            answers: Any = scoring.label_words(member.labels).shape
+        else:
+            answers = bucket_length(int(member.validation.targets.lengths().max()))
+        widths[answers] = max(widest, widths.get(answers, 0))
+    largest: list[int] = []
+    for answers, width in widths.items():
+        texts = jax.ShapeDtypeStruct((scoring.ROWS, width), jnp.int32)
+        read = scoring.encode.lower(model.network, prompts, texts).compile()
+        encoded = jax.eval_shape(scoring.encode, model.network, prompts, texts)
+        if isinstance(answers, tuple):
+            words = jax.ShapeDtypeStruct(answers, jnp.int32)
+            write = scoring.rank.lower(model.network, encoded, words, normalisation="sum")
+        else:
+            eos = model.vocabulary.eos
+            write = scoring.generate.lower(model.network, encoded, length=answers, eos=eos)
+        held = sum(array.size * array.dtype.itemsize for array in jax.tree.leaves(encoded))
+        largest += [program_bytes(read), held + program_bytes(write.compile())]
+    return max(largest)

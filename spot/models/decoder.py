@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from spot.models.attention import Memory, attend
 from spot.models.config import DecoderConfig
 from spot.models.effect import behind, effect_of, spread
 from spot.models.layers import (
@@ -25,12 +26,13 @@ from spot.models.layers import (
     dropout,
     fold,
     forgotten,
+    gated,
+    merge_heads,
     product,
     prompt_keys,
     split_heads,
     unwidened,
 )
-from spot.models.memory import Memory, attend
 from spot.models.rope import rotate, rotation
 from spot.models.t5 import Embedder, hide
 
@@ -121,10 +123,10 @@ class Block(nnx.Module):
         self, x: jax.Array, query: jax.Array, memories: Sequence[Memory], random: RandomKeys
     ) -> jax.Array:
         """x [R, Q, H] after attention to the memories and the feed-forward part."""
-        seen = attend(self.form, query, memories)
+        seen = merge_heads(attend(self.form, query * query.shape[-1] ** -0.5, memories))
         x = x + dropout(self.out(seen), self.config.dropout, fold(random, 0))
         normed = self.mlp_norm(x)
-        hidden = self.down(jax.nn.silu(self.gate(normed)) * self.up(normed))
+        hidden = self.down(gated(self.form, jax.nn.silu, self.gate(normed), self.up(normed)))
         return x + dropout(hidden, self.config.dropout, fold(random, 1))
 
 

@@ -247,50 +247,19 @@ def split_heads(x: jax.Array, heads: int) -> jax.Array:
     return x.reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3)
 
 
-class Attention(nnx.Module):
-    """Multi-head attention with fused kernels [H, heads*d_kv] and no scaling of the logits, as in
-    T5.
-    """
-
-    def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
-        inner = config.num_heads * config.d_kv
-        self.query = Dense(config.d_model, inner, form, rngs)
-        self.key = Dense(config.d_model, inner, form, rngs)
-        self.value = Dense(config.d_model, inner, form, rngs)
-        self.out = Dense(inner, config.d_model, form, rngs)
-        # T5 has no 1/sqrt(d_kv): the query's initial scale carries it instead.
-        self.query.kernel[...] = self.query.kernel[...] * config.d_kv**-0.5
-        self.heads, self.form, self.dropout = config.num_heads, form, config.dropout
-
-    def project(self, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Keys and values [B, heads, K, d_kv] of memory [B, K, H]; computed once and reused when
-        decoding.
-        """
-        return split_heads(self.key(memory), self.heads), split_heads(
-            self.value(memory), self.heads
-        )
-
-    def attend(
-        self,
-        x: jax.Array,
-        keys: jax.Array,
-        values: jax.Array,
-        bias: jax.Array,
-        random: RandomKeys = None,
-    ) -> jax.Array:
-        """x [B, Q, H] over keys and values [B, heads, K, d_kv] with an additive bias [B|1, heads|1,
-        Q|1, K].
-        """
-        queries = split_heads(self.query(x), self.heads)
-        logits = attention_product(self.form, queries, keys.swapaxes(-1, -2)) + bias
-        weights = dropout(jax.nn.softmax(logits, axis=-1), self.dropout, random)
-        seen = attention_product(self.form, weights, values).transpose(0, 2, 1, 3)
-        return self.out(seen.reshape(*x.shape[:2], -1))
+def merge_heads(x: jax.Array) -> jax.Array:
+    """[B, heads, T, D] -> [B, T, heads*D]."""
+    return x.transpose(0, 2, 1, 3).reshape(x.shape[0], x.shape[2], -1)
 
 
 def attention_product(form: ProductForm, left: jax.Array, right: jax.Array) -> jax.Array:
     """[..., Q, D] times [..., D, K] in float32 accumulation; these products have no frozen operand."""
-    return _multiply(unwidened(form), left, right)
+    return _multiply(form, left, right)
+
+
+def narrow(form: ProductForm, x: jax.Array) -> jax.Array:
+    """x as an operand of a product of this form: rounded to bfloat16, or float32 as it is."""
+    return x if form == "float32" else x.astype(jnp.bfloat16)
 
 
 def unwidened(form: ProductForm) -> ProductForm:
@@ -301,6 +270,37 @@ def unwidened(form: ProductForm) -> ProductForm:
     bfloat16 all the same.
     """
     return "upcast" if form == "widen" else form
+
+
+Activation = Callable[[jax.Array], jax.Array]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def gated(form: ProductForm, activation: Activation, gate: jax.Array, x: jax.Array) -> jax.Array:
+    """activation(gate) * x, which keeps its operands alone for the gradient, rounded as those of products
+    are: the activation is computed again, which takes less time than to store and read it.
+    """
+    return activation(gate) * x
+
+
+def _gated_forward(form, activation, gate, x):  # type: ignore[no-untyped-def]
+    return gated(form, activation, gate, x), (narrow(form, gate), narrow(form, x))
+
+
+def _gated_backward(form, activation, saved, cotangent):  # type: ignore[no-untyped-def]
+    # The barrier keeps XLA from recognising, and storing, the activation of the forward pass.
+    (gate, x), cotangent = jax.lax.optimization_barrier((saved, cotangent))
+    gate, x = gate.astype(jnp.float32), x.astype(jnp.float32)
+    active, pull = jax.vjp(activation, gate)
+    return (*pull(cotangent * x), cotangent * active)
+
+
+gated.defvjp(_gated_forward, _gated_backward)
+
+
+def gelu(x: jax.Array) -> jax.Array:
+    """GELU by its approximation with tanh, as in T5."""
+    return jax.nn.gelu(x, approximate=True)
 
 
 class FeedForward(nnx.Module):
@@ -317,7 +317,7 @@ class FeedForward(nnx.Module):
 
     def __call__(self, x: jax.Array, random: RandomKeys = None) -> jax.Array:
         if self.gated:
-            hidden = jax.nn.gelu(self.wi_0(x), approximate=True) * self.wi_1(x)
+            hidden = gated(self.wo.form, gelu, self.wi_0(x), self.wi_1(x))
         else:
             hidden = jax.nn.relu(self.wi(x))
         return self.wo(dropout(hidden, self.dropout, random))

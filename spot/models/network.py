@@ -11,34 +11,39 @@ from typing import Any
 
 import jax
 from flax import nnx
+from jax.sharding import Mesh
 
 from spot.models.config import ModelConfig
 from spot.models.decode import EOS, greedy
 from spot.models.families import family_of
 from spot.models.layers import ProductForm, RowKeys
+from spot.models.sharding import repeated_keys
 
 
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["parameters"],
-    meta_fields=["config", "form", "remat"],
+    meta_fields=["config", "form", "mesh", "remat"],
 )
 @dataclass(frozen=True, eq=False)
 class Network:
     """An architecture with its weights, an nnx.State of arrays by T5X name.
 
-    `form`: how bfloat16 products are computed. `remat`: a gradient keeps the input of each layer only and
-    computes the layer again. All methods return float32.
+    `form`: how bfloat16 products are computed. `mesh`: the devices that the weights lie on, None for one.
+    `remat`: a gradient keeps the input of each layer only and computes the layer again. All methods return
+    float32.
     """
 
     config: ModelConfig
     form: ProductForm
     parameters: Any
+    mesh: Mesh | None = None
     remat: bool = False
 
     def module(self) -> Any:
         """The flax.nnx module, a `T5` or a `Decoder`, with these weights."""
-        module = nnx.merge(_graph(self.config, self.form), self.parameters)
+        config, parameters = repeated_keys(self.config, self.parameters, self.mesh)
+        module = nnx.merge(_graph(config, self.form), parameters)
         module.remat = self.remat
         return module
 

@@ -19,6 +19,7 @@ import optax
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
+from spot.models.sharding import check_rows, place_rows
 from spot.models.weights.build import from_arrays, to_arrays
 from spot.prompts.kind import Arrays
 from spot.settings import check_seed
@@ -91,11 +92,13 @@ class WeightLearner:
     ) -> None:
         """The recipe's optimiser, learning rate and weight decay belong to prompts and are not used.
 
-        Raises SpotError for no seed, and for rows longer than a decoder's context.
+        Raises SpotError for no seed, and for rows longer than a decoder's context or that the devices
+        cannot share.
         """
         check_seed(seed)
         check_source(model.config, 0, source)
         self.model, self.source, self.recipe = model.with_dropout(recipe.dropout), source, recipe
+        check_rows(self.model.network.mesh, recipe.batch_size)
         self.rate, self.seed = learning_rate, seed
         self.rows: Sequence[dict[str, Any]] = [{"seed": seed}]
         self.labels: Sequence[str] = [
@@ -127,7 +130,7 @@ class WeightLearner:
             self.model.network.with_parameters(state.parameters),
             state.optimizer,
             jnp.asarray(self.rate, jnp.float32),
-            self.batch(step),
+            place_rows(self.model.network.mesh, self.batch(step)),
             jax.random.key(self.seed),
             jnp.asarray(step),
         )

@@ -7,6 +7,7 @@ parts, an accelerator with one large one. Each shape of a part is a program that
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,15 +38,20 @@ COMPILATION = {"cpu": 30_000}
 COMPILATION_ELSEWHERE = 750_000
 
 
-def by_length(batch: Batch, slots: int, part_rows: int = 8, times: int = 1) -> list[Batch]:
+def by_length(
+    batch: Batch, slots: int, part_rows: int = 8, devices: int = 1, times: int = 1
+) -> list[Batch]:
     """Parts of `part_rows` rows or a few more, each with as many rows of every slot, the shortest rows
-    first, so that short rows are not padded to the longest one. `times` as many parts take less memory.
+    first, so that short rows are not padded to the longest one.
+
+    devices: those that share the rows of a part, each as many. `times` as many parts take less memory.
     """
     inputs, targets = (np.asarray(array) for array in batch)
     each = len(inputs) // slots
     most = len(inputs) // part_rows if jax.default_backend() == "cpu" else 1
     most = max(most, 1) * times
-    count = next((n for n in range(min(most, each), 1, -1) if each % n == 0), 1)
+    unit = _unit(devices, slots)
+    count = next((n for n in range(min(most, each), 1, -1) if each % (n * unit) == 0), 1)
     if count == 1:
         return [(inputs, targets)]
     lengths = (inputs > 0).sum(1).reshape(slots, -1)
@@ -59,22 +65,25 @@ def by_length(batch: Batch, slots: int, part_rows: int = 8, times: int = 1) -> l
 
 
 def packed(
-    batch: Batch, slots: int, part_tokens: int = 1024, times: int = 1
+    batch: Batch, slots: int, part_tokens: int = 1024, devices: int = 1, times: int = 1
 ) -> list[tuple[Packed, np.ndarray]]:
     """Parts of about `part_tokens` tokens with several texts in each row, or one if that is less work.
     `times` as many parts take less memory.
 
     For a decoder, which computes the keys and values of the prompts anew for every part: parts are as
-    large as memory allows (under 2 GB for SmolLM2-135M).
+    large as memory allows (under 2 GB for SmolLM2-135M). devices: those that share the rows of a part.
     """
     inputs, targets = (np.asarray(array) for array in batch)
     rows = np.arange(len(inputs)).reshape(slots, -1)
     each = rows.shape[1]
     least = -(-int((inputs > 0).sum()) // part_tokens) if jax.default_backend() == "cpu" else 1
+    unit = _unit(devices, slots)
+    unit = 1 if each % unit else unit
+    most = each // unit
     least = max(1, least) * times
-    count = next(n for n in range(min(least, each), each + 1) if each % n == 0)
+    count = next(n for n in range(min(least, most), most + 1) if most % n == 0)
     return [
-        _pack(inputs[chosen.reshape(-1)], targets[chosen.reshape(-1)], slots)
+        _pack(inputs[chosen.reshape(-1)], targets[chosen.reshape(-1)], slots, unit)
         for chosen in np.split(rows, count, axis=1)
     ]
 
@@ -90,12 +99,19 @@ LAYOUTS: dict[Layout, Callable[..., list[tuple[Any, np.ndarray]]]] = {
 }
 
 
-def layout(config: ModelConfig, kind: Kind, times: int = 1) -> Divide:
-    """The division that suits a model family, one text a row where the kind of prompt needs it; in `times`
-    as many parts as are fastest.
+def layout(config: ModelConfig, kind: Kind, devices: int = 1, times: int = 1) -> Divide:
+    """The division that suits a model family, one text a row where the kind of prompt needs it; the rows
+    of a part are shared by so many devices; in `times` as many parts as are fastest.
     """
     divide = LAYOUTS[family_of(config).layout] if kind.packed else by_length
-    return divide if times == 1 else partial(divide, times=times)
+    if devices == times == 1:
+        return divide
+    return partial(divide, devices=devices, times=times)
+
+
+def _unit(devices: int, slots: int) -> int:
+    """The rows of a slot in a part are a multiple of it, so that devices can share the part evenly."""
+    return devices // math.gcd(devices, slots)
 
 
 @dataclass(frozen=True)
@@ -200,11 +216,15 @@ def _first_rows(lengths: np.ndarray) -> np.ndarray:
     return first
 
 
-def _pack(inputs: np.ndarray, targets: np.ndarray, slots: int) -> tuple[Packed, np.ndarray]:
-    """Texts [S*B, T] packed, G a row, and their targets in the same order."""
+def _pack(
+    inputs: np.ndarray, targets: np.ndarray, slots: int, unit: int = 1
+) -> tuple[Packed, np.ndarray]:
+    """Texts [S*B, T] packed, G a row, and their targets in the same order; a slot's rows are a multiple of
+    `unit`.
+    """
     before = np.maximum((inputs > 0).sum(1) - 1, 0)  # tokens but the last
     lengths = before.reshape(slots, -1)
-    many = next(size for size in TEXTS_A_ROW if lengths.shape[1] % size == 0)
+    many = next(size for size in TEXTS_A_ROW if lengths.shape[1] % (size * unit) == 0)
     choices = []
     for size in sorted({1, many}):
         groups = np.stack([_balanced(slot, size) for slot in lengths])

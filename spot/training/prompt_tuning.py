@@ -19,6 +19,7 @@ from spot.models.device_memory import forget_peak, gigabytes, held, peak
 from spot.models.device_memory import free as device_free
 from spot.models.model import Model
 from spot.models.runtime import device_errors
+from spot.models.sharding import check_rows, place_rows, rows_shared
 from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import stack
@@ -27,11 +28,11 @@ from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.fitting import Execution, Need, Prediction, choose
 from spot.training.loop import Schedule, train
-from spot.training.lowering import lower_gradient, program_bytes, scoring_need
+from spot.training.lowering import program_bytes, scoring_need
 from spot.training.parts import FORESEEN, alike, fitted, layout
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Reporter, Slot, StartLoss, Trained
-from spot.training.step import PromptState, batch_losses, init_state, train_step
+from spot.training.step import PromptState, batch_losses, init_state, lower_part, train_step
 
 TIMED_STEPS = 3
 """Runs of a step that are timed for an estimate; the median counts, since the machine may be busy."""
@@ -42,7 +43,7 @@ class PromptLearner:
 
     def __init__(self, model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:
         """Raises SpotError for prompts that are not finite, of unequal length or of another width, and
-        for rows longer than a decoder's context.
+        for rows longer than a decoder's context or that the devices cannot share.
         """
         check_prompts(model, slots)
         self.slots, self.recipe = slots, recipe
@@ -63,6 +64,7 @@ class PromptLearner:
         # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
         self.model = model.with_dropout(recipe.dropout)
+        check_rows(self.model.network.mesh, recipe.batch_size)
         self.kind = slots[0].init.kind
         self.last: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()
@@ -70,7 +72,8 @@ class PromptLearner:
 
     def execute(self, execution: Execution) -> None:
         """Run steps in this way from now on."""
-        divide = layout(self.model.config, self.kind, execution.times)
+        devices = rows_shared(self.model.network.mesh)
+        divide = layout(self.model.config, self.kind, devices, execution.times)
         self.divide = fitted(divide, map(self.batch, range(FORESEEN)), len(self.slots))
         self.network = self.model.network.with_remat(execution.remat)
 
@@ -86,8 +89,14 @@ class PromptLearner:
 
         def need_of(execution: Execution) -> Need:
             self.execute(execution)
-            prompts = stack([slot.init for slot in self.slots])
-            program = lower_gradient(self.network, prompts, self.divide.largest, self.recipe.loss)
+            program = lower_part(
+                self.start(),
+                self.network,
+                self.divide.largest,
+                self.keys,
+                self.recipe.loss,
+                self.kind,
+            )
             return Need(size, program_bytes(program.compile()), scoring)
 
         # Dropout of packed texts depends on the part that they share.
@@ -236,6 +245,7 @@ def start_losses(
     """The loss of each slot before training, with and without its prompt: the mean over the rows of parts
     that each hold as many rows of every slot, slot after slot.
     """
+    parts = [place_rows(model.network.mesh, part) for part in parts]
     with_prompt, without = (
         np.concatenate(
             [

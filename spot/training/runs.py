@@ -117,7 +117,7 @@ class Runs:
             return self.slots or SLOTS_ON_CPU
         import jax
 
-        return SLOTS_ON_CPU if jax.default_backend() == "cpu" else SLOTS_ELSEWHERE
+        return SLOTS_ON_CPU if jax.default_backend() == "cpu" else slots_on(1)
 
     def prompts_place(
         self, model: Model, slots: Sequence[Slot], recipe: Recipe, validate: bool
@@ -252,6 +252,11 @@ class Runs:
         content = {"of": folder.name, "sha256": sha256_hex(text), "value": value}
         replace_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
         return value
+
+
+def slots_on(devices: int) -> int:
+    """S on accelerators of which so many share the prompts, where it is not set: a multiple of them."""
+    return -(-SLOTS_ELSEWHERE // devices) * devices
 
 
 @contextlib.contextmanager

@@ -16,20 +16,20 @@ from jax.sharding import PartitionSpec
 
 from spot.errors import SpotError
 from spot.models.model import load
-from spot.models.settings import ModelSettings
+from spot.models.settings import Devices, ModelSettings
 from spot.models.sharding import devices_present, split
 
 SCRIPT = """
 import json, sys
 import jax, jax.numpy as jnp, numpy as np
 from flax import nnx
-from spot.models.settings import ModelSettings
+from spot.models.settings import Devices, ModelSettings
 from spot.training.recipe import TrainSettings
 from spot.models.model import load
 from spot.training.step import init_state, train_step
 
 def steps(devices):
-    backbone = load(ModelSettings(precision="float32", devices=devices)).with_dropout(0.0)
+    backbone = load(ModelSettings(precision="float32"), Devices(model=devices)).with_dropout(0.0)
     rng = np.random.default_rng(0)
     prompts = jnp.asarray(rng.normal(size=(2, 4, 256)), jnp.float32)
     batch = rng.integers(3, 6000, (8, 16), dtype=np.int32), rng.integers(3, 6000, (8, 4), dtype=np.int32)
@@ -85,8 +85,11 @@ def test_an_axis_that_cannot_be_split_evenly_is_not():
 
 
 def test_more_devices_than_there_are_is_an_error():
-    with pytest.raises(SpotError, match="model.devices=64: expected as many devices, found"):
-        load(ModelSettings(devices=64))
+    asked = Devices(slot=2, model=32)
+    with pytest.raises(
+        SpotError, match=r"devices.slot=2, devices.model=32: expected 64 devices, found \d+ \("
+    ):
+        load(ModelSettings(), asked)
 
 
 @pytest.mark.parametrize(

@@ -70,10 +70,12 @@ def devices_present() -> list[jax.Device]:
 
 
 def mesh_of(devices: Devices, present: Sequence[Any]) -> Mesh | None:
-    """The grid of the first devices of those that are present; None for one device, which needs none.
+    """As `grid_of`; None for one device, which needs no grid."""
+    return None if devices.count == 1 else grid_of(devices, present)
 
-    Raises SpotError if there are fewer.
-    """
+
+def grid_of(devices: Devices, present: Sequence[Any]) -> Mesh:
+    """The grid of the first devices of those that are present. Raises SpotError if there are fewer."""
     if devices.count > len(present):
         sizes = {axis: getattr(devices, axis) for axis in AXES}
         asked = ", ".join(f"devices.{axis}={size}" for axis, size in sizes.items() if size > 1)
@@ -82,8 +84,6 @@ def mesh_of(devices: Devices, present: Sequence[Any]) -> Mesh | None:
             f"({present[0].device_kind})",
             f"lower them, so that their product is {len(present)} or less",
         )
-    if devices.count == 1:
-        return None
     shape = tuple(getattr(devices, axis) for axis in AXES)
     if devices.count < len(present):
         return Mesh(np.asarray(present[: devices.count]).reshape(shape), AXES)

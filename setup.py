@@ -43,6 +43,7 @@ setup(
         "optax>=0.2.6",
         "orbax-checkpoint>=0.12",  # its v1 interface
         "platformdirs>=4",
+        "psutil>=5.9",
         "pydantic>=2.7,<3",
         "rich>=13",
         "safetensors>=0.5",

@@ -19,7 +19,7 @@ import optax
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
-from spot.models.sharding import check_rows, place_rows
+from spot.models.sharding import check_rows, place_rows, unpadded
 from spot.models.weights.build import from_arrays, to_arrays
 from spot.prompts.kind import Arrays
 from spot.settings import check_seed
@@ -28,7 +28,7 @@ from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.loop import Schedule, train
 from spot.training.optim import scaled_adafactor
-from spot.training.parts import Batch
+from spot.training.parts import FORESEEN, Batch, fitted, whole
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Check, Reporter, Result, StartLoss
 from spot.training.step import row_losses
@@ -105,17 +105,24 @@ class WeightLearner:
             f"{source.name}, all weights (seed {seed}, rate {learning_rate:g})"
         ]
         sizes = [len(member.train) for member in source.members]
-        self.order = data_order(sizes, source.rates, seed, recipe.steps * recipe.batch_size)
+        count = max(recipe.steps, FORESEEN) * recipe.batch_size
+        self.order = data_order(sizes, source.rates, seed, count)
+        self.pad = fitted(whole, map(self.rows_of, range(FORESEEN)), 1)
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()
 
     def start(self) -> WeightState:
         """The model's weights in float32, with a fresh optimiser."""
-        own = self.model.network.parameters
+        network = self.model.network
+        own = unpadded(network.config, network.parameters) if network.mesh else network.parameters
         wide = jax.tree.map(lambda array: jnp.array(array, jnp.float32), own)
         return WeightState(wide, scaled_adafactor(self.rate).init(wide), jnp.ones(1, bool))
 
     def batch(self, step: int) -> Batch:
-        """The rows of a step, from 0."""
+        """The rows of a step, from 0, padded to one of few shapes."""
+        return self.pad(self.rows_of(step), 1)[0]
+
+    def rows_of(self, step: int) -> Batch:
+        """The rows of a step in their own buckets."""
         return step_batch([self.source], [self.order], step, self.recipe.batch_size)
 
     def step(self, state: WeightState, step: int) -> tuple[WeightState, dict[str, jax.Array]]:

@@ -278,7 +278,8 @@ def test_sixteen_prompts_of_t5_base_on_eight_tpus():
     assert told["asked"]["weights"] == pytest.approx(2 * config.count(), rel=1e-3)
     gradient, update = told["asked"]["programs"]
     assert (gradient["name"], update["name"]) == ("gradient", "update")
-    assert gradient["collectives"] == []  # prompts know nothing of each other
+    # Prompts know nothing of each other: devices exchange the seeds of dropout and nothing large.
+    assert sum(each["bytes"] for each in gradient["collectives"]) < 100_000
     # Two products forward and one of two backward: a frozen weight takes 4 FLOPs a token that passes it.
     tables = config.vocab_size * config.d_model
     attention = 4 * config.d_model * config.num_heads * config.d_kv

@@ -22,6 +22,7 @@ from spot.models.scoring import batches, label_words
 from spot.prompts.kinds import find_kind
 from spot.tasks.catalog import find_all
 from spot.training.batches import Source, data_order, step_batch
+from spot.training.lowering import abstract_network
 from spot.training.parts import FORESEEN, Batch, fitted, layout
 from spot.training.recipe import Recipe
 from spot.training.source import source_of
@@ -121,13 +122,14 @@ def orders_of(group: list[tuple[Source, int]], recipe: Recipe) -> list[np.ndarra
 
 def checks(config: Config, group: list[tuple[Source, int]]) -> Iterator[tuple[Shape, int, int]]:
     """The batches of one check of every prompt of a group: (rows, width), and (classes, width)."""
+    network = abstract_network(the_model(config).config, "bfloat16", "widen")
     for source, _ in group:
         for member in source.members:
             if member.definition.scoring == "rank":
                 answers = label_words(member.labels).shape
             else:
                 answers = (0, bucket_length(int(member.validation.targets.lengths().max())))
-            for _, batch in batches(member.validation.inputs):
+            for _, batch in batches(network, member.validation.inputs):
                 yield (batch.shape, answers), batch.size, int((batch > 0).sum())
 
 

@@ -17,7 +17,7 @@ from spot.models.config import ModelConfig
 from spot.models.decode import EOS, greedy
 from spot.models.families import family_of
 from spot.models.layers import ProductForm, RowKeys
-from spot.models.sharding import repeated_keys
+from spot.models.sharding import computed_on
 
 
 @partial(
@@ -42,7 +42,7 @@ class Network:
 
     def module(self) -> Any:
         """The flax.nnx module, a `T5` or a `Decoder`, with these weights."""
-        config, parameters = repeated_keys(self.config, self.parameters, self.mesh)
+        config, parameters = computed_on(self.config, self.parameters, self.mesh)
         module = nnx.merge(_graph(config, self.form), parameters)
         module.remat = self.remat
         return module
@@ -74,8 +74,9 @@ class Network:
     @property
     def embeddings(self) -> jax.Array:
         """The embedding table [V, H] in the dtype of the weights."""
-        table: jax.Array = self.module().token_embedder.embedding[...]
-        return table
+        table: jax.Array = self.parameters["token_embedder"]["embedding"].get_value()
+        size = self.config.vocab_size  # on a mesh the table may be padded
+        return table if table.shape[0] == size else table[:size]
 
     def with_dropout(self, rate: float | None) -> Network:
         """The same weights with another dropout rate; None keeps the model's own."""

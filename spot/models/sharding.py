@@ -24,12 +24,13 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig, ModelConfig
+from spot.models.runtime import without_absent_tpu
 from spot.models.settings import Devices
 
 AXES = ("slot", "data", "model")
-Whole = Literal["heads", "kv", ""]
-# The axis that is split, by the end of an array's name, and what it is made of that stays whole: a device
-# has all of a head, so that it attends alone. Other arrays are on every device.
+Whole = Literal["heads", "kv", "vocabulary", ""]
+# The axis that is split, by the end of an array's name, and what it is made of: a device has all of a head,
+# so that it attends alone, and a vocabulary is padded. Other arrays are on every device.
 SPLIT: dict[str, tuple[int, Whole]] = {
     "query/kernel": (1, "heads"),
     "key/kernel": (1, "kv"),
@@ -46,12 +47,11 @@ SPLIT: dict[str, tuple[int, Whole]] = {
     "gate/kernel": (1, ""),
     "up/kernel": (1, ""),
     "down/kernel": (0, ""),
-    "/embedding": (0, ""),
-    "logits_dense/kernel": (1, ""),
-    "lm_head/kernel": (1, ""),
+    "/embedding": (0, "vocabulary"),
+    "logits_dense/kernel": (1, "vocabulary"),
+    "lm_head/kernel": (1, "vocabulary"),
 }
 
-KEYS = tuple(end for end, (_, whole) in SPLIT.items() if whole == "kv")
 
 Place = Callable[[str, Any, Any], jax.Array]
 T = TypeVar("T")
@@ -59,6 +59,7 @@ T = TypeVar("T")
 
 def devices_present() -> list[jax.Device]:
     """The devices of this machine that JAX runs on. SpotError where it can start none."""
+    without_absent_tpu()
     try:
         return jax.devices()
     except (RuntimeError, AssertionError) as error:  # the second by its own check of JAX_PLATFORMS
@@ -72,8 +73,7 @@ def devices_present() -> list[jax.Device]:
 
 def mesh_of(devices: Devices, present: Sequence[Any]) -> Mesh | None:
     """As `grid_of`; None for one device, which needs no grid."""
-    mesh = grid_of(devices, present)
-    return None if devices.count == 1 else mesh
+    return None if devices.count == 1 else grid_of(devices, present)
 
 
 def grid_of(devices: Devices, present: Sequence[Any]) -> Mesh:
@@ -103,8 +103,12 @@ def placing(config: ModelConfig, mesh: Mesh | None) -> Place:
         return lambda _name, content, dtype: jnp.asarray(content, dtype)
 
     def place(name: str, content: Any, dtype: Any) -> jax.Array:
-        narrow = np.asarray(content).astype(dtype)
-        spec = split(config, name, narrow.shape, mesh.shape["model"])
+        narrow, devices = np.asarray(content).astype(dtype), mesh.shape["model"]
+        shape = stored_shape(name, narrow.shape, devices)
+        if shape != narrow.shape:
+            added = [(0, after - before) for before, after in zip(narrow.shape, shape, strict=True)]
+            narrow = np.pad(narrow, added)
+        spec = split(config, name, shape, devices)
         placed: jax.Array = jax.device_put(narrow, NamedSharding(mesh, spec))
         return placed
 
@@ -114,17 +118,23 @@ def placing(config: ModelConfig, mesh: Mesh | None) -> Place:
 def split(config: ModelConfig, name: str, shape: Sequence[int], devices: int) -> PartitionSpec:
     """The partition of a weight over the axis `model`, of so many devices.
 
-    It is whole if they cannot have equal shares of it: of heads, of a vocabulary. Keys that several heads
-    share, fewer than there are devices, are whole too, see `key_heads`.
+    It is whole if they cannot have equal shares of it, but for a vocabulary, see `stored_shape`. Keys that
+    several heads share, fewer than there are devices, are whole too, see `key_heads`.
     """
-    axis, whole = next((rule for end, rule in SPLIT.items() if name.endswith(end)), (None, ""))
-    if axis is None:
+    axis, whole = _rule(name)
+    if axis < 0:
         return PartitionSpec()
     aligned = key_heads(config, devices) % devices == 0
     heads, shared = (config.num_heads, _key_heads(config)) if aligned else (1, 1)
-    if {"heads": heads, "kv": shared, "": shape[axis]}[whole] % devices:
+    shares = {"heads": heads, "kv": shared, "vocabulary": devices, "": shape[axis]}
+    if shares[whole] % devices:
         return PartitionSpec()
     return PartitionSpec(*["model" if number == axis else None for number in range(len(shape))])
+
+
+def _rule(name: str) -> tuple[int, Whole]:
+    """The rule of SPLIT for an array; its axis is -1 for one that is never split."""
+    return next((rule for end, rule in SPLIT.items() if name.endswith(end)), (-1, ""))
 
 
 def key_heads(config: ModelConfig, devices: int) -> int:
@@ -139,30 +149,59 @@ def _key_heads(config: ModelConfig) -> int:
     return config.num_kv_heads if isinstance(config, DecoderConfig) else config.num_heads
 
 
-def repeated_keys(
-    config: ModelConfig, parameters: Any, mesh: Mesh | None
-) -> tuple[ModelConfig, Any]:
-    """(config, weights) that compute the same with `key_heads` on a mesh: heads of keys and values are
-    repeated for the devices that share them, within a compiled function.
+def stored_shape(name: str, shape: Sequence[int], devices: int) -> tuple[int, ...]:
+    """The shape of a weight as it lies on so many devices: they have equal shares of a vocabulary, the last
+    one with rows of zeros at the end.
     """
-    if mesh is None or not isinstance(config, DecoderConfig):
-        return config, parameters
-    devices, own = mesh.shape["model"], config.num_kv_heads
-    if (heads := key_heads(config, devices)) == own:
-        return config, parameters
-    wide = replace(config, num_kv_heads=heads)
+    axis, whole = _rule(name)
+    padded = {axis} if whole == "vocabulary" else set()
+    return tuple(
+        -(-size // devices) * devices if number in padded else size
+        for number, size in enumerate(shape)
+    )
 
-    def repeated(path: Any, leaf: Any) -> Any:
+
+def computed_on(config: ModelConfig, parameters: Any, mesh: Mesh | None) -> tuple[ModelConfig, Any]:
+    """(config, weights) that a network on a mesh computes with, within a compiled function.
+
+    The rows that pad a vocabulary are cut off, and heads of keys and values are repeated for the devices
+    that share one, see `key_heads`.
+    """
+    if mesh is None:
+        return config, parameters
+    devices, own = mesh.shape["model"], _key_heads(config)
+    heads = key_heads(config, devices)
+    wide = replace(config, num_kv_heads=heads) if isinstance(config, DecoderConfig) else config
+
+    def changed(path: Any, leaf: Any) -> Any:
         name, array = "/".join(map(str, path)), leaf.get_value()
-        if not name.endswith(KEYS):
+        axis, whole = _rule(name)
+        if whole == "vocabulary" and array.shape[axis] != config.vocab_size:
+            array = jax.lax.slice_in_dim(array, 0, config.vocab_size, axis=axis)
+        elif whole == "kv" and heads != own:
+            parted = array.reshape(*array.shape[:-1], own, -1)
+            array = jnp.repeat(parted, heads // own, axis=-2).reshape(*array.shape[:-1], -1)
+        else:
             return leaf
-        parted = array.reshape(*array.shape[:-1], own, -1)
-        wider = jnp.repeat(parted, heads // own, axis=-2).reshape(*array.shape[:-1], -1)
-        sharding = NamedSharding(mesh, split(wide, name, wider.shape, devices))
-        return leaf.replace(jax.lax.with_sharding_constraint(wider, sharding))
+        sharding = NamedSharding(mesh, split(wide, name, array.shape, devices))
+        return leaf.replace(jax.lax.with_sharding_constraint(array, sharding))
 
     flat = nnx.to_flat_state(parameters)
-    return wide, nnx.from_flat_state((path, repeated(path, leaf)) for path, leaf in flat)
+    return wide, nnx.from_flat_state((path, changed(path, leaf)) for path, leaf in flat)
+
+
+def unpadded(config: ModelConfig, parameters: Any) -> Any:
+    """Weights whose vocabulary is not padded: such a table is whole on every device."""
+
+    def cut(path: Any, leaf: Any) -> Any:
+        axis, whole = _rule("/".join(map(str, path)))
+        array = leaf.get_value()
+        if whole != "vocabulary" or array.shape[axis] == config.vocab_size:
+            return leaf
+        return leaf.replace(jax.lax.slice_in_dim(array, 0, config.vocab_size, axis=axis))
+
+    flat = nnx.to_flat_state(parameters)
+    return nnx.from_flat_state((path, cut(path, leaf)) for path, leaf in flat)
 
 
 def check_rows(mesh: Mesh | None, batch_size: int) -> None:

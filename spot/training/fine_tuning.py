@@ -19,7 +19,7 @@ import optax
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
-from spot.models.sharding import check_rows, place_rows
+from spot.models.sharding import check_rows, place_rows, unpadded
 from spot.models.weights.build import from_arrays, to_arrays
 from spot.prompts.kind import Arrays
 from spot.settings import check_seed
@@ -112,7 +112,8 @@ class WeightLearner:
 
     def start(self) -> WeightState:
         """The model's weights in float32, with a fresh optimiser."""
-        own = self.model.network.parameters
+        network = self.model.network
+        own = unpadded(network.config, network.parameters) if network.mesh else network.parameters
         wide = jax.tree.map(lambda array: jnp.array(array, jnp.float32), own)
         return WeightState(wide, scaled_adafactor(self.rate).init(wide), jnp.ones(1, bool))
 

@@ -25,7 +25,7 @@ from spot.models.layers import ProductForm, RowKeys
 from spot.models.model import Model
 from spot.models.network import Network, outline
 from spot.models.padding import bucket_length
-from spot.models.sharding import rows_of, rows_shared, slots_of, split
+from spot.models.sharding import rows_of, rows_shared, slots_of, split, stored_shape
 from spot.models.weights.build import weight_dtype
 from spot.prompts.kind import Kind
 from spot.prompts.stacked import SoftPrompts, stack
@@ -77,8 +77,10 @@ def abstract_network(
     state = outline(config, form)[1]
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
-        spec = split(config, name, leaf.shape, mesh.shape["model"]) if mesh else None
-        own = jax.ShapeDtypeStruct(leaf.shape, weight_dtype(name, precision))
+        devices = mesh.shape["model"] if mesh else 1
+        shape = stored_shape(name, leaf.shape, devices)
+        spec = split(config, name, shape, devices)
+        own = jax.ShapeDtypeStruct(shape, weight_dtype(name, precision))
         leaf.set_value(struct(own, mesh, spec))
     return Network(config, form, state, mesh)
 

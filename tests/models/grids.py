@@ -46,7 +46,10 @@ from tests.toys import (
     write_model,
 )
 
-P, STEPS, RATE = 3, 3, 0.1
+P, STEPS = 3, 3
+RATE = (
+    0.01  # small, for Adafactor divides a gradient by its own size, and so magnifies its rounding
+)
 LABELS = ([5, 1], [6, 7, 1], [8, 1])
 CONFIGS = {
     "T5": tiny_config(num_heads=8, d_ff=32, dropout=0.0),
@@ -62,11 +65,9 @@ ONE = {}
 MIXTURES = (
     {"slot": 2},
     {"data": 2},
-    {"model": 2},
-    {"slot": 2, "data": 2},
     {"model": 4},
+    {"slot": 2, "data": 2},
     {"slot": 2, "data": 2, "model": 2},
-    {"model": 8},
 )
 FEW = ({"slot": 2, "model": 2}, {"data": 4, "model": 2})
 CASES: dict[str, dict[str, Any]] = {
@@ -192,7 +193,6 @@ def tuned(network: Any) -> dict[str, Any]:
     return {
         "losses": losses,
         "weights": {name: array.tolist() for name, array in to_arrays(again.parameters).items()},
-        "programs": weight_step._cache_size(),
         **weights(again),
     }
 

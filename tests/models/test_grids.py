@@ -12,9 +12,15 @@ import pytest
 
 from tests.models.grids import CASES
 
-MODEL_OVERHEAD = (
-    1.3  # norms, softmax and prompts are computed on every device that shares the weights
-)
+MODEL_OVERHEAD = 1.5
+"""Norms and residuals, much of so tiny layers, are computed on every device of `model`."""
+ATTENTION = {f"{name}/kernel" for name in ("query", "key", "value", "out")}
+BIASES = {f"{name}_bias" for name in ("query", "key", "value")}
+WHOLE = {
+    ("decoder", 4): {"key/kernel", "value/kernel"},
+    ("odd decoder", 2): ATTENTION | BIASES,
+}
+"""The ends of arrays, beside norms, of which so many devices cannot have equal shares."""
 
 
 def found(name, *arguments):
@@ -48,17 +54,17 @@ def test_a_grid_computes_what_one_device_does_and_shares_the_work(name):
         for key in ("losses", "gradient", "prompts", "scores"):
             assert_close(result[key], one[key])
         assert result["written"] == one["written"]
-        assert (
-            result["programs"] == one["programs"]
-        )  # the state of a step is placed as the first one
+        # Also after the first step, whose state comes from elsewhere.
+        assert result["programs"] == one["programs"]
         (count, *_), (own, *_) = result["prompt"]
         assert (count, own) == (slots, slots // slot if slots % slot == 0 else slots)
         for (rows, *_), (own, *_) in result["rows"]:
             assert rows == own * slot * data
         assert result["read"] == [32, 32 // (slot * data)]
+        whole = tuple(WHOLE.get((case["config"], model), set()) | {"scale"})
         if model > 1:
-            assert result["own"] <= result["bytes"] / model * 1.1
-        if not case.get("replicates"):
+            assert result["whole"] == [name for name in one["whole"] if name.endswith(whole)]
+        if "query/kernel" not in whole:
             share = 1 / (slot * data * model)
             assert result["flops"] <= one["flops"] * share * (MODEL_OVERHEAD if model > 1 else 1.1)
 
@@ -70,7 +76,6 @@ def test_all_weights_are_trained_on_a_grid():
         assert result["losses"][-1] < result["losses"][0]
         for name, array in one["weights"].items():
             assert_close(result["weights"][name], array)
-        assert result["programs"] == one["programs"]
         model = result["grid"].get("model", 1)
         assert result["own"] <= result["bytes"] / model * 1.1
 

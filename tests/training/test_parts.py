@@ -52,6 +52,30 @@ def test_parts_are_larger_where_slots_could_not_share_smaller_ones():
     assert [len(texts) for texts, _ in by_length(batch, 3, 8)] == [12] * 4
 
 
+@pytest.mark.parametrize(("slots", "devices"), [(1, 8), (3, 2), (4, 4), (2, 8)])
+@pytest.mark.parametrize("divide", [by_length, packed_parts])
+def test_devices_share_the_rows_of_every_part_evenly(divide, slots, devices):
+    inputs, targets = rows_of([1 + 7 * row % 30 for row in range(32 * slots)])
+    parts = divide((inputs, targets), slots, 16, devices=devices)
+    assert len(parts) > 1
+    for texts, answers in parts:
+        for array in (*texts, answers) if divide is packed_parts else (texts, answers):
+            assert len(array) % devices == 0
+    every = np.concatenate([answers for _, answers in parts])
+    assert sorted(every[:, 0].tolist()) == list(range(1, 32 * slots + 1))
+
+
+@pytest.mark.parametrize("divide", [by_length, packed_parts])
+def test_rows_that_devices_cannot_share_are_divided_as_for_one(divide):
+    batch = rows_of([1 + row for row in range(18)])
+    found, plain = divide(batch, 2, 8, devices=4), divide(batch, 2, 8)
+    if divide is by_length:
+        plain = [batch]
+    for ours, theirs in zip(found, plain, strict=True):
+        for left, right in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+            np.testing.assert_array_equal(left, right)
+
+
 def texts_of(packed):
     """Every text of a packed batch, with its last token."""
     tokens, ends, last = map(np.asarray, packed)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spot.errors import SpotError
 from spot.models.config import ModelConfig, Precision, T5Config
@@ -165,8 +165,11 @@ def from_arrays(arrays: Mapping[str, np.ndarray], like: Any) -> Any:
 
 
 def _like(array: np.ndarray, like: jax.Array) -> jax.Array:
-    """An array in the dtype of another; split over devices as it is, if it is."""
-    if len(like.sharding.device_set) == 1:
+    """An array in the dtype of another; on its devices, split as it is, but for one that is padded there."""
+    sharding = like.sharding
+    if not isinstance(sharding, NamedSharding):
         return jnp.asarray(array, like.dtype)
-    placed: jax.Array = jax.device_put(array.astype(like.dtype), like.sharding)
+    if array.shape != like.shape:
+        sharding = NamedSharding(sharding.mesh, PartitionSpec())
+    placed: jax.Array = jax.device_put(array.astype(like.dtype), sharding)
     return placed

@@ -107,12 +107,3 @@ def _device_stats() -> dict[str, int] | None:
     if device.platform == "cpu":
         return None
     return device.memory_stats() or {}
-
-
-def gigabytes(count: int) -> str:
-    """Bytes as text.
-
-    >>> gigabytes(1_234_000_000), gigabytes(56_700_000)
-    ('1.23 GB', '57 MB')
-    """
-    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from spot.errors import SpotError
-from spot.models.device_memory import gigabytes
 
 MARGIN = 0.1
 """The share of the free memory that is left alone as long as a step can be run with less."""
@@ -72,6 +71,11 @@ class Prediction:
             f"{gigabytes(2 * self.programs)} for programs, {gigabytes(self.need.bytes)}{free} for the run"
         )
 
+    def to_json(self) -> dict[str, int | bool | None]:
+        """JSON-serialisable dict."""
+        parts, remat = self.execution.times, self.execution.remat
+        return {"peak": self.peak, "free": self.free, "parts": parts, "remat": remat}
+
     def check(self) -> None:
         """Raises SpotError where the run cannot have what it needs."""
         if self.free is not None and self.need.bytes > self.free:
@@ -104,3 +108,12 @@ def choose(
         if least <= room or other.remat:
             execution, need = other, need_of(other)
     return execution, need
+
+
+def gigabytes(count: int) -> str:
+    """Bytes as text.
+
+    >>> gigabytes(1_234_000_000), gigabytes(56_700_000)
+    ('1.23 GB', '57 MB')
+    """
+    return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -15,7 +15,7 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.decoder import Packed
-from spot.models.device_memory import forget_peak, gigabytes, held, peak
+from spot.models.device_memory import forget_peak, held, peak
 from spot.models.device_memory import free as device_free
 from spot.models.model import Model
 from spot.models.runtime import device_errors
@@ -26,7 +26,7 @@ from spot.prompts.stacked import stack
 from spot.training.batches import data_order, step_batch
 from spot.training.context import check_source
 from spot.training.evaluate import validate
-from spot.training.fitting import Execution, Need, Prediction, choose
+from spot.training.fitting import Execution, Need, Prediction, choose, gigabytes
 from spot.training.loop import Schedule, train
 from spot.training.lowering import program_bytes, scoring_need
 from spot.training.parts import FORESEEN, alike, fitted, layout

@@ -36,7 +36,7 @@ from spot.training.slots import Reporter, Slot, Trained, say_of_lock
 if TYPE_CHECKING:
     from spot.training.fine_tuning import FineTuned
 
-FORMAT = 2
+FORMAT = 3
 """Part of every digest; to be raised when runs compute their results in another way."""
 
 PROMPT_SETTINGS = (

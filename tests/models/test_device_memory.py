@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spot.models.device_memory import forget_peak, free, gigabytes, group_room, held, peak
+from spot.models.device_memory import forget_peak, free, group_room, held, peak
 
 
 def write(folder, **files):
@@ -47,8 +47,3 @@ def test_what_a_process_takes_is_seen():
     most = peak()
     del array
     assert most is None or most - before > 300_000_000
-
-
-def test_bytes_read_like_speech():
-    assert gigabytes(1_234_000_000) == "1.23 GB"
-    assert gigabytes(56_700_000) == "57 MB"

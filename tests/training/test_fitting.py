@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from spot.errors import SpotError
-from spot.training.fitting import Execution, Need, Prediction, choose
+from spot.training.fitting import Execution, Need, Prediction, choose, gigabytes
 from spot.training.prompt_tuning import PromptLearner, train_prompts
 from tests.training.conftest import SETTINGS
 
@@ -124,3 +124,8 @@ def test_the_prediction_is_near_the_measured_peak(shape):
     if found["peak"] is None:
         pytest.skip("this system does not tell the peak")
     assert 1 / FACTOR < found["predicted"] / found["peak"] < FACTOR
+
+
+def test_bytes_read_like_speech():
+    assert gigabytes(1_234_000_000) == "1.23 GB"
+    assert gigabytes(56_700_000) == "57 MB"

@@ -1,6 +1,6 @@
 """Which shapes does a bank's build compile, and how many tokens of them are padding?
 
-Command:  SPOT_DATA_DIR=FOLDER python -m benchmarks.compilations [CONFIG.toml] [--set key=value]
+Command:  SPOT_DATA_DIR=FOLDER python -m tests.compilations [CONFIG.toml] [--set key=value]
 Nothing is trained and no weights are read: the batches of every step are made, divided and counted.
 """
 
@@ -17,13 +17,15 @@ import numpy as np
 
 from spot.commands.objects import task_or_mixture, the_model
 from spot.config import Config, load_config
-from spot.models.padding import FEW_BUCKETS, FEW_TARGETS, bucket_length, widened
+from spot.models.padding import bucket_length
 from spot.models.scoring import batches, label_words
 from spot.prompts.kinds import find_kind
 from spot.tasks.catalog import find_all
 from spot.training.batches import Source, data_order, step_batch
-from spot.training.parts import FORESEEN, Batch, fitted, layout
+from spot.training.lowering import abstract_network
+from spot.training.parts import FORESEEN, Batch, alike, fitted, layout
 from spot.training.recipe import Recipe
+from spot.training.runs import SLOTS_ON_CPU
 from spot.training.source import source_of
 
 Shape = tuple[tuple[int, ...], ...]
@@ -75,39 +77,41 @@ def groups(config: Config) -> Iterator[list[tuple[Source, int]]]:
     ]
     sources = [source_of(task.on(model), model, recipe) for task in tasks]
     jobs = [(source, seed) for seed in bank.seeds for source in sources]
-    size = config.train.slots
+    size = config.train.slots or SLOTS_ON_CPU
     for first in range(0, len(jobs), size):
         yield jobs[first : first + size]
 
 
 def parts(config: Config, group: list[tuple[Source, int]]) -> Iterator[tuple[Shape, int, int]]:
     """(shape, tokens, tokens of text) of every part of every step of a group."""
+    for step_parts in steps(config, group):
+        yield from map(counted, step_parts)
+
+
+def starts(config: Config, group: list[tuple[Source, int]]) -> Iterator[tuple[Shape, int, int]]:
+    """The parts of a group's first step, whose losses are computed with the prompts and without."""
+    yield from map(counted, alike(next(steps(config, group))))
+
+
+def steps(config: Config, group: list[tuple[Source, int]]) -> Iterator[list[Any]]:
+    """The parts of every step of a group."""
     model = the_model(config)
     recipe = config.recipe().replace(steps=config.bank.steps).on(model)
     divide = layout(model.config, find_kind(recipe.kind))
-    sources = [source for source, _ in group]
-    orders = orders_of(group, recipe)
+    sources, orders = [source for source, _ in group], orders_of(group, recipe)
 
     def batch(step: int) -> Batch:
         return step_batch(sources, orders, step, recipe.batch_size)
 
     fit = fitted(divide, map(batch, range(FORESEEN)), len(group))
     for step in range(recipe.steps):
-        for part in fit(batch(step), len(group)):
-            shape = tuple(np.shape(array) for array in jax.tree.leaves(part))
-            tokens = np.asarray(jax.tree.leaves(part)[0])
-            yield shape, tokens.size, int((tokens > 0).sum())
+        yield fit(batch(step), len(group))
 
 
-def starts(config: Config, group: list[tuple[Source, int]]) -> Iterator[tuple[Shape, int, int]]:
-    """The first batch of a group, whose losses are computed with the prompts and without."""
-    model = the_model(config)
-    recipe = config.recipe().replace(steps=config.bank.steps).on(model)
-    orders = orders_of(group, recipe)
-    inputs, targets = step_batch([source for source, _ in group], orders, 0, recipe.batch_size)
-    padded = widened(inputs, bucket_length(inputs.shape[1], FEW_BUCKETS))
-    answers = (len(targets), bucket_length(targets.shape[1], FEW_TARGETS))
-    yield (padded.shape, answers), padded.size, int((inputs > 0).sum())
+def counted(part: Any) -> tuple[Shape, int, int]:
+    """(shape, tokens, tokens of text) of a part."""
+    arrays = [np.asarray(array) for array in jax.tree.leaves(part)]
+    return tuple(array.shape for array in arrays), arrays[0].size, int((arrays[0] > 0).sum())
 
 
 def orders_of(group: list[tuple[Source, int]], recipe: Recipe) -> list[np.ndarray]:
@@ -121,13 +125,14 @@ def orders_of(group: list[tuple[Source, int]], recipe: Recipe) -> list[np.ndarra
 
 def checks(config: Config, group: list[tuple[Source, int]]) -> Iterator[tuple[Shape, int, int]]:
     """The batches of one check of every prompt of a group: (rows, width), and (classes, width)."""
+    network = abstract_network(the_model(config).config, "bfloat16", "widen")
     for source, _ in group:
         for member in source.members:
             if member.definition.scoring == "rank":
                 answers = label_words(member.labels).shape
             else:
                 answers = (0, bucket_length(int(member.validation.targets.lengths().max())))
-            for _, batch in batches(member.validation.inputs):
+            for _, batch in batches(network, member.validation.inputs):
                 yield (batch.shape, answers), batch.size, int((batch > 0).sum())
 
 

@@ -24,9 +24,11 @@ def plan(what: Planned, accelerator: str, config: Config, out: Output) -> None:
     with progress(out) as reporter:
         reporter.phase(f"compiling for {topology.name}, which may take minutes")
         from spot.models.known import architecture
+        from spot.models.runtime import prepare
         from spot.training.fit import fit_scoring, fit_training, fit_tuning
         from spot.training.runs import slots_on
 
+        prepare()
         model, precision = architecture(config.model), config.model.precision
         recipe, devices = config.recipe(), config.devices
         if what == "answers":

@@ -7,9 +7,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from spot.errors import SpotError
 from spot.settings import cache_dir
@@ -17,12 +19,14 @@ from spot.settings import cache_dir
 
 @functools.cache
 def prepare() -> None:
-    """Switch on the persistent compilation cache, in the cache folder, and keep freed memory.
+    """Switch on the persistent compilation cache, in the cache folder, keep freed memory, and leave alone a
+    TPU that is not there.
 
     Loading a model calls it before anything is compiled; later calls do nothing. Where JAX's own
     variable JAX_COMPILATION_CACHE_DIR is set, JAX's settings of that cache are left alone.
     """
     keep_memory()
+    without_absent_tpu()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return
@@ -50,6 +54,23 @@ def keep_memory() -> None:
         libc.mallopt(mmap_max, 0)
         libc.mallopt(trim_threshold, -1)  # never
         libc.mallopt(top_pad, 2**28)
+
+
+def without_absent_tpu() -> None:
+    """Let JAX run on the CPU without looking for a TPU, where libtpu is installed and no chip is.
+
+    JAX would load it, 0.2 s, and libtpu would write five lines about a missing TPU on stderr. Where
+    JAX_PLATFORMS is set, or a plugin for other devices is installed, JAX chooses by itself.
+    """
+    chips = [*Path("/dev").glob("accel*"), *Path("/dev/vfio").glob("[0-9]*")]
+    installed = importlib.util.find_spec("libtpu") is not None
+    others = importlib.util.find_spec("jax_plugins") is not None
+    if not installed or others or chips or os.environ.get("JAX_PLATFORMS"):
+        return
+    os.environ["JAX_PLATFORMS"] = "cpu"  # for processes that this one starts
+    import jax
+
+    jax.config.update("jax_platforms", "cpu")
 
 
 @contextlib.contextmanager

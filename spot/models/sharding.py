@@ -24,6 +24,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spot.errors import SpotError
 from spot.models.config import DecoderConfig, ModelConfig
+from spot.models.runtime import without_absent_tpu
 from spot.models.settings import Devices
 
 AXES = ("slot", "data", "model")
@@ -58,6 +59,7 @@ T = TypeVar("T")
 
 def devices_present() -> list[jax.Device]:
     """The devices of this machine that JAX runs on. SpotError where it can start none."""
+    without_absent_tpu()
     try:
         return jax.devices()
     except (RuntimeError, AssertionError) as error:  # the second by its own check of JAX_PLATFORMS

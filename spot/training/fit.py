@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import jax
 import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
 from jax.stages import Compiled, Lowered
 
 from spot.models.accelerators import Topology, topology_devices
@@ -313,7 +315,8 @@ def _compiled(devices: Devices, shape: Shape, network: Network, programs: Progra
         name, lowered = next(making)
         while True:
             begun = time.monotonic()
-            compiled = lowered.compile(compiler_options=QUICK)
+            with uncached():
+                compiled = lowered.compile(compiler_options=QUICK)
             done.append(Program(name, cost(compiled), time.monotonic() - begun))
             name, lowered = making.send(compiled)
     except StopIteration:
@@ -323,6 +326,21 @@ def _compiled(devices: Devices, shape: Shape, network: Network, programs: Progra
         if not wanted:
             raise
     return Trial(devices, shape, _bytes_of(network), tuple(done), wanted)
+
+
+@contextlib.contextmanager
+def uncached() -> Iterator[None]:
+    """For the block, leave the persistent cache alone: JAX would keep programs for absent devices there, but
+    cannot read them again.
+    """
+    enabled = jax.config.values["jax_enable_compilation_cache"]
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()  # it remembers whether it is used
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_compilation_cache", enabled)
+        compilation_cache.reset_cache()
 
 
 def _bytes_wanted(refusal: str) -> int:

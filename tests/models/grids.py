@@ -88,12 +88,11 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def texts(rows: int, most: int, seed: int) -> np.ndarray:
-    """Rows [rows, most] of 2 to `most` random tokens that end with 1, padded."""
+    """Rows [rows, most] of 2 to `most` random tokens, padded."""
     rng = np.random.default_rng(seed)
     out = rng.integers(3, 90, (rows, most), dtype=np.int32)
     for row, length in zip(out, rng.integers(2, most + 1, rows), strict=True):
-        row[length - 1 :] = 0
-        row[length - 1] = 1
+        row[length:] = 0
     return out
 
 
@@ -156,7 +155,7 @@ def trained(network: Any, case: dict[str, Any]) -> dict[str, Any]:
 
 def scored(network: Any, case: dict[str, Any]) -> dict[str, Any]:
     """Scores of label words and written answers behind one prompt."""
-    decode = SimpleNamespace(eos=1, decode=lambda ids: ids.tolist())
+    decode = SimpleNamespace(eos=2, decode=lambda ids: ids.tolist())
     model = Model(Backbone("toy", "0"), decode, "float32", lambda: network.config, lambda: network)
     inputs = Ragged.of([row[row > 0] for row in texts(40, 8, 7)])
     rows = np.random.default_rng(8).normal(size=(P, 16)).astype(np.float32)

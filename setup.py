@@ -68,6 +68,8 @@ setup(
             *SEQIO,
             "gguf>=0.17",
             "hypothesis>=6.100",
+            # Its compiler for TPUs needs none; there are wheels for Linux on x86-64 alone.
+            'jax[tpu]>=0.10; sys_platform == "linux" and platform_machine == "x86_64"',
             "pyarrow>=17",
             "pytest>=8.2",
             "pytest-xdist>=3.6",

@@ -36,6 +36,7 @@ def plan(what: Planned, accelerator: str, config: Config, out: Output) -> None:
         elif what == "weights":
             fit = fit_tuning(topology, model, recipe, devices)
         else:
-            slots = config.train.slots or slots_on(devices.slot) if what == "prompts" else 1
+            shared = devices.slot if devices.count > 1 else topology.count
+            slots = (config.train.slots or slots_on(shared)) if what == "prompts" else 1
             fit = fit_training(topology, model, precision, recipe, slots, devices)
     show_fit(fit, out)

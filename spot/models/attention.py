@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from spot.models.layers import ProductForm, attention_product, narrow
+from spot.models.layers import ProductForm, attention_product, narrow, unwidened
+
+FEW = 16  # queries of a memory's head: products of fewer rows are slower in bfloat16 on CPUs
 
 
 class Memory(NamedTuple):
@@ -36,6 +38,8 @@ def attend(form: ProductForm, query: jax.Array, memories: Sequence[Memory]) -> j
     """
     rows, heads, length, depth = query.shape
     groups = memories[0].keys.shape[1]
+    if rows * heads // groups * length // max(memory.keys.shape[0] for memory in memories) < FEW:
+        form = unwidened(form)
     grouped = query.reshape(rows, groups, heads // groups, length, depth)
     return _attention(form, grouped, tuple(memories)).reshape(rows, heads, length, -1)
 

@@ -48,9 +48,9 @@ def rank(
     rows, classes = encoded.mask.shape[0], labels.shape[0]
     targets = jnp.tile(labels, (rows, 1))
     logits = network.decode(encoded, targets)
-    log_probability = jax.nn.log_softmax(logits, axis=-1)
-    chosen = jnp.take_along_axis(log_probability, targets[..., None], axis=-1)[..., 0]
-    total = jnp.where(targets > 0, chosen, 0.0).sum(-1)
+    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    likelihood = chosen - jax.nn.logsumexp(logits, axis=-1)
+    total = jnp.where(targets > 0, likelihood, 0.0).sum(-1)
     if normalisation == "mean":
         total = total / (targets > 0).sum(-1)
     return total.reshape(rows, classes)

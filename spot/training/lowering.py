@@ -191,7 +191,7 @@ def scoring_need(model: Model, slots: Sequence[Slot]) -> int:
             write = scoring.generate.lower(network, encoded, length=answers, eos=eos)
         kept = sum(array.size * array.dtype.itemsize for array in jax.tree.leaves(encoded))
         needs += [program_bytes(read), kept + program_bytes(write.compile())]
-    return max(needs)
+    return max(needs, default=0)
 
 
 def lower_weights(network: Network, batch: tuple[Any, Any], mesh: Mesh | None = None) -> Lowered:

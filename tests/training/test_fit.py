@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -90,23 +91,27 @@ def test_scoring_and_fine_tuning(here):
     assert scored.fits and tuned.fits and tuned.asked.weights == 4 * tiny_config().count()
 
 
-def test_fewer_rows_first_then_fewer_prompts():
+def test_fewer_rows_first_then_layers_again_then_fewer_prompts():
     asked = shape_of(16, 32)
     devices = Devices(slot=8)
     # 30 GiB of which 2 are weights; 14.7 may be filled: a share of 0.45, so half the rows are too many.
-    assert smaller(trial_of(16, 32, 30, devices), asked, 16 * GIB) == (devices, shape_of(16, 8))
-    # A device has two prompts, of one row at least; where that is too much, it has one.
+    found = smaller(trial_of(16, 32, 30, devices), asked, 16 * GIB)
+    assert found == (devices, shape_of(16, 8), False)
+    # A device has two prompts, of one row at least; where that is too much, layers are computed again,
     found = smaller(trial_of(16, 1, 16, devices), asked, 16 * GIB)
-    assert found == (devices, shape_of(8, 1))
+    assert found == (devices, shape_of(16, 1), True)
+    # and where that is not enough, it has one prompt.
+    found = smaller(replace(trial_of(16, 1, 16, devices), remat=True), asked, 16 * GIB)
+    assert found == (devices, shape_of(8, 1), True)
 
 
 def test_where_no_rows_are_few_enough_the_weights_are_split_further():
     asked = shape_of(8, 1)
     devices = Devices(slot=4, data=2, model=1)
     found = smaller(trial_of(8, 1, 40, devices, weights=15), asked, 16 * GIB)
-    assert found == (Devices(slot=4, data=1, model=2), asked)
+    assert found == (Devices(slot=4, data=1, model=2), asked, False)
     found = smaller(trial_of(8, 1, 40, Devices(slot=4, model=2), weights=15), asked, 16 * GIB)
-    assert found == (Devices(slot=2, data=1, model=4), asked)
+    assert found == (Devices(slot=2, data=1, model=4), asked, False)
     assert smaller(trial_of(8, 1, 40, Devices(model=8), weights=15), asked, 16 * GIB) is None
 
 
@@ -181,41 +186,57 @@ PLANNED = {
 }  # fmt: skip
 
 
-def test_every_command_that_trains_or_evaluates_plans(here, monkeypatch, tmp_path):
-    """It compiles, and neither reads a bank, a task or weights, nor writes anything."""
-    from spot.models import known
+def test_every_command_that_trains_or_evaluates_plans(monkeypatch, tmp_path):
+    """It asks for the fit of what it runs, reads no bank and no task, and writes nothing."""
+    asked = []
 
+    def answer(kind):
+        def fit(topology, model, *settings):
+            asked.append((kind, topology.name, model.name, *settings[-2:]))
+            return Fit(topology, model.name, 32, trial_of(2, 32, 1), None)
+
+        return fit
+
+    for kind in ("training", "scoring", "tuning"):
+        monkeypatch.setattr(fitting, f"fit_{kind}", answer(kind))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(known.SHAPES, "tiny-shape", tiny_config(vocab_size=96))
-    sets = [
-        f"--set={pair}"
-        for pair in (
-            "model.name=tiny-shape", "prompt.length=2", "data.input_length=8", "data.target_length=2",
-            "train.batch_size=2", "train.dropout=0.0", "train.slots=2",
-        )
-    ]  # fmt: skip
-    programs = {}
+    name = "google/t5-v1_1-base"
     for command, words in PLANNED.items():
-        arguments = [command, *words.split(), "--plan", "v5e-8", "--json", *sets]
-        done = invoke(*arguments)
+        sets = ("--set", f"model.name={name}", "--set", "train.slots=6")
+        done = invoke(command, *words.split(), "--plan", "v5e-8", "--json", *sets)
         assert done.exit_code == 0, done.output
-        told = json.loads(done.stdout)
-        assert told["topology"] == "v5e:2x4" and told["model"] == "tiny-shape"
-        names = [program["name"] for program in told["asked"]["programs"]]
-        programs[command] = (told["asked"]["shape"]["slots"], *names)
-    assert programs == {
-        **dict.fromkeys(
-            ("build-bank", "search", "transfer", "study", "baselines"), (2, "gradient", "update")
-        ),
-        "train": (1, "gradient", "update"),
-        **dict.fromkeys(("eval", "predict"), (1, "encode", "rank")),
-        "tune": (1, "step"),
+        assert json.loads(done.stdout)["topology"] == "v5e:2x4"
+    found = {
+        command: (kind, *map(str, settings[:-1]))
+        for command, (kind, *settings) in zip(PLANNED, asked, strict=True)
     }
+    trains = ("training", "v5e:2x4", name)
+    assert {command: values[:3] for command, values in found.items()} == {
+        **dict.fromkeys(
+            ("build-bank", "search", "transfer", "study", "baselines", "train"), trains
+        ),
+        **dict.fromkeys(("eval", "predict"), ("scoring", "v5e:2x4", name)),
+        "tune": ("tuning", "v5e:2x4", name),
+    }
+    slots = {command: values[3] for command, values in found.items() if values[0] == "training"}
+    assert slots == {**dict.fromkeys(slots, "6"), "train": "1"}
     assert list(tmp_path.iterdir()) == []
-    without = set(COMMANDS) - set(PLANNED)
-    for name in without - {"bank"}:
-        command = main.get_command(None, name)
-        assert "--plan" not in {option for each in command.params for option in each.opts}, name
+    for other in set(COMMANDS) - set(PLANNED) - {"bank"}:
+        options = main.get_command(None, other).params
+        assert "--plan" not in {option for each in options for option in each.opts}, other
+
+
+def test_prompts_at_once_where_none_are_set_suit_the_slice(monkeypatch):
+    asked = []
+
+    def fit(topology, model, precision, recipe, slots, devices):
+        asked.append(slots)
+        return Fit(topology, model.name, 32, trial_of(2, 32, 1), None)
+
+    monkeypatch.setattr(fitting, "fit_training", fit)
+    for name in ("v5e-8", "v5e-16", "v5e-32"):
+        assert invoke("build-bank", "--plan", name).exit_code == 0
+    assert asked == [16, 16, 32]
 
 
 needs_libtpu = pytest.mark.skipif(

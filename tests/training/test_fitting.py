@@ -14,7 +14,7 @@ import pytest
 from spot.errors import SpotError
 from spot.training.fitting import Execution, Need, Prediction, choose, gigabytes
 from spot.training.prompt_tuning import PromptLearner, train_prompts
-from tests.training.conftest import SETTINGS
+from tests.training.conftest import SETTINGS, Watcher
 
 
 def need_of(step, asked):
@@ -81,6 +81,31 @@ def test_what_fits_has_the_gradients_of_what_is_fastest(tiny_backbone, make_slot
     for state in states[1:]:
         for ours, theirs in zip(state, states[0], strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_a_run_short_of_memory_says_so_and_trains_the_same(
+    tiny_backbone, make_slot, tmp_path, monkeypatch
+):
+    slots = [make_slot("colour", 0)]
+    settings = SETTINGS.model_copy(update={"batch_size": 8, "steps": 3, "key_step": 1})
+
+    def run(name):
+        watcher = Watcher()
+        folder = tmp_path / name
+        done = train_prompts(
+            tiny_backbone, slots, settings, folder, validate=False, reporter=watcher
+        )
+        return watcher, done[0].last.key
+
+    plenty, expected = run("plenty")
+    assert not any("memory is short" in text for text in plenty.said)
+    assert plenty.details[0].startswith("peak memory about")
+    assert "predicted" in plenty.details[-1]
+    need = PromptLearner(tiny_backbone, slots, settings).predict(validate=False).need.bytes
+    monkeypatch.setattr("spot.training.prompt_tuning.device_free", lambda: int(1.05 * need))
+    short, found = run("short")
+    assert "memory is short: a step in 2 times as many parts" in short.said
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_programs_that_were_compiled_for_the_prediction_are_those_that_run(

@@ -43,6 +43,7 @@ setup(
         "optax>=0.2.6",
         "orbax-checkpoint>=0.12",  # its v1 interface
         "platformdirs>=4",
+        "psutil>=5.9",
         "pydantic>=2.7,<3",
         "rich>=13",
         "safetensors>=0.5",
@@ -68,6 +69,8 @@ setup(
             *SEQIO,
             "gguf>=0.17",
             "hypothesis>=6.100",
+            # Its compiler for TPUs needs none; there are wheels for Linux on x86-64 alone.
+            'jax[tpu]>=0.10; sys_platform == "linux" and platform_machine == "x86_64"',
             "pyarrow>=17",
             "pytest>=8.2",
             "pytest-xdist>=3.6",

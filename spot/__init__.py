@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = attach(
         "SpotError": "spot.errors",
         "Model": "spot.models.model",
         "load_model": "spot.models.model",
+        "Devices": "spot.models.settings",
         "read_prompt": "spot.prompts.files",
         "write_prompt": "spot.prompts.files",
         "SoftPrompt": "spot.prompts.prompt",

@@ -4,6 +4,7 @@ from bank.store import Bank as Bank
 from spot.errors import SpotError as SpotError
 from spot.models.model import Model as Model
 from spot.models.model import load_model as load_model
+from spot.models.settings import Devices as Devices
 from spot.prompts.files import read_prompt as read_prompt
 from spot.prompts.files import write_prompt as write_prompt
 from spot.prompts.prompt import SoftPrompt as SoftPrompt

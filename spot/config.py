@@ -21,7 +21,7 @@ from bank.characters import is_writable
 from bank.reading import parse_toml, read_toml
 from spot.errors import SpotError, did_you_mean
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
-from spot.models.settings import ModelSettings
+from spot.models.settings import Devices, ModelSettings
 from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
 from spot.settings import LAST_SEED, Stage, Steps, cache_dir, mistake, shown
@@ -73,8 +73,9 @@ class DataConfig(RowSettings):
 class TrainConfig(TrainSettings):
     """Prompt training, and how it is executed."""
 
-    slots: int = Field(4, ge=1)
-    """Prompts that are trained at once, in one compiled step."""
+    slots: int | None = Field(None, ge=1)
+    """Prompts that are trained at once, in one compiled step. Where it is not set: 4 on a CPU, 16 on an
+    accelerator."""
     tensorboard: bool = False
     """Write event files beside metrics.jsonl; needs the extra "tensorboard"."""
 
@@ -113,6 +114,7 @@ class Config(Stage):
     bank: BankSettings = BankSettings()
     search: SearchSettings = SearchSettings()
     transfer: TransferSettings = TransferSettings()
+    devices: Devices = Devices()
     runs: Path = Path("spot-runs")
     """The folder of results: runs are named by what they read, and found there again."""
 
@@ -299,6 +301,11 @@ def _explained(error: ValidationError, where: str) -> SpotError:
     if problem["type"] == "extra_forbidden":
         path = [str(part) for part in problem["loc"]]
         key = ".".join(path)
+        if key in RENAMED:
+            return SpotError(
+                f'{where}: unknown config key "{key}": it is "{RENAMED[key]}" now',
+                f"for example --set {RENAMED[key]}={shown(problem['input'])}",
+            )
         siblings = [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]]
         elsewhere = [name for name in known if name.endswith(f".{path[-1]}")]
         near = f' Did you mean "{elsewhere[0]}"?' if elsewhere else did_you_mean(key, known)
@@ -365,6 +372,8 @@ def _sources() -> Iterable[str]:
     return SOURCES
 
 
+RENAMED = {"model.devices": "devices.model"}
+"""Keys of earlier releases, and what they are now."""
 TABLES = {
     "transfer.strategy": _strategies,
     "prompt.kind": _kinds,
@@ -395,6 +404,16 @@ def _check(config: Config) -> None:
             raise SpotError(
                 f"train.key_step ({config.train.key_step}) must not be after {name}.steps ({steps})",
                 "the key is a checkpoint on the way to the value (SPoT, section 3.2)",
+            )
+    for axis, name, value in (
+        ("slot", "train.slots", config.train.slots),
+        ("data", "train.batch_size", config.train.batch_size),
+    ):
+        size = getattr(config.devices, axis)
+        if value is not None and value % size:
+            raise SpotError(
+                f"{name} ({value}) must be a multiple of devices.{axis} ({size})",
+                f"set {name}={-(-value // size) * size}, or another devices.{axis}",
             )
     for name, path in {"runs": config.runs, "bank.path": config.bank.path}.items():
         if not is_writable(str(path)):

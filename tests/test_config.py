@@ -217,6 +217,11 @@ def test_any_path_or_name_comes_through_an_option(text):
         ("bank.steps=59", r"train.key_step \(60\) must not be after bank.steps \(59\)", "key is"),
         ("bank.seeds=[1, 1]", r"bank.seeds: expected distinct seeds ≥ 0, found \[1, 1\]", "e.g."),
         ("bank.seeds=[]", r"bank.seeds: expected distinct seeds", "e.g."),
+        ("model.devices=4", '"model.devices": it is "devices.model" now', "--set devices.model=4"),
+        ("devices=4", "--set: devices: expected a table, found 4", "default is {"),
+        ("devices.model=0", "devices.model: expected a number of at least 1, found 0", "default is 1"),
+        ("devices.slot=3", r"train.slots \(4\) must be a multiple of devices.slot \(3\)", "slots=6,"),
+        ("devices.data=32", r"batch_size \(16\) must be a multiple of devices.data", "batch_size=32,"),
         ("transfer.seeds=[-1]", r"transfer.seeds: expected distinct seeds", "e.g."),
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, Shorthand, configured
+from spot.commands.options import DRY_RUN, Shorthand, configured, plannable
 from spot.report.verdicts import TFIDF_ROW, show_verdict
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 )
 @DRY_RUN
 @configured
+@plannable("prompts")
 def command(config: Config, out: Output, target: str, methods: str | None, dry_run: bool) -> None:
     """Prompt design, prompt tuning and model tuning on the same rows of a target, in one table, and
     TF-IDF with logistic regression beside them.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spot.commands.options import DRY_RUN, configured
+from spot.commands.options import DRY_RUN, configured, plannable
 
 if TYPE_CHECKING:
     from bank import Bank
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.command("build-bank")
 @DRY_RUN
 @configured
+@plannable("prompts")
 def command(config: Config, out: Output, dry_run: bool) -> None:
     """Train prompts on all sources and mixtures of a config; resumes by itself.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spot.commands.names import PROMPTS, TASKS
-from spot.commands.options import configured
+from spot.commands.options import configured, plannable
 from spot.report.verdicts import TFIDF_ROW, show_verdict
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--split", default="test", show_default=True)
 @click.option("--templates", is_flag=True, help="Try all templates; validation chooses one.")
 @configured
+@plannable("answers")
 def command(
     config: Config, out: Output, task: str | None, prompt: str | None, split: str, templates: bool
 ) -> None:

@@ -43,6 +43,7 @@ def show(models: Sequence[KnownModel], out: Output) -> None:
     for model in models:
         own = model.defaults
         record = {**asdict(model), "path": None if model.path is None else str(model.path)}
+        del record["config"]
         record["defaults"] = {
             **recipe_of(model),
             **{name: getattr(own, name) for name in ("template", "list_labels", "similarity")},

@@ -31,7 +31,7 @@ def the_model(config: Config) -> Model:
     """The config's model; its weights are read when they are first used."""
     from spot.models.model import open_model
 
-    return open_model(config.model)
+    return open_model(config.model, config.devices)
 
 
 def the_task(name: str, config: Config) -> Task:
@@ -110,8 +110,12 @@ def lengths(config: Config) -> dict[str, int]:
 def runs_of(config: Config, reporter: Reporter) -> Runs:
     """The folder of the config's runs, and how they are executed."""
     from spot import Runs
+    from spot.training.runs import slots_on
 
-    return Runs(config.runs, reporter, config.train.slots, config.train.tensorboard)
+    slots, devices = config.train.slots, config.devices.slot
+    if slots is None and devices > 1:
+        slots = slots_on(devices)
+    return Runs(config.runs, reporter, slots, config.train.tensorboard)
 
 
 def write_config(folder: Path, config: Config) -> None:

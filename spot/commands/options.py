@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.shell_completion import CompletionItem
@@ -193,6 +193,35 @@ DRY_RUN = click.option(
     is_flag=True,
     help="Say what would be trained or is found; train and write nothing.",
 )
+
+
+Planned = Literal["prompts", "prompt", "weights", "answers"]
+"""What a command computes: S prompts at once, one, all weights, or answers behind a prompt."""
+
+
+def plannable(what: Planned) -> Callable[[Command], Command]:
+    """Add --plan, which compiles what the command would run for an accelerator in place of running it; under
+    `configured`.
+    """
+
+    def with_option(command: Command) -> Command:
+        @click.option(
+            "--plan",
+            "accelerator",
+            metavar="SLICE",
+            help="Compile for TPUs (v5e-8, v4-8, v5e:4x4 …) instead: does it fit?",
+        )
+        @functools.wraps(command)
+        def with_plan(*, accelerator: str | None, **options: Any) -> None:
+            if accelerator is None:
+                return command(**options)
+            from spot.commands.planning import plan
+
+            return plan(what, accelerator, options["config"], options["out"])
+
+        return with_plan
+
+    return with_option
 
 
 def similarities() -> Iterable[str]:

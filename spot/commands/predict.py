@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spot.commands.names import PROMPTS, TASKS
-from spot.commands.options import PATH, configured
+from spot.commands.options import PATH, configured, plannable
 
 if TYPE_CHECKING:
     from spot import PredictedFile, Prediction, Task
@@ -43,6 +43,7 @@ AT_ONCE = 1024  # texts that are read before the first of them is answered
 )
 @click.option("--as-is", is_flag=True, help="Texts are written as the task's template writes them.")
 @configured
+@plannable("answers")
 def command(
     config: Config,
     out: Output,

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, NamesShorthand, Shorthand, configured, similarities
+from spot.commands.options import (
+    DRY_RUN,
+    NamesShorthand,
+    Shorthand,
+    configured,
+    plannable,
+    similarities,
+)
 
 if TYPE_CHECKING:
     from bank import Hit
@@ -33,6 +40,7 @@ if TYPE_CHECKING:
 )
 @DRY_RUN
 @configured
+@plannable("prompts")
 def command(config: Config, out: Output, target: str, dry_run: bool) -> None:
     """Rank the bank's entries by the similarity of their keys to a target's query.
 

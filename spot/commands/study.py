@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, configured
+from spot.commands.options import DRY_RUN, configured, plannable
 
 if TYPE_CHECKING:
     from spot.config import Config
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 )
 @DRY_RUN
 @configured
+@plannable("prompts")
 def command(config: Config, out: Output, targets: tuple[str, ...], dry_run: bool) -> None:
     """Oracle, best of top-k and scratch for several targets: is retrieval any good here?
 

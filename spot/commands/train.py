@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, PATH, SEED, configured
+from spot.commands.options import DRY_RUN, PATH, SEED, configured, plannable
 from spot.report.verdicts import show_verdict
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 )
 @DRY_RUN
 @configured
+@plannable("prompt")
 def command(config: Config, out: Output, task: str, seed: int, path: Path, dry_run: bool) -> None:
     """Train one prompt on one task or mixture and write it to a file.
 

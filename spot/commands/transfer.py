@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, PATH, NamesShorthand, Shorthand, configured
+from spot.commands.options import DRY_RUN, PATH, NamesShorthand, Shorthand, configured, plannable
 from spot.report import curves
 from spot.report.files import writer_for
 from spot.report.verdicts import TFIDF_ROW, show_verdict
@@ -52,6 +52,7 @@ def strategies() -> Iterable[str]:
 )
 @DRY_RUN
 @configured
+@plannable("prompts")
 def command(config: Config, out: Output, target: str, plot: Path | None, dry_run: bool) -> None:
     """Train a target's prompt from the retrieved value and from scratch, and compare on the test
     split.

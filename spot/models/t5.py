@@ -4,17 +4,18 @@ by name.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from spot.models.attention import Memory, attend
 from spot.models.config import ModelConfig, T5Config
 from spot.models.effect import Effect, behind, effect_of, spread
 from spot.models.layers import (
     MASKED,
-    Attention,
     Dense,
     FeedForward,
     ProductForm,
@@ -23,7 +24,10 @@ from spot.models.layers import (
     RMSNorm,
     dropout,
     fold,
+    forgotten,
+    merge_heads,
     product,
+    split_heads,
     unwidened,
 )
 
@@ -54,6 +58,77 @@ class Embedder(nnx.Module):
 
     def __call__(self, tokens: jax.Array) -> jax.Array:
         return self.embedding[...][tokens].astype(jnp.float32)
+
+
+class Attention(nnx.Module):
+    """Multi-head attention with fused kernels [H, heads*d_kv] and no scaling of the logits, as in
+    T5.
+    """
+
+    def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
+        inner = config.num_heads * config.d_kv
+        self.query = Dense(config.d_model, inner, form, rngs)
+        self.key = Dense(config.d_model, inner, form, rngs)
+        self.value = Dense(config.d_model, inner, form, rngs)
+        self.out = Dense(inner, config.d_model, form, rngs)
+        # T5 has no 1/sqrt(d_kv): the query's initial scale carries it instead.
+        self.query.kernel[...] = self.query.kernel[...] * config.d_kv**-0.5
+        self.heads, self.form, self.dropout = config.num_heads, form, config.dropout
+
+    def project(self, memory: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Keys and values [B, heads, K, d_kv] of memory [B, K, H]; computed once and reused when
+        decoding.
+        """
+        return split_heads(self.key(memory), self.heads), split_heads(
+            self.value(memory), self.heads
+        )
+
+    def attend(
+        self,
+        x: jax.Array,
+        keys: jax.Array,
+        values: jax.Array,
+        bias: jax.Array,
+        random: RandomKeys = None,
+    ) -> jax.Array:
+        """x [B, Q, H] over keys and values [B, heads, K, d_kv] with an additive bias [B|1, heads|1,
+        Q|1, K].
+        """
+        queries = split_heads(self.query(x), self.heads)
+        factors = self.factors((*queries.shape[:2], 1, queries.shape[2], keys.shape[2]), random)
+        seen = attend(self.form, queries, [Memory(keys, values, bias, factors)])
+        return self.out(merge_heads(seen))
+
+    def attend_unprojected(
+        self, x: jax.Array, memory: jax.Array, bias: jax.Array, random: RandomKeys = None
+    ) -> jax.Array:
+        """As `attend` over the keys and values of memory [B, K, H], for few queries: these are projected
+        to the width of the memory instead, q W_k^T, and what they see of it by W_v, so that for each
+        token of the memory only its weights are computed (DeepSeek-AI 2024, arXiv 2405.04434, section
+        2.1.2).
+        """
+        queries = split_heads(self.query(x), self.heads)
+        keys, values = (
+            split_heads(layer.kernel[...][None], self.heads)[0] for layer in (self.key, self.value)
+        )
+        wide, shared = _by_head(queries, keys.swapaxes(-1, -2)), memory[:, None]
+        factors = self.factors((x.shape[0], 1, self.heads, x.shape[1], memory.shape[1]), random)
+        seen = attend(self.form, wide, [Memory(shared, shared, bias, factors)])
+        return self.out(merge_heads(_by_head(seen, values)))
+
+    def factors(self, shape: tuple[int, ...], random: RandomKeys) -> jax.Array | None:
+        """The factors of dropout for weights of this shape; None without dropout."""
+        if random is None or self.dropout == 0.0:
+            return None
+        return dropout(jnp.ones(shape), self.dropout, random)
+
+
+def _by_head(x: jax.Array, kernels: jax.Array) -> jax.Array:
+    """x [B, heads, Q, A] times kernels [heads, A, C] -> [B, heads, Q, C]. In float32, for x is short, and
+    both of its sides are rounded to the form's precision already.
+    """
+    wide = kernels.astype(jnp.float32)
+    return jnp.einsum("bhqa,hac->bhqc", x, wide, precision=jax.lax.Precision.HIGHEST)
 
 
 class EncoderLayer(nnx.Module):
@@ -102,22 +177,37 @@ class DecoderLayer(nnx.Module):
     def rest(
         self,
         x: jax.Array,
-        memory: tuple[jax.Array, jax.Array],
+        memory: jax.Array | tuple[jax.Array, jax.Array],
         bias: jax.Array,
         random: RandomKeys = None,
     ) -> jax.Array:
-        """x [G*B, Q, H] after cross-attention and feed-forward.
+        """x [G*B, Q, H] after cross-attention, under the bias [B, 1, 1, K], and feed-forward.
 
-        G targets of one text (label words to rank) are folded into the query axis here, so the
-        text's keys and values [B, heads, K, d_kv] are neither computed nor copied G times.
+        memory: the text as the encoder left it [B, K, H], or its keys and values [B, heads, K, d_kv].
+        G targets of one text (label words to rank) are folded into the query axis here, so nothing of
+        the text is computed or copied G times.
         """
-        rows = memory[0].shape[0]
+        rows = bias.shape[0]
         normed = self.pre_cross_attention_layer_norm(x)
         grouped = normed.reshape(rows, -1, x.shape[-1])
-        seen = self.encoder_decoder_attention.attend(grouped, *memory, bias, fold(random, 2))
+        cross = self.encoder_decoder_attention
+        if isinstance(memory, tuple):
+            seen = cross.attend(grouped, *memory, bias, fold(random, 2))
+        else:
+            seen = cross.attend_unprojected(grouped, memory, bias, fold(random, 2))
         x = x + dropout(seen.reshape(x.shape), self.dropout, fold(random, 3))
         hidden = self.mlp(self.pre_mlp_layer_norm(x), fold(random, 4))
         return x + dropout(hidden, self.dropout, fold(random, 5))
+
+    def teach(
+        self, few: bool, x: jax.Array, encoded: Encoded, bias: jax.Array, random: RandomKeys
+    ) -> jax.Array:
+        """x [G*B, Q, H] after the layer, of whole targets; see `Decoder.is_few`."""
+        cross = self.encoder_decoder_attention
+        keys, values = self.self_attention.project(self.pre_self_attention_layer_norm(x))
+        x = self.self_attend(x, keys, values, bias, random)
+        memory = encoded.output if few else cross.project(encoded.output)
+        return self.rest(x, memory, hide(encoded.mask), random)
 
 
 class Encoder(nnx.Module):
@@ -130,12 +220,15 @@ class Encoder(nnx.Module):
         self.encoder_norm = RMSNorm(config.d_model, config.epsilon)
         self.depth, self.dropout = config.encoder_layers, config.dropout
 
-    def __call__(self, x: jax.Array, mask: jax.Array, random: RandomKeys) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, mask: jax.Array, random: RandomKeys, remat: bool = False
+    ) -> jax.Array:
         positions = jnp.arange(x.shape[1])
         bias = self.relpos_bias(positions, positions)[None] + hide(mask)
         x = dropout(x, self.dropout, fold(random, 1000))
         for index in range(self.depth):
-            x = getattr(self, f"layers_{index}")(x, bias, fold(random, index))
+            layer = forgotten(getattr(self, f"layers_{index}"), remat)
+            x = layer(x, bias, fold(random, index))
         return dropout(self.encoder_norm(x), self.dropout, fold(random, 1001))
 
 
@@ -149,23 +242,29 @@ class Decoder(nnx.Module):
         self.decoder_norm = RMSNorm(config.d_model, config.epsilon)
         if not config.tied_head:
             self.logits_dense = Dense(config.d_model, config.vocab_size, form, rngs)
-        self.depth, self.dropout = config.decoder_layers, config.dropout
+        self.depth, self.dropout, self.d_kv = config.decoder_layers, config.dropout, config.d_kv
+
+    def is_few(self, queries: int) -> bool:
+        """True if so many queries a text are computed sooner than keys and values of its tokens: a query
+        of the width of the model costs H/d_kv times one of a head.
+        """
+        return 2 * queries <= self.d_kv
 
     def layers(self) -> list[DecoderLayer]:
         """The layers from first to last."""
         return [getattr(self, f"layers_{index}") for index in range(self.depth)]
 
-    def __call__(self, x: jax.Array, encoded: Encoded, random: RandomKeys) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, encoded: Encoded, random: RandomKeys, remat: bool = False
+    ) -> jax.Array:
         positions = jnp.arange(x.shape[1])
         causal = jnp.where(positions[None, :] <= positions[:, None], 0.0, MASKED)
         bias = (self.relpos_bias(positions, positions) + causal)[None]
         x = dropout(x, self.dropout, fold(random, 1000))
+        few = self.is_few(x.shape[0] // encoded.mask.shape[0] * x.shape[1])
         for index, layer in enumerate(self.layers()):
-            key = fold(random, index)
-            keys, values = layer.self_attention.project(layer.pre_self_attention_layer_norm(x))
-            x = layer.self_attend(x, keys, values, bias, key)
-            memory = layer.encoder_decoder_attention.project(encoded.output)
-            x = layer.rest(x, memory, hide(encoded.mask), key)
+            teach = forgotten(partial(layer.teach, few), remat)
+            x = teach(x, encoded, bias, fold(random, index))
         return dropout(self.decoder_norm(x), self.dropout, fold(random, 1001))
 
 
@@ -175,6 +274,8 @@ class T5(nnx.Module):
     All methods take token ids with 0 as padding and return float32. `random` are keys [S], one for
     each prompt of consecutive rows, or `RowKeys`; they switch dropout on.
     """
+
+    remat = False  # see `Network`
 
     def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
         self.token_embedder = Embedder(config, rngs)
@@ -190,14 +291,14 @@ class T5(nnx.Module):
         """
         x, mask = self.token_embedder(tokens), tokens > 0
         x, mask = _surrounded(x, mask, effect_of(prompts, x, mask))
-        return Encoded(self.encoder(x, mask, random), mask)
+        return Encoded(self.encoder(x, mask, random, self.remat), mask)
 
     def decode(self, encoded: Encoded, targets: jax.Array, random: RandomKeys = None) -> jax.Array:
         """Teacher-forced logits [G*B, T, V] of targets [G*B, T]; G consecutive rows share one
         encoded text.
         """
         shifted = jnp.pad(targets, ((0, 0), (1, 0)))[:, :-1]
-        return self.head(self.decoder(self.token_embedder(shifted), encoded, random))
+        return self.head(self.decoder(self.token_embedder(shifted), encoded, random, self.remat))
 
     def head(self, x: jax.Array) -> jax.Array:
         """Decoder output [..., H] -> logits [..., V]."""

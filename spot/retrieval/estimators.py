@@ -26,6 +26,7 @@ def zero_shot_losses(
     """Mean loss (nats a target token) of each prompt on `count` training rows of the target, drawn by
     the seed; all prompts of a kind in one batch.
     """
+    from spot.models.sharding import place_rows
     from spot.prompts.stacked import stack
     from spot.training.batches import batch_of, sample
     from spot.training.source import source_of
@@ -38,6 +39,7 @@ def zero_shot_losses(
     for kind in dict.fromkeys(prompt.kind for prompt in prompts):
         places = [place for place, prompt in enumerate(prompts) if prompt.kind is kind]
         batch = batch_of(inputs * len(places), targets * len(places))
+        batch = place_rows(model.network.mesh, batch)
         losses = batch_losses(model.network, stack([prompts[place] for place in places]), batch)
         means[places] = np.asarray(losses).reshape(len(places), len(rows)).mean(axis=1)
     return means

@@ -204,12 +204,13 @@ def build_bank(
     by_id = {job.id: job for job in wanted}
     work = bank.path / "work" / digest("plan", sorted(by_id))[:16]
     missing = [job for job in wanted if job.id not in there]
-    groups = _plan(work, [job.id for job in missing], runs.slots, [job.id for job in wanted])
+    size = runs.at_once(len(missing))
+    groups = _plan(work, [job.id for job in missing], size, [job.id for job in wanted])
     if missing:
         from spot.training.prompt_tuning import time_step
 
         runs.reporter.phase(f"reading the rows of the first sources and loading {model.name}")
-        slots = _slots(missing[: runs.slots], model, recipe, bank)
+        slots = _slots(missing[:size], model, recipe, bank)
         runs.reporter.phase("compiling the step, to estimate the time")
         compiling, step = time_step(model, slots, recipe)
         rows = len(slots) * recipe.batch_size

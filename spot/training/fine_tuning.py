@@ -19,6 +19,7 @@ import optax
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.network import Network
+from spot.models.sharding import check_rows, place_rows, unpadded
 from spot.models.weights.build import from_arrays, to_arrays
 from spot.prompts.kind import Arrays
 from spot.settings import check_seed
@@ -27,7 +28,7 @@ from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.loop import Schedule, train
 from spot.training.optim import scaled_adafactor
-from spot.training.parts import Batch
+from spot.training.parts import FORESEEN, Batch, fitted, whole
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Check, Reporter, Result, StartLoss
 from spot.training.step import row_losses
@@ -91,28 +92,37 @@ class WeightLearner:
     ) -> None:
         """The recipe's optimiser, learning rate and weight decay belong to prompts and are not used.
 
-        Raises SpotError for no seed, and for rows longer than a decoder's context.
+        Raises SpotError for no seed, and for rows longer than a decoder's context or that the devices
+        cannot share.
         """
         check_seed(seed)
         check_source(model.config, 0, source)
         self.model, self.source, self.recipe = model.with_dropout(recipe.dropout), source, recipe
+        check_rows(self.model.network.mesh, recipe.batch_size)
         self.rate, self.seed = learning_rate, seed
         self.rows: Sequence[dict[str, Any]] = [{"seed": seed}]
         self.labels: Sequence[str] = [
             f"{source.name}, all weights (seed {seed}, rate {learning_rate:g})"
         ]
         sizes = [len(member.train) for member in source.members]
-        self.order = data_order(sizes, source.rates, seed, recipe.steps * recipe.batch_size)
+        count = max(recipe.steps, FORESEEN) * recipe.batch_size
+        self.order = data_order(sizes, source.rates, seed, count)
+        self.pad = fitted(whole, map(self.rows_of, range(FORESEEN)), 1)
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()
 
     def start(self) -> WeightState:
         """The model's weights in float32, with a fresh optimiser."""
-        own = self.model.network.parameters
+        network = self.model.network
+        own = unpadded(network.config, network.parameters) if network.mesh else network.parameters
         wide = jax.tree.map(lambda array: jnp.array(array, jnp.float32), own)
         return WeightState(wide, scaled_adafactor(self.rate).init(wide), jnp.ones(1, bool))
 
     def batch(self, step: int) -> Batch:
-        """The rows of a step, from 0."""
+        """The rows of a step, from 0, padded to one of few shapes."""
+        return self.pad(self.rows_of(step), 1)[0]
+
+    def rows_of(self, step: int) -> Batch:
+        """The rows of a step in their own buckets."""
         return step_batch([self.source], [self.order], step, self.recipe.batch_size)
 
     def step(self, state: WeightState, step: int) -> tuple[WeightState, dict[str, jax.Array]]:
@@ -121,7 +131,7 @@ class WeightLearner:
             self.model.network.with_parameters(state.parameters),
             state.optimizer,
             jnp.asarray(self.rate, jnp.float32),
-            self.batch(step),
+            place_rows(self.model.network.mesh, self.batch(step)),
             jax.random.key(self.seed),
             jnp.asarray(step),
         )

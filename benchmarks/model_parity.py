@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,13 +22,14 @@ import transformers
 from tokenizers import Tokenizer, models
 
 from bank import Export, export_prompt
+from benchmarks.bench.text import LINES, lines_of_text
 from spot import Model, load_model
 from spot.models import DecoderConfig, Network, packaged_file
 from spot.tasks import TokenizerVocabulary
 
 LIMIT = 1e-4  # relative, float32
 REAL = "smollm2-135m"
-LINES, PROMPTS, LENGTH = 1000, 50, 8  # of SmolLM2: lines split, texts continued, tokens written
+PROMPTS, LENGTH = 50, 8  # of SmolLM2: texts continued, tokens written
 T5 = {
     "vocab_size": 6144, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4,
     "decoder_start_token_id": 0,
@@ -187,15 +187,6 @@ def real_lines(file: Path) -> list[Line]:
         Line(name, f"logits behind {len(begun)} texts", close, LIMIT),
         Line(name, f"other greedy answers of {LENGTH} tokens, of {len(begun)}", other, 0),
     ]
-
-
-def lines_of_text() -> list[str]:
-    """LINES lines from all of SPOT_SHARED_DATA/text, else from this project's own files."""
-    shared, here = os.environ.get("SPOT_SHARED_DATA"), Path(__file__).parents[1]
-    files = sorted(Path(shared, "text").glob("*.txt")) if shared else sorted(here.glob("*/*.py"))
-    lines = [line.strip() for file in files for line in file.read_text("utf-8").splitlines()]
-    long = [line for line in lines if len(line) > 40]
-    return long[:: len(long) // LINES][:LINES]
 
 
 def our_answers(backbone: Model, texts: list[list[int]]) -> tuple[list[list[int]], np.ndarray]:

@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = attach(
         "load_model": "spot.models.model",
         "packaged_file": "spot.models.model",
         "Network": "spot.models.network",
+        "random_network": "spot.models.weights.drawn",
     },
 )

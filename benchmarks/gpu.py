@@ -93,7 +93,7 @@ def _data(case: Case) -> tuple[np.ndarray, np.ndarray]:
     return texts, rng.integers(3, vocab, (step.rows, step.target), dtype=np.int32)
 
 
-def _timed(step: Callable[[], None]) -> tuple[float, list[float]]:
+def _timed(step: Callable[[], object]) -> tuple[float, list[float]]:
     """Seconds of the first run, and of ROUNDS more or those within LONGEST seconds."""
     seconds: list[float] = []
     while len(seconds) < 1 + ROUNDS and sum(seconds[1:]) < LONGEST:
@@ -263,9 +263,11 @@ def why_not_peft(dry: bool) -> str | None:
     ]
     if absent:
         return f"without {', '.join(absent)}"
-    if not dry and not apart("benchmarks.gpu", "cuda_of_torch"):
-        return "this torch sees no GPU"
-    return None
+    try:
+        seen = dry or apart("benchmarks.gpu", "cuda_of_torch")
+    except Failed as error:
+        return f"torch cannot be imported ({error})"
+    return None if seen else "this torch sees no GPU"
 
 
 def row(name: str, who: str, case: Case, result: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The tables of docs/scaling.md: what fits on TPUs, by compiling the real step for each of them.
+"""The table of docs/scaling.md: what fits on TPUs, by compiling the real step for each of them.
 
     python -m benchmarks.plans plans.jsonl            compile what the file lacks, then print the table
     python -m benchmarks.plans plans.jsonl v5e-8      on one slice only
@@ -52,7 +52,7 @@ def row(found: dict[str, Any]) -> str:
     gradient = best["programs"][0]
     sent = sum(each["bytes"] for each in gradient["collectives"])
     cells += [
-        f"{shape['slots']}, {parts} x {shape['rows']}",
+        f"{shape['slots']}, {parts} x {shape['rows']}{', again' if best['remat'] else ''}",
         f"{axes['slot']} x {axes['data']} x {axes['model']}",
         f"{best['weights'] / GIB:.2f}",
         f"{gradient['temporaries'] / GIB:.1f}",

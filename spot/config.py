@@ -73,8 +73,9 @@ class DataConfig(RowSettings):
 class TrainConfig(TrainSettings):
     """Prompt training, and how it is executed."""
 
-    slots: int = Field(4, ge=1)
-    """Prompts that are trained at once, in one compiled step."""
+    slots: int | None = Field(None, ge=1)
+    """Prompts that are trained at once, in one compiled step. Where it is not set: 4 on a CPU, 16 on an
+    accelerator."""
     tensorboard: bool = False
     """Write event files beside metrics.jsonl; needs the extra "tensorboard"."""
 
@@ -409,7 +410,7 @@ def _check(config: Config) -> None:
         ("data", "train.batch_size", config.train.batch_size),
     ):
         size = getattr(config.devices, axis)
-        if value % size:
+        if value is not None and value % size:
             raise SpotError(
                 f"{name} ({value}) must be a multiple of devices.{axis} ({size})",
                 f"set {name}={-(-value // size) * size}, or another devices.{axis}",

@@ -17,6 +17,7 @@ import numpy as np
 from bank.nearest import searchable, seeds_of_tasks
 from bank.store import Bank
 from spot.models.model import Model
+from spot.models.runtime import device_errors
 from spot.prompts.prompt import SoftPrompt
 from spot.retrieval.query import cached_query, query_entry
 from spot.retrieval.settings import SearchSettings
@@ -38,8 +39,9 @@ from spot.study.run import generic_entries, generic_starts
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task
 from spot.training import results
-from spot.training.build import jobs, train_prompt
+from spot.training.build import jobs, new_slots, train_prompt
 from spot.training.evaluate import Evaluation
+from spot.training.fitting import Prediction
 from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained
@@ -64,10 +66,13 @@ class Stage:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a call would train, and the folders and files that it would write."""
+    """What a call would train, the folders and files that it would write, and the memory that the first
+    training would take, where that is predicted.
+    """
 
     stages: tuple[Stage, ...]
     outputs: tuple[Path, ...]
+    memory: Prediction | None = None
 
     @property
     def runs(self) -> int:
@@ -86,11 +91,29 @@ class Plan:
             "runs": self.runs,
             "steps": self.steps,
             "outputs": [str(path) for path in self.outputs],
+            "memory": self.memory and self.memory.to_json(),
         }
 
 
 class Unfinished(Exception):
     """Something that was not done before would be done now."""
+
+
+@dataclass(frozen=True, eq=False)
+class Unfound:
+    """A training that was not done before."""
+
+    model: Model
+    slots: Sequence[Slot]
+    recipe: Recipe
+    validate: bool = True
+
+    def memory(self) -> Prediction:
+        """What it would take; compiles its largest programs, which the training finds in the cache."""
+        from spot.training.prompt_tuning import PromptLearner
+
+        with device_errors():
+            return PromptLearner(self.model, self.slots, self.recipe).predict(self.validate)
 
 
 @dataclass(frozen=True)
@@ -100,6 +123,7 @@ class Rehearsal(Runs):
     """
 
     stages: list[Stage] = field(default_factory=list)
+    missing: list[Unfound] = field(default_factory=list)
 
     @classmethod
     def of(cls, runs: Runs) -> Rehearsal:
@@ -121,6 +145,8 @@ class Rehearsal(Runs):
         found = [group for group, done in zip(groups, stored, strict=True) if done is not None]
         self.stages.append(Stage(title, len(slots), recipe.steps, sum(map(len, found))))
         if len(found) < len(groups):
+            first = next(group for group, done in zip(groups, stored, strict=True) if done is None)
+            self.missing.append(Unfound(model, first, recipe, validate))
             raise Unfinished
         return [
             Trained.of(slot, result)
@@ -154,13 +180,19 @@ def plan_build_bank(
     recipe: Recipe | None = None,
     *,
     seeds: Sequence[int] = (0,),
+    runs: Runs | None = None,
 ) -> Plan:
     """The plan of `spot.build_bank`."""
     recipe = (recipe or Recipe()).on(model)
     wanted = jobs(model, sources, recipe, seeds)
     there = {entry.id for entry in bank.entries()}
-    found = sum(job.id in there for job in wanted)
-    return Plan((Stage("sources", len(wanted), recipe.steps, found),), (bank.path,))
+    missing = [job for job in wanted if job.id not in there]
+    stage = Stage("sources", len(wanted), recipe.steps, len(wanted) - len(missing))
+    memory = None
+    if missing:
+        first = missing[: (runs or Runs()).at_once(len(missing))]
+        memory = Unfound(model, new_slots(first, model, recipe, bank), recipe).memory()
+    return Plan((stage,), (bank.path,), memory)
 
 
 def plan_train(
@@ -177,7 +209,8 @@ def plan_train(
     rehearsal = Rehearsal.of(runs)
     with contextlib.suppress(Unfinished):
         train_prompt(model, source, recipe, seed, bank=bank, runs=rehearsal)
-    return Plan(tuple(rehearsal.stages), (path, runs.root))
+    memory = rehearsal.missing[0].memory() if rehearsal.missing else None
+    return Plan(tuple(rehearsal.stages), (path, runs.root), memory)
 
 
 def plan_tune(source: Task | Mixture, path: Path, recipe: Recipe, rates: Sequence[float]) -> Plan:

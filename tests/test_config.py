@@ -220,7 +220,6 @@ def test_any_path_or_name_comes_through_an_option(text):
         ("model.devices=4", '"model.devices": it is "devices.model" now', "--set devices.model=4"),
         ("devices=4", "--set: devices: expected a table, found 4", "default is {"),
         ("devices.model=0", "devices.model: expected a number of at least 1, found 0", "default is 1"),
-        ("devices.slot=3", r"train.slots \(4\) must be a multiple of devices.slot \(3\)", "slots=6,"),
         ("devices.data=32", r"batch_size \(16\) must be a multiple of devices.data", "batch_size=32,"),
         ("transfer.seeds=[-1]", r"transfer.seeds: expected distinct seeds", "e.g."),
     ],
@@ -229,6 +228,14 @@ def test_mistakes_are_named_with_key_value_and_a_way_out(assignment, message, hi
     with pytest.raises(SpotError, match=message) as caught:
         load_config(None, [assignment])
     assert re.search(hint, caught.value.hint)
+
+
+def test_prompts_that_devices_cannot_share_are_named():
+    assert load_config(None, ["devices.slot=3"]).train.slots is None
+    message = r"train.slots \(4\) must be a multiple of devices.slot \(3\)"
+    with pytest.raises(SpotError, match=message) as caught:
+        load_config(None, ["train.slots=4", "devices.slot=3"])
+    assert "train.slots=6," in caught.value.hint
 
 
 def test_a_section_below_a_value_is_refused(tmp_path):

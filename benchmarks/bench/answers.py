@@ -138,14 +138,16 @@ def beside_transformers(
         name = f"transformers, {dtype}, {attention}"
         return Contender(name, lambda _: work.theirs(model, texts), warm=0)
 
+    def make_ours(precision: str, model: spot.Model) -> Contender:
+        return Contender(f"spot, {precision}", lambda _: work.ours(model, work.texts))
+
     lines = []
     for precision, model in models.items():
         attention = quickest({each: partial(make, precision, each, few) for each in ATTENTIONS})[0]
         if precision == "float32":
             theirs = work.theirs(Theirs(backbone, precision, attention, prompt), few)
             work.check(what, work.ours(model, few), theirs)
-        ours = Contender(f"spot, {precision}", lambda _, m=model: work.ours(m, work.texts))
-        other = make(precision, attention, work.texts)
+        ours, other = make_ours(precision, model), make(precision, attention, work.texts)
         seconds = in_turns([ours, other], rounds)
         line = Line(f"{what}, {precision}", "s", seconds[ours.name], seconds[other.name])
         lines.append(line)

@@ -22,8 +22,10 @@ class Step(NamedTuple):
 
 def step_flops(config: T5Config | DecoderConfig, step: Step) -> int:
     """Operations of one training step; a multiplication and its addition are two."""
-    count = _t5 if isinstance(config, T5Config) else _decoder
-    products, attention = count(config, step)
+    if isinstance(config, T5Config):
+        products, attention = _t5(config, step)
+    else:
+        products, attention = _decoder(config, step)
     # The gradient of x W in x is one more product of that size; of attention's two products in both of
     # their operands, four.
     return 2 * products + 3 * attention

@@ -74,8 +74,8 @@ def share_of_peak(
     for precision in PRECISIONS:
         network = random_network(config, precision)  # type: ignore[arg-type]
         prompt = start_prompt(config.d_model, sizes.prompt)
-        work = {f"a step, {precision}": step_flops(config, step)}
-        contenders = [Contender(*work, our_step(network, prompt[None], [batch]))]
+        ours = Contender(f"a step, {precision}", our_step(network, prompt[None], [batch]))
+        work, contenders = {ours.name: step_flops(config, step)}, [ours]
         for shape in [s for part in (1, 2) for s in layer_shapes(config, tokens // part)]:
             for maker, make in makers.items():
                 name = f"{maker} {' × '.join(map(str, shape))}"

@@ -45,7 +45,9 @@ def command(config: Config, out: Output, dry_run: bool) -> None:
         if dry_run:
             from spot.plans import plan_build_bank
 
-            plan = plan_build_bank(bank, model, sources, recipe, seeds=seeds)
+            plan = plan_build_bank(
+                bank, model, sources, recipe, seeds=seeds, runs=runs_of(config, reporter)
+            )
             return show_plan(plan, out, reporter)
         runs = runs_of(config, reporter)
         report = build_bank(bank, model, sources, recipe, seeds=seeds, runs=runs)

@@ -110,8 +110,12 @@ def lengths(config: Config) -> dict[str, int]:
 def runs_of(config: Config, reporter: Reporter) -> Runs:
     """The folder of the config's runs, and how they are executed."""
     from spot import Runs
+    from spot.training.runs import slots_on
 
-    return Runs(config.runs, reporter, config.train.slots, config.train.tensorboard)
+    slots, devices = config.train.slots, config.devices.slot
+    if slots is None and devices > 1:
+        slots = slots_on(devices)
+    return Runs(config.runs, reporter, slots, config.train.tensorboard)
 
 
 def write_config(folder: Path, config: Config) -> None:

@@ -26,6 +26,7 @@ def plan(what: Planned, accelerator: str, config: Config, out: Output) -> None:
         from spot.models.known import architecture
         from spot.models.runtime import prepare
         from spot.training.fit import fit_scoring, fit_training, fit_tuning
+        from spot.training.runs import slots_on
 
         prepare()
         model, precision = architecture(config.model), config.model.precision
@@ -35,6 +36,7 @@ def plan(what: Planned, accelerator: str, config: Config, out: Output) -> None:
         elif what == "weights":
             fit = fit_tuning(topology, model, recipe, devices)
         else:
-            slots = config.train.slots if what == "prompts" else 1
+            shared = devices.slot if devices.count > 1 else topology.count
+            slots = (config.train.slots or slots_on(shared)) if what == "prompts" else 1
             fit = fit_training(topology, model, precision, recipe, slots, devices)
     show_fit(fit, out)

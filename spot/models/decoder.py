@@ -25,6 +25,7 @@ from spot.models.layers import (
     RMSNorm,
     dropout,
     fold,
+    forgotten,
     gated,
     merge_heads,
     product,
@@ -108,6 +109,16 @@ class Block(nnx.Module):
         key = rotate(split_heads(key, self.config.num_kv_heads), turn)
         return query, (key, split_heads(value, self.config.num_kv_heads))
 
+    def read(
+        self, x: jax.Array, turn: Pair, prefix: Pair | None, bias: jax.Array, random: RandomKeys
+    ) -> tuple[jax.Array, Pair]:
+        """x [R, Q, H] after the layer, behind a prefix and under the additive bias [R|1, 1, Q, Q]; and its
+        keys and values.
+        """
+        query, own = self.project(x, turn)
+        memories = [Memory(*prefix, None)] if prefix else []
+        return self.rest(x, query, [*memories, Memory(*own, bias)], random), own
+
     def rest(
         self, x: jax.Array, query: jax.Array, memories: Sequence[Memory], random: RandomKeys
     ) -> jax.Array:
@@ -125,6 +136,8 @@ class Decoder(nnx.Module):
     Token ids have 0 as padding, behind a text; all methods return float32. `random` are keys [S],
     one for each prompt of consecutive rows, or `RowKeys`; they switch dropout on.
     """
+
+    remat = False  # see `Network`
 
     def __init__(self, config: DecoderConfig, form: ProductForm, rngs: nnx.Rngs) -> None:
         self.token_embedder = Embedder(config, rngs)
@@ -194,13 +207,10 @@ class Decoder(nnx.Module):
         turn = rotation(self.config, places)
         pairs: list[Pair] = []
         for index, layer in enumerate(self.layers()):
-            query, own = layer.project(x, turn)
+            before = prefix[index] if prefix else None
+            x, own = forgotten(layer.read, self.remat)(x, turn, before, bias, fold(random, index))
             pairs.append(own)
-            if index + 1 < self.config.layers:  # the last layer's output is not used
-                memories = [Memory(*prefix[index], None)] if prefix else []
-                memories.append(Memory(*own, bias))
-                x = layer.rest(x, query, memories, fold(random, index))
-        return pairs
+        return pairs  # XLA drops the last layer's output, which is not used
 
     def decode(self, read: Read, targets: jax.Array, random: RandomKeys = None) -> jax.Array:
         """Teacher-forced logits [G*B, T, V] of targets [G*B, T] after the texts; G consecutive rows

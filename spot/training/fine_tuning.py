@@ -28,7 +28,7 @@ from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.loop import Schedule, train
 from spot.training.optim import scaled_adafactor
-from spot.training.parts import Batch
+from spot.training.parts import FORESEEN, Batch, fitted, whole
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Check, Reporter, Result, StartLoss
 from spot.training.step import row_losses
@@ -105,7 +105,9 @@ class WeightLearner:
             f"{source.name}, all weights (seed {seed}, rate {learning_rate:g})"
         ]
         sizes = [len(member.train) for member in source.members]
-        self.order = data_order(sizes, source.rates, seed, recipe.steps * recipe.batch_size)
+        count = max(recipe.steps, FORESEEN) * recipe.batch_size
+        self.order = data_order(sizes, source.rates, seed, count)
+        self.pad = fitted(whole, map(self.rows_of, range(FORESEEN)), 1)
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()
 
     def start(self) -> WeightState:
@@ -116,7 +118,11 @@ class WeightLearner:
         return WeightState(wide, scaled_adafactor(self.rate).init(wide), jnp.ones(1, bool))
 
     def batch(self, step: int) -> Batch:
-        """The rows of a step, from 0."""
+        """The rows of a step, from 0, padded to one of few shapes."""
+        return self.pad(self.rows_of(step), 1)[0]
+
+    def rows_of(self, step: int) -> Batch:
+        """The rows of a step in their own buckets."""
         return step_batch([self.source], [self.order], step, self.recipe.batch_size)
 
     def step(self, state: WeightState, step: int) -> tuple[WeightState, dict[str, jax.Array]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import jax
 import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
 from jax.stages import Compiled, Lowered
 
 from spot.models.accelerators import Topology, topology_devices
@@ -83,8 +85,9 @@ Programs = Callable[[Network, Shape], Making]
 class Trial:
     """A layout of devices, the sizes of a step, and its programs.
 
-    `weights`: their bytes on a device. `wanted`: the bytes a device of a program that the compiler refused
-    for want of memory, 0 where it refused none.
+    `remat`: the gradient keeps the inputs of layers only and computes them again. `weights`: their bytes on
+    a device. `wanted`: the bytes a device of a program that the compiler refused for want of memory, 0 where
+    it refused none.
     """
 
     devices: Devices
@@ -92,6 +95,7 @@ class Trial:
     weights: int
     programs: tuple[Program, ...]
     wanted: int = 0
+    remat: bool = False
 
     @property
     def peak(self) -> int:
@@ -104,6 +108,7 @@ class Trial:
         return {
             "devices": self.devices.model_dump(),
             "shape": shape,
+            "remat": self.remat,
             "weights": self.weights,
             "peak": self.peak,
             "refused": self.wanted > 0,
@@ -243,10 +248,10 @@ def _fit(
         each = copies * (2 if precision == "bfloat16" else 4)
         devices = layout_of(len(present), each * model.config.count(), memory, shape.slots)
 
-    def attempt(devices: Devices, shape: Shape) -> Trial:
+    def attempt(devices: Devices, shape: Shape, remat: bool = False) -> Trial:
         mesh = grid_of(devices, present)
         network = abstract_network(model.config, precision, product_form(precision), mesh)
-        return _compiled(devices, shape, network, programs)
+        return _compiled(devices, shape, network.with_remat(remat), programs)
 
     asked = trial = attempt(devices, shape)
     for remaining in reversed(range(tries)):
@@ -278,16 +283,17 @@ def layout_of(count: int, weights: int, memory: int, slots: int) -> Devices:
     return Devices(slot=slot, data=count // model // slot, model=model)
 
 
-def smaller(trial: Trial, asked: Shape, memory: int) -> tuple[Devices, Shape] | None:
-    """The layout and the sizes to try after a trial that does not fit; None where nothing is left.
+def smaller(trial: Trial, asked: Shape, memory: int) -> tuple[Devices, Shape, bool] | None:
+    """The layout, the sizes and whether to compute layers again, to try after a trial that does not fit; None
+    where nothing is left.
 
-    What is not weights grows with the rows of a part: fewer rows of each prompt first, which give the same
-    result, then fewer prompts. Where not even those would fit, the weights are split further.
+    What is not weights grows with the rows of a part. Fewer rows of each prompt first, then layers computed
+    again, as a run does by itself (`spot.training.fitting`); then fewer prompts. Where not even those would
+    fit, the weights are split further.
     """
     devices, shape = trial.devices, trial.shape
     room = SPARE * memory - trial.weights
-    share = room / max(trial.peak - trial.weights, 1)
-    held = shape.slots * shape.rows
+    share = min(0.99, room / max(trial.peak - trial.weights, 1))
     unit = devices.slot * devices.data
     choices = [
         replace(shape, slots=slots, rows=rows)
@@ -295,14 +301,21 @@ def smaller(trial: Trial, asked: Shape, memory: int) -> tuple[Devices, Shape] | 
         for rows in range(asked.rows, 0, -1)
         if asked.slots % slots == 0 and asked.rows % rows == 0 and slots * rows % unit == 0
     ]
-    for choice in choices:
-        if choice.slots * choice.rows <= min(share, 0.99) * held:
-            return devices, choice
+    fitting = [
+        choice
+        for choice in choices
+        if choice.slots * choice.rows <= share * shape.slots * shape.rows
+    ]
+    if fitting and (trial.remat or fitting[0].slots == shape.slots):
+        return devices, fitting[0], trial.remat
+    if room > 0 and choices and not trial.remat:
+        fewest = [choice for choice in choices if choice.slots == shape.slots][-1]
+        return devices, fewest, True
     axis = "data" if devices.data % 2 == 0 else "slot"
     if getattr(devices, axis) % 2:
         return None
     halved = {axis: getattr(devices, axis) // 2, "model": 2 * devices.model}
-    return devices.model_copy(update=halved), asked
+    return devices.model_copy(update=halved), asked, False
 
 
 def _compiled(devices: Devices, shape: Shape, network: Network, programs: Programs) -> Trial:
@@ -313,7 +326,8 @@ def _compiled(devices: Devices, shape: Shape, network: Network, programs: Progra
         name, lowered = next(making)
         while True:
             begun = time.monotonic()
-            compiled = lowered.compile(compiler_options=QUICK)
+            with uncached():
+                compiled = lowered.compile(compiler_options=QUICK)
             done.append(Program(name, cost(compiled), time.monotonic() - begun))
             name, lowered = making.send(compiled)
     except StopIteration:
@@ -322,7 +336,22 @@ def _compiled(devices: Devices, shape: Shape, network: Network, programs: Progra
         wanted = _bytes_wanted(str(error))
         if not wanted:
             raise
-    return Trial(devices, shape, _bytes_of(network), tuple(done), wanted)
+    return Trial(devices, shape, _bytes_of(network), tuple(done), wanted, network.remat)
+
+
+@contextlib.contextmanager
+def uncached() -> Iterator[None]:
+    """For the block, leave the persistent cache alone: JAX would keep programs for absent devices there, but
+    cannot read them again.
+    """
+    enabled = jax.config.values["jax_enable_compilation_cache"]
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()  # it remembers whether it is used
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_compilation_cache", enabled)
+        compilation_cache.reset_cache()
 
 
 def _bytes_wanted(refusal: str) -> int:

@@ -7,7 +7,7 @@ call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,17 +20,21 @@ from jax.stages import Compiled, Lowered
 
 from spot.models import scoring
 from spot.models.config import ModelConfig, Precision
-from spot.models.layers import ProductForm
+from spot.models.decoder import Packed
+from spot.models.layers import ProductForm, RowKeys
+from spot.models.model import Model
 from spot.models.network import Network, outline
+from spot.models.padding import bucket_length
 from spot.models.sharding import rows_of, rows_shared, slots_of, split, stored_shape
 from spot.models.weights.build import weight_dtype
 from spot.prompts.kind import Kind
-from spot.prompts.stacked import SoftPrompts
+from spot.prompts.stacked import SoftPrompts, stack
 from spot.training.fine_tuning import weight_step
 from spot.training.losses import find_loss
 from spot.training.optim import scaled_adafactor
 from spot.training.parts import layout
 from spot.training.recipe import TrainSettings
+from spot.training.slots import Slot
 from spot.training.step import gradient, init_state, update
 
 Partition = Callable[[Mesh, int], PartitionSpec]
@@ -118,6 +122,9 @@ def lower_gradient(
             slots_of,
         )
     part = structs(part, mesh, rows_of)
+    if keys is not None and not isinstance(part[0], Packed):
+        row = structs(np.zeros(part[0].shape[0], np.int32), mesh, rows_of)
+        keys = RowKeys(keys, row, row)
     return gradient.lower(network, prompts, part, keys, loss=find_loss(loss))
 
 
@@ -149,6 +156,42 @@ def lower_rank(
         encode.output_shardings,
     )
     return scoring.rank.lower(network, encoded, struct(labels, mesh), normalisation="sum")
+
+
+def program_bytes(program: Compiled) -> int:
+    """Bytes that one run of a program takes beside its arguments, on each device."""
+    memory: Any = program.memory_analysis()
+    results = memory.output_size_in_bytes - memory.alias_size_in_bytes
+    return int(memory.temp_size_in_bytes + results)
+
+
+def scoring_need(model: Model, slots: Sequence[Slot]) -> int:
+    """Bytes that scoring the validation rows of these slots takes on each device; compiles the largest
+    programs.
+    """
+    network, prompts = model.network, stack([slots[0].init])
+    widest: dict[Any, Any] = {}  # texts by the shape of their answers
+    for member in {id(each): each for slot in slots for each in slot.source.members}.values():
+        if member.definition.scoring == "rank":
+            answers: Any = scoring.label_words(member.labels).shape
+        else:
+            answers = bucket_length(int(member.validation.targets.lengths().max()))
+        for _, batch in scoring.batches(network, member.validation.inputs):
+            if answers not in widest or batch.shape[1] > widest[answers].shape[1]:
+                widest[answers] = batch
+    needs: list[int] = []
+    for answers, texts in widest.items():
+        read = scoring.encode.lower(network, prompts, texts).compile()
+        encoded = jax.eval_shape(scoring.encode, network, prompts, texts)
+        if isinstance(answers, tuple):
+            words = jax.ShapeDtypeStruct(answers, jnp.int32)
+            write = scoring.rank.lower(network, encoded, words, normalisation="sum")
+        else:
+            eos = model.vocabulary.eos
+            write = scoring.generate.lower(network, encoded, length=answers, eos=eos)
+        kept = sum(array.size * array.dtype.itemsize for array in jax.tree.leaves(encoded))
+        needs += [program_bytes(read), kept + program_bytes(write.compile())]
+    return max(needs, default=0)
 
 
 def lower_weights(network: Network, batch: tuple[Any, Any], mesh: Mesh | None = None) -> Lowered:

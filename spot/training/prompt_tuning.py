@@ -14,6 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from spot.errors import SpotError
+from spot.models.decoder import Packed
+from spot.models.device_memory import forget_peak, held, peak
+from spot.models.device_memory import free as device_free
 from spot.models.model import Model
 from spot.models.runtime import device_errors
 from spot.models.sharding import check_rows, place_rows, rows_shared
@@ -23,11 +26,13 @@ from spot.prompts.stacked import stack
 from spot.training.batches import data_order, step_batch
 from spot.training.context import check_source
 from spot.training.evaluate import validate
+from spot.training.fitting import Execution, Need, Prediction, choose, gigabytes
 from spot.training.loop import Schedule, train
-from spot.training.parts import layout
+from spot.training.lowering import program_bytes, scoring_need
+from spot.training.parts import FORESEEN, alike, fitted, layout
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Reporter, Slot, StartLoss, Trained
-from spot.training.step import PromptState, batch_losses, init_state, train_step
+from spot.training.step import PromptState, batch_losses, init_state, lower_part, train_step
 
 TIMED_STEPS = 3
 """Runs of a step that are timed for an estimate; the median counts, since the machine may be busy."""
@@ -46,7 +51,7 @@ class PromptLearner:
             {"slot": slot.name, "seed": slot.seed} for slot in slots
         ]
         self.labels: Sequence[str] = [slot.label for slot in slots]
-        count = recipe.steps * recipe.batch_size
+        count = max(recipe.steps, FORESEEN) * recipe.batch_size
         self.orders = [
             data_order(
                 [len(member.train) for member in slot.source.members],
@@ -61,9 +66,43 @@ class PromptLearner:
         self.model = model.with_dropout(recipe.dropout)
         check_rows(self.model.network.mesh, recipe.batch_size)
         self.kind = slots[0].init.kind
-        self.divide = layout(model.config, self.kind, rows_shared(self.model.network.mesh))
-        self.shapes: set[tuple[tuple[int, ...], ...]] = set()
         self.last: tuple[int, tuple[np.ndarray, np.ndarray]] | None = None
+        self.shapes: set[tuple[tuple[int, ...], ...]] = set()
+        self.execute(Execution())
+
+    def execute(self, execution: Execution) -> None:
+        """Run steps in this way from now on."""
+        devices = rows_shared(self.model.network.mesh)
+        divide = layout(self.model.config, self.kind, devices, execution.times)
+        self.divide = fitted(divide, map(self.batch, range(FORESEEN)), len(self.slots))
+        self.network = self.model.network.with_remat(execution.remat)
+
+    def predict(self, validate: bool = True, free: int | None = None) -> Prediction:
+        """Choose how steps are run, so that they fit into the free bytes, by default those of the device,
+        and predict what the run takes. Compiles the largest programs of steps and of scoring.
+        """
+        state = jax.eval_shape(self.start)
+        size = 3 * sum(array.size * array.dtype.itemsize for array in jax.tree.leaves(state))
+        forget_peak()
+        free, before = device_free() if free is None else free, held() or 0
+        scoring = scoring_need(self.model, self.slots) if validate else 0
+
+        def need_of(execution: Execution) -> Need:
+            self.execute(execution)
+            program = lower_part(
+                self.start(),
+                self.network,
+                self.divide.largest,
+                self.keys,
+                self.recipe.loss,
+                self.kind,
+            )
+            return Need(size, program_bytes(program.compile()), scoring)
+
+        # Dropout of packed texts depends on the part that they share.
+        packed = isinstance(self.divide.largest[0], Packed) and self.network.config.dropout > 0
+        execution, need = choose(need_of, 1 if packed else self.recipe.batch_size, free)
+        return Prediction(execution, need, before, max(0, (held() or 0) - before), free)
 
     def batch(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         """The rows of a step, from 0; made once for calls in a row."""
@@ -82,7 +121,7 @@ class PromptLearner:
         """The state after a step, and each slot's numbers."""
         return train_step(
             state,
-            self.model.network,
+            self.network,
             self.batch(step),
             self.keys,
             jnp.asarray(step),
@@ -111,7 +150,8 @@ class PromptLearner:
 
     def start_losses(self) -> list[StartLoss]:
         """The losses on the first batch."""
-        return start_losses(self.model, [slot.init for slot in self.slots], self.batch(0))
+        parts = alike(self.divide(self.batch(0), len(self.slots)))
+        return start_losses(self.model, [slot.init for slot in self.slots], parts)
 
 
 def train_prompts(
@@ -137,7 +177,15 @@ def train_prompts(
     schedule = Schedule(
         recipe.steps, recipe.check_every, recipe.key_step, recipe.patience, early, settles
     )
+    reporter = reporter or Reporter()
     learner = PromptLearner(model, slots, recipe)
+    reporter.phase("compiling the step")
+    with device_errors():
+        predicted = learner.predict(validate)
+    predicted.check()
+    reporter.detail(str(predicted))
+    if predicted.execution != Execution():
+        reporter.say(f"memory is short: {predicted.execution}")
     results = train(
         learner,
         schedule,
@@ -147,6 +195,9 @@ def train_prompts(
         reporter=reporter,
         tensorboard=tensorboard,
     )
+    most = peak()
+    if most is not None:
+        reporter.detail(f"peak memory {gigabytes(most)}, {gigabytes(predicted.peak)} predicted")
     return [Trained.of(slot, result) for slot, result in zip(slots, results, strict=True)]
 
 
@@ -168,10 +219,11 @@ def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tup
 
     The prompts stay as they are. Raises SpotError where memory is short.
     """
+    times = [time.monotonic()]
     learner = PromptLearner(model, slots, recipe)
     state = learner.start()
-    times = [time.monotonic()]
     with device_errors():
+        learner.predict(validate=False)
         for _ in range(1 + TIMED_STEPS):
             jax.block_until_ready(learner.step(state, 0))
             times.append(time.monotonic())
@@ -188,12 +240,20 @@ def _compiled(recipe: TrainSettings) -> TrainSettings:
 
 
 def start_losses(
-    model: Model, prompts: Sequence[SoftPrompt], batch: tuple[np.ndarray, np.ndarray]
+    model: Model, prompts: Sequence[SoftPrompt], parts: Sequence[tuple[Any, np.ndarray]]
 ) -> list[StartLoss]:
-    """The loss of each slot on its rows of a batch [S*B, T] before training, with and without its prompt."""
-    batch = place_rows(model.network.mesh, batch)
+    """The loss of each slot before training, with and without its prompt: the mean over the rows of parts
+    that each hold as many rows of every slot, slot after slot.
+    """
+    parts = [place_rows(model.network.mesh, part) for part in parts]
     with_prompt, without = (
-        np.asarray(batch_losses(model.network, each, batch)).reshape(len(prompts), -1).mean(-1)
+        np.concatenate(
+            [
+                np.asarray(batch_losses(model.network, each, part)).reshape(len(prompts), -1)
+                for part in parts
+            ],
+            axis=1,
+        ).mean(-1)
         for each in (stack(prompts), None)
     )
     uniform = math.log(model.config.vocab_size)

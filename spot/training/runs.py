@@ -36,7 +36,7 @@ from spot.training.slots import Reporter, Slot, Trained, say_of_lock
 if TYPE_CHECKING:
     from spot.training.fine_tuning import FineTuned
 
-FORMAT = 2
+FORMAT = 3
 """Part of every digest; to be raised when runs compute their results in another way."""
 
 PROMPT_SETTINGS = (
@@ -55,6 +55,9 @@ VALIDATED_SETTINGS = ("patience", "early_checks")
 WEIGHT_SETTINGS = ("batch_size", "dropout", "steps", "check_every", "patience")
 """The settings of a recipe that training reads beside the slots."""
 
+SLOTS_ON_CPU = 4  # the quickest of 1, 4 and 8 by the prompt, docs/results/speed.md
+SLOTS_ELSEWHERE = 16  # an accelerator is idle with few rows; not measured
+
 T = TypeVar("T")
 
 
@@ -62,13 +65,13 @@ T = TypeVar("T")
 class Runs:
     """The folder of all runs, and how they are executed.
 
-    slots: S, the prompts that are trained at once. reporter: told of progress and of found work, of
-    equal titles once: `reported` holds them.
+    slots: S, the prompts that are trained at once; None: as many as suit the device. reporter: told of
+    progress and of found work, of equal titles once: `reported` holds them.
     """
 
     root: Path = Path("spot-runs")
     reporter: Reporter = field(default_factory=Reporter)
-    slots: int = 4
+    slots: int | None = None
     tensorboard: bool = False
     reported: set[str] = field(default_factory=set, repr=False, compare=False)
 
@@ -90,7 +93,7 @@ class Runs:
         title: str,
         validate: bool = True,
     ) -> list[Trained]:
-        """Train prompts, `self.slots` at once, or load their results; in the order of `slots`.
+        """Train prompts, `at_once` of them together, or load their results; in the order of `slots`.
 
         Raises what `spot.training.prompt_tuning.train_prompts` raises.
         """
@@ -103,7 +106,18 @@ class Runs:
 
     def groups(self, slots: Sequence[Slot]) -> list[Sequence[Slot]]:
         """The slots that are trained at once, in order."""
-        return [slots[first : first + self.slots] for first in range(0, len(slots), self.slots)]
+        size = self.at_once(len(slots))
+        return [slots[first : first + size] for first in range(0, len(slots), size)]
+
+    def at_once(self, count: int) -> int:
+        """How many of so many prompts are trained at once: a function of the settings and the kind of device
+        alone, so that finished work is found again. JAX is asked only where the answer depends on it.
+        """
+        if self.slots is not None or count <= SLOTS_ON_CPU:
+            return self.slots or SLOTS_ON_CPU
+        import jax
+
+        return SLOTS_ON_CPU if jax.default_backend() == "cpu" else slots_on(1)
 
     def prompts_place(
         self, model: Model, slots: Sequence[Slot], recipe: Recipe, validate: bool
@@ -238,6 +252,11 @@ class Runs:
         content = {"of": folder.name, "sha256": sha256_hex(text), "value": value}
         replace_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
         return value
+
+
+def slots_on(devices: int) -> int:
+    """S on accelerators of which so many share the prompts, where it is not set: a multiple of them."""
+    return -(-SLOTS_ELSEWHERE // devices) * devices
 
 
 @contextlib.contextmanager

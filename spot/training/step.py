@@ -9,7 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.stages import Lowered
 
+from spot.models.decoder import Packed
 from spot.models.layers import RandomKeys, RowKeys
 from spot.models.network import Network
 from spot.models.sharding import place_rows, place_slots, shared_by_slots
@@ -108,21 +110,61 @@ def train_step(
     counted = np.zeros(slots, np.int64)
     np.add.at(counted, np.repeat(np.arange(slots), counts), (np.asarray(batch[1]) > 0).sum(-1))
     present = counted > 0
-    parts = divide(batch, slots) if owner is None else [batch]
+    slot_of = np.repeat(np.arange(slots), counts)
+    place = np.arange(len(slot_of)) - np.repeat(np.cumsum(counts) - counts, counts)
+    parts = divide(_numbered(batch), slots) if owner is None else [_numbered(batch)]
     total, summed = jax.tree.map(jnp.zeros_like, state.params), jnp.zeros(slots)
-    for number, part in enumerate(parts):
-        random = _random(keys, step, number) if network.config.dropout > 0 else None
-        if owner is not None and random is not None:
-            place = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-            random = RowKeys(random, jnp.asarray(owner), jnp.asarray(place), int(counts.max()))
+    for number, (texts, targets) in enumerate(parts):
+        rows, part = targets[:, 0], (texts, targets[:, 1:])
+        random = None
+        if network.config.dropout > 0:
+            # Of packed texts a row is what dropout knows, and a part decides which texts share one.
+            own = _random(keys, step, number if isinstance(texts, Packed) else 0)
+            random = part_keys(network, own, texts, slot_of[rows], place[rows])
         prompts = SoftPrompts(kind, state.params, None if owner is None else jnp.asarray(owner))
-        rows = place_rows(network.mesh, part)
-        more, entropy = gradient(network, prompts, rows, random, loss=loss)
+        part = place_rows(network.mesh, part)
+        more, entropy = gradient(network, prompts, part, random, loss=loss)
         total, summed = jax.tree.map(jnp.add, total, more), summed + entropy
     losses = summed / np.maximum(counted, 1)
     updated: tuple[PromptState, dict[str, jax.Array]]
     updated = update(state, total, losses, present, settings=settings)
     return updated
+
+
+def lower_part(
+    state: PromptState,
+    network: Network,
+    part: tuple[Any, Any],
+    keys: jax.Array,
+    loss: str,
+    kind: Kind,
+) -> Lowered:
+    """The program that `train_step` runs for a part of this shape."""
+    state, keys = place_slots(network.mesh, (state, keys))
+    random = None
+    if network.config.dropout > 0:
+        rows = np.zeros(len(part[1]), np.int32)
+        random = part_keys(network, _random(keys, jnp.asarray(0), 0), part[0], rows, rows)
+    prompts, part = SoftPrompts(kind, state.params), place_rows(network.mesh, part)
+    return gradient.lower(network, prompts, part, random, loss=find_loss(loss))
+
+
+def part_keys(
+    network: Network, keys: jax.Array, texts: Any, slot: np.ndarray, place: np.ndarray
+) -> RandomKeys:
+    """The random keys of a part: by row, from the row's slot [R] and its number among the rows of that
+    slot in the step, or by slot where rows hold several texts.
+    """
+    if isinstance(texts, Packed):
+        return keys
+    rows = place_rows(network.mesh, (slot.astype(np.int32), place.astype(np.int32)))
+    return RowKeys(keys, *map(jnp.asarray, rows))
+
+
+def _numbered(batch: Batch) -> Batch:
+    """The batch with each row's number in front of its targets, so that parts tell which rows they hold."""
+    inputs, targets = batch
+    return inputs, np.column_stack([np.arange(len(targets)), targets]).astype(np.int32)
 
 
 def _grouped(

@@ -48,19 +48,21 @@ def test_a_grid_computes_what_one_device_does_and_shares_the_work(name):
     case = CASES[name]
     slots = case.get("slots", 4)
     one, grids = found(name)
-    assert one["flops"] > 0 and len(set(map(str, one["written"]))) > 1
+    assert one["flops"] > 0
     for result in grids:
         slot, data, model = (result["grid"].get(axis, 1) for axis in ("slot", "data", "model"))
-        for key in ("losses", "gradient", "prompts", "scores"):
+        for key in {"losses", "gradient", "prompts", "scores"} & one.keys():
             assert_close(result[key], one[key])
-        assert result["written"] == one["written"]
+        if "written" in one:
+            assert len(set(map(str, one["written"]))) > 1
+            assert result["written"] == one["written"]
+            assert result["read"] == [32, 32 // (slot * data)]
         # Also after the first step, whose state comes from elsewhere.
         assert result["programs"] == one["programs"]
         (count, *_), (own, *_) = result["prompt"]
         assert (count, own) == (slots, slots // slot if slots % slot == 0 else slots)
         for (rows, *_), (own, *_) in result["rows"]:
             assert rows == own * slot * data
-        assert result["read"] == [32, 32 // (slot * data)]
         whole = tuple(WHOLE.get((case["config"], model), set()) | {"scale"})
         if model > 1:
             assert result["whole"] == [name for name in one["whole"] if name.endswith(whole)]

@@ -200,7 +200,7 @@ def test_a_shuffled_batch_gives_each_prompt_the_gradient_of_the_sorted_one(case,
     order = np.asarray([3, 0, 4, 1, 2, 5])  # rows of one prompt stay in their order
     owner = np.repeat(np.arange(S), ROWS)[order]
     place = np.tile(np.arange(ROWS), S)[order]
-    shuffled = RowKeys(keys, jnp.asarray(owner), jnp.asarray(place), ROWS)
+    shuffled = RowKeys(keys, jnp.asarray(owner), jnp.asarray(place))
     plain = gradient(network, case.prompts(rows), batch(), keys)
     mixed = gradient(network, case.prompts(rows, owner), batch(order), shuffled)
     for name, array in plain.items():

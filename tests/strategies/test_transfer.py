@@ -82,7 +82,7 @@ def test_the_start_is_the_value_and_the_first_loss_is_its_loss(
         assert (slot.init.key == value).all()
         first = next(row for row in rows if row["slot"] == slot.name and row["step"] == 0)
         batch = step_batch([slot.source], [orders], 0, at.recipe.batch_size)
-        (expected,) = start_losses(tiny_backbone, [value], batch)
+        (expected,) = start_losses(tiny_backbone, [value], [batch])
         assert first["prompt"] == pytest.approx(expected.prompt, rel=1e-5)
     assert len({row["prompt"] for row in rows if "prompt" in row}) == 3
 

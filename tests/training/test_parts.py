@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spot.models.weights.build import build
-from spot.training.parts import by_length
+from spot.training import parts
+from spot.training.parts import by_length, few_widths, fitted, whole
 from spot.training.parts import packed as packed_parts
 from spot.training.step import row_losses
 from tests.models import numpy_decoder
@@ -47,6 +50,30 @@ def test_rows_that_no_count_of_parts_divides_stay_whole():
 def test_parts_are_larger_where_slots_could_not_share_smaller_ones():
     batch = np.ones((48, 8), np.int32), np.ones((48, 4), np.int32)
     assert [len(texts) for texts, _ in by_length(batch, 3, 8)] == [12] * 4
+
+
+@pytest.mark.parametrize(("slots", "devices"), [(1, 8), (3, 2), (4, 4), (2, 8)])
+@pytest.mark.parametrize("divide", [by_length, packed_parts])
+def test_devices_share_the_rows_of_every_part_evenly(divide, slots, devices):
+    inputs, targets = rows_of([1 + 7 * row % 30 for row in range(32 * slots)])
+    parts = divide((inputs, targets), slots, 16, devices=devices)
+    assert len(parts) > 1
+    for texts, answers in parts:
+        for array in (*texts, answers) if divide is packed_parts else (texts, answers):
+            assert len(array) % devices == 0
+    every = np.concatenate([answers for _, answers in parts])
+    assert sorted(every[:, 0].tolist()) == list(range(1, 32 * slots + 1))
+
+
+@pytest.mark.parametrize("divide", [by_length, packed_parts])
+def test_rows_that_devices_cannot_share_are_divided_as_for_one(divide):
+    batch = rows_of([1 + row for row in range(18)])
+    found, plain = divide(batch, 2, 8, devices=4), divide(batch, 2, 8)
+    if divide is by_length:
+        plain = [batch]
+    for ours, theirs in zip(found, plain, strict=True):
+        for left, right in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+            np.testing.assert_array_equal(left, right)
 
 
 def texts_of(packed):
@@ -138,3 +165,63 @@ def test_losses_of_packed_texts_are_those_of_each_joined_with_its_prompt(slots):
         np.testing.assert_allclose(found[row], lost.sum(), rtol=1e-4)
     ours, theirs = (gradient(prompts, batch) for batch in ((packed, answers), (inputs, targets)))
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def padding(rows, widths):
+    """Tokens of padding where every row is padded to the first width that holds it."""
+    return sum(
+        count * (min(width for width in widths if width >= need) - need)
+        for need, count in rows.items()
+    )
+
+
+@settings(deadline=None)
+@given(
+    rows=st.dictionaries(st.integers(1, 60), st.integers(1, 50), min_size=1, max_size=6),
+    price=st.integers(1, 2000),
+)
+def test_few_widths_are_the_best_of_all_sets_of_widths(rows, price):
+    chosen = few_widths(rows, price)
+    others = [
+        some
+        for size in range(1, len(rows) + 1)
+        for some in itertools.combinations(sorted(rows), size)
+        if max(some) == max(rows)
+    ]
+    best = min(padding(rows, some) + price * len(some) for some in others)
+    assert padding(rows, chosen) + price * len(chosen) == best
+    assert list(chosen) == sorted(chosen) and set(chosen) <= set(rows)
+
+
+@pytest.mark.parametrize("divide", [by_length, packed_parts, whole])
+def test_a_fitted_division_has_the_same_rows_in_few_shapes(divide, monkeypatch):
+    monkeypatch.setattr(parts, "COMPILATION", {})
+    monkeypatch.setattr(parts, "COMPILATION_ELSEWHERE", 10**9)
+    rng = np.random.default_rng(1)
+    batches = []
+    for _ in range(12):
+        inputs, _ = rows_of(rng.integers(1, 100, 16).tolist())
+        batches.append((inputs, np.ones((16, rng.integers(1, 6)), np.int32)))
+    fit = fitted(divide, batches, 2)
+    shapes, forms, free = set(), set(), set()
+    for batch in batches:
+        for (texts, targets), (own, answers) in zip(fit(batch, 2), divide(batch, 2), strict=True):
+            assert (
+                targets.shape == (len(answers), 5) and (targets[:, answers.shape[1] :] == 0).all()
+            )
+            np.testing.assert_array_equal(targets[:, : answers.shape[1]], answers)
+            ours, theirs = (jax.tree.leaves(each) for each in (texts, own))
+            assert (ours[0][:, theirs[0].shape[1] :] == 0).all()
+            np.testing.assert_array_equal(ours[0][:, : theirs[0].shape[1]], theirs[0])
+            for left, right in zip(ours[1:], theirs[1:], strict=True):
+                np.testing.assert_array_equal(left, right)
+            shapes.add(tuple(array.shape for array in ours))
+            free.add(tuple(array.shape for array in theirs))
+            forms.add((len(ours[0]), *(array.shape for array in ours[1:])))
+    assert len(shapes) == len(forms) < len(free)
+
+
+def test_rows_longer_than_all_that_was_foreseen_keep_their_width():
+    short, long = rows_of([5] * 8), rows_of([90] * 8)
+    ((texts, _),) = fitted(whole, [short], 1)(long, 1)
+    assert texts.shape == long[0].shape

@@ -45,7 +45,7 @@ def test_start_losses_are_of_each_slots_own_rows(tiny_backbone, make_slot):
     split = slot.source.members[0].train
     prompts = [slot.init, as_prompt(slot.init.key[::-1] * 2)]
     batch = batch_of([split.inputs[i] for i in range(8)], [split.targets[i] for i in range(8)])
-    both = start_losses(tiny_backbone, prompts, batch)
+    both = start_losses(tiny_backbone, prompts, [batch])
     arrays, config = to_arrays(tiny_backbone.network.parameters), tiny_backbone.config
     for value, prompt, rows in (
         (both[0].prompt, prompts[0].key, range(4)),

@@ -15,7 +15,7 @@ from spot.prompts.prompt import SoftPrompt
 from spot.training import prompt_tuning, results
 from spot.training.batches import Source
 from spot.training.recipe import Recipe
-from spot.training.runs import Runs, data_digest, slot_facts, source_digest
+from spot.training.runs import Runs, data_digest, slot_facts, slots_on, source_digest
 from tests.toys import toy_data
 from tests.training.conftest import SETTINGS, Watcher
 
@@ -342,3 +342,14 @@ def test_training_is_called_with_what_was_given(runs, train, make_slot, monkeypa
     assert more == {
         "title": "toys", "validate": False, "reporter": runs.reporter, "tensorboard": False,
     }  # fmt: skip
+
+
+def test_as_many_prompts_train_at_once_as_suit_the_device(tmp_path, monkeypatch, make_slot):
+    usual, slots = Runs(tmp_path), [make_slot("colour", seed) for seed in range(18)]
+    assert [len(group) for group in usual.groups(slots)] == [4, 4, 4, 4, 2]
+    assert [len(group) for group in Runs(tmp_path, slots=7).groups(slots)] == [7, 7, 4]
+    monkeypatch.setattr("jax.default_backend", lambda: "tpu")
+    assert [len(group) for group in usual.groups(slots)] == [16, 2]
+    assert (slots_on(1), slots_on(3), slots_on(32)) == (16, 18, 32)
+    monkeypatch.setattr("jax.default_backend", None)  # not asked where it does not matter
+    assert [len(group) for group in usual.groups(slots[:3])] == [3]

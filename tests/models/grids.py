@@ -147,6 +147,7 @@ def trained(network: Any, case: dict[str, Any]) -> dict[str, Any]:
         "flops": program.cost_analysis()["flops"],
         "gathers": program.as_text().count(" all-gather("),
         "prompt": [list(prompt.shape), share(prompt)],
+        "gradient share": share(gradients[0]),
         "rows": [[list(leaf.shape), share(leaf)] for leaf in jax.tree.leaves(parts[0][2])]
         if network.mesh
         else [],

@@ -61,6 +61,7 @@ def test_a_grid_computes_what_one_device_does_and_shares_the_work(name):
         assert result["programs"] == one["programs"]
         (count, *_), (own, *_) = result["prompt"]
         assert (count, own) == (slots, slots // slot if slots % slot == 0 else slots)
+        assert result["gradient share"][0] == own
         for (rows, *_), (own, *_) in result["rows"]:
             assert rows == own * slot * data
         whole = tuple(WHOLE.get((case["config"], model), set()) | {"scale"})

@@ -15,7 +15,9 @@ CONFIGS = {
     "relu": T5Config(2000, 64, 16, 4, 256, 2, 3, activation="relu", tied_head=True, dropout=0.0),
     "decoder": DecoderConfig(2000, 64, 16, 4, 2, 256, 3, 512),
 }
-FACTOR = 1.05  # XLA counts norms and softmax as well, and leaves out what no gradient needs
+# XLA counts norms and softmax as well, and leaves out what no gradient needs, as that of the text in the
+# first layer: much of two layers, little of a real model.
+FACTOR = 1.1
 
 
 @pytest.mark.parametrize("step", [Step(1, 4, 20, 32, 4), Step(2, 3, 8, 48, 2)])

@@ -39,7 +39,7 @@ COMPILATION_ELSEWHERE = 750_000  # not measured
 
 
 def by_length(
-    batch: Batch, slots: int, part_rows: int = 8, devices: int = 1, times: int = 1
+    batch: Batch, slots: int, part_rows: int = 16, devices: int = 1, times: int = 1
 ) -> list[Batch]:
     """Parts of `part_rows` rows or a few more, each with as many rows of every slot, the shortest rows
     first, so that short rows are not padded to the longest one.

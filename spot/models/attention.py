@@ -14,44 +14,68 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from spot.models.layers import ProductForm, attention_product, narrow, unwidened
+from spot.models.layers import (
+    ProductForm,
+    RandomKeys,
+    attention_product,
+    dropout,
+    fold,
+    narrow,
+    unwidened,
+)
 
 FEW = 16  # queries of a memory's head: products of fewer rows are slower in bfloat16 on CPUs
 
 
 class Memory(NamedTuple):
     """Keys and values [M, kv, K, D], each for R/M consecutive rows, with an additive bias that broadcasts
-    to [M, kv, Q, K] (None masks nothing), and factors [R, kv, g, Q, K] of the weights, those of dropout.
+    to [M, kv, Q, K]; None masks nothing.
     """
 
     keys: jax.Array
     values: jax.Array
     bias: jax.Array | None = None
-    factors: jax.Array | None = None
 
 
-def attend(form: ProductForm, query: jax.Array, memories: Sequence[Memory]) -> jax.Array:
+def attend(
+    form: ProductForm,
+    query: jax.Array,
+    memories: Sequence[Memory],
+    rate: float = 0.0,
+    random: RandomKeys = None,
+) -> jax.Array:
     """Queries [R, heads, Q, D], scaled already, over all memories under one softmax -> [R, heads, Q, D].
 
     Heads share keys in groups of g = heads/kv. Rows that share a memory are folded into the query axis,
-    so a memory is never copied.
+    so a memory is never copied. rate and random: of dropout of the weights, see `dropout`.
     """
     rows, heads, length, depth = query.shape
     groups = memories[0].keys.shape[1]
     if rows * heads // groups * length // max(memory.keys.shape[0] for memory in memories) < FEW:
         form = unwidened(form)
     grouped = query.reshape(rows, groups, heads // groups, length, depth)
-    return _attention(form, grouped, tuple(memories)).reshape(rows, heads, length, -1)
+    seen = _attention(form, rate, grouped, tuple(memories), random if rate else None)
+    return seen.reshape(rows, heads, length, -1)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _attention(form: ProductForm, query: jax.Array, memories: tuple[Memory, ...]) -> jax.Array:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _attention(
+    form: ProductForm,
+    rate: float,
+    query: jax.Array,
+    memories: tuple[Memory, ...],
+    random: RandomKeys,
+) -> jax.Array:
     """Query [R, kv, g, Q, D] -> [R, kv, g, Q, D]."""
-    return _forward(form, query, memories)[0]
+    return _forward(form, rate, query, memories, random)[0]
 
 
 def _forward(
-    form: ProductForm, query: jax.Array, memories: tuple[Memory, ...]
+    form: ProductForm,
+    rate: float,
+    query: jax.Array,
+    memories: tuple[Memory, ...],
+    random: RandomKeys,
 ) -> tuple[jax.Array, Any]:
     query = narrow(form, query)
     memories = tuple(
@@ -62,53 +86,56 @@ def _forward(
     largest = functools.reduce(jnp.maximum, [each.max(-1, keepdims=True) for each in logits])
     weights = [jnp.exp(each - largest) for each in logits]
     total = functools.reduce(jnp.add, [each.sum(-1, keepdims=True) for each in weights])
+    kept = [dropout(each, rate, fold(random, number)) for number, each in enumerate(weights)]
     parts = [
-        attention_product(form, _fold(_dropped(each, memory), memory), memory.values)
-        for each, memory in zip(weights, memories, strict=True)
+        attention_product(form, _fold(each, memory), memory.values)
+        for each, memory in zip(kept, memories, strict=True)
     ]
     seen = functools.reduce(jnp.add, [_unfold(part, query) for part in parts]) / total
-    return seen, (query, memories, largest, total, seen)
+    return seen, (query, memories, random, largest, total, seen)
 
 
-def _backward(form: ProductForm, saved: Any, cotangent: jax.Array) -> tuple[Any, Any]:
+def _backward(
+    form: ProductForm, rate: float, saved: Any, cotangent: jax.Array
+) -> tuple[Any, Any, None]:
     # Keys come first here, [M, kv, K, N] with N = R/M*g*Q: two of three products then read the weights
     # as they lie, and XLA does not see the logits of the forward pass again, which it would keep.
     # The barrier makes what is computed again wait for the cotangent, so that layers do not pile it up.
     saved, cotangent = jax.lax.optimization_barrier((saved, cotangent))
-    query, memories, largest, total, seen = saved
+    query, memories, random, largest, total, seen = saved
     share = cotangent / total
     mean = (share * seen).sum(-1, keepdims=True)
     share = narrow(form, share)
     to_query: Any = 0.0
     to_memories = []
-    for memory in memories:
+    for number, memory in enumerate(memories):
         queries, rows = _fold(query, memory), _fold(share, memory)
         logits = attention_product(form, memory.keys, _turned(queries))
         if memory.bias is not None:
             logits = logits + _turned_bias(memory, query)
         weights = jnp.exp(logits - _turned(_fold(largest, memory)))
         to_weights = attention_product(form, memory.values, _turned(rows))
-        factors = 1.0 if memory.factors is None else _turned(_fold(memory.factors, memory))
+        factors = _factors(memory, query, rate, fold(random, number))
         to_values = attention_product(form, weights * factors, rows)
         to_logits = weights * (to_weights * factors - _turned(_fold(mean, memory)))
         to_keys = attention_product(form, to_logits, queries)
         to_query += _unfold(attention_product(form, _turned(to_logits), memory.keys), query)
-        to_memories.append(
-            Memory(
-                to_keys,
-                to_values,
-                _to_bias(_unfold(_turned(to_logits), query), memory),
-                None if memory.factors is None else _unfold(_turned(weights * to_weights), query),
-            )
-        )
-    return to_query, tuple(to_memories)
+        to_bias = _to_bias(_unfold(_turned(to_logits), query), memory)
+        to_memories.append(Memory(to_keys, to_values, to_bias))
+    return to_query, tuple(to_memories), None
 
 
 _attention.defvjp(_forward, _backward)
 
 
-def _dropped(weights: jax.Array, memory: Memory) -> jax.Array:
-    return weights if memory.factors is None else weights * memory.factors
+def _factors(
+    memory: Memory, query: jax.Array, rate: float, random: RandomKeys
+) -> jax.Array | float:
+    """By what dropout multiplies weights [M, kv, K, N]."""
+    if random is None:
+        return 1.0
+    ones = jnp.ones((*query.shape[:-1], memory.keys.shape[2]))
+    return _turned(_fold(dropout(ones, rate, random), memory))
 
 
 def _logits(form: ProductForm, query: jax.Array, memory: Memory) -> jax.Array:

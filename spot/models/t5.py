@@ -95,8 +95,7 @@ class Attention(nnx.Module):
         Q|1, K].
         """
         queries = split_heads(self.query(x), self.heads)
-        factors = self.factors((*queries.shape[:2], 1, queries.shape[2], keys.shape[2]), random)
-        seen = attend(self.form, queries, [Memory(keys, values, bias, factors)])
+        seen = attend(self.form, queries, [Memory(keys, values, bias)], self.dropout, random)
         return self.out(merge_heads(seen))
 
     def attend_unprojected(
@@ -112,15 +111,8 @@ class Attention(nnx.Module):
             split_heads(layer.kernel[...][None], self.heads)[0] for layer in (self.key, self.value)
         )
         wide, shared = _by_head(queries, keys.swapaxes(-1, -2)), memory[:, None]
-        factors = self.factors((x.shape[0], 1, self.heads, x.shape[1], memory.shape[1]), random)
-        seen = attend(self.form, wide, [Memory(shared, shared, bias, factors)])
+        seen = attend(self.form, wide, [Memory(shared, shared, bias)], self.dropout, random)
         return self.out(merge_heads(_by_head(seen, values)))
-
-    def factors(self, shape: tuple[int, ...], random: RandomKeys) -> jax.Array | None:
-        """The factors of dropout for weights of this shape; None without dropout."""
-        if random is None or self.dropout == 0.0:
-            return None
-        return dropout(jnp.ones(shape), self.dropout, random)
 
 
 def _by_head(x: jax.Array, kernels: jax.Array) -> jax.Array:

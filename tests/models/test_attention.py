@@ -9,19 +9,19 @@ import pytest
 from flax import nnx
 
 from spot.models.attention import Memory, attend
-from spot.models.layers import gated, gelu
+from spot.models.layers import dropout, fold, gated, gelu
 from spot.models.t5 import Attention
 from tests.toys import tiny_config
 
 R, HEADS, Q, D = 4, 6, 5, 3
-# Rows that a memory serves, its heads, the shape of its bias, and dropout.
+RATE = 0.4
+# The rows of a memory, its heads, and the shape of its bias; with a seed of dropout.
 CASES = {
-    "one memory": [(4, 6, (4, 6, 5, 7), False)],
-    "a bias for all rows": [(4, 6, (1, 6, 5, 7), False)],
-    "a mask": [(4, 2, (4, 1, 1, 7), False)],
-    "a shared prompt and a text": [(1, 2, None, False), (4, 2, (4, 1, 1, 7), False)],
-    "packed texts": [(2, 3, None, False), (2, 3, (4, 1, 1, 7), False), (4, 3, (1, 1, 5, 7), False)],
-    "dropout": [(4, 6, (1, 6, 5, 7), True)],
+    "one memory": [(4, 6, (4, 6, 5, 7))],
+    "a bias for all rows": [(4, 6, (1, 6, 5, 7))],
+    "a mask": [(4, 2, (4, 1, 1, 7))],
+    "a shared prompt and a text": [(1, 2, None), (4, 2, (4, 1, 1, 7))],
+    "packed texts": [(2, 3, None), (2, 3, (4, 1, 1, 7)), (4, 3, (1, 1, 5, 7))],
 }
 
 
@@ -32,18 +32,17 @@ def memories_of(case):
         return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
     out = []
-    for rows, heads, bias, dropped in CASES[case]:
-        factors = None
-        if dropped:
-            shape = (R, heads, HEADS // heads, Q, 7)
-            factors = jnp.asarray(rng.integers(0, 2, shape) * 2.0, jnp.float32)
+    for rows, heads, bias in CASES[case]:
         keys, values = normal(rows, heads, 7, D), normal(rows, heads, 7, D)
-        out.append(Memory(keys, values, None if bias is None else normal(*bias), factors))
+        out.append(Memory(keys, values, None if bias is None else normal(*bias)))
     return normal(R, HEADS, Q, D), out
 
 
-def written_out(query, memories):
+def written_out(query, memories, random=None):
     """Row by row and head by head, one softmax over all keys."""
+    groups = memories[0].keys.shape[1]
+    ones = jnp.ones((R, groups, HEADS // groups, Q, 7))
+    kept = [dropout(ones, RATE, fold(random, number)) for number in range(len(memories))]
     rows = []
     for row in range(R):
         heads = []
@@ -59,47 +58,53 @@ def written_out(query, memories):
                     own = own + bias[mine, at[1] if bias.shape[1] > 1 else 0]
                 logits.append(own)
                 values.append(memory.values[at])
-                group = HEADS // keys.shape[1]
-                factors.append(
-                    jnp.ones_like(own)
-                    if memory.factors is None
-                    else memory.factors[row, head // group, head % group]
-                )
+                shared = HEADS // groups
+                factors.append(kept[len(factors)][row, head // shared, head % shared])
             weights = jax.nn.softmax(jnp.concatenate(logits, -1), -1)
             heads.append((weights * jnp.concatenate(factors, -1)) @ jnp.concatenate(values))
         rows.append(jnp.stack(heads))
     return jnp.stack(rows)
 
 
+@pytest.fixture(params=[None, 7], ids=["no dropout", "dropout"])
+def random(request):
+    """Keys of two prompts of two rows each, or None."""
+    return None if request.param is None else jax.random.split(jax.random.key(request.param), 2)
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_it_is_one_softmax_over_all_memories(case):
+def test_it_is_one_softmax_over_all_memories(case, random):
     query, memories = memories_of(case)
-    np.testing.assert_allclose(
-        attend("float32", query, memories), written_out(query, memories), rtol=0, atol=1e-5
-    )
+    seen = attend("float32", query, memories, RATE, random)
+    np.testing.assert_allclose(seen, written_out(query, memories, random), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_its_gradient_is_that_of_the_written_out_one(case):
+def test_its_gradient_is_that_of_the_written_out_one(case, random):
     query, memories = memories_of(case)
     weight = jnp.asarray(np.random.default_rng(2).normal(size=(R, HEADS, Q, D)), jnp.float32)
     ours, theirs = (
         jax.grad(lambda query, memories, of=of: (of(query, memories) * weight).sum(), (0, 1))(
             query, memories
         )
-        for of in (lambda query, memories: attend("float32", query, memories), written_out)
+        for of in (
+            lambda query, memories: attend("float32", query, memories, RATE, random),
+            lambda query, memories: written_out(query, memories, random),
+        )
     )
     for own, expected in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         np.testing.assert_allclose(own, expected, rtol=0, atol=1e-5)
 
 
-def test_no_array_of_queries_times_keys_is_kept_for_the_gradient():
+def test_no_array_of_queries_times_keys_is_kept_for_the_gradient(random):
     rng = np.random.default_rng(0)
     query, keys = (
-        jnp.asarray(rng.normal(size=(1, 1, length, 2)), jnp.float32) for length in (50, 60)
+        jnp.asarray(rng.normal(size=(2, 1, length, 2)), jnp.float32) for length in (50, 60)
     )
     _, pull = jax.vjp(
-        lambda query, keys: attend("float32", query, [Memory(keys, keys)]), query, keys
+        lambda query, keys: attend("float32", query, [Memory(keys, keys)], RATE, random),
+        query,
+        keys,
     )
     kept = [array.size for array in jax.tree.leaves(pull)]
     assert kept

@@ -206,11 +206,12 @@ class Decoder(nnx.Module):
         """
         turn = rotation(self.config, places)
         pairs: list[Pair] = []
-        for index, layer in enumerate(self.layers()):
+        *layers, last = self.layers()
+        for index, layer in enumerate(layers):
             before = prefix[index] if prefix else None
             x, own = forgotten(layer.read, self.remat)(x, turn, before, bias, fold(random, index))
             pairs.append(own)
-        return pairs  # XLA drops the last layer's output, which is not used
+        return [*pairs, last.project(x, turn)[1]]  # of the last layer nothing else is used
 
     def decode(self, read: Read, targets: jax.Array, random: RandomKeys = None) -> jax.Array:
         """Teacher-forced logits [G*B, T, V] of targets [G*B, T] after the texts; G consecutive rows

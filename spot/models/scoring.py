@@ -71,7 +71,8 @@ def label_scores(
 ) -> np.ndarray:
     """See `Model.score`."""
     words = label_words(labels)
-    check_context(model.config, prompt_tokens(prompt), inputs, words.shape[1])
+    # Padding behind a label may lie beyond the context: nothing attends to it.
+    check_context(model.config, prompt_tokens(prompt), inputs, max(map(len, labels)))
     out = np.zeros((len(inputs), len(labels)), np.float32)
     network, prompts = model.network, on_device(prompt, model.width)
     for rows, batch in batches(network, inputs):

@@ -162,7 +162,7 @@ def few_widths(rows: Mapping[int, int], price: int) -> tuple[int, ...]:
     """The widths, rising, with the least padding in all, where each width costs `price` tokens; `rows` says
     how many rows need a width.
 
-    >>> few_widths({32: 10, 48: 100, 64: 90}, price=1000), few_widths({32: 10, 64: 90}, price=100)
+    >>> few_widths({32: 10, 48: 100, 64: 90}, price=1000), few_widths({32: 10, 48: 100, 64: 90}, price=100)
     ((48, 64), (32, 48, 64))
     """
     widths = sorted(rows)

@@ -37,6 +37,7 @@ from spot.training.fine_tuning import FineTuned
 from spot.training.slots import Check, Slot, Trained
 from spot.verdicts.nearness import judge_nearness
 from spot.verdicts.verdict import Verdict
+from tests.toys import tiny_config
 
 BACKBONE = Backbone("nano", "0123456789abcdef" * 4)
 PROMPT = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -270,8 +271,9 @@ def task(name: str, missing: str | None = None) -> SimpleNamespace:
 
 ABSENT = "no folder of local data is named"
 TASKS = (task("mine"), task("sst2", ABSENT), task("rte", ABSENT))
+TINY = tiny_config()
 MODELS = (
-    KnownModel("spot-nano", "T5", 6_123_456, 128, (4, 4), "stored", Path("nano"), None, NANO),
+    KnownModel("spot-nano", "T5", 6_123_456, 128, (4, 4), "stored", Path("nano"), TINY, None, NANO),
     KnownModel(
         "google/t5-base-lm-adapt",
         "T5",
@@ -280,10 +282,13 @@ MODELS = (
         (12, 12),
         "safetensors",
         None,
+        TINY,
         None,
         LM_ADAPTED,
     ),
-    KnownModel("gs://x", "T5", 77_000_000, 512, (8, 8), "T5X", None, "gs://vocabulary", LM_ADAPTED),
+    KnownModel(
+        "gs://x", "T5", 77_000_000, 512, (8, 8), "T5X", None, TINY, "gs://vocabulary", LM_ADAPTED
+    ),
 )
 IMPORT = ImportReport(BACKBONE, ("news-s0-1111",), (), (("odd.npy", "holds no prompt"),), 3)
 RETRIEVAL = (

@@ -91,15 +91,15 @@ def test_both_arms_see_the_same_rows_in_the_same_order(
     lab, bank, tmp_path, tiny_backbone, monkeypatch
 ):
     batches = []
-    real = prompt_tuning.step_batch
+    real = prompt_tuning.train_step
 
-    def spy(sources, orders, step, size):
-        batches.append(real(sources, orders, step, size))
-        return batches[-1]
+    def spy(state, network, batch, *others, **named):
+        batches.append(batch)
+        return real(state, network, batch, *others, **named)
 
     at = lab.objects("transfer.seeds=[0]", runs=tmp_path)
     at.find(bank, "house", model=tiny_backbone)
-    monkeypatch.setattr(prompt_tuning, "step_batch", spy)
+    monkeypatch.setattr(prompt_tuning, "train_step", spy)
     at.transfer(bank, "house", tiny_backbone)
     assert len(batches) == at.plan.steps
     for inputs, targets in batches:

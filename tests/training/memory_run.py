@@ -37,7 +37,7 @@ def model_of(shape: str) -> Model:
         return load_model(shape)
     prepare()
     words = load_model("spot-nano").vocabulary
-    network = build(SMALL, random_arrays(SMALL), "bfloat16", "widen", 1)
+    network = build(SMALL, random_arrays(SMALL), "bfloat16", "widen")
     return Model(Backbone(shape, "0" * 64), words, "bfloat16", lambda: SMALL, lambda: network)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import peft
 import torch
 
+import spot
 from benchmarks.bench.backbones import Backbone
 from benchmarks.bench.text import Batch
 from benchmarks.bench.timing import Contender, quickest
@@ -20,12 +21,12 @@ ATTENTIONS = ("sdpa", "eager")
 
 
 class Adapter(NamedTuple):
-    """A method of PEFT: its configuration by (causal, P), and what its loss is before the first update:
+    """A method of PEFT: its configuration for a backbone by P, and what its loss is before the first update:
     that of the prompt both sides begin with, that of the bare model, or, where neither is, that of the
     bare model once it is switched off.
     """
 
-    config: Callable[[bool, int], Any]
+    config: Callable[[Backbone, int], Any]
     start: Literal["prompt", "bare", "off"]
 
 
@@ -33,17 +34,22 @@ def _task(causal: bool) -> str:
     return "CAUSAL_LM" if causal else "SEQ_2_SEQ_LM"
 
 
-def _prompt(causal: bool, length: int) -> Any:
-    return peft.PromptTuningConfig(task_type=_task(causal), num_virtual_tokens=length)
+def _prompt(backbone: Backbone, length: int) -> Any:
+    return peft.PromptTuningConfig(task_type=_task(backbone.causal), num_virtual_tokens=length)
 
 
-def _prefix(causal: bool, length: int) -> Any:
-    return peft.PrefixTuningConfig(task_type=_task(causal), num_virtual_tokens=length)
+def _prefix(backbone: Backbone, length: int) -> Any:
+    config = spot.load_model(backbone.ours).config
+    # PEFT takes a model's width for that of its heads, which differ in T5 1.1 small.
+    width = None if backbone.causal else config.num_heads * config.d_kv
+    return peft.PrefixTuningConfig(
+        task_type=_task(backbone.causal), num_virtual_tokens=length, token_dim=width
+    )
 
 
-def _lora(causal: bool, length: int) -> Any:
-    modules = ["q_proj", "v_proj"] if causal else ["q", "v"]
-    return peft.LoraConfig(task_type=_task(causal), r=8, target_modules=modules)
+def _lora(backbone: Backbone, length: int) -> Any:
+    modules = ["q_proj", "v_proj"] if backbone.causal else ["q", "v"]
+    return peft.LoraConfig(task_type=_task(backbone.causal), r=8, target_modules=modules)
 
 
 ADAPTERS = {
@@ -82,7 +88,7 @@ def adapted(backbone: Backbone, name: str, dtype: str, attention: str, prompt: n
     model = backbone.their_model(dtype, attention)
     model.config.use_cache = False
     adapter = ADAPTERS[name]
-    result: Any = peft.get_peft_model(model, adapter.config(backbone.causal, len(prompt)))
+    result: Any = peft.get_peft_model(model, adapter.config(backbone, len(prompt)))
     if adapter.start == "prompt":
         rows = result.prompt_encoder["default"].embedding.weight
         rows.data[: len(prompt)] = torch.from_numpy(prompt)

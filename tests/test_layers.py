@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the bottom to the top: a module may import its own layer and those before it.
 LAYERS = (
     "bank",
+    "spot.allocator",
     "spot.errors",
     "spot.settings",
     "spot.fields",
@@ -42,6 +43,7 @@ BANK_MAY = {"numpy", "faiss", "safetensors", "filelock"}
 OPTIONAL = {"bank.formats.prompt_embeds": {"torch"}}
 TEXT = {"seqio", "tensorflow", "tensorflow_text", "tensorflow_datasets"}
 LIGHT = (
+    "spot.allocator",
     "spot.errors",
     "spot.settings",
     "spot.tasks",

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+# As the command `spot` says for itself before anything else; here torch starts its threads earlier.
+ARENAS = {"MALLOC_ARENA_MAX": "1"}
 CODE = """
 import importlib, pickle, sys
 with open(sys.argv[1], "rb") as file:
@@ -43,7 +45,7 @@ def apart(
         try:
             done = subprocess.run(
                 [sys.executable, "-W", "ignore", "-c", CODE, str(call), str(result)],
-                env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
+                env={**os.environ, "PYTHONPATH": paths, **ARENAS, **(environment or {})},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,

@@ -76,7 +76,9 @@ class Spot(Commands):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         from bank.errors import UserError
+        from spot.allocator import keep_memory
 
+        keep_memory()
         open_streams()
         ensure_home()
         try:

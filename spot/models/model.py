@@ -18,6 +18,7 @@ from bank.entry import Backbone as Identity
 from bank.errors import BankError
 from bank.files import replace_file, settle, sha256_hex, stamp
 from bank.reading import read_bytes
+from spot.allocator import keep_memory
 from spot.errors import SpotError, did_you_mean
 from spot.models.config import ModelConfig, Precision
 from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
@@ -172,6 +173,7 @@ def load_model(
 
 def open_model(settings: ModelSettings, devices: Devices = ONE_DEVICE) -> Model:
     """As `load_model`, from settings."""
+    keep_memory()
     files = reader(model_path(settings), settings)
     words = files.vocabulary()
     return Model(

@@ -5,14 +5,13 @@ and what the device refuses is an error in words.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
 import importlib.util
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from spot.allocator import keep_memory
 from spot.errors import SpotError
 from spot.settings import cache_dir
 
@@ -35,25 +34,6 @@ def prepare() -> None:
     jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "programs"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
-
-
-def keep_memory() -> None:
-    """Tell glibc to keep freed memory instead of returning it to the system.
-
-    XLA on CPUs allocates its buffers anew at every step; fetched from the system each time, their
-    page faults took a third to a half of a step (measured on two cores). One arena, because an arena
-    of a thread maps whatever exceeds 64 MB anew at every call, whatever the other settings say: a
-    fifth of a T5 step. Elsewhere it does nothing.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # musl has none
-        trim_threshold, top_pad, mmap_max, arena_max = -1, -2, -4, -8
-        libc.mallopt(arena_max, 1)
-        libc.mallopt(mmap_max, 0)
-        libc.mallopt(trim_threshold, -1)  # never
-        libc.mallopt(top_pad, 2**28)
 
 
 def without_absent_tpu() -> None:

@@ -109,8 +109,13 @@ def _grid(name: str, accelerator: Accelerator, cores: int) -> tuple[int, ...]:
     chips = cores // accelerator.cores
     power = max(chips, 1).bit_length() - 1
     if chips * accelerator.cores != cores or chips != 1 << power:
+        counted = (
+            "chips that is a power of two"
+            if accelerator.cores == 1
+            else f"cores, {accelerator.cores} a chip, of a number of chips that is a power of two"
+        )
         raise SpotError(
-            f"{name}: expected {accelerator.cores} times a power of two after the dash, found {cores}",
+            f"{name}: expected a number of {counted}, found {cores}",
             f"or the grid of its chips, for example {accelerator.name}:"
             f"{'2x4' if accelerator.axes == 2 else '2x2x1'}",
         )

@@ -43,9 +43,15 @@ def test_a_slice_has_the_grid_that_the_cloud_gives_it(name):
         ("v5e:2x4x", "unknown accelerator"),
         ("v5e:2-4", "unknown accelerator"),
         ("h100-8", "unknown accelerator"),
-        ("v5e-9", "expected 1 times a power of two after the dash, found 9"),
-        ("v4-7", "expected 2 times a power of two"),
-        ("v4-1", "expected 2 times a power of two"),
+        ("v5e-9", "expected a number of chips that is a power of two, found 9"),
+        (
+            "v4-7",
+            "expected a number of cores, 2 a chip, of a number of chips that is a power of two",
+        ),
+        (
+            "v4-1",
+            "expected a number of cores, 2 a chip, of a number of chips that is a power of two",
+        ),
         ("v5e:2x2x2", "expected a grid of 2 axes"),
         ("v4:2x2", "expected a grid of 3 axes"),
         ("v5e:0x4", "expected a grid of 2 axes and 1 to"),

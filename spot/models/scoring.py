@@ -71,8 +71,9 @@ def label_scores(
 ) -> np.ndarray:
     """See `Model.score`."""
     words = label_words(labels)
-    # Padding behind a label may lie beyond the context: nothing attends to it.
-    check_context(model.config, prompt_tokens(prompt), inputs, max(map(len, labels)))
+    # As a training is checked; further padding may lie beyond the context: nothing attends to it.
+    answer = bucket_length(max(map(len, labels)))
+    check_context(model.config, prompt_tokens(prompt), inputs, answer)
     out = np.zeros((len(inputs), len(labels)), np.float32)
     network, prompts = model.network, on_device(prompt, model.width)
     for rows, batch in batches(network, inputs):

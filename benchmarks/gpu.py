@@ -176,13 +176,14 @@ def theirs(name: str, where: str) -> dict[str, Any]:
     import transformers
 
     from benchmarks.bench.adapters import RATE, their_batch
+    from benchmarks.bench.backbones import their_t5
 
     case = EVERY[name]
     causal, config = isinstance(case.config, DecoderConfig), case.config
-    common = {"vocab_size": config.vocab_size - causal, "torch_dtype": torch.bfloat16}
     if isinstance(config, DecoderConfig):
         stated: Any = transformers.LlamaConfig(
-            **common,
+            vocab_size=config.vocab_size - 1,  # ours has padding as well
+            torch_dtype=torch.bfloat16,
             hidden_size=config.d_model,
             intermediate_size=config.d_ff,
             num_hidden_layers=config.layers,
@@ -193,19 +194,7 @@ def theirs(name: str, where: str) -> dict[str, Any]:
         )
         kind = transformers.AutoModelForCausalLM
     else:
-        stated = transformers.T5Config(
-            **common,
-            d_model=config.d_model,
-            d_kv=config.d_kv,
-            d_ff=config.d_ff,
-            num_heads=config.num_heads,
-            num_layers=config.encoder_layers,
-            num_decoder_layers=config.decoder_layers,
-            dropout_rate=0.0,
-            feed_forward_proj="gated-gelu",
-            tie_word_embeddings=False,
-            decoder_start_token_id=0,
-        )
+        stated = their_t5(config, torch_dtype=torch.bfloat16)
         kind = transformers.AutoModelForSeq2SeqLM
     with torch.device(where):
         model: Any = kind.from_config(stated, dtype=torch.bfloat16, attn_implementation="sdpa")

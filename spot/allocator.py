@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import sys
+from typing import Any
 
 
 @functools.cache
@@ -17,12 +18,22 @@ def keep_memory() -> None:
     fifth of a T5 step. That holds only if it is said before a second thread asks for memory. Elsewhere
     it does nothing.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # musl has none
+    libc = _libc()
+    if hasattr(libc, "mallopt"):
         trim_threshold, top_pad, mmap_max, arena_max = -1, -2, -4, -8
         libc.mallopt(arena_max, 1)
         libc.mallopt(mmap_max, 0)
         libc.mallopt(trim_threshold, -1)  # never
         libc.mallopt(top_pad, 2**28)
+
+
+def give_back() -> None:
+    """Tell glibc to return what is free now to the system, once. Elsewhere it does nothing."""
+    libc = _libc()
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def _libc() -> Any:
+    """The C library of Linux, which is musl in places and then has none of these functions."""
+    return ctypes.CDLL(None) if sys.platform.startswith("linux") else None

@@ -38,10 +38,9 @@ class Backbone:
         )
 
 
-def random_t5(name: str, config: T5Config, folder: Path) -> Backbone:
-    """A T5 of this shape with random weights, written to a folder; loss near log V at the start."""
-    torch.manual_seed(0)
-    stated = transformers.T5Config(
+def their_t5(config: T5Config, **stated: Any) -> transformers.T5Config:
+    """A T5 1.1 of this shape in transformers' words; `stated` are more of its own fields."""
+    return transformers.T5Config(
         vocab_size=config.vocab_size,
         d_model=config.d_model,
         d_kv=config.d_kv,
@@ -53,8 +52,14 @@ def random_t5(name: str, config: T5Config, folder: Path) -> Backbone:
         feed_forward_proj="gated-gelu",
         tie_word_embeddings=False,
         decoder_start_token_id=0,
+        **stated,
     )
-    model: Any = transformers.T5ForConditionalGeneration(stated)
+
+
+def random_t5(name: str, config: T5Config, folder: Path) -> Backbone:
+    """A T5 of this shape with random weights, written to a folder; loss near log V at the start."""
+    torch.manual_seed(0)
+    model: Any = transformers.T5ForConditionalGeneration(their_t5(config))
     # transformers 5 ties every new T5; its initial head is too large for a softmax.
     head = torch.randn(config.vocab_size, config.d_model) * config.d_model**-0.5
     model.lm_head.weight = torch.nn.Parameter(head)

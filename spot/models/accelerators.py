@@ -38,6 +38,11 @@ class Accelerator:
     devices: int = 1
     fused: bool = False
 
+    @property
+    def example(self) -> str:
+        """A slice as a grid of chips."""
+        return f"{self.name}:{'2x4' if self.axes == 2 else '2x2x1'}"
+
 
 # https://cloud.google.com/tpu/docs/system-architecture-tpu-vm: memory and peak of a chip.
 ACCELERATORS: dict[str, Accelerator] = {
@@ -96,10 +101,9 @@ def find_topology(name: str) -> Topology:
         )
     grid = tuple(sizes) if separator == ":" else _grid(name, accelerator, sizes[0])
     if len(grid) != accelerator.axes or not 1 <= math.prod(grid) <= MOST_CHIPS:
-        example = "2x4" if accelerator.axes == 2 else "2x2x1"
         raise SpotError(
             f"{name}: expected a grid of {accelerator.axes} axes and 1 to {MOST_CHIPS:,} chips",
-            f"for example {kind}:{example}",
+            f"for example {accelerator.example}",
         )
     return Topology(accelerator, grid)
 
@@ -116,8 +120,7 @@ def _grid(name: str, accelerator: Accelerator, cores: int) -> tuple[int, ...]:
         )
         raise SpotError(
             f"{name}: expected a number of {counted}, found {cores}",
-            f"or the grid of its chips, for example {accelerator.name}:"
-            f"{'2x4' if accelerator.axes == 2 else '2x2x1'}",
+            f"or the grid of its chips, for example {accelerator.example}",
         )
     exponents = [(power + axis) // accelerator.axes for axis in range(accelerator.axes)]
     if accelerator.axes == 3 and chips <= 4:  # a host has its four chips in a plane

@@ -7,13 +7,13 @@ does not tell.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import jax
 import psutil
+
+from spot.allocator import give_back
 
 GROUPS = Path("/sys/fs/cgroup")
 OWN_GROUP = Path("/proc/self/cgroup")
@@ -57,11 +57,7 @@ def peak() -> int | None:
 
 def forget_peak() -> None:
     """Give memory that was freed back to the system, and start `peak` anew, where Linux allows both."""
-    if not sys.platform.startswith("linux"):
-        return
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):  # musl has none
-        libc.malloc_trim(0)
+    give_back()
     with contextlib.suppress(OSError):
         CLEAR.write_text("5")
 

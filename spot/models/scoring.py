@@ -24,14 +24,8 @@ Promptlike = HostPrompt | np.ndarray | None
 
 ROWS = 32  # rows evaluated at once
 MANY = 1024  # rows; from so many on, tighter padding is worth more programs
-LABEL_LENGTHS = (
-    1,
-    4,
-    8,
-    16,
-    32,
-    64,
-)  # that label words are padded to: in a decoder most are one token
+LABEL_LENGTHS = (1, 4, 8, 16, 32, 64)
+"""Tokens that label words are padded to: in a decoder most are one token."""
 
 
 @jax.jit

@@ -175,14 +175,14 @@ def computed_on(config: ModelConfig, parameters: Any, mesh: Mesh | None) -> tupl
 
     def changed(path: Any, leaf: Any) -> Any:
         name, array = "/".join(map(str, path)), leaf.get_value()
-        axis, whole = _rule(name)
-        if whole == "vocabulary" and array.shape[axis] != config.vocab_size:
-            array = jax.lax.slice_in_dim(array, 0, config.vocab_size, axis=axis)
-        elif whole == "kv" and heads != own:
+        if _rule(name)[1] == "kv" and heads != own:
             parted = array.reshape(*array.shape[:-1], own, -1)
             array = jnp.repeat(parted, heads // own, axis=-2).reshape(*array.shape[:-1], -1)
         else:
-            return leaf
+            cut = _cut(config, name, array)
+            if cut is array:
+                return leaf
+            array = cut
         sharding = NamedSharding(mesh, split(wide, name, array.shape, devices))
         return leaf.replace(jax.lax.with_sharding_constraint(array, sharding))
 
@@ -193,15 +193,19 @@ def computed_on(config: ModelConfig, parameters: Any, mesh: Mesh | None) -> tupl
 def unpadded(config: ModelConfig, parameters: Any) -> Any:
     """Weights whose vocabulary is not padded: such a table is whole on every device."""
 
-    def cut(path: Any, leaf: Any) -> Any:
-        axis, whole = _rule("/".join(map(str, path)))
-        array = leaf.get_value()
-        if whole != "vocabulary" or array.shape[axis] == config.vocab_size:
-            return leaf
-        return leaf.replace(jax.lax.slice_in_dim(array, 0, config.vocab_size, axis=axis))
-
     flat = nnx.to_flat_state(parameters)
-    return nnx.from_flat_state((path, cut(path, leaf)) for path, leaf in flat)
+    return nnx.from_flat_state(
+        (path, leaf.replace(_cut(config, "/".join(map(str, path)), leaf.get_value())))
+        for path, leaf in flat
+    )
+
+
+def _cut(config: ModelConfig, name: str, array: jax.Array) -> jax.Array:
+    """A weight without the rows that pad a vocabulary; itself where there are none."""
+    axis, whole = _rule(name)
+    if whole != "vocabulary" or array.shape[axis] == config.vocab_size:
+        return array
+    return jax.lax.slice_in_dim(array, 0, config.vocab_size, axis=axis)
 
 
 def check_rows(mesh: Mesh | None, batch_size: int) -> None:

@@ -50,9 +50,12 @@ class Checkpoints:
         self.notes: Any = None
         """What was saved beside the tree that was restored last."""
         self._folder = folder
+        self._saved: dict[int, Any] = {}
+        """The notes of every step that has a whole checkpoint."""
         keep = ocp.training.preservation_policies.LatestN(2)
         with self._sentence("the checkpoints could not be opened"):
             _remove_others(folder)
+            self._saved = _remove_damaged(folder)
             self._inner = ocp.training.Checkpointer(
                 folder.resolve(), preservation_policy=keep, cleanup_tmp_directories=True
             )
@@ -68,6 +71,7 @@ class Checkpoints:
         with self._sentence(f"the checkpoint of step {step} could not be written"):
             self._inner.save(step, tree)
             _seal(self._folder / str(step), step, notes)
+        self._saved[step] = notes
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, oldest first."""
@@ -80,13 +84,11 @@ class Checkpoints:
         for step in reversed(self.steps()):
             folder = self._folder / str(step)
             try:
-                notes, tree = _unsealed(folder, step), self._loaded(step, like)
-            except (OSError, ValueError) as error:
-                _log.warning(
-                    "%s is not used (%s); its steps are made again", folder, _reason(error)
-                )
+                tree = self._loaded(step, like)
+            except ValueError as error:
+                _warn(folder, error)
             else:
-                self.notes = notes
+                self.notes = self._saved[step]
                 return step, tree
             with self._sentence(f"the damaged checkpoint of step {step} could not be removed"):
                 shutil.rmtree(folder)
@@ -134,6 +136,25 @@ def _remove_others(folder: Path) -> None:
             path.unlink()
         elif not (path.name.isdecimal() and path.name == str(int(path.name))):
             shutil.rmtree(path)
+
+
+def _remove_damaged(folder: Path) -> dict[int, Any]:
+    """Remove the checkpoints that do not agree with their digest, with a warning; the notes of the others by
+    step. Orbax reads a file of every checkpoint as it opens the folder, and would wait for ever for a pipe.
+    """
+    saved = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        step = int(path.name)
+        try:
+            saved[step] = _unsealed(path, step)
+        except (OSError, ValueError) as error:
+            _warn(path, error)
+            shutil.rmtree(path)
+    return saved
+
+
+def _warn(folder: Path, error: BaseException) -> None:
+    _log.warning("%s is not used (%s); its steps are made again", folder, _reason(error))
 
 
 def _seal(folder: Path, step: int, notes: Any) -> None:

@@ -153,6 +153,19 @@ def test_a_flipped_bit_in_any_file_never_gives_other_numbers(folder, tmp_path, c
     assert "its steps are made again" in caplog.text
 
 
+def test_a_pipe_in_the_place_of_any_file_is_never_waited_for(folder, tmp_path):
+    names = sorted(path.relative_to(folder) for path in (folder / "9").rglob("*") if path.is_file())
+    assert len(names) > 3
+    for number, name in enumerate(names):
+        copy = tmp_path / str(number)
+        shutil.copytree(folder, copy)
+        (copy / name).unlink()
+        os.mkfifo(copy / name)
+        (step, found), _ = restored(copy)
+        assert step == 5
+        assert_same(found, tree(5))
+
+
 def test_a_step_that_was_damaged_is_written_again(folder):
     cut(folder / "9" / DIGEST)
     checkpoints = Checkpoints(folder)

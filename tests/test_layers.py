@@ -19,6 +19,7 @@ LAYERS = (
     "spot.errors",
     "spot.settings",
     "spot.fields",
+    "spot.variants",
     "spot.verdicts",
     "spot.tasks",
     "spot.models",

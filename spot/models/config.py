@@ -48,6 +48,11 @@ class T5Config:
         """Layers of the encoder and of the decoder."""
         return self.encoder_layers, self.decoder_layers
 
+    @property
+    def kv_heads(self) -> int:
+        """Heads that have keys and values of their own."""
+        return self.num_heads
+
     def count(self) -> int:
         """Number of parameters."""
         width, inner = self.d_model, self.num_heads * self.d_kv
@@ -117,6 +122,11 @@ class DecoderConfig:
     def stacks(self) -> tuple[int, ...]:
         """Layers of the one stack."""
         return (self.layers,)
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads that have keys and values of their own."""
+        return self.num_kv_heads
 
     def count(self) -> int:
         """Number of parameters; published files have no row for padding, so it is not counted."""

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from spot.errors import look_up
-from spot.prompts.kind import Kind
-from spot.prompts.prefix import PREFIX
-from spot.prompts.suffix import SUFFIX
+from functools import lru_cache
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (PREFIX, SUFFIX)}
+from spot.prompts import every_layer, keys_values, prefix, suffix
+from spot.prompts.kind import Form, Kind
+from spot.variants import parse, written
+
+KINDS: dict[str, Form] = {
+    form.name: form
+    for form in (
+        prefix.FORM,
+        suffix.FORM,
+        every_layer.FORM,
+        keys_values.FORM,
+        keys_values.WRITER_FORM,
+    )
+}
 
 
-def find_kind(name: str) -> Kind:
-    """The kind of this name; SpotError with the nearest one if there is none."""
-    return look_up(KINDS, name, "prompt kind", "prompt.kind")
+def find_kind(text: str) -> Kind:
+    """The kind that a text names, with its options: `prefix`, `pool:size=10`; the same object for equal
+    ones. SpotError with the nearest name or option if there is none.
+    """
+    options = {name: form.options for name, form in KINDS.items()}
+    name, values = parse(text, options, "prompt kind", "prompt.kind")
+    return _made(name, written(name, values, options[name]), tuple(sorted(values.items())))
+
+
+@lru_cache(maxsize=256)
+def _made(form: str, name: str, values: tuple[tuple[str, int | float | str], ...]) -> Kind:
+    kind = KINDS[form].kind(**dict(values))
+    if kind.name != name:
+        raise ValueError(f"expected the kind {name}, found {kind.name}")
+    return kind

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from spot.prompts.kind import Kind
+from spot.prompts.kind import Form, Kind
 
 if TYPE_CHECKING:
     from spot.models.effect import Effect
@@ -22,11 +20,16 @@ def _effect(arrays: Mapping[str, Any], _embedded: Any, _mask: Any, owner: Any) -
 PREFIX = Kind(
     name="prefix",
     description="rows in front of the text",
-    init=lambda rows: {"prompt": np.asarray(rows, np.float32)},
+    arrays=("prompt",),
+    init=lambda start: {"prompt": start.rows},
     effect=_effect,
     key=lambda arrays: arrays["prompt"],
-    count=lambda length, width: length * width,
+    count=lambda length, config: length * config.d_model,
     before=lambda length: length,
     after=lambda length: 0,
     packed=True,
+    is_rows=True,
+    plain=lambda arrays: arrays["prompt"],
 )
+
+FORM = Form(PREFIX.name, PREFIX.description, lambda: PREFIX)

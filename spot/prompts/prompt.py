@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spot.prompts.kind import Kind
+from spot.models.config import ModelConfig
+from spot.prompts.kind import Kind, Start, needs_model
 from spot.prompts.prefix import PREFIX
 
 if TYPE_CHECKING:
     from bank.formats.facts import Facts
+    from spot.models.model import Model
     from spot.prompts.stacked import SoftPrompts
 
 
 @dataclass(frozen=True, eq=False)
 class SoftPrompt:
-    """A prompt of some kind as named float32 arrays; `np.asarray(prompt)` is its key [P, H].
+    """A prompt of some kind as named float32 arrays; `np.asarray(prompt)` is its key [P, W].
 
     `facts` are what is known of its task, model and recipe, None where nothing is.
 
@@ -32,21 +34,29 @@ class SoftPrompt:
     facts: Facts | None = None
 
     @classmethod
-    def of(cls, kind: Kind, rows: np.ndarray) -> SoftPrompt:
-        """A prompt of a kind that starts from rows [P, H]."""
-        return cls(kind, kind.init(rows))
+    def of(
+        cls, kind: Kind, rows: np.ndarray, model: Model | None = None, seed: int = 0
+    ) -> SoftPrompt:
+        """A prompt of a kind on a model that starts from rows [P, H].
+
+        Only kinds that are their rows need no model. Raises SpotError for the others without one, and
+        for a model that the kind cannot work on.
+        """
+        if model is not None:
+            return cls(kind, kind.make(Start.on(model, rows, seed)))
+        if not kind.is_rows:
+            raise needs_model(kind.name)
+        return cls(kind, {kind.arrays[0]: np.asarray(rows, np.float32)})
 
     @property
     def key(self) -> np.ndarray:
-        """The rows [P, H] that search compares."""
+        """The numbers [P, W] that search compares; of most kinds rows of the model's width."""
         return np.asarray(self.kind.key(self.arrays), np.float32)
 
     @property
     def named(self) -> dict[str, np.ndarray]:
         """The arrays that are stored beside the key: none where the key is the whole prompt."""
-        arrays = dict(self.arrays)
-        only = next(iter(arrays.values()))
-        return {} if len(arrays) == 1 and np.array_equal(only, self.key) else arrays
+        return {} if self.kind.is_rows else dict(self.arrays)
 
     @property
     def tokens(self) -> int:
@@ -57,7 +67,22 @@ class SoftPrompt:
     @property
     def count(self) -> int:
         """Number of trained values."""
-        return sum(array.size for array in self.arrays.values())
+        rates = self.kind.rates
+        return sum(array.size for name, array in self.arrays.items() if rates.get(name, 1))
+
+    def misfit(self, config: ModelConfig) -> str:
+        """In what the arrays are not those of the kind on this architecture; "" where they are.
+
+        Raises SpotError for a kind that cannot work on it.
+        """
+        self.kind.check(config)
+        expected = self.kind.shapes(len(self.key), config)
+        apart = [
+            f"{name} {list(self.arrays[name].shape)}, expected {list(shape)}"
+            for name, shape in expected.items()
+            if self.arrays[name].shape != shape
+        ]
+        return ", ".join(apart)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.key, dtype, copy=copy)

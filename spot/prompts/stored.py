@@ -35,13 +35,12 @@ def soft_prompt(
 
     name: of the prompt, for errors. Raises SpotError unless the arrays are those of the kind.
     """
-    prompt = SoftPrompt.of(kind, rows)
-    if not arrays:
-        return prompt
-    if set(arrays) != set(prompt.arrays):
+    if not arrays and kind.is_rows:
+        return SoftPrompt.of(kind, rows)
+    if set(arrays) != set(kind.arrays):
         raise SpotError(
-            f"{name}: expected the arrays {', '.join(sorted(prompt.arrays))} of the kind {kind.name}, "
-            f"found {', '.join(sorted(arrays))}",
+            f"{name}: expected the arrays {', '.join(sorted(kind.arrays))} of the kind {kind.name}, "
+            f"found {', '.join(sorted(arrays)) or 'none'}",
             "train it again, or update this program if a newer one wrote it",
         )
     return SoftPrompt(kind, {name: np.asarray(array) for name, array in arrays.items()})

@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from spot.prompts.kind import Kind
+from spot.prompts.kind import Form, Kind
 
 if TYPE_CHECKING:
     from spot.models.effect import Effect
@@ -24,11 +22,15 @@ def _effect(arrays: Mapping[str, Any], _embedded: Any, _mask: Any, owner: Any) -
 SUFFIX = Kind(
     name="suffix",
     description="rows behind the text, in front of the answer",
-    init=lambda rows: {"suffix": np.asarray(rows, np.float32)},
+    arrays=("suffix",),
+    init=lambda start: {"suffix": start.rows},
     effect=_effect,
     key=lambda arrays: arrays["suffix"],
-    count=lambda length, width: length * width,
+    count=lambda length, config: length * config.d_model,
     before=lambda length: 0,
     after=lambda length: length,
     packed=False,
+    is_rows=True,
 )
+
+FORM = Form(SUFFIX.name, SUFFIX.description, lambda: SUFFIX)

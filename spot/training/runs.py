@@ -146,7 +146,7 @@ class Runs:
             return found
         from spot.training.prompt_tuning import check_prompts, train_prompts
 
-        check_prompts(model, slots)  # before a folder is made
+        check_prompts(model, slots, recipe)  # before a folder is made
         with alone(folder, self.reporter):
             # Another process may have trained them while this one waited.
             if found := self._found(folder, slots, title):
@@ -298,12 +298,15 @@ def model_facts(model: Model) -> list[str]:
 
 def slot_facts(slot: Slot) -> dict[str, Any]:
     """The facts that training reads of a slot."""
-    return {
+    facts: dict[str, Any] = {
         "data": source_digest(slot.source),
         "seed": slot.seed,
         "init": prompt_digest(slot.init),
         "rate": repr(float(slot.learning_rate)),  # as text: JSON has no infinity
     }
+    if slot.teacher is not None:
+        facts["teacher"] = [array_digest(scores) for scores in slot.teacher]
+    return facts
 
 
 def source_digest(source: Source) -> str:

@@ -42,6 +42,7 @@ from spot.training.step import (
     of_rows,
     train_step,
 )
+from spot.training.wayward import anchored, check_kind
 
 TIMED_STEPS = 3
 """Runs of a step that are timed for an estimate; the median counts, since the machine may be busy."""
@@ -75,6 +76,10 @@ class PromptLearner:
         if find_loss(recipe.loss).chooses:
             sources = [slot.source for slot in slots]
             self.candidates = Candidates(sources, [slot.teacher for slot in slots])
+        self.anchor = None
+        if recipe.wayward:
+            start = stack([slot.init for slot in slots])
+            self.anchor = anchored(start, model.embeddings, recipe.wayward)
         # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
         self.model = model.with_dropout(recipe.dropout)
@@ -156,6 +161,7 @@ class PromptLearner:
             kind=self.kind,
             divide=self.divide,
             choices=self.choices(step),
+            anchor=self.anchor,
         )
 
     def compiles(self, step: int) -> bool:
@@ -240,7 +246,9 @@ def check_prompts(model: Model, slots: Sequence[Slot], recipe: TrainSettings) ->
                 "use prompts that were trained on this model",
             )
         check_source(model.config, slot.init.tokens, slot.source)
-    stack([slot.init for slot in slots])  # raises SpotError for prompts of different shapes
+    prompts = stack([slot.init for slot in slots])  # SpotError for prompts of different shapes
+    if recipe.wayward:
+        check_kind(prompts)
 
 
 def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tuple[float, float]:

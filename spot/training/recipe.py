@@ -42,6 +42,10 @@ class TrainSettings(Stage):
     """The training loss: cross-entropy of the answer's tokens, with the z-loss of T5; label-cross-entropy of
     the scores of the task's label words; or perceptron:margin=0.2, the best wrong label word's score above
     that of the right one. normalise=sum instead of length leaves long label words at a disadvantage."""
+    wayward: float = Field(0.0, ge=0)
+    """How strongly a prompt is pulled to where it starts, as to the words of prompt.text: the loss of a row
+    grows by so much times the mean squared distance of its tokens from their start, in units of the mean
+    squared norm of the model's embeddings."""
     optimizer: Literal["adafactor", "adamw"] = "adafactor"
     """The optimiser of prompts."""
     learning_rate: float | None = Field(None, gt=0)
@@ -175,6 +179,8 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
             facts["prompt_kind"] = self.kind
         if self.loss != TrainSettings().loss:
             facts["loss"] = self.loss
+        if self.wayward:
+            facts["wayward"] = self.wayward
         return facts
 
     def query_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:

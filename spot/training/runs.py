@@ -124,6 +124,8 @@ class Runs:
     ) -> Path:
         """The folder of a run that trains these prompts at once."""
         names = PROMPT_SETTINGS + (VALIDATED_SETTINGS if validate else ())
+        if recipe.wayward:  # where it is 0, runs are found by the digest that they had without it
+            names += ("wayward",)
         read = {
             "model": model_facts(model),
             "slots": [slot_facts(slot) for slot in slots],

@@ -23,6 +23,7 @@ from spot.training.losses import DEFAULT, Loss, find_loss
 from spot.training.optim import optimiser
 from spot.training.parts import Batch, Divide, by_length
 from spot.training.recipe import TrainSettings
+from spot.training.wayward import Anchor, pull
 
 Params = dict[str, jax.Array]
 T = TypeVar("T")
@@ -99,13 +100,14 @@ def train_step(
     divide: Divide = by_length,
     owner: np.ndarray | None = None,
     choices: Choices | None = None,
+    anchor: Anchor | None = None,
 ) -> tuple[PromptState, dict[str, jax.Array]]:
     """One update of S prompts on a batch [B, T]; returns the state and each slot's numbers [S].
 
     divide: the layout of the batch in parts, see `spot.training.parts.layout`.
     owner: int [B], the slot of each row; without it each slot has B/S consecutive rows.
     A slot without rows in the batch stays as it is.
-    choices: of the rows of the batch, for a loss that compares label words.
+    choices: of the rows of the batch, for a loss that compares label words. anchor: of a pull to the start.
     keys: one random key a slot; with the step it decides dropout, whatever came before. A slot
     whose loss or update is not finite is switched off with its prompt unchanged (`finite` False).
     """
@@ -132,6 +134,8 @@ def train_step(
         part = place_rows(network.mesh, (texts, answers))
         more, entropy = gradient(network, prompts, part, random, loss=loss)
         total, summed = jax.tree.map(jnp.add, total, more), summed + entropy
+    if anchor is not None:
+        total = jax.tree.map(jnp.add, total, pull(kind, state.params, anchor, counts))
     losses = summed / np.maximum(counted, 1)
     updated: tuple[PromptState, dict[str, jax.Array]]
     updated = update(state, total, losses, present, settings=settings)

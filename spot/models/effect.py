@@ -2,33 +2,71 @@
 
 A network takes an `Effect` and knows no kind of prompt; a kind makes an `Effect` and knows nothing
 inside a network. A new way to reach into a network is one more field here, read where T5 and Decoder
-call `effect_of`: arrays for every layer [S, L, P, H], a replaced text [B, T, H], a visibility mask.
+call `effect_of`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["before", "after", "owner"], meta_fields=[])
+class Visibility(NamedTuple):
+    """Who sees whom where rows in front of a text and the text attend to each other (Lester et al. 2021,
+    section 2, let all see all); the text always sees itself, and what is written sees everything.
+
+    among: what a row of the prompt sees of the others: "all", "causal" (those in front of it) or
+    "itself". text: rows see the text. seen: the text sees the rows.
+    """
+
+    among: Literal["all", "causal", "itself"] = "all"
+    text: bool = True
+    seen: bool = True
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["before", "after", "owner", "layers", "keys_values", "writer", "text"],
+    meta_fields=["layers_added", "by_row", "visible"],
+)
 @dataclass(frozen=True, eq=False)
 class Effect:
-    """Rows of S prompts around the embedded texts of a batch.
+    """What S prompts do to the embedded texts [B, T, H] of a batch.
 
     before: [S, P, H], in front of a text. after: [S, P', H], right behind a text's last real token,
     in front of what the model writes. owner: int [B], the prompt of each row; without it each prompt
     serves B/S consecutive rows, and what they share is computed once.
+
+    layers: [S, L-1, P, H], put in the places of `before` at the input of every layer but the first, in
+    the stack that reads; with `layers_added` they are added to what is there. keys_values: [S, L, 2, kv,
+    P'', D], keys (turned to their places, where a model turns them) and values that every layer of that
+    stack finds in front of all else. writer: [S, L', 2, heads, P'', D], the same for self-attention in
+    the decoder of a T5. text: [B, T, H], read in place of the embedded texts. visible: who sees whom, where
+    it is not as the model has it.
+
+    by_row: before and after are one for each row of the batch, [B, P, H], whatever `owner` says.
     """
 
     before: jax.Array | None = None
     after: jax.Array | None = None
     owner: jax.Array | None = None
+    layers: jax.Array | None = None
+    keys_values: jax.Array | None = None
+    writer: jax.Array | None = None
+    text: jax.Array | None = None
+    layers_added: bool = False
+    by_row: bool = False
+    visible: Visibility | None = None
+
+    def to_rows(self, array: jax.Array, rows: int) -> jax.Array:
+        """before or after -> [B, P, H]: to each of B rows its own."""
+        return array if self.by_row else spread(array, self.owner, rows)
 
 
 @runtime_checkable
@@ -41,7 +79,7 @@ class Prompts(Protocol):
 
 @runtime_checkable
 class HostPrompt(Protocol):
-    """One prompt on the host, whatever its kind; as an array it is its key [P, H]."""
+    """One prompt on the host, whatever its kind; as an array it is its key [P, W]."""
 
     @property
     def tokens(self) -> int:
@@ -78,6 +116,27 @@ def spread(prompts: jax.Array, owner: jax.Array | None, rows: int) -> jax.Array:
     if owner is None:
         return jnp.repeat(prompts, rows // prompts.shape[0], axis=0)
     return prompts[owner]
+
+
+def by_prompt(
+    function: Callable[..., jax.Array],
+    arrays: Mapping[str, jax.Array],
+    owner: jax.Array | None,
+    *rows: jax.Array,
+) -> jax.Array:
+    """function(arrays of one prompt, *rows of it [N, ...]) -> [N, ...], for the rows [B, ...] of S
+    prompts whose arrays are [S, ...] -> [B, ...].
+
+    The function treats rows apart. With an owner each row takes the arrays of its prompt along.
+    """
+    if owner is not None:
+        chosen = {name: array[owner] for name, array in arrays.items()}
+        one = jax.vmap(lambda own, *row: function(own, *(each[None] for each in row))[0])
+        return one(chosen, *rows)
+    count = len(next(iter(arrays.values())))
+    parted = [each.reshape(count, -1, *each.shape[1:]) for each in rows]
+    made = jax.vmap(function)(dict(arrays), *parted)
+    return made.reshape(-1, *made.shape[2:])
 
 
 def behind(x: jax.Array, lengths: jax.Array, rows: jax.Array) -> jax.Array:

@@ -16,7 +16,8 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.config import ModelConfig
-from spot.prompts.kind import Arrays, Form, Kind, Start, States, any_model
+from spot.models.states import States
+from spot.prompts.kind import Arrays, Form, Kind, Start, any_model
 from spot.prompts.scales import scaled
 from spot.variants import Option, written
 

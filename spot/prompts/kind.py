@@ -13,6 +13,7 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.config import ModelConfig
+from spot.models.states import States
 from spot.variants import Options
 
 if TYPE_CHECKING:
@@ -22,16 +23,12 @@ if TYPE_CHECKING:
 Arrays = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True, eq=False)
-class States:
-    """What a frozen model makes of rows [P, H] in front of nothing else, at every layer of a stack.
-
-    inputs: [L, P, H], what each layer reads; its first is the rows. keys_values: [L, 2, kv, P, D], as its
-    self-attention keeps them.
-    """
-
-    inputs: np.ndarray
-    keys_values: np.ndarray
+def no_sources(_count: int) -> np.ndarray:
+    """`Start.sources` where there is no bank."""
+    raise SpotError(
+        "this kind of prompt is made of the prompts of a bank, and none was named",
+        "name a bank with --bank that holds prompts for this model, of the same length",
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +36,8 @@ class Start:
     """What a prompt is made from: the rows [P, H] of an init, the architecture, and a seed.
 
     read: runs rows through the frozen model's stack that reads the text; written: through the one that
-    writes, of a T5 its decoder. Only kinds that begin with real states call them.
+    writes, of a T5 its decoder. Only kinds that begin with real states call them. sources: so many other
+    prompts [N, P, H] for the model, of a bank; only kinds that are made of others call it.
     """
 
     rows: np.ndarray
@@ -47,13 +45,19 @@ class Start:
     seed: int
     read: Callable[[np.ndarray], States]
     written: Callable[[np.ndarray], States]
+    sources: Callable[[int], np.ndarray]
 
     @classmethod
-    def on(cls, model: Model, rows: np.ndarray, seed: int) -> Start:
+    def on(
+        cls,
+        model: Model,
+        rows: np.ndarray,
+        seed: int,
+        sources: Callable[[int], np.ndarray] = no_sources,
+    ) -> Start:
         """The start of a prompt on a model."""
-        return cls(
-            np.asarray(rows, np.float32), model.config, seed, model.read_rows, model.written_rows
-        )
+        rows = np.asarray(rows, np.float32)
+        return cls(rows, model.config, seed, model.read_rows, model.written_rows, sources)
 
     @classmethod
     def of_sizes(cls, config: ModelConfig, length: int) -> Start:
@@ -67,7 +71,14 @@ class Start:
             )
 
         rows = np.zeros((length, config.d_model), np.float32)
-        return cls(rows, config, 0, partial(nothing, 0), partial(nothing, -1))
+        return cls(
+            rows,
+            config,
+            0,
+            partial(nothing, 0),
+            partial(nothing, -1),
+            lambda count: np.zeros((count, *rows.shape), np.float32),
+        )
 
     @property
     def length(self) -> int:
@@ -103,6 +114,8 @@ class Kind:
     plain: the arrays -> rows [P, H] that do the same as a plain prompt, for kinds that are more than
     their rows only while they are trained; None for the others.
     depends_on_text: true if its rows are made anew for every text, so that nothing else can hold them.
+    penalty: (arrays with leading S, embedded texts, mask, owner) -> [B], added to the training loss of each
+    row; None for most.
     """
 
     name: str
@@ -120,6 +133,7 @@ class Kind:
     is_rows: bool = False
     plain: Callable[[Mapping[str, Any]], Any] | None = None
     depends_on_text: bool = False
+    penalty: Callable[[Mapping[str, Any], Any, Any, Any], Any] | None = None
 
     def shapes(self, length: int, config: ModelConfig) -> dict[str, tuple[int, ...]]:
         """The shapes of a prompt's arrays by name, from its rows P and the architecture."""

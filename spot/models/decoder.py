@@ -16,7 +16,7 @@ from flax import nnx
 
 from spot.models.attention import Memory, attend
 from spot.models.config import DecoderConfig
-from spot.models.effect import behind, effect_of, spread
+from spot.models.effect import Effect, Visibility, behind, effect_of, visibility
 from spot.models.layers import (
     MASKED,
     Dense,
@@ -37,6 +37,7 @@ from spot.models.rope import rotate, rotation
 from spot.models.t5 import Embedder, hide
 
 Pair = tuple[jax.Array, jax.Array]
+PLAIN = Effect()
 
 
 class Packed(NamedTuple):
@@ -53,7 +54,7 @@ class Packed(NamedTuple):
 class Read(NamedTuple):
     """Texts read up to the position before the first one that writes.
 
-    `prefix` ([S, kv, P, D], or [B, kv, P, D] where rows choose their prompt) and `text`
+    `prefix` ([S, kv, P, D], or [B, kv, P, D] where rows choose their prompt or have their own) and `text`
     ([M, kv, W, D], B/M texts a row) are keys and values of every layer; `mask` [B, W] marks each
     text's positions; `first` [B, H] is the embedding that the answer starts from, the text's last
     token or the last prompt row behind it, and `position` [B] its place, prompt rows included.
@@ -160,24 +161,14 @@ class Decoder(nnx.Module):
         prompts: as `effect_of` takes them. Texts whose prompt has rows behind them, or that name
         their prompt by `owner`, stand one in a row.
         """
-        texts = tokens if isinstance(tokens, Packed) else _single(tokens)
-        width, count = texts.tokens.shape[1], texts.ends.shape[1]
-        x, ends = self.token_embedder(texts.tokens), texts.ends
-        first = self.token_embedder(texts.last.reshape(-1))
-        effect = effect_of(prompts, x, jnp.arange(width) < ends[:, -1:])
+        texts, x, first, effect = self._embedded(tokens, prompts)
+        ends, (width, count) = texts.ends, (x.shape[1], texts.ends.shape[1])
         if count > 1 and (effect.after is not None or effect.owner is not None):
             raise ValueError("texts with rows behind them, or with an owner, cannot be packed")
-        prefix: list[Pair] = []
-        length = 0
-        if effect.before is not None:
-            length = effect.before.shape[1]
-            places = jnp.arange(length)[None]
-            keys = fold(prompt_keys(random), 1)
-            prefix = self._read(effect.before, places, _causal(length), [], keys)
-            if effect.owner is not None:
-                prefix = [(key[effect.owner], value[effect.owner]) for key, value in prefix]
+        prefix = self._prefix(effect, random)
+        length = prefix[0][0].shape[2] if prefix else 0
         if effect.after is not None:
-            after = spread(effect.after, effect.owner, x.shape[0])
+            after = effect.to_rows(effect.after, x.shape[0])
             rows = jnp.concatenate([first[:, None], after], axis=1)
             x, first = behind(x, ends[:, 0], rows[:, :-1]), rows[:, -1]
             ends, width = ends + after.shape[1], x.shape[1]
@@ -188,10 +179,59 @@ class Decoder(nnx.Module):
         own_place = length + places - jnp.take_along_axis(starts, text_of, axis=1)
         same = text_of[:, :, None] == text_of[:, None]
         bias = jnp.where(same, _causal(width)[:, 0], MASKED)[:, None]
-        text = self._read(x, own_place, bias, prefix, fold(random, 2))
+        seen = prefix if effect.visible is None or effect.visible.seen else []
+        text = self._read(x, own_place, bias, seen, fold(random, 2))
         mask = (text_of[:, None] == jnp.arange(count)[:, None]).reshape(-1, width)
         position = length + jnp.diff(starts, axis=1)
         return Read(prefix, text, mask, first, position.reshape(-1))
+
+    def _embedded(
+        self, tokens: jax.Array | Packed, prompts: Any
+    ) -> tuple[Packed, jax.Array, jax.Array, Effect]:
+        """Texts without their last tokens, embedded [M, W, H], those tokens [B, H], and the prompts' effect."""
+        if isinstance(tokens, Packed):
+            x = self.token_embedder(tokens.tokens)
+            effect = effect_of(prompts, x, jnp.arange(x.shape[1]) < tokens.ends[:, -1:])
+            return tokens, x, self.token_embedder(tokens.last.reshape(-1)), effect
+        texts, whole = _single(tokens), self.token_embedder(tokens)
+        effect = effect_of(prompts, whole, tokens > 0)
+        whole = whole if effect.text is None else effect.text
+        last = jnp.take_along_axis(whole, texts.ends[:, :, None], axis=1)[:, 0]
+        return texts, whole[:, :-1], last, effect
+
+    def _prefix(self, effect: Effect, random: RandomKeys) -> list[Pair]:
+        """Keys and values of every layer for all that stands in front of the texts: given ones, then those
+        of rows, which attend to them.
+        """
+        given: list[Pair] = []
+        if effect.keys_values is not None:
+            # On devices that share a head of keys and values each has a copy of it, see `key_heads`.
+            copies = self.config.num_kv_heads // effect.keys_values.shape[3]
+            wide = jnp.repeat(effect.keys_values, copies, axis=3)
+            given = [(wide[:, index, 0], wide[:, index, 1]) for index in range(wide.shape[1])]
+        owner = None if effect.by_row else effect.owner
+        if effect.before is None:
+            return _chosen(given, owner)
+        start, rows = given[0][0].shape[2] if given else 0, effect.before.shape[1]
+        causal = _causal(rows) if effect.visible is None else _among(effect.visible, rows)
+        keys = fold(random if effect.by_row else prompt_keys(random), 1)
+        places = start + jnp.arange(rows)[None]
+        own = self._read(effect.before, places, causal, given, keys, effect)
+        return _chosen(_joined(given, own) if given else own, owner)
+
+    def read_rows(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """What the model makes of rows [P, H] alone: (inputs [L, P, H] of its layers, their keys and
+        values [L, 2, kv, P, D]).
+        """
+        x, inputs, pairs = rows[None], [], []
+        turn, causal = rotation(self.config, jnp.arange(len(rows))[None]), _causal(len(rows))
+        for layer in self.layers():
+            inputs.append(x[0])
+            x, own = layer.read(x, turn, None, causal, None)
+            pairs.append(jnp.stack(own)[:, 0])
+        return jnp.stack(inputs), jnp.stack(pairs)
+
+    written_rows = read_rows
 
     def _read(
         self,
@@ -200,17 +240,20 @@ class Decoder(nnx.Module):
         bias: jax.Array,
         prefix: list[Pair],
         random: RandomKeys,
+        effect: Effect = PLAIN,
     ) -> list[Pair]:
         """Keys and values of every layer for x [R, Q, H] at places [R|1, Q] behind a prefix, under
-        the additive bias [R|1, 1, Q, Q].
+        the additive bias [R|1, 1, Q, Q]; effect: of the prompts whose rows x are, if they are.
         """
         turn = rotation(self.config, places)
         pairs: list[Pair] = []
         *layers, last = self.layers()
         for index, layer in enumerate(layers):
             before = prefix[index] if prefix else None
+            x = effect.at_layer(x, index, None) if index else x
             x, own = forgotten(layer.read, self.remat)(x, turn, before, bias, fold(random, index))
             pairs.append(own)
+        x = effect.at_layer(x, len(layers), None) if layers else x
         return [*pairs, last.project(x, turn)[1]]  # of the last layer nothing else is used
 
     def decode(self, read: Read, targets: jax.Array, random: RandomKeys = None) -> jax.Array:
@@ -266,6 +309,24 @@ def _memories(read: Read, index: int) -> list[Memory]:
     """Keys and values of the prompt in front and of the text, for one layer."""
     prefix = [Memory(*read.prefix[index], None)] if read.prefix else []
     return [*prefix, Memory(*read.text[index], hide(read.mask))]
+
+
+def _joined(front: list[Pair], behind: list[Pair]) -> list[Pair]:
+    """Keys and values of every layer, behind others."""
+    return [
+        (jnp.concatenate([keys, more_keys], axis=2), jnp.concatenate([values, more_values], axis=2))
+        for (keys, values), (more_keys, more_values) in zip(front, behind, strict=True)
+    ]
+
+
+def _chosen(pairs: list[Pair], owner: jax.Array | None) -> list[Pair]:
+    """Keys and values [S, ...] as rows choose them [B, ...]."""
+    return pairs if owner is None else [(key[owner], value[owner]) for key, value in pairs]
+
+
+def _among(visible: Visibility, rows: int) -> jax.Array:
+    """The additive bias [1, 1, rows, rows] of rows that see what they may of those in front of them."""
+    return _causal(rows) + jnp.where(visibility(visible, rows, rows), 0.0, MASKED)
 
 
 def _single(tokens: jax.Array) -> Packed:

@@ -68,6 +68,17 @@ class Effect:
         """before or after -> [B, P, H]: to each of B rows its own."""
         return array if self.by_row else spread(array, self.owner, rows)
 
+    def at_layer(self, x: jax.Array, layer: int, owner: jax.Array | None) -> jax.Array:
+        """x [R, Q, H], the input of a layer from 1 on, with what `layers` does to its first P places; R
+        rows of the prompts that `owner` names.
+        """
+        if self.layers is None:
+            return x
+        rows = spread(self.layers[:, layer - 1], owner, x.shape[0])
+        count = rows.shape[1]
+        rows = rows + x[:, :count] if self.layers_added else rows
+        return jnp.concatenate([rows, x[:, count:]], axis=1)
+
 
 @runtime_checkable
 class Prompts(Protocol):
@@ -137,6 +148,23 @@ def by_prompt(
     parted = [each.reshape(count, -1, *each.shape[1:]) for each in rows]
     made = jax.vmap(function)(dict(arrays), *parted)
     return made.reshape(-1, *made.shape[2:])
+
+
+def of_texts(arrays: jax.Array | None, owner: jax.Array | None) -> jax.Array | None:
+    """Keys and values [S, ...] as memories for B rows: [S, ...], each for consecutive ones, or [B, ...] where
+    rows choose their prompt.
+    """
+    return arrays if arrays is None or owner is None else arrays[owner]
+
+
+def visibility(visible: Visibility, front: int, length: int) -> jax.Array:
+    """bool [Q, K], who may see whom among `front` rows of a prompt and what follows, `length` in all."""
+    places = jnp.arange(length)
+    query, key = places[:, None], places[None]
+    among = {"all": key >= 0, "causal": key <= query, "itself": key == query}[visible.among]
+    of_prompt = jnp.where(key < front, among, visible.text)
+    of_text = (key >= front) | visible.seen
+    return jnp.where(query < front, of_prompt, of_text)
 
 
 def behind(x: jax.Array, lengths: jax.Array, rows: jax.Array) -> jax.Array:

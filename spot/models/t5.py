@@ -4,6 +4,7 @@ by name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from flax import nnx
 
 from spot.models.attention import Memory, attend
 from spot.models.config import ModelConfig, T5Config
-from spot.models.effect import Effect, behind, effect_of, spread
+from spot.models.decode import EOS
+from spot.models.effect import Effect, behind, effect_of, of_texts, visibility
 from spot.models.layers import (
     MASKED,
     Dense,
@@ -33,20 +35,26 @@ from spot.models.layers import (
 
 
 class Encoded(NamedTuple):
-    """Encoder output [B, P+T+P', H] and the mask [B, P+T+P'] of visible positions."""
+    """Encoder output [B, P+T+P', H] and the mask [B, P+T+P'] of visible positions.
+
+    writer: keys and values [M, L, 2, heads, P'', D] that every layer of the decoder finds in front of what
+    it writes, each for B/M consecutive texts; None without.
+    """
 
     output: jax.Array
     mask: jax.Array
+    writer: jax.Array | None = None
 
 
 class DecodeState(NamedTuple):
-    """State of greedy decoding: keys and values of the text for every layer, the text's mask, and
-    keys and values [L, 2, B, heads, length, d_kv] of the tokens written so far.
+    """State of greedy decoding: keys and values of the text for every layer, the text's mask, keys and
+    values [L, 2, B, heads, length, d_kv] of the tokens written so far, and those in front of them.
     """
 
     memories: list[tuple[jax.Array, jax.Array]]
     mask: jax.Array
     cache: jax.Array
+    writer: jax.Array | None
 
 
 class Embedder(nnx.Module):
@@ -84,18 +92,11 @@ class Attention(nnx.Module):
         )
 
     def attend(
-        self,
-        x: jax.Array,
-        keys: jax.Array,
-        values: jax.Array,
-        bias: jax.Array,
-        random: RandomKeys = None,
+        self, x: jax.Array, memories: Sequence[Memory], random: RandomKeys = None
     ) -> jax.Array:
-        """x [G*B, Q, H] over keys and values [B, heads, K, d_kv] with an additive bias [B|1, heads|1,
-        Q|1, K]; G consecutive rows share a memory.
-        """
+        """x [G*B, Q, H] over memories [B, heads, K, d_kv], each shared by G consecutive rows."""
         queries = split_heads(self.query(x), self.heads)
-        seen = attend(self.form, queries, [Memory(keys, values, bias)], self.dropout, random)
+        seen = attend(self.form, queries, memories, self.dropout, random)
         return self.out(merge_heads(seen))
 
     def attend_unprojected(
@@ -133,9 +134,17 @@ class EncoderLayer(nnx.Module):
         self.mlp = FeedForward(config, form, rngs)
         self.dropout = config.dropout
 
-    def __call__(self, x: jax.Array, bias: jax.Array, random: RandomKeys) -> jax.Array:
+    def keys_values(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Those [B, heads, K, d_kv] of self-attention over x [B, K, H]."""
+        return self.attention.project(self.pre_attention_layer_norm(x))
+
+    def __call__(
+        self, x: jax.Array, bias: jax.Array, front: Memory | None, random: RandomKeys
+    ) -> jax.Array:
+        """x [B, Q, H] after the layer, with a memory in front of it or without."""
         normed = self.pre_attention_layer_norm(x)
-        seen = self.attention.attend(normed, *self.attention.project(normed), bias, fold(random, 0))
+        own = Memory(*self.attention.project(normed), bias)
+        seen = self.attention.attend(normed, _behind(front, own), fold(random, 0))
         x = x + dropout(seen, self.dropout, fold(random, 1))
         hidden = self.mlp(self.pre_mlp_layer_norm(x), fold(random, 2))
         return x + dropout(hidden, self.dropout, fold(random, 3))
@@ -153,17 +162,16 @@ class DecoderLayer(nnx.Module):
         self.mlp = FeedForward(config, form, rngs)
         self.dropout = config.dropout
 
+    def keys_values(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Those [B, heads, K, d_kv] of self-attention over x [B, K, H]."""
+        return self.self_attention.project(self.pre_self_attention_layer_norm(x))
+
     def self_attend(
-        self,
-        x: jax.Array,
-        keys: jax.Array,
-        values: jax.Array,
-        bias: jax.Array,
-        random: RandomKeys = None,
+        self, x: jax.Array, memories: Sequence[Memory], random: RandomKeys = None
     ) -> jax.Array:
-        """x [B, Q, H] after causal self-attention over keys and values."""
+        """x [B, Q, H] after causal self-attention over memories."""
         normed = self.pre_self_attention_layer_norm(x)
-        seen = self.self_attention.attend(normed, keys, values, bias, fold(random, 0))
+        seen = self.self_attention.attend(normed, memories, fold(random, 0))
         return x + dropout(seen, self.dropout, fold(random, 1))
 
     def rest(
@@ -182,7 +190,7 @@ class DecoderLayer(nnx.Module):
         normed = self.pre_cross_attention_layer_norm(x)
         cross = self.encoder_decoder_attention
         if isinstance(memory, tuple):
-            seen = cross.attend(normed, *memory, bias, fold(random, 2))
+            seen = cross.attend(normed, [Memory(*memory, bias)], fold(random, 2))
         else:
             seen = cross.attend_unprojected(normed, memory, bias, fold(random, 2))
         x = x + dropout(seen, self.dropout, fold(random, 3))
@@ -190,12 +198,19 @@ class DecoderLayer(nnx.Module):
         return x + dropout(hidden, self.dropout, fold(random, 5))
 
     def teach(
-        self, few: bool, x: jax.Array, encoded: Encoded, bias: jax.Array, random: RandomKeys
+        self,
+        few: bool,
+        x: jax.Array,
+        encoded: Encoded,
+        bias: jax.Array,
+        front: Memory | None,
+        random: RandomKeys,
     ) -> jax.Array:
-        """x [G*B, Q, H] after the layer, of whole targets; see `Decoder.is_few`."""
+        """x [G*B, Q, H] after the layer, of whole targets, with a memory in front of them or without; see
+        `Decoder.is_few`.
+        """
         cross = self.encoder_decoder_attention
-        keys, values = self.self_attention.project(self.pre_self_attention_layer_norm(x))
-        x = self.self_attend(x, keys, values, bias, random)
+        x = self.self_attend(x, _behind(front, Memory(*self.keys_values(x), bias)), random)
         memory = encoded.output if few else cross.project(encoded.output)
         return self.rest(x, memory, hide(encoded.mask), random)
 
@@ -210,15 +225,30 @@ class Encoder(nnx.Module):
         self.encoder_norm = RMSNorm(config.d_model, config.epsilon)
         self.depth, self.dropout = config.encoder_layers, config.dropout
 
+    def layers(self) -> list[EncoderLayer]:
+        """The layers from first to last."""
+        return [getattr(self, f"layers_{index}") for index in range(self.depth)]
+
     def __call__(
-        self, x: jax.Array, mask: jax.Array, random: RandomKeys, remat: bool = False
+        self,
+        x: jax.Array,
+        mask: jax.Array,
+        effect: Effect,
+        random: RandomKeys,
+        remat: bool = False,
     ) -> jax.Array:
+        """x [B, Q, H], with the prompts' rows there already, after all layers."""
         positions = jnp.arange(x.shape[1])
         bias = self.relpos_bias(positions, positions)[None] + hide(mask)
+        if effect.visible is not None and effect.before is not None:
+            seen = visibility(effect.visible, effect.before.shape[1], x.shape[1])
+            bias = bias + jnp.where(seen, 0.0, MASKED)
+        given = of_texts(effect.keys_values, effect.owner)
+        fronts = _fronts(given, self.relpos_bias, positions, self.depth)
         x = dropout(x, self.dropout, fold(random, 1000))
-        for index in range(self.depth):
-            layer = forgotten(getattr(self, f"layers_{index}"), remat)
-            x = layer(x, bias, fold(random, index))
+        for index, layer in enumerate(self.layers()):
+            x = effect.at_layer(x, index, effect.owner) if index else x
+            x = forgotten(layer, remat)(x, bias, fronts[index], fold(random, index))
         return dropout(self.encoder_norm(x), self.dropout, fold(random, 1001))
 
 
@@ -244,17 +274,27 @@ class Decoder(nnx.Module):
         """The layers from first to last."""
         return [getattr(self, f"layers_{index}") for index in range(self.depth)]
 
+    def bias(self, length: int) -> jax.Array:
+        """The additive bias [1, heads, length, length] of causal self-attention."""
+        positions = jnp.arange(length)
+        causal = jnp.where(positions[None, :] <= positions[:, None], 0.0, MASKED)
+        return (self.relpos_bias(positions, positions) + causal)[None]
+
+    def fronts(self, writer: jax.Array | None, positions: jax.Array) -> list[Memory | None]:
+        """For each layer what stands in front of positions [Q] of targets; see `Encoded`."""
+        return _fronts(writer, self.relpos_bias, positions, self.depth)
+
     def __call__(
         self, x: jax.Array, encoded: Encoded, random: RandomKeys, remat: bool = False
     ) -> jax.Array:
-        positions = jnp.arange(x.shape[1])
-        causal = jnp.where(positions[None, :] <= positions[:, None], 0.0, MASKED)
-        bias = (self.relpos_bias(positions, positions) + causal)[None]
+        """x [G*B, Q, H], embedded targets, after all layers."""
+        bias = self.bias(x.shape[1])
+        fronts = self.fronts(encoded.writer, jnp.arange(x.shape[1]))
         x = dropout(x, self.dropout, fold(random, 1000))
         few = self.is_few(x.shape[0] // encoded.mask.shape[0] * x.shape[1])
         for index, layer in enumerate(self.layers()):
             teach = forgotten(partial(layer.teach, few), remat)
-            x = teach(x, encoded, bias, fold(random, index))
+            x = teach(x, encoded, bias, fronts[index], fold(random, index))
         return dropout(self.decoder_norm(x), self.dropout, fold(random, 1001))
 
 
@@ -280,8 +320,33 @@ class T5(nnx.Module):
         visible (Lester et al. 2021, section 2); rows behind a text follow its EOS.
         """
         x, mask = self.token_embedder(tokens), tokens > 0
-        x, mask = _surrounded(x, mask, effect_of(prompts, x, mask))
-        return Encoded(self.encoder(x, mask, random, self.remat), mask)
+        effect = effect_of(prompts, x, mask)
+        x, mask = _surrounded(x if effect.text is None else effect.text, mask, effect)
+        output = self.encoder(x, mask, effect, random, self.remat)
+        return Encoded(output, mask, of_texts(effect.writer, effect.owner))
+
+    def read_rows(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """What the encoder makes of rows [P, H] alone: (inputs [L, P, H] of its layers, their keys and
+        values [L, 2, heads, P, D]).
+        """
+        x, inputs, pairs = rows[None], [], []
+        positions = jnp.arange(len(rows))
+        bias = self.encoder.relpos_bias(positions, positions)[None]
+        for layer in self.encoder.layers():
+            inputs.append(x[0])
+            pairs.append(jnp.stack(layer.keys_values(x))[:, 0])
+            x = layer(x, bias, None, None)
+        return jnp.stack(inputs), jnp.stack(pairs)
+
+    def written_rows(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """As `read_rows`, of the decoder, which writes the rows after an empty text."""
+        encoded = self.encode(jnp.full((1, 1), EOS))
+        x, inputs, pairs = rows[None], [], []
+        for layer in self.decoder.layers():
+            inputs.append(x[0])
+            pairs.append(jnp.stack(layer.keys_values(x))[:, 0])
+            x = layer.teach(False, x, encoded, self.decoder.bias(len(rows)), None, None)
+        return jnp.stack(inputs), jnp.stack(pairs)
 
     def decode(self, encoded: Encoded, targets: jax.Array, random: RandomKeys = None) -> jax.Array:
         """Teacher-forced logits [G*B, T, V] of targets [G*B, T]; G consecutive rows share one
@@ -302,7 +367,8 @@ class T5(nnx.Module):
         rows, layers = encoded.output.shape[0], self.decoder.layers()
         memories = [layer.encoder_decoder_attention.project(encoded.output) for layer in layers]
         shape = (len(layers), 2, rows, self.config.num_heads, length, self.config.d_kv)
-        state = DecodeState(memories, encoded.mask, jnp.zeros(shape, jnp.float32))
+        cache = jnp.zeros(shape, jnp.float32)
+        state = DecodeState(memories, encoded.mask, cache, encoded.writer)
         return self.token_embedder(jnp.zeros((rows,), jnp.int32)), state
 
     def step(
@@ -315,11 +381,13 @@ class T5(nnx.Module):
         places = jnp.arange(cache.shape[4])
         seen = jnp.where(places <= position, 0.0, MASKED)
         bias = (self.decoder.relpos_bias(position[None], places) + seen)[None]
+        fronts = self.decoder.fronts(state.writer, position[None])
         x = x[:, None]
         for index, layer in enumerate(self.decoder.layers()):
-            new = layer.self_attention.project(layer.pre_self_attention_layer_norm(x))
-            cache = cache.at[index, :, :, :, position].set(jnp.stack(new)[:, :, :, 0])
-            x = layer.self_attend(x, cache[index, 0], cache[index, 1], bias)
+            new = jnp.stack(layer.keys_values(x))[:, :, :, 0]
+            cache = cache.at[index, :, :, :, position].set(new)
+            own = Memory(cache[index, 0], cache[index, 1], bias)
+            x = layer.self_attend(x, _behind(fronts[index], own))
             x = layer.rest(x, state.memories[index], hide(state.mask))
         return self.head(self.decoder.decoder_norm(x))[:, 0], state._replace(cache=cache)
 
@@ -328,14 +396,32 @@ def _surrounded(x: jax.Array, mask: jax.Array, effect: Effect) -> tuple[jax.Arra
     """Embedded texts [B, T, H] and their mask [B, T] with the prompts' rows."""
     rows = x.shape[0]
     if effect.after is not None:
-        lengths, after = mask.sum(-1), spread(effect.after, effect.owner, rows)
+        lengths, after = mask.sum(-1), effect.to_rows(effect.after, rows)
         x = behind(x, lengths, after)
         mask = jnp.arange(x.shape[1]) < (lengths + after.shape[1])[:, None]
     if effect.before is not None:
-        before = spread(effect.before, effect.owner, rows)
+        before = effect.to_rows(effect.before, rows)
         x = jnp.concatenate([before, x], axis=1)
         mask = jnp.concatenate([jnp.ones(before.shape[:2], bool), mask], axis=1)
     return x, mask
+
+
+def _behind(front: Memory | None, own: Memory) -> list[Memory]:
+    """What a layer attends to: what stands in front, if anything, and its own."""
+    return [own] if front is None else [front, own]
+
+
+def _fronts(
+    arrays: jax.Array | None, relpos_bias: RelativeBias, positions: jax.Array, depth: int
+) -> list[Memory | None]:
+    """For each layer keys and values [M, L, 2, heads, P, D] as a memory in front of position 0, seen from
+    positions [Q].
+    """
+    if arrays is None:
+        return [None] * depth
+    count = arrays.shape[-2]
+    bias = relpos_bias(positions, jnp.arange(-count, 0))[None]
+    return [Memory(arrays[:, index, 0], arrays[:, index, 1], bias) for index in range(depth)]
 
 
 def hide(mask: jax.Array) -> jax.Array:

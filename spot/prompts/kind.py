@@ -66,9 +66,7 @@ class Start:
         def nothing(stack: int, rows: np.ndarray) -> States:
             layers = config.stacks[stack]
             size = (layers, 2, config.kv_heads, len(rows), config.d_kv)
-            return States(
-                np.zeros((layers, *rows.shape), np.float32), np.zeros(size, np.float32)
-            )
+            return States(np.zeros((layers, *rows.shape), np.float32), np.zeros(size, np.float32))
 
         rows = np.zeros((length, config.d_model), np.float32)
         return cls(

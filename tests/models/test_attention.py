@@ -129,7 +129,7 @@ def test_few_queries_see_an_unprojected_text_as_they_see_its_keys_and_values():
     mask = jnp.where(jnp.arange(7) < jnp.asarray([[4], [7]]), 0.0, -1e10)[:, None, None]
 
     def projected(x, memory):
-        return (layer.attend(x, *layer.project(memory), mask) * weight).sum()
+        return (layer.attend(x, [Memory(*layer.project(memory), mask)]) * weight).sum()
 
     def unprojected(x, memory):
         return (layer.attend_unprojected(x, memory, mask) * weight).sum()

@@ -47,7 +47,9 @@ def nearest_unrelated(
     row_of = dict(zip((entry.id for entry in keys.entries), keys.kept, strict=True))
     entries, _ = searchable(keys.entries, exclude_tasks, unlearned)
     groups = [
-        group for group in seeds_of_tasks(entries) if group[0].family and group[0].kind not in OF_SEVERAL
+        group
+        for group in seeds_of_tasks(entries)
+        if group[0].family and group[0].kind not in OF_SEVERAL
     ][:MOST]
     if not groups:
         return []

@@ -40,12 +40,15 @@ from spot.study.run import generic_entries, generic_starts
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task
 from spot.training import results
-from spot.training.build import jobs, new_slots, train_prompt
+from spot.training.build import jobs, new_slot, new_slots, train_prompt
 from spot.training.evaluate import Evaluation
 from spot.training.fitting import Prediction
+from spot.training.meta.settings import MetaSettings
+from spot.training.meta.start import check_tasks, key_run, start_place
 from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained
+from spot.training.source import source_of
 
 T = TypeVar("T")
 
@@ -212,6 +215,37 @@ def plan_train(
         train_prompt(model, source, recipe, seed, bank=bank, runs=rehearsal)
     memory = rehearsal.missing[0].memory() if rehearsal.missing else None
     return Plan(tuple(rehearsal.stages), (path, runs.root), memory)
+
+
+def plan_meta(
+    model: Model,
+    tasks: Mixture,
+    recipe: Recipe,
+    settings: MetaSettings,
+    seeds: Sequence[int],
+    *,
+    bank: Bank,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.learn_start` with each of the seeds, into a bank; without a comparison."""
+    recipe, rehearsal = recipe.on(model), Rehearsal.of(runs)
+    check_tasks(tasks)
+    source, found, kept = source_of(tasks, model, recipe), 0, 0
+    for seed in seeds:
+        slot = new_slot(model, source, recipe, seed, bank)
+        title, named, short = key_run(slot, recipe)
+        with contextlib.suppress(Unfinished):
+            rehearsal.train_prompts(model, [named], short, title=title, validate=False)
+            found += 1
+        place = start_place(model, slot, recipe, settings, runs)
+        kept += results.load(place, 1) is not None
+    stages = (
+        Stage(f"key of {tasks.name}", len(seeds), recipe.key_step, found),
+        Stage(
+            f"start from {tasks.name}, by {settings.algorithm}", len(seeds), settings.steps, kept
+        ),
+    )
+    return Plan(stages, (bank.path, runs.root))
 
 
 def plan_tune(source: Task | Mixture, path: Path, recipe: Recipe, rates: Sequence[float]) -> Plan:

@@ -41,9 +41,7 @@ def test_the_gradient_of_a_quadratic_is_the_closed_form(name, steps):
 
 def test_the_loss_that_is_reported():
     start, steps = jnp.asarray(START, jnp.float32), 3
-    before = [
-        0.5 * A * np.sum(((1 - RATE * A) ** k * (START - C)) ** 2) for k in range(steps + 1)
-    ]
+    before = [0.5 * A * np.sum(((1 - RATE * A) ** k * (START - C)) ** 2) for k in range(steps + 1)]
     for function in (maml, first_order):
         loss = function(quadratic, optax.sgd(RATE), start, episode(steps))[1]
         assert float(loss) == pytest.approx(before[steps], rel=1e-5)
@@ -75,9 +73,7 @@ def test_maml_through_an_optimiser_with_memory_agrees_with_finite_differences(st
     """Of a loss that is not quadratic, through AdamW, whose state depends on the start too."""
     rng = np.random.default_rng(1)
     with jax.enable_x64(True):
-        rows = Episode(
-            jnp.asarray(rng.normal(size=(steps, 3))), jnp.asarray(rng.normal(size=3))
-        )
+        rows = Episode(jnp.asarray(rng.normal(size=(steps, 3))), jnp.asarray(rng.normal(size=3)))
         inner, start = optax.adamw(0.05), jnp.asarray(START, jnp.float64)
 
         def loss(theta, batch):

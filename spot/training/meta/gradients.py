@@ -18,7 +18,6 @@ from spot.training.recipe import TrainSettings
 
 Loss = Callable[[Any, Any], jax.Array]
 """(parameters, batch) -> a number."""
-Inner = optax.GradientTransformation
 
 
 class Episode(NamedTuple):
@@ -28,7 +27,9 @@ class Episode(NamedTuple):
     query: Any
 
 
-def adapt(loss: Loss, inner: Inner, start: Any, support: Any) -> tuple[Any, jax.Array]:
+def adapt(
+    loss: Loss, inner: optax.GradientTransformation, start: Any, support: Any
+) -> tuple[Any, jax.Array]:
     """The parameters after one step of `inner` on each batch of the support, and the loss before each [K].
 
     A gradient through it computes the steps again rather than keep what is inside them.
@@ -44,7 +45,9 @@ def adapt(loss: Loss, inner: Inner, start: Any, support: Any) -> tuple[Any, jax.
     return carry[0], losses
 
 
-def maml(loss: Loss, inner: Inner, start: Any, episode: Episode) -> tuple[Any, jax.Array]:
+def maml(
+    loss: Loss, inner: optax.GradientTransformation, start: Any, episode: Episode
+) -> tuple[Any, jax.Array]:
     """The exact gradient of the loss on the query after K steps, and that loss (Finn et al. 2017, arXiv
     1703.03400, equation 1).
     """
@@ -56,7 +59,9 @@ def maml(loss: Loss, inner: Inner, start: Any, episode: Episode) -> tuple[Any, j
     return gradient, value
 
 
-def first_order(loss: Loss, inner: Inner, start: Any, episode: Episode) -> tuple[Any, jax.Array]:
+def first_order(
+    loss: Loss, inner: optax.GradientTransformation, start: Any, episode: Episode
+) -> tuple[Any, jax.Array]:
     """As `maml`, with the K steps counted as the identity: the gradient at the parameters that they reach
     (Finn et al. 2017, section 5.2).
     """
@@ -66,7 +71,9 @@ def first_order(loss: Loss, inner: Inner, start: Any, episode: Episode) -> tuple
     return gradient, value
 
 
-def reptile(loss: Loss, inner: Inner, start: Any, episode: Episode) -> tuple[Any, jax.Array]:
+def reptile(
+    loss: Loss, inner: optax.GradientTransformation, start: Any, episode: Episode
+) -> tuple[Any, jax.Array]:
     """The start minus the parameters after K steps, and the mean loss on the way (Nichol et al. 2018, arXiv
     1803.02999, section 3); the query is not read.
     """
@@ -94,7 +101,7 @@ class Algorithm:
     """
 
     name: str
-    gradient: Callable[[Loss, Inner, Any, Episode], tuple[Any, jax.Array]]
+    gradient: Callable[[Loss, optax.GradientTransformation, Any, Episode], tuple[Any, jax.Array]]
     outer: Callable[[TrainSettings, float, int], optax.GradientTransformation]
     rate: float | None = None
     reads_query: bool = True

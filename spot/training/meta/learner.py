@@ -36,7 +36,7 @@ EXPLODED = 100.0
 """A meta-gradient that is so many times the median of those since the check before is warned of."""
 
 Params = dict[str, jax.Array]
-Rows = tuple[jax.Array, jax.Array, jax.Array]
+Rows = tuple[Any, Any, jax.Array]
 """Texts [B, T], targets [B, T'] and a random key; of inner steps each with the leading axis K."""
 
 
@@ -85,7 +85,8 @@ def prompt_loss(network: Network, kind: Kind, name: str) -> Loss:
             owner = jnp.zeros(count, jnp.int32)
             random = RowKeys(key[None], owner, jnp.arange(count, dtype=jnp.int32))
         summed, _ = slot_losses(network, prompts, (texts, targets), random, find_loss(name))
-        return summed.sum() / (targets > 0).sum()
+        mean: jax.Array = summed.sum() / (targets > 0).sum()
+        return mean
 
     return loss
 
@@ -251,7 +252,9 @@ class MetaLearner:
 
     def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
         """(score, metrics, rows): the mean over tasks of the validation score after K inner steps on each."""
-        scores, metrics, rows = [], {}, 0
+        scores: list[float] = []
+        metrics: dict[str, float] = {}
+        rows = 0
         start = {name: jnp.asarray(array) for name, array in arrays.items()}
         for number, member in enumerate(self.slot.source.members):
             prompt = SoftPrompt(self.kind, self.adapted(start, number))
@@ -276,9 +279,7 @@ class MetaLearner:
         )
         key = jax.random.fold_in(jax.random.key(self.slot.seed), self.settings.steps + member)
         support, _ = self.arrays_of(visit, key)
-        made = adapted(
-            self.model.network, start, support, kind=self.kind, stepping=self.stepping
-        )
+        made = adapted(self.model.network, start, support, kind=self.kind, stepping=self.stepping)
         return {name: np.asarray(array) for name, array in made.items()}
 
     def start_losses(self) -> list[StartLoss]:
@@ -308,7 +309,7 @@ def stepping(rate: float, train: TrainSettings, settings: MetaSettings) -> Stepp
 
 
 SGD_FACTOR = 1000.0
-"""By how much the rate of SGD is above that of Adafactor, whose steps do not depend on the gradient's size."""
+"""The rate of SGD over that of Adafactor, whose steps do not depend on the gradient's size."""
 
 
 def _batch(data: TaskData, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from spot.settings import BatchSize, Stage, Steps, at_most
 
-MOST_INNER = 1000  # beyond it nobody waits for a step, and gradients through so many vanish or explode
+MOST_INNER = (
+    1000  # beyond it nobody waits for a step, and gradients through so many vanish or explode
+)
 
 
 class MetaSettings(Stage):

@@ -14,7 +14,7 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import stored
-from spot.tasks.task import Mixture
+from spot.tasks.task import Mixture, Task
 from spot.training import results
 from spot.training.build import new_slot
 from spot.training.described import described, validation_score
@@ -79,9 +79,7 @@ def learn_start(
     check_rows(source.members)
     runs.reporter.phase(f"loading {model.name}")
     slot = new_slot(model, source, recipe, seed, bank)
-    short = recipe.replace(steps=recipe.key_step, early_checks=())
-    title = f"key of {tasks.name}"
-    named = replace(slot, name=title)
+    title, named, short = key_run(slot, recipe)
     (keyed,) = runs.train_prompts(model, [named], short, title=title, validate=False)
     if keyed.key is None:
         raise SpotError(
@@ -95,6 +93,11 @@ def learn_start(
             f"{tasks.name}: no check was made, so no start was chosen", "raise meta.steps"
         )
     return _learned(model, tasks, recipe, settings, keyed.key, trained, best)
+
+
+def as_mixture(tasks: Task | Mixture) -> Mixture:
+    """The tasks with their rates."""
+    return Mixture(tasks.name, tuple(tasks.members), tuple(tasks.rates))
 
 
 def check_tasks(tasks: Mixture) -> None:
@@ -115,6 +118,12 @@ def check_rows(members: Any) -> None:
                 f"{len(member.train)}",
                 "leave it out, or raise data.train_examples",
             )
+
+
+def key_run(slot: Slot, recipe: Recipe) -> tuple[str, Slot, Recipe]:
+    """(title, slot, recipe) of the training that makes an entry's key."""
+    title = f"key of {slot.name}"
+    return title, replace(slot, name=title), recipe.replace(steps=recipe.key_step, early_checks=())
 
 
 def start_place(

@@ -54,9 +54,7 @@ def fixed_visit(
     return Visit(member, in_batches(rows, inner_steps, batch_size, rng), rows[:0])
 
 
-def in_batches(
-    rows: np.ndarray, count: int, size: int, rng: np.random.Generator
-) -> np.ndarray:
+def in_batches(rows: np.ndarray, count: int, size: int, rng: np.random.Generator) -> np.ndarray:
     """Rows in batches [count, size], read epoch by epoch, each in a new order."""
     epochs: Sequence[np.ndarray] = [
         rng.permutation(rows) for _ in range(-(-count * size // len(rows)))

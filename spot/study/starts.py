@@ -1,0 +1,368 @@
+"""Starts compared on tasks that none of them has seen: scratch, a learned start, and what it must beat.
+
+What it must beat is made of the same tasks: a prompt trained on all of them together, the mean of their
+values in a bank, and the value that a search retrieves (Wang et al. 2022, arXiv 2210.10258, section 5: for
+prompts, training on all tasks is the baseline that meta-learning does not reach).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bank.entry import Entry
+from bank.files import replace_file
+from bank.nearest import searchable
+from bank.store import Bank
+from spot.errors import SpotError
+from spot.models.model import Model
+from spot.prompts.prompt import SoftPrompt
+from spot.prompts.stored import check_model, value_of
+from spot.retrieval.settings import SearchSettings
+from spot.retrieval.target import search, settings_for
+from spot.strategies.average import mean_array
+from spot.strategies.settings import TransferSettings
+from spot.strategies.start import SCRATCH, Start
+from spot.strategies.transfer import (
+    Run,
+    check_target,
+    count_for,
+    points_of,
+    score_on_test,
+    spread,
+    train_starts,
+)
+from spot.tasks.task import Mixture, Task
+from spot.training.build import new_slot
+from spot.training.evaluate import sample_of
+from spot.training.judging import compared, metric_name
+from spot.training.meta.settings import MetaSettings
+from spot.training.meta.start import learn_start
+from spot.training.recipe import Recipe
+from spot.training.runs import Runs, prompt_digest
+from spot.training.source import source_of, test_rows
+from spot.verdicts.gains import judge_transfer
+from spot.verdicts.verdict import Verdict
+
+LEARNED = "learned"
+"""The name of the learned start."""
+StartOf = Callable[[Task, int], SoftPrompt]
+"""(target, the number of the seed) -> the prompt that its training begins with."""
+
+
+@dataclass(frozen=True, eq=False)
+class StartRow:
+    """One start on one held-out task: the runs, one a seed.
+
+    curve: (step, mean validation score over seeds, its sample standard deviation; None for one seed).
+    interval: of the mean test score's gain over scratch, 95 % over rows and seeds; None for scratch.
+    """
+
+    target: str
+    start: str
+    runs: tuple[Run, ...]
+    curve: tuple[tuple[int, float, float | None], ...]
+    interval: tuple[float, float] | None = None
+
+    @property
+    def test(self) -> float:
+        """The mean test score over seeds, of the steps that validation chose."""
+        return statistics.fmean(run.test for run in self.runs)
+
+    @property
+    def deviation(self) -> float | None:
+        """The test score's sample standard deviation over seeds; None for one seed."""
+        return spread([run.test for run in self.runs])
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-serialisable dict."""
+        return {
+            "target": self.target,
+            "start": self.start,
+            "curve": [list(point) for point in self.curve],
+            "test": self.test,
+            "deviation": self.deviation,
+            "gain_interval": self.interval and list(self.interval),
+            "n_test": self.runs[0].n_test,
+            "runs": [
+                {
+                    "seed": run.seed,
+                    "step": run.step,
+                    "validation": run.validation,
+                    "test": run.test,
+                }
+                for run in self.runs
+            ],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class StartComparison:
+    """Every start on every held-out task, the verdict on the learned one against scratch by task, and the
+    folder of starts.json.
+    """
+
+    rows: tuple[StartRow, ...]
+    metrics: dict[str, str]
+    verdicts: dict[str, Verdict]
+    folder: Path
+
+    @property
+    def means(self) -> dict[str, tuple[list[tuple[int, float]], float]]:
+        """By start, the curve and the test score, means over held-out tasks and seeds."""
+        means = {}
+        for name in dict.fromkeys(row.start for row in self.rows):
+            rows = [row for row in self.rows if row.start == name]
+            points = zip(*(row.curve for row in rows), strict=True)
+            curve = [(same[0][0], statistics.fmean(each[1] for each in same)) for same in points]
+            means[name] = curve, statistics.fmean(row.test for row in rows)
+        return means
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-serialisable dict."""
+        return {
+            "rows": [row.to_json() for row in self.rows],
+            "means": {
+                name: {"curve": curve, "test": test} for name, (curve, test) in self.means.items()
+            },
+            "verdicts": {name: verdict.to_json() for name, verdict in self.verdicts.items()},
+        }
+
+
+def compare_starts(
+    model: Model,
+    tasks: Mixture,
+    targets: Sequence[Task],
+    recipe: Recipe | None = None,
+    settings: MetaSettings | None = None,
+    *,
+    start_seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] = (0, 1, 2),
+    bank: Bank | None = None,
+    runs: Runs | None = None,
+) -> StartComparison:
+    """Train held-out tasks from scratch, from a start learned on `tasks`, and from its baselines, with the
+    same rows in the same order, and score them after the steps of `settings.curve`.
+
+    The prompt of all tasks has as many gradients as the learned start. bank: whose entries of these tasks
+    make the mean and the retrieved value; without any, both are left out. Starts are learned with
+    `start_seeds`; the run of the i-th of `seeds` begins from the i-th of them, in turn. Nothing is chosen on
+    a held-out task but the step of each run, by its validation rows. Raises SpotError for a held-out task
+    that is one of the tasks, before any training, and what `learn_start` raises.
+    """
+    settings, runs = settings or MetaSettings(), runs or Runs()
+    recipe = (recipe or Recipe()).on(model)
+    curve = check_curve(settings.curve)
+    for target in targets:
+        check_held_out(target, tasks)
+        check_target(target, model, recipe)
+    learned = [
+        learn_start(model, tasks, recipe, settings, seed, bank=bank, runs=runs)
+        for seed in start_seeds
+    ]
+    together = [
+        multi_task(model, tasks, recipe, settings, seed, bank, runs) for seed in start_seeds
+    ]
+    makers: dict[str, StartOf] = {
+        f"{LEARNED} ({settings.algorithm})": lambda _, number: (
+            learned[number % len(learned)].prompt
+        ),
+        "multi-task": lambda _, number: together[number % len(together)],
+        **from_bank(bank, model, tasks, recipe, runs),
+    }
+    budget = recipe.replace(
+        early_checks=curve[:-1], check_every=curve[-1], patience=0, key_step=min(recipe.key_step, curve[-1]),
+        steps=curve[-1],
+    )  # fmt: skip
+    rows: list[StartRow] = []
+    verdicts: dict[str, Verdict] = {}
+    for target in targets:
+        own = target_rows(model, target, makers, budget, curve, seeds, runs)
+        verdicts[target.name] = judged(model, target, own[0], own[1], budget, runs)
+        rows += own
+    read = [[row.to_json(), [prompt_digest(run.prompt) for run in row.runs]] for row in rows]
+    name = "+".join(target.name for target in targets)
+    folder = runs.place("starts", name, {"rows": read})
+    metrics = {target.name: metric_name(target) for target in targets}
+    comparison = StartComparison(tuple(rows), metrics, verdicts, folder)
+    text = json.dumps(comparison.to_json(), indent=1) + "\n"
+    replace_file(folder / "starts.json", text.encode())
+    return comparison
+
+
+def check_curve(steps: Sequence[int]) -> tuple[int, ...]:
+    """The steps of a curve; SpotError unless they rise, and to 1 at least."""
+    if not steps or list(steps) != sorted(set(steps)) or steps[-1] < 1:
+        raise SpotError(
+            f"meta.curve: expected rising numbers of steps, found {list(steps)}",
+            "for example [0, 1, 5, 20, 100]",
+        )
+    return tuple(steps)
+
+
+def check_held_out(target: Task, tasks: Mixture) -> None:
+    """Raises SpotError for a task that starts are learned from."""
+    if target.name in [member.name for member in tasks.members]:
+        raise SpotError(
+            f"expected held-out tasks that no start is learned from, found {target.name} among the tasks",
+            "take it out of --tasks, or hold out another",
+        )
+
+
+def multi_task(
+    model: Model,
+    tasks: Mixture,
+    recipe: Recipe,
+    settings: MetaSettings,
+    seed: int,
+    bank: Bank | None,
+    runs: Runs,
+) -> SoftPrompt:
+    """The prompt of all tasks together, with the gradients of a learned start at most; validation chooses
+    its step, and stops it as the recipe says.
+    """
+    visited = min(settings.tasks, len(tasks.members))
+    steps = settings.steps * visited * settings.inner_steps
+    checks = max(1, settings.steps // settings.check_every)
+    more = recipe.replace(
+        steps=steps,
+        key_step=min(recipe.key_step, steps),
+        check_every=math.ceil(steps / checks),
+        early_checks=(0,),
+    )
+    source = source_of(tasks, model, more)
+    title = f"multi-task prompt of {tasks.name}"
+    slot = replace(new_slot(model, source, more, seed, bank), name=title)
+    return runs.train_prompts(model, [slot], more, title=title)[0].value
+
+
+def from_bank(
+    bank: Bank | None, model: Model, tasks: Mixture, recipe: Recipe, runs: Runs
+) -> dict[str, StartOf]:
+    """The mean of the tasks' values in a bank, and the one that a search retrieves; {} where it has none."""
+    entries = [] if bank is None else sources_of(bank, tasks, recipe)
+    if bank is None or not entries:
+        runs.reporter.say(
+            "the bank has no entries of these tasks: the mean and the retrieved value are left out"
+        )
+        return {}
+    for entry in entries:
+        check_model(entry, model)
+    values = {entry.id: value_of(bank, entry) for entry in entries}
+    each = list(values.values())
+    mean = SoftPrompt(
+        each[0].kind,
+        {
+            name: mean_array([value.arrays[name] for value in each], np.ones(len(each)))
+            for name in each[0].arrays
+        },
+    )
+    settings = settings_for(bank, model, recipe, None)
+    settings = settings.model_copy(update={"unlearned": True})
+
+    def retrieved(target: Task, _number: int) -> SoftPrompt:
+        return values[nearest(bank, model, target, list(values), recipe, settings, runs)]
+
+    return {"bank mean": lambda _target, _number: mean, "retrieved": retrieved}
+
+
+def sources_of(bank: Bank, tasks: Mixture, recipe: Recipe) -> list[Entry]:
+    """The bank's entries of single tasks of a mixture, of the recipe's kind of prompt, that have learned."""
+    names = [member.name for member in tasks.members]
+    own = [
+        entry
+        for entry in bank.entries()
+        if entry.kind == "source" and entry.task in names and entry.prompt_kind == recipe.kind
+    ]
+    return searchable(own)[0]
+
+
+def nearest(
+    bank: Bank,
+    model: Model,
+    target: Task,
+    ids: Sequence[str],
+    recipe: Recipe,
+    settings: SearchSettings,
+    runs: Runs,
+) -> str:
+    """The id, of these, that is nearest to a target."""
+    count = count_for(bank, target, settings)
+    answer = search(bank, model, target, count, recipe=recipe, settings=settings, runs=runs)
+    hits = [hit.id for hit in answer.result.hits]
+    return min(ids, key=lambda id: hits.index(id) if id in hits else len(hits))
+
+
+def target_rows(
+    model: Model,
+    target: Task,
+    makers: dict[str, StartOf],
+    budget: Recipe,
+    curve: Sequence[int],
+    seeds: Sequence[int],
+    runs: Runs,
+) -> list[StartRow]:
+    """A row a start, scratch first."""
+    by_start: dict[str, list[Run]] = {}
+    for number, seed in enumerate(seeds):
+        starts = [Start(SCRATCH)]
+        starts += [Start(name, init=make(target, number)) for name, make in makers.items()]
+        plan = TransferSettings(seeds=(seed,), steps=curve[-1])
+        for candidate in train_starts(model, target, starts, budget, plan, runs):
+            scored = score_on_test(model, target, candidate, budget, runs)
+            by_start.setdefault(candidate.start.name, []).append(scored)
+    test = test_rows(target, model, budget)
+    samples = {
+        name: sample_of([run.predictions for run in done], target, test)
+        for name, done in by_start.items()
+    }
+    scratch = samples[Start(SCRATCH).name]
+    return [
+        StartRow(
+            target.name,
+            name,
+            tuple(done),
+            mean_points(done, curve),
+            None if samples[name] is scratch else samples[name].minus(scratch).interval(),
+        )
+        for name, done in by_start.items()
+    ]
+
+
+def mean_points(
+    runs: Sequence[Run], steps: Sequence[int]
+) -> tuple[tuple[int, float, float | None], ...]:
+    """(step, mean validation score, its deviation over seeds) after each of the steps."""
+    made = []
+    for step in steps:
+        scores = [check.score for run in runs for check in run.history if check.step == step]
+        made.append((step, statistics.fmean(scores), spread(scores)))
+    return tuple(made)
+
+
+def judged(
+    model: Model, target: Task, scratch: StartRow, learned: StartRow, recipe: Recipe, runs: Runs
+) -> Verdict:
+    """The verdict on the learned start against scratch."""
+    rows = test_rows(target, model, recipe)
+    beside = compared(target, "test", rows, train_examples=recipe.train_examples, runs=runs)
+    samples = [
+        sample_of([run.predictions for run in row.runs], target, rows) for row in (scratch, learned)
+    ]
+    curves = [[points_of(run.history) for run in row.runs] for row in (learned, scratch)]
+    return judge_transfer(
+        metric_name(target),
+        len(rows),
+        samples[0],
+        samples[1],
+        beside.floors,
+        beside.tfidf,
+        curves=(curves[0], curves[1]),
+    )

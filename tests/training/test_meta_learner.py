@@ -13,8 +13,10 @@ import pytest
 
 from spot.errors import SpotError
 from spot.prompts.prompt import as_prompt
-from spot.training.batches import Source
+from spot.training.batches import Source, batch_of
+from spot.training.choices import Candidates
 from spot.training.loop import Schedule, train
+from spot.training.losses import find_loss
 from spot.training.meta.gradients import Episode, adapt
 from spot.training.meta.learner import MetaLearner, prompt_loss, visit_gradient
 from spot.training.meta.settings import MetaSettings
@@ -100,18 +102,12 @@ def test_reptile_with_one_step_of_sgd_is_a_step_on_all_tasks(learner, slot, tiny
     for (texts, targets, _), _ in made.visits(0):
         summed, _ = gradient(
             tiny_backbone.network, prompts, (texts[0], targets[0]), None,
-            loss=made_loss(),
+            loss=find_loss("cross-entropy"),
         )  # fmt: skip
         gradients.append(np.asarray(summed["prompt"][0]) / (targets[0] > 0).sum())
     assert len(gradients) == 2
     expected = slot.init.key - 0.5 * 0.7 * np.mean(gradients, axis=0)
     np.testing.assert_allclose(state.params["prompt"], expected, rtol=1e-5, atol=1e-6)
-
-
-def made_loss():
-    from spot.training.losses import find_loss
-
-    return find_loss("cross-entropy")
 
 
 def test_inner_steps_are_those_of_a_training(learner, slot):
@@ -134,6 +130,30 @@ def test_inner_steps_are_those_of_a_training(learner, slot):
         state, _ = train_step(
             state, made.model.network, batch, jax.random.split(jax.random.key(0), 1),
             jnp.asarray(step), settings=PROMPTS,
+        )  # fmt: skip
+    assert np.abs(found - slot.init.key).max() > 0.1
+    np.testing.assert_allclose(found, state.params["prompt"][0], rtol=1e-5, atol=1e-5)
+
+
+def test_inner_steps_may_compare_label_words(learner, slot):
+    """As `train_step` makes them with the same loss."""
+    prompts = PROMPTS.model_copy(update={"loss": "label-cross-entropy"})
+    made = learner(prompts=prompts, inner_rate=RATE, inner_steps=3)
+    found = made.adapted(made.start().params, 0)["prompt"]
+    visit = fixed_visit(
+        slot.source, 0, slot.seed, inner_steps=3, batch_size=prompts.batch_size, support=8
+    )
+    state = init_state(prompts, slot.init.stacked().params, jnp.asarray([RATE]))
+    candidates = Candidates([slot.source], [None])
+    for step, chosen in enumerate(visit.support):
+        order = np.stack([np.zeros_like(chosen), chosen], axis=1)
+        rows = slot.source.members[0].train
+        batch = batch_of(
+            [rows.inputs[row] for row in chosen], [rows.targets[row] for row in chosen]
+        )
+        state, _ = train_step(
+            state, made.model.network, batch, jax.random.split(jax.random.key(0), 1),
+            jnp.asarray(step), settings=prompts, choices=candidates.step([order], 0, len(chosen)),
         )  # fmt: skip
     assert np.abs(found - slot.init.key).max() > 0.1
     np.testing.assert_allclose(found, state.params["prompt"][0], rtol=1e-5, atol=1e-5)

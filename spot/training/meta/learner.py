@@ -21,6 +21,7 @@ from spot.prompts.kind import Arrays, Kind
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import SoftPrompts
 from spot.training.batches import TaskData
+from spot.training.choices import Candidates, Choices
 from spot.training.evaluate import evaluate
 from spot.training.losses import find_loss
 from spot.training.meta.gradients import ALGORITHMS, Episode, Loss, adapt
@@ -37,7 +38,8 @@ EXPLODED = 100.0
 
 Params = dict[str, jax.Array]
 Rows = tuple[Any, Any, jax.Array]
-"""Texts [B, T], targets [B, T'] and a random key; of inner steps each with the leading axis K."""
+"""Texts [B, T], targets [B, T'] or `Choices`, and a random key; of inner steps each with the leading
+axis K."""
 
 
 class MetaState(NamedTuple):
@@ -74,18 +76,21 @@ class Stepping:
 
 
 def prompt_loss(network: Network, kind: Kind, name: str) -> Loss:
-    """The loss of one prompt, arrays by name, on `Rows`: nats a target token. name: of the training loss."""
+    """The loss of one prompt, arrays by name, on `Rows`: the mean over target tokens or, where label words
+    are compared, over rows. name: of the training loss.
+    """
 
     def loss(params: Params, rows: Rows) -> jax.Array:
-        texts, targets, key = rows
+        texts, answers, key = rows
         prompts = SoftPrompts(kind, {each: array[None] for each, array in params.items()})
         random = None
         if network.config.dropout > 0:
             count = texts.shape[0]
             owner = jnp.zeros(count, jnp.int32)
             random = RowKeys(key[None], owner, jnp.arange(count, dtype=jnp.int32))
-        summed, _ = slot_losses(network, prompts, (texts, targets), random, find_loss(name))
-        mean: jax.Array = summed.sum() / (targets > 0).sum()
+        summed, _ = slot_losses(network, prompts, (texts, answers), random, find_loss(name))
+        chooses = isinstance(answers, Choices)
+        mean: jax.Array = summed.sum() / (len(texts) if chooses else (answers > 0).sum())
         return mean
 
     return loss
@@ -151,12 +156,14 @@ class MetaLearner:
         """slot: its source's members are the tasks, its rate that of prompts. Raises SpotError as
         `check_prompts` does.
         """
-        check_prompts(model, [slot])
+        check_prompts(model, [slot], train)
         self.slot, self.train, self.settings = slot, train, settings
         self.reporter = reporter or Reporter()
         self.stepping = stepping(slot.learning_rate, train, settings)
         self.model = model.with_dropout(train.dropout)
         self.kind = slot.init.kind
+        chooses = find_loss(train.loss).chooses
+        self.candidates = Candidates([slot.source], [None]) if chooses else None
         self.rows: Sequence[dict[str, Any]] = [{"slot": slot.name, "seed": slot.seed}]
         self.labels: Sequence[str] = [f"start by {settings.algorithm} (seed {slot.seed})"]
         self.shapes: set[tuple[tuple[int, ...], ...]] = set()
@@ -189,12 +196,22 @@ class MetaLearner:
         return self.visited[1]
 
     def arrays_of(self, visit: Visit, key: jax.Array) -> tuple[Rows, Rows]:
-        """The rows of a visit's support and query; a query without rows has one of padding."""
-        data = self.slot.source.members[visit.member]
+        """The rows of a visit's support and query; where nothing reads the query it has one row."""
         inner = jax.random.split(key, len(visit.support) + 1)
-        texts, targets = _batch(data, visit.support)
-        query = _batch(data, visit.query) if len(visit.query) else (texts[0, :1], targets[0, :1])
-        return (texts, targets, inner[:-1]), (*query, inner[-1])
+        query = visit.query if len(visit.query) else visit.support[0, :1]
+        support, held = (self.batch(visit.member, rows) for rows in (visit.support, query))
+        return (*support, inner[:-1]), (*held, inner[-1])
+
+    def batch(self, member: int, rows: np.ndarray) -> tuple[Any, Any]:
+        """Texts [..., T] and answers [..., T'] of training rows [...] of a task; few widths."""
+        texts, targets = _padded(self.slot.source.members[member], rows)
+        if self.candidates is None:
+            return texts, targets
+        order = np.stack([np.full(rows.size, member), rows.reshape(-1)], axis=1)
+        choices = self.candidates.step([order], 0, rows.size)
+        return texts, jax.tree.map(
+            lambda array: array.reshape(*rows.shape, *array.shape[1:]), choices
+        )
 
     def step(self, state: MetaState, step: int) -> tuple[MetaState, dict[str, jax.Array]]:
         """The state after a step, and the mean loss of its visits."""
@@ -231,7 +248,7 @@ class MetaLearner:
     def compiles(self, step: int) -> bool:
         """True if a visit of the step has a shape that was not asked for before."""
         shapes = {
-            tuple(array.shape for rows in visit for array in rows[:2])
+            tuple(np.shape(array) for array in jax.tree.leaves(visit))
             for visit in self.visits(step)
         }
         new = not shapes <= self.shapes
@@ -312,7 +329,7 @@ SGD_FACTOR = 1000.0
 """The rate of SGD over that of Adafactor, whose steps do not depend on the gradient's size."""
 
 
-def _batch(data: TaskData, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _padded(data: TaskData, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Texts [..., T] and targets [..., T'] of training rows [...], padded to one of few widths."""
     flat = rows.reshape(-1).tolist()
     padded = []

@@ -74,6 +74,7 @@ def learn_start(
     settings, runs = settings or MetaSettings(), runs or Runs()
     recipe = (recipe or Recipe()).on(model)
     check_tasks(tasks)
+    check_recipe(recipe)
     runs.reporter.phase(f"reading the rows of {tasks.name}")
     source = source_of(tasks, model, recipe)
     check_rows(source.members)
@@ -106,6 +107,15 @@ def check_tasks(tasks: Mixture) -> None:
         raise SpotError(
             f"expected two tasks or more to learn a start from, found {tasks.name} alone",
             "name them: --tasks a,b,c",
+        )
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raises SpotError for a pull to the start, which is what is learned."""
+    if recipe.wayward:
+        raise SpotError(
+            f"expected train.wayward=0 to learn a start, found {recipe.wayward:g}: it pulls to the start",
+            "leave it out here; prompts that begin at the start may have it",
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -59,7 +59,7 @@ def command(
         reporter.phase("loading the model and the tasks")
         from spot import compare_starts, learn_start, write_prompt
         from spot.prompts.files import check_writable
-        from spot.study.starts import check_held_out
+        from spot.study.starts import check_curve, check_held_out
         from spot.training.build import check_bank
         from spot.training.meta.start import as_mixture
 
@@ -68,35 +68,33 @@ def command(
             check_writable(path, recipe.kind)
         mixture = as_mixture(task_or_mixture("+".join(_names(tasks)), config))
         targets = [the_task(name, config) for name in _names(held_out or "")]
+        check_curve(config.meta.curve)
         for target in targets:
             check_held_out(target, mixture)
         check_bank(bank, model, recipe.on(model))
-        runs, seeds = runs_of(config, reporter), config.bank.seeds
+        given: dict[str, Any] = {"bank": bank, "runs": runs_of(config, reporter)}
+        seeds = config.bank.seeds
         if dry_run:
             from spot.plans import plan_meta
 
-            plan = plan_meta(model, mixture, recipe, config.meta, seeds, bank=bank, runs=runs)
+            held = config.transfer.seeds
+            plan = plan_meta(model, mixture, targets, recipe, config.meta, seeds, held, **given)
             return show_plan(plan, out, reporter)
-        starts = [
-            learn_start(model, mixture, recipe, config.meta, seed, bank=bank, runs=runs)
-            for seed in seeds
-        ]
+        starts = [learn_start(model, mixture, recipe, config.meta, seed, **given) for seed in seeds]
+        bank.add_many([(start.entry, start.prompts) for start in starts])
+        if path is not None:
+            write_prompt(path, max(starts, key=lambda start: start.best.score).prompt)
         if targets:
             comparison = compare_starts(
                 model,
                 mixture,
                 targets,
+                starts,
                 recipe,
                 config.meta,
-                start_seeds=seeds,
                 seeds=config.transfer.seeds,
-                bank=bank,
-                runs=runs,
+                **given,
             )
-        bank.add_many([(start.entry, start.prompts) for start in starts])
-        if path is not None:
-            best = max(starts, key=lambda start: start.best.score)
-            write_prompt(path, best.prompt)
     show(starts, bank, out)
     if path is not None:
         out.say(f"the best of them: {path}" if len(starts) > 1 else f"the start: {path}")
@@ -153,6 +151,11 @@ def show_comparison(comparison: StartComparison, out: Output) -> None:
     columns = ("held out", "start", *(f"{step} " for step in steps), "test ", "95 % of gain", "n ")
     out.table("validation after so many steps, and test", columns, rows)
     out.say("±: standard deviation over seeds; 95 %: of the test score's gain over scratch")
+    for name, (gain, low, high) in comparison.beyond.items():
+        out.say(
+            f"{name}: {gain:+.1f} points from the learned start beyond the multi-task prompt "
+            f"(95 % {low:+.1f} to {high:+.1f})"
+        )
     out.say(f"all numbers: {comparison.folder}")
     for verdict in comparison.verdicts.values():
         show_verdict(verdict, out)

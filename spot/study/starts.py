@@ -25,7 +25,6 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import check_model, value_of
-from spot.retrieval.settings import SearchSettings
 from spot.retrieval.target import search, settings_for
 from spot.strategies.average import mean_array
 from spot.strategies.settings import TransferSettings
@@ -39,20 +38,22 @@ from spot.strategies.transfer import (
     spread,
     train_starts,
 )
+from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task
 from spot.training.build import new_slot
 from spot.training.evaluate import sample_of
 from spot.training.judging import compared, metric_name
 from spot.training.meta.settings import MetaSettings
-from spot.training.meta.start import learn_start
+from spot.training.meta.start import LearnedStart
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs, prompt_digest
 from spot.training.source import source_of, test_rows
 from spot.verdicts.gains import judge_transfer
+from spot.verdicts.sample import Sample
 from spot.verdicts.verdict import Verdict
 
-LEARNED = "learned"
-"""The name of the learned start."""
+MULTI_TASK = "multi-task"
+"""The name of the prompt that is trained on all tasks together."""
 StartOf = Callable[[Task, int], SoftPrompt]
 """(target, the number of the seed) -> the prompt that its training begins with."""
 
@@ -105,13 +106,15 @@ class StartRow:
 
 @dataclass(frozen=True, eq=False)
 class StartComparison:
-    """Every start on every held-out task, the verdict on the learned one against scratch by task, and the
-    folder of starts.json.
+    """Every start on every held-out task, and by task: its metric, the verdict on the learned start against
+    scratch, and `beyond`, the learned start's mean test score less that of the multi-task prompt, with its
+    95 % interval over rows and seeds. folder: of starts.json.
     """
 
     rows: tuple[StartRow, ...]
     metrics: dict[str, str]
     verdicts: dict[str, Verdict]
+    beyond: dict[str, tuple[float, float, float]]
     folder: Path
 
     @property
@@ -133,6 +136,7 @@ class StartComparison:
                 name: {"curve": curve, "test": test} for name, (curve, test) in self.means.items()
             },
             "verdicts": {name: verdict.to_json() for name, verdict in self.verdicts.items()},
+            "beyond_multi_task": {name: list(numbers) for name, numbers in self.beyond.items()},
         }
 
 
@@ -140,71 +144,91 @@ def compare_starts(
     model: Model,
     tasks: Mixture,
     targets: Sequence[Task],
+    learned: Sequence[LearnedStart],
     recipe: Recipe | None = None,
     settings: MetaSettings | None = None,
     *,
-    start_seeds: Sequence[int] = (0,),
     seeds: Sequence[int] = (0, 1, 2),
     bank: Bank | None = None,
     runs: Runs | None = None,
 ) -> StartComparison:
-    """Train held-out tasks from scratch, from a start learned on `tasks`, and from its baselines, with the
+    """Train held-out tasks from scratch, from starts learned on `tasks`, and from their baselines, with the
     same rows in the same order, and score them after the steps of `settings.curve`.
 
-    The prompt of all tasks has as many gradients as the learned start. bank: whose entries of these tasks
-    make the mean and the retrieved value; without any, both are left out. Starts are learned with
-    `start_seeds`; the run of the i-th of `seeds` begins from the i-th of them, in turn. Nothing is chosen on
-    a held-out task but the step of each run, by its validation rows. Raises SpotError for a held-out task
-    that is one of the tasks, before any training, and what `learn_start` raises.
+    learned: the results of `learn_start` with this recipe and these settings. The prompt of all tasks has as
+    many gradients as they have, and their seeds; the run of the i-th of `seeds` begins from the i-th start,
+    in turn. bank: whose entries of these tasks make the mean and the retrieved value; without any, both are
+    left out. Nothing is chosen on a held-out task but the step of each run, by its validation rows. Raises
+    SpotError for no learned start, a curve that does not rise, and a held-out task that is one of the tasks,
+    before any training.
     """
     settings, runs = settings or MetaSettings(), runs or Runs()
     recipe = (recipe or Recipe()).on(model)
-    curve = check_curve(settings.curve)
+    check_curve(settings.curve)
+    if not learned:
+        raise SpotError("expected learned starts to compare, found none", "learn one: learn_start")
     for target in targets:
         check_held_out(target, tasks)
         check_target(target, model, recipe)
-    learned = [
-        learn_start(model, tasks, recipe, settings, seed, bank=bank, runs=runs)
-        for seed in start_seeds
-    ]
     together = [
-        multi_task(model, tasks, recipe, settings, seed, bank, runs) for seed in start_seeds
+        multi_task(model, tasks, recipe, settings, start.entry.seed, bank, runs)
+        for start in learned
     ]
     makers: dict[str, StartOf] = {
-        f"{LEARNED} ({settings.algorithm})": lambda _, number: (
-            learned[number % len(learned)].prompt
-        ),
-        "multi-task": lambda _, number: together[number % len(together)],
+        learned_name(settings): lambda _, number: learned[number % len(learned)].prompt,
+        MULTI_TASK: lambda _, number: together[number % len(together)],
         **from_bank(bank, model, tasks, recipe, runs),
     }
-    budget = recipe.replace(
-        early_checks=curve[:-1], check_every=curve[-1], patience=0, key_step=min(recipe.key_step, curve[-1]),
-        steps=curve[-1],
-    )  # fmt: skip
+    budget = budget_of(recipe, settings)
     rows: list[StartRow] = []
     verdicts: dict[str, Verdict] = {}
+    beyond: dict[str, tuple[float, float, float]] = {}
+    ours = learned_name(settings)
     for target in targets:
-        own = target_rows(model, target, makers, budget, curve, seeds, runs)
-        verdicts[target.name] = judged(model, target, own[0], own[1], budget, runs)
-        rows += own
+        done = runs_from(makers, model, target, budget, seeds, runs)
+        test = test_rows(target, model, budget)
+        samples = {
+            name: sample_of([run.predictions for run in each], target, test)
+            for name, each in done.items()
+        }
+        rows += rows_of(target, done, samples, settings.curve)
+        gain = samples[ours].minus(samples[MULTI_TASK])
+        beyond[target.name] = gain.mean, *gain.interval()
+        verdicts[target.name] = judged(target, ours, done, samples, test, budget, runs)
     read = [[row.to_json(), [prompt_digest(run.prompt) for run in row.runs]] for row in rows]
     name = "+".join(target.name for target in targets)
     folder = runs.place("starts", name, {"rows": read})
     metrics = {target.name: metric_name(target) for target in targets}
-    comparison = StartComparison(tuple(rows), metrics, verdicts, folder)
+    comparison = StartComparison(tuple(rows), metrics, verdicts, beyond, folder)
     text = json.dumps(comparison.to_json(), indent=1) + "\n"
     replace_file(folder / "starts.json", text.encode())
     return comparison
 
 
-def check_curve(steps: Sequence[int]) -> tuple[int, ...]:
-    """The steps of a curve; SpotError unless they rise, and to 1 at least."""
+def learned_name(settings: MetaSettings) -> str:
+    """The name of the learned start in a comparison."""
+    return f"learned ({settings.algorithm})"
+
+
+def budget_of(recipe: Recipe, settings: MetaSettings) -> Recipe:
+    """The recipe of every run on a held-out task: all steps of the curve, a check at each of them."""
+    *early, last = settings.curve
+    return recipe.replace(
+        steps=last,
+        check_every=last,
+        early_checks=tuple(early),
+        patience=0,
+        key_step=min(recipe.key_step, last),
+    )
+
+
+def check_curve(steps: Sequence[int]) -> None:
+    """Raises SpotError unless the steps of a curve rise, and to 1 at least."""
     if not steps or list(steps) != sorted(set(steps)) or steps[-1] < 1:
         raise SpotError(
             f"meta.curve: expected rising numbers of steps, found {list(steps)}",
             "for example [0, 1, 5, 20, 100]",
         )
-    return tuple(steps)
 
 
 def check_held_out(target: Task, tasks: Mixture) -> None:
@@ -228,19 +252,23 @@ def multi_task(
     """The prompt of all tasks together, with the gradients of a learned start at most; validation chooses
     its step, and stops it as the recipe says.
     """
-    visited = min(settings.tasks, len(tasks.members))
-    steps = settings.steps * visited * settings.inner_steps
+    recipe = multi_task_recipe(tasks, recipe, settings)
+    source = source_of(tasks, model, recipe)
+    title = f"multi-task prompt of {tasks.name}"
+    slot = replace(new_slot(model, source, recipe, seed, bank), name=title)
+    return runs.train_prompts(model, [slot], recipe, title=title)[0].value
+
+
+def multi_task_recipe(tasks: Mixture, recipe: Recipe, settings: MetaSettings) -> Recipe:
+    """The recipe with a step for every gradient of a learned start, and as many checks."""
+    steps = settings.steps * min(settings.tasks, len(tasks.members)) * settings.inner_steps
     checks = max(1, settings.steps // settings.check_every)
-    more = recipe.replace(
+    return recipe.replace(
         steps=steps,
         key_step=min(recipe.key_step, steps),
         check_every=math.ceil(steps / checks),
         early_checks=(0,),
     )
-    source = source_of(tasks, model, more)
-    title = f"multi-task prompt of {tasks.name}"
-    slot = replace(new_slot(model, source, more, seed, bank), name=title)
-    return runs.train_prompts(model, [slot], more, title=title)[0].value
 
 
 def from_bank(
@@ -264,11 +292,13 @@ def from_bank(
             for name in each[0].arrays
         },
     )
-    settings = settings_for(bank, model, recipe, None)
-    settings = settings.model_copy(update={"unlearned": True})
+    # These entries are searched whether they have learned their tasks or not, as `sources_of` decides.
+    settings = settings_for(bank, model, recipe, None).model_copy(update={"unlearned": True})
 
     def retrieved(target: Task, _number: int) -> SoftPrompt:
-        return values[nearest(bank, model, target, list(values), recipe, settings, runs)]
+        count = count_for(bank, target, settings)
+        answer = search(bank, model, target, count, recipe=recipe, settings=settings, runs=runs)
+        return next(values[hit.id] for hit in answer.result.hits if hit.id in values)
 
     return {"bank mean": lambda _target, _number: mean, "retrieved": retrieved}
 
@@ -284,55 +314,40 @@ def sources_of(bank: Bank, tasks: Mixture, recipe: Recipe) -> list[Entry]:
     return searchable(own)[0]
 
 
-def nearest(
-    bank: Bank,
-    model: Model,
-    target: Task,
-    ids: Sequence[str],
-    recipe: Recipe,
-    settings: SearchSettings,
-    runs: Runs,
-) -> str:
-    """The id, of these, that is nearest to a target."""
-    count = count_for(bank, target, settings)
-    answer = search(bank, model, target, count, recipe=recipe, settings=settings, runs=runs)
-    hits = [hit.id for hit in answer.result.hits]
-    return min(ids, key=lambda id: hits.index(id) if id in hits else len(hits))
-
-
-def target_rows(
-    model: Model,
-    target: Task,
+def runs_from(
     makers: dict[str, StartOf],
+    model: Model,
+    target: Task,
     budget: Recipe,
-    curve: Sequence[int],
     seeds: Sequence[int],
     runs: Runs,
-) -> list[StartRow]:
-    """A row a start, scratch first."""
-    by_start: dict[str, list[Run]] = {}
+) -> dict[str, list[Run]]:
+    """The runs of a target by the name of their start, one a seed; scratch first."""
+    done: dict[str, list[Run]] = {}
     for number, seed in enumerate(seeds):
         starts = [Start(SCRATCH)]
         starts += [Start(name, init=make(target, number)) for name, make in makers.items()]
-        plan = TransferSettings(seeds=(seed,), steps=curve[-1])
+        plan = TransferSettings(seeds=(seed,), steps=budget.steps)
         for candidate in train_starts(model, target, starts, budget, plan, runs):
             scored = score_on_test(model, target, candidate, budget, runs)
-            by_start.setdefault(candidate.start.name, []).append(scored)
-    test = test_rows(target, model, budget)
-    samples = {
-        name: sample_of([run.predictions for run in done], target, test)
-        for name, done in by_start.items()
-    }
-    scratch = samples[Start(SCRATCH).name]
+            done.setdefault(candidate.start.name, []).append(scored)
+    return done
+
+
+def rows_of(
+    target: Task, done: dict[str, list[Run]], samples: dict[str, Sample], curve: Sequence[int]
+) -> list[StartRow]:
+    """A row a start. samples: of the runs' test scores."""
+    scratch = Start(SCRATCH).name
     return [
         StartRow(
             target.name,
             name,
-            tuple(done),
-            mean_points(done, curve),
-            None if samples[name] is scratch else samples[name].minus(scratch).interval(),
+            tuple(each),
+            mean_points(each, curve),
+            None if name == scratch else samples[name].minus(samples[scratch]).interval(),
         )
-        for name, done in by_start.items()
+        for name, each in done.items()
     ]
 
 
@@ -348,20 +363,23 @@ def mean_points(
 
 
 def judged(
-    model: Model, target: Task, scratch: StartRow, learned: StartRow, recipe: Recipe, runs: Runs
+    target: Task,
+    start: str,
+    done: dict[str, list[Run]],
+    samples: dict[str, Sample],
+    test: TokenizedSplit,
+    recipe: Recipe,
+    runs: Runs,
 ) -> Verdict:
-    """The verdict on the learned start against scratch."""
-    rows = test_rows(target, model, recipe)
-    beside = compared(target, "test", rows, train_examples=recipe.train_examples, runs=runs)
-    samples = [
-        sample_of([run.predictions for run in row.runs], target, rows) for row in (scratch, learned)
-    ]
-    curves = [[points_of(run.history) for run in row.runs] for row in (learned, scratch)]
+    """The verdict on a start against scratch."""
+    beside = compared(target, "test", test, train_examples=recipe.train_examples, runs=runs)
+    scratch = Start(SCRATCH).name
+    curves = [[points_of(run.history) for run in done[name]] for name in (start, scratch)]
     return judge_transfer(
         metric_name(target),
-        len(rows),
-        samples[0],
-        samples[1],
+        len(test),
+        samples[scratch],
+        samples[start],
         beside.floors,
         beside.tfidf,
         curves=(curves[0], curves[1]),

@@ -242,7 +242,7 @@ class MetaLearner:
         if math.isfinite(norm) and norm > EXPLODED * usual:
             self.reporter.warn(
                 f"{self.labels[0]}: the meta-gradient's norm at step {step} is {norm:.3g}, "
-                f"{norm / usual:.0f} times the median before; {REMEDY}"
+                f"{norm / usual:.0f} times the median before; {remedy(self.settings.algorithm)}"
             )
 
     def compiles(self, step: int) -> bool:
@@ -304,10 +304,14 @@ class MetaLearner:
         return []
 
 
-REMEDY = (
-    "lower meta.inner_rate or meta.inner_steps, or set meta.algorithm=first-order, which does not pass "
-    "through the inner steps"
-)
+def remedy(algorithm: str) -> str:
+    """What to do where the gradient of a start explodes."""
+    lower = "lower meta.inner_rate or meta.inner_steps"
+    if algorithm != "maml":
+        return lower
+    return (
+        f"{lower}, or set meta.algorithm=first-order, which does not pass through the inner steps"
+    )
 
 
 def stepping(rate: float, train: TrainSettings, settings: MetaSettings) -> Stepping:

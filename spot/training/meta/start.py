@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import stored
 from spot.tasks.task import Mixture, Task
 from spot.training import results
+from spot.training.batches import TaskData
 from spot.training.build import new_slot
 from spot.training.described import described, validation_score
 from spot.training.evaluate import majority_score
@@ -119,7 +120,7 @@ def check_recipe(recipe: Recipe) -> None:
         )
 
 
-def check_rows(members: Any) -> None:
+def check_rows(members: Sequence[TaskData]) -> None:
     """Raises SpotError for a task with fewer than two training rows: one to train on, one to test."""
     for member in members:
         if len(member.train) < 2:
@@ -169,7 +170,7 @@ def train_start(
     if (trained := found()) is not None:
         return trained
     from spot.training.loop import Schedule, train
-    from spot.training.meta.learner import REMEDY, MetaLearner
+    from spot.training.meta.learner import MetaLearner, remedy
 
     learner = MetaLearner(model, slot, recipe, settings, runs.reporter)
     every = min(settings.check_every, settings.steps)
@@ -193,8 +194,8 @@ def train_start(
                 f"{trained.failed_step}, through {settings.inner_steps} inner steps"
             )
             if trained.failed_early:
-                raise SpotError(sentence, REMEDY)
-            runs.reporter.warn(f"{sentence}: {REMEDY}")
+                raise SpotError(sentence, remedy(settings.algorithm))
+            runs.reporter.warn(f"{sentence}: {remedy(settings.algorithm)}")
         results.store(folder, [trained])
     discard_checkpoints(folder, runs.reporter)
     return trained
@@ -210,17 +211,15 @@ def _learned(
     best: Check,
 ) -> LearnedStart:
     tasks = tasks.on(model)
-    facts = recipe.entry_facts(model.precision, tasks.wording)
+    # Not under the names of a recipe's settings, which say how a value was trained on one task.
     budget = {
-        **{name: facts["budget"][name] for name in ("validation_examples",)},
-        "steps": settings.steps,
-        "meta": settings.model_dump(exclude={*NOT_READ, "steps"}),
+        "validation_examples": recipe.validation_examples,
+        "meta": settings.model_dump(exclude=NOT_READ),
     }
     score: dict[str, Any] = {**validation_score(best), "inner_steps": settings.inner_steps}
     majority = majority_score(trained.slot.source)
     if majority is not None:
         score["majority"] = round(majority, 4)
-    recorded: Mapping[str, Any] = {**facts, "budget": budget}
     entry = Entry(
         id="",
         kind="meta",
@@ -229,7 +228,7 @@ def _learned(
         family=tasks.family,
         seed=trained.slot.seed,
         backbone=model.identity,
-        recipe=dict(recorded),
+        recipe={**recipe.entry_facts(model.precision, tasks.wording), "budget": budget},
         key_step=recipe.key_step,
         value_step=trained.value_step,
         scores={"validation": score},
@@ -239,4 +238,7 @@ def _learned(
     entry = replace(entry, id=id_of(entry))
     prompts = stored(trained.slot.init, key, trained.value)
     value = described(model, tasks, recipe, trained)
+    facts = value.facts
+    if facts is not None:
+        value = replace(value, facts=replace(facts, recipe={**facts.recipe, "budget": budget}))
     return LearnedStart(entry, prompts, value, best, trained.history)

@@ -59,7 +59,7 @@ def command(
         reporter.phase("loading the model and the tasks")
         from spot import compare_starts, learn_start, write_prompt
         from spot.prompts.files import check_writable
-        from spot.study.starts import check_curve, check_held_out
+        from spot.study.starts import check_held_out
         from spot.training.build import check_bank
         from spot.training.meta.start import as_mixture
 
@@ -68,7 +68,6 @@ def command(
             check_writable(path, recipe.kind)
         mixture = as_mixture(task_or_mixture("+".join(_names(tasks)), config))
         targets = [the_task(name, config) for name in _names(held_out or "")]
-        check_curve(config.meta.curve)
         for target in targets:
             check_held_out(target, mixture)
         check_bank(bank, model, recipe.on(model))

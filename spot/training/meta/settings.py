@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spot.settings import BatchSize, Stage, Steps, at_most
 
@@ -47,6 +47,15 @@ class MetaSettings(Stage):
     best check gives the start."""
     curve: tuple[Annotated[Steps, Field(ge=0)], ...] = (0, 1, 5, 20, 100)
     """Training steps on a held-out task after which starts are compared; the last is the budget."""
+
+    @field_validator("curve")
+    @classmethod
+    def _curve_rises(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        if not steps or list(steps) != sorted(set(steps)) or steps[-1] < 1:
+            raise ValueError(
+                f"expected rising numbers of steps such as [0, 1, 5], found {list(steps)}"
+            )
+        return steps
 
     @property
     def inner(self) -> Literal["train", "sgd"]:

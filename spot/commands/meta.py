@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,5 +157,5 @@ def show_comparison(comparison: StartComparison, out: Output) -> None:
             f"(95 % {low:+.1f} to {high:+.1f})"
         )
     out.say(f"all numbers: {comparison.folder}")
-    for verdict in comparison.verdicts.values():
-        show_verdict(verdict, out)
+    for name, verdict in comparison.verdicts.items():
+        show_verdict(replace(verdict, sentence=f"{name}: {verdict.sentence}"), out)

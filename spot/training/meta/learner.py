@@ -27,7 +27,7 @@ from spot.training.losses import find_loss
 from spot.training.meta.gradients import ALGORITHMS, Episode, Loss, adapt
 from spot.training.meta.settings import MetaSettings
 from spot.training.meta.visits import Visit, fixed_visit, visits
-from spot.training.optim import optimiser
+from spot.training.optim import at_rates, optimiser
 from spot.training.prompt_tuning import check_prompts
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Reporter, Slot, StartLoss
@@ -103,7 +103,8 @@ def visit_gradient(
     """The gradient of one visit by array, and its loss."""
     loss = prompt_loss(network, kind, stepping.train.loss)
     gradient = ALGORITHMS[stepping.algorithm].gradient
-    return gradient(loss, stepping.inner_optimiser(), params, Episode(support, query))
+    inner = at_rates(stepping.inner_optimiser(), kind.rates)
+    return gradient(loss, inner, params, Episode(support, query))
 
 
 @partial(jax.jit, static_argnames=("kind", "stepping"))
@@ -112,20 +113,28 @@ def adapted(
 ) -> Params:
     """The arrays of a prompt after K inner steps."""
     loss = prompt_loss(network, kind, stepping.train.loss)
-    trained: Params = adapt(loss, stepping.inner_optimiser(), params, support)[0]
+    inner = at_rates(stepping.inner_optimiser(), kind.rates)
+    trained: Params = adapt(loss, inner, params, support)[0]
     return trained
 
 
-@partial(jax.jit, static_argnames="stepping")
+@partial(jax.jit, static_argnames=("kind", "stepping"))
 def move(
-    state: MetaState, gradient: Params, loss: jax.Array, place: jax.Array, *, stepping: Stepping
+    state: MetaState,
+    gradient: Params,
+    loss: jax.Array,
+    place: jax.Array,
+    *,
+    kind: Kind,
+    stepping: Stepping,
 ) -> tuple[MetaState, jax.Array, jax.Array]:
     """The state after a step with the mean gradient of its visits, the gradient's norm, and whether loss,
     gradient and start are finite; where they are not, the start stays and is no longer active.
 
     place: where the norm is kept.
     """
-    updates, optimizer = stepping.outer_optimiser().update(gradient, state.optimizer, state.params)
+    outer = at_rates(stepping.outer_optimiser(), kind.rates)
+    updates, optimizer = outer.update(gradient, state.optimizer, state.params)
     params = optax.apply_updates(state.params, updates)
     norm = optax.tree.norm(gradient)
     finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -232,7 +241,9 @@ class MetaLearner:
         loss = jnp.stack(losses).mean()
         place = step % self.settings.check_every
         before = np.asarray(state.norms)[:place]
-        state, norm, finite = move(state, mean, loss, jnp.asarray(place), stepping=self.stepping)
+        state, norm, finite = move(
+            state, mean, loss, jnp.asarray(place), kind=self.kind, stepping=self.stepping
+        )
         self.watch(float(norm), before, step + 1)
         return state, {"loss": loss[None], "finite": finite[None]}
 

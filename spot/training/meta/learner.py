@@ -133,7 +133,9 @@ def move(
 
     place: where the norm is kept.
     """
-    outer = at_rates(stepping.outer_optimiser(), kind.rates)
+    # A share of the way that inner steps went is not a rate: they went it at the arrays' own.
+    rates = kind.rates if ALGORITHMS[stepping.algorithm].rate is None else {}
+    outer = at_rates(stepping.outer_optimiser(), rates)
     updates, optimizer = outer.update(gradient, state.optimizer, state.params)
     params = optax.apply_updates(state.params, updates)
     norm = optax.tree.norm(gradient)

@@ -35,6 +35,7 @@ from spot.strategies.transfer import (
     transfer,
 )
 from spot.study.baselines import METHODS, Runner, check_methods, undesigned
+from spot.study.distillation import GENERATIONS, SHARE, TEMPERATURE, prepared
 from spot.study.run import generic_entries, generic_starts
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task
@@ -45,6 +46,7 @@ from spot.training.fitting import Prediction
 from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained
+from spot.training.teaching import Teacher
 
 T = TypeVar("T")
 
@@ -366,3 +368,38 @@ def plan_baselines(
         count = len(rates)
         stages.append(Stage("model tuning", len(plan.seeds) * count, plan.steps, found * count))
     return Plan(tuple(stages), (runs.root / "baselines",))
+
+
+def plan_distil(
+    model: Model,
+    target: Task,
+    recipe: Recipe | None = None,
+    *,
+    teachers: Sequence[Teacher] = (),
+    start: SoftPrompt | None = None,
+    share: float = SHARE,
+    temperature: float = TEMPERATURE,
+    generations: int = GENERATIONS,
+    seeds: Sequence[int] = (0, 1, 2),
+    steps: int | None = None,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.distil`: what depends on a teacher that is not trained yet is counted."""
+    rehearsal = Rehearsal.of(runs)
+    work = prepared(
+        model, target, recipe, teachers, start, share, temperature, generations, steps, rehearsal
+    )
+    with contextlib.suppress(Unfinished):
+        work.all_generations(seeds, generations)
+    found = iter(rehearsal.stages)
+    titles = {
+        "generation 0": len(seeds),
+        "more of generation 0": len(seeds) * generations,
+        **{f"generation {number}": len(seeds) for number in range(1, generations + 1)},
+    }
+    stages = [
+        next(found, Stage(f"{target.name}, {title}", count, work.recipe.steps))
+        for title, count in titles.items()
+    ]
+    memory = rehearsal.missing[0].memory() if rehearsal.missing else None
+    return Plan(tuple(stages), (runs.root / "distilled",), memory)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from spot.models.layers import RandomKeys
     from spot.models.network import Network
+    from spot.models.scoring import Normalisation
     from spot.training.slots import Slot
 
 Z_LOSS = 1e-4  # of the reference implementation's loss
@@ -152,7 +153,7 @@ class Loss:
         return self.taught or LOSSES[self.form].of_scores is not None
 
     @property
-    def normalisation(self) -> str:
+    def normalisation(self) -> Normalisation:
         """How the scores that it compares are made of log-likelihoods, as `Model.score` takes it."""
         return "mean" if self.options.get("normalise") == "length" else "sum"
 
@@ -220,6 +221,24 @@ def find_loss(text: str) -> Loss:
     return loss
 
 
+def taught(loss: str, share: float, temperature: float) -> str:
+    """The loss with this share of distillation; as it is where the share is 0, whatever the temperature.
+
+    Raises SpotError for a loss that has a share already, and for a number out of bounds.
+
+    >>> taught("perceptron", 0.5, 2.0), taught("perceptron", 0.0, 2.0)
+    ('perceptron:distil=0.5,temperature=2', 'perceptron')
+    """
+    base = find_loss(loss)
+    if base.taught:
+        raise SpotError(
+            f"expected a loss without a share of distillation, found {base.name}",
+            "set train.loss without distil and temperature; they are given apart",
+        )
+    told = {"distil": share, "temperature": temperature} if share else {}
+    return find_loss(written(base.form, {**base.options, **told}, LOSSES[base.form].options)).name
+
+
 def check_loss(loss: Loss, slots: Sequence[Slot]) -> None:
     """Raises SpotError for a source whose rows this loss cannot be computed of: the answers of a task are
     generated, a training row has no class, or a teacher is wanted and there is none.
@@ -245,5 +264,5 @@ def check_loss(loss: Loss, slots: Sequence[Slot]) -> None:
         if loss.taught and slot.teacher is None:
             raise SpotError(
                 f"{slot.label}: the loss {loss.name} distils a teacher, and there is none",
-                "spot distill trains with a teacher",
+                "spot distil trains with a teacher",
             )

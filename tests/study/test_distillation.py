@@ -1,0 +1,196 @@
+"""Generations of prompts that learn from the scores of the one before, against the same done by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import spot
+from spot.errors import SpotError
+from spot.models.model import load
+from spot.prompts.files import read_prompt
+from spot.study import distillation
+from spot.tasks.vocabulary import label_tokens
+from spot.training import source as sources
+from spot.training.build import new_slot
+from spot.training.source import source_of
+from spot.training.teaching import Teacher, teach, together
+from tests.lab import lines
+from tests.toys import model_settings, random_arrays, tiny_config, write_model
+
+pytest_plugins = ("tests.lab",)
+
+
+@pytest.fixture(scope="module")
+def model(tiny_folder):
+    return load(model_settings(tiny_folder))
+
+
+@pytest.fixture
+def distil(lab, model, tmp_path):
+    """`spot.distil` on "house" with the lab's settings."""
+    at = lab.objects("train.early_checks=[]", runs=tmp_path / "runs")
+    given = {"seeds": (0, 1), "steps": 4, "generations": 2, "runs": at.runs, "recipe": at.recipe}
+
+    def run(**changes):
+        return spot.distil(model, at.task("house"), **{**given, **changes})
+
+    run.at = at
+    return run
+
+
+def equal(one, other):
+    return all(np.array_equal(one.arrays[name], other.arrays[name]) for name in one.arrays)
+
+
+def soft(scores):
+    weights = np.exp(scores - scores.max(1, keepdims=True))
+    return weights / weights.sum(1, keepdims=True)
+
+
+def test_a_share_of_nothing_is_generation_0_bit_for_bit(distil):
+    report = distil(share=0.0)
+    assert report.loss == "cross-entropy" and len(report.prompts) == 3
+    for row in report.prompts[1:]:
+        assert all(equal(*pair) for pair in zip(row, report.prompts[0], strict=True))
+    assert len({line.test for line in report.lines[:3]}) == 1
+    assert [line.teacher for line in report.lines] == [""] * 5
+
+
+def test_a_generation_learns_from_the_scores_of_the_one_before(distil, model):
+    report = distil()
+    first, second, third = report.prompts
+    assert not any(equal(*pair) for pair in zip(first, second, strict=True))
+    assert not any(equal(*pair) for pair in zip(second, third, strict=True))
+    at, house = distil.at, distil.at.task("house").on(model)
+    recipe = at.recipe.on(model).replace(steps=4, loss="cross-entropy:distil=0.5,temperature=2")
+    assert report.loss == recipe.loss == third[0].facts.recipe["loss"]
+    assert third[0].facts.recipe["teacher"] == "generation 1"
+    source = source_of(house, model, recipe)
+    (member,) = source.members
+    slots = []
+    for seed in (0, 1):
+        slot = new_slot(model, source, recipe, seed)
+        scores = model.score(member.train.inputs, member.labels, first[seed], "sum")
+        slots.append(replace(slot, teacher=(scores,)))
+    by_hand = at.runs.train_prompts(model, slots, recipe, title="by hand")
+    for seed in (0, 1):
+        assert equal(by_hand[seed].value, second[seed])
+    # Every number of the table, from the prompts.
+    rows, labels = sources.test_rows(house, model, recipe), label_tokens(house, model.vocabulary)
+    for number, prompts in enumerate(report.prompts):
+        for seed, prompt in enumerate(prompts):
+            right = model.score(rows.inputs, labels, prompt).argmax(1) == rows.labels
+            assert report.lines[number].trials[seed].test == pytest.approx(100 * right.mean())
+    mean = np.mean([soft(model.score(rows.inputs, labels, each[0])) for each in report.prompts], 0)
+    expected = 100 * (mean.argmax(1) == rows.labels).mean()
+    assert report.lines[3].name == "ensemble of generations 0 to 2"
+    assert report.lines[3].trials[0].test == pytest.approx(expected)
+    assert [line.steps for line in report.lines] == [4, 8, 12, 12, 12]
+
+
+def test_a_given_teacher_and_start(distil, model, lab):
+    bank = spot.Bank.open(lab.bank)
+    entry = next(entry for entry in bank.entries() if entry.task == "bird")
+    source = spot.prompts.stored.value_of(bank, entry)
+    report = distil(start=source, teachers=[Teacher("bird", model, source)], generations=1)
+    assert [line.teacher for line in report.lines] == ["", "bird", "", ""]
+    assert [line.steps for line in report.lines] == [4, 4, 8, 8]
+    at = distil.at
+    recipe = at.recipe.on(model).replace(steps=4)
+    data = source_of(at.task("house").on(model), model, recipe)
+    slots = [replace(new_slot(model, data, recipe, seed), init=source) for seed in (0, 1)]
+    plain = at.runs.train_prompts(model, slots, recipe, title="from bird")
+    for seed in (0, 1):
+        assert equal(plain[seed].value, report.prompts[0][seed])
+        assert not equal(report.prompts[0][seed], report.prompts[1][seed])
+    assert report.prompts[0][0].facts.recipe["init"] == "distillation: a given prompt"
+
+
+def test_teachers_together_have_their_mean_probabilities():
+    rng = np.random.default_rng(0)
+    scores = [rng.normal(size=(5, 3)) * 20 for _ in range(3)]
+    np.testing.assert_array_equal(together(scores[:1]), scores[0])
+    mean = np.mean([soft(each) for each in scores], 0)
+    np.testing.assert_allclose(np.exp(together(scores)), mean, rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(together(scores[::-1]), together(scores), rtol=1e-5)
+
+
+def test_a_teacher_scores_every_member_of_a_mixture_once(lab, model, tmp_path, monkeypatch):
+    at = lab.objects(runs=tmp_path / "runs")
+    mixture, recipe = at.task("colour+bird").on(model), at.recipe.on(model)
+    teacher = Teacher("bare", model)
+    scores = teach([teacher], mixture, recipe, "mean", at.runs)
+    for own, member in zip(scores, source_of(mixture, model, recipe).members, strict=True):
+        again = model.score(member.train.inputs, member.labels, None, "mean")
+        np.testing.assert_array_equal(own, again)
+    monkeypatch.setattr(type(model), "score", lambda *_: pytest.fail("scored again"))
+    again = teach([teacher], mixture, recipe, "mean", at.runs)
+    for own, other in zip(scores, again, strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_what_cannot_be_distilled_is_refused(distil, lab, model, no_training):
+    with pytest.raises(SpotError, match='task "animal": expected label words to distil'):
+        spot.distil(model, distil.at.task("animal"), runs=distil.at.runs)
+    with pytest.raises(SpotError, match="expected one generation or more"):
+        distil(generations=0)
+    taught = distil.at.recipe.replace(loss="perceptron:distil=0.5")
+    with pytest.raises(SpotError, match="expected a loss without a share of distillation"):
+        distil(recipe=taught)
+    with pytest.raises(SpotError, match="distil=|expected a number from 0 to 1 as distil"):
+        distil(share=1.5)
+    short = spot.SoftPrompt.of(spot.prompts.prefix.PREFIX, np.zeros((2, 16)))
+    with pytest.raises(SpotError, match="expected a prefix prompt of 4 tokens to start from"):
+        distil(start=short)
+
+
+@pytest.mark.parametrize("share", ["0.5", "1"])
+def test_the_command_trains_once_and_finds_everything_again(lab, tmp_path, monkeypatch, share):
+    words = ("distil", "--task", "house", "--generations", "1", "--share", share)
+    planned = lab.run(*words, "--dry-run", "--json")
+    assert planned.exit_code == 0, planned.stderr
+    assert lines(planned.stdout)[-1]["runs"] == 6
+    assert not (tmp_path / "spot-runs" / "distilled").exists()
+    done = lab.run(*words, "--json")
+    assert done.exit_code == 0, done.stderr
+    *rows, _verdict, use = lines(done.stdout)
+    assert [row["name"] for row in rows] == [
+        "generation 0", "generation 1", "ensemble of generations 0 to 1",
+        "ensemble of 2 of generation 0",
+    ]  # fmt: skip
+    assert all(
+        row["gain"][0] <= row["test"] - rows[0]["test"] <= row["gain"][1] for row in rows[1:]
+    )
+    folder = next((tmp_path / "spot-runs" / "distilled").iterdir())
+    files = {path.name for path in folder.iterdir()}
+    assert {"best.safetensors", "distillation.json", "prompt-g1-s1.safetensors"} <= files
+    best = read_prompt(folder / "best.safetensors")
+    assert best.facts.task == "house"
+    from spot.training import prompt_tuning
+
+    monkeypatch.setattr(prompt_tuning, "train_prompts", lambda *_, **__: pytest.fail("trained"))
+    again = lab.run(*words, "--json")
+    assert again.stdout == done.stdout, again.stderr
+    planned = lab.run(*words, "--dry-run", "--json")
+    assert lines(planned.stdout)[-1]["runs"] == 0
+
+
+def test_the_model_of_a_folder_teaches(lab, tmp_path):
+    """As `spot tune` leaves one: of other weights than the student's."""
+    write_model(tmp_path / "tuned", tiny_config(), random_arrays(tiny_config(), seed=9))
+    done = lab.run(
+        "distil", "--task", "house", "--teacher", "tuned", "--generations", "1", "--json",
+        sets=("transfer.seeds=[0]",),
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    assert lines(done.stdout)[1]["teacher"] == "tuned"
+
+
+def test_the_further_seeds_are_new():
+    more = distillation._further_seeds((3, 0), 2)
+    every = [seed for each in more.values() for seed in each]
+    assert len({*every, 3, 0}) == 6 and all(b == a + 1 for a, b in pairwise(every))

@@ -264,5 +264,5 @@ def check_loss(loss: Loss, slots: Sequence[Slot]) -> None:
         if loss.taught and slot.teacher is None:
             raise SpotError(
                 f"{slot.label}: the loss {loss.name} distils a teacher, and there is none",
-                "spot distil trains with a teacher",
+                "spot distil trains with a teacher; in Python give each slot its scores: Slot(…, teacher=…)",
             )

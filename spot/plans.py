@@ -387,19 +387,24 @@ def plan_distil(
     """The plan of `spot.distil`: what depends on a teacher that is not trained yet is counted."""
     rehearsal = Rehearsal.of(runs)
     work = prepared(
-        model, target, recipe, teachers, start, share, temperature, generations, steps, rehearsal
+        model,
+        target,
+        recipe,
+        teachers,
+        start,
+        share,
+        temperature,
+        generations,
+        seeds,
+        steps,
+        rehearsal,
     )
     with contextlib.suppress(Unfinished):
-        work.all_generations(seeds, generations)
+        work.trained()
     found = iter(rehearsal.stages)
-    titles = {
-        "generation 0": len(seeds),
-        "more of generation 0": len(seeds) * generations,
-        **{f"generation {number}": len(seeds) for number in range(1, generations + 1)},
-    }
     stages = [
-        next(found, Stage(f"{target.name}, {title}", count, work.recipe.steps))
-        for title, count in titles.items()
+        next(found, Stage(f"{target.name}, {title}", count, most))
+        for title, (count, most) in work.stages.items()
     ]
     memory = rehearsal.missing[0].memory() if rehearsal.missing else None
     return Plan(tuple(stages), (runs.root / "distilled",), memory)

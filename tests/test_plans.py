@@ -66,7 +66,12 @@ def written(folder):
         ),
         (
             "distil --task house --generations 1",
-            ["house, generation 0", "house, more of generation 0", "house, generation 1"],
+            [
+                "house, generation 0",
+                "house, more of generation 0",
+                "house, generation 0, longer",
+                "house, generation 1",
+            ],
             0,
         ),
         (

@@ -11,6 +11,7 @@ from spot.commands.options import DRY_RUN, configured, plannable
 from spot.report.verdicts import show_verdict
 
 if TYPE_CHECKING:
+    from spot import Model, Teacher
     from spot.config import Config
     from spot.report.output import Output
     from spot.study.distillation import Distillation
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--start",
     shell_complete=PROMPTS,
-    help="A prompt file, or an entry's id or task, that all prompts start from.",
+    help="A prompt file, or an entry's id or task, that generation 0 starts from.",
 )
 @click.option(
     "--generations",
@@ -67,13 +68,14 @@ def command(
     dry_run: bool,
 ) -> None:
     """Train a prompt on labels, then generations of prompts that each learn from the scores of the one
-    before, beside ensembles that cost as much.
+    before, beside what as many steps reach without a teacher.
 
-    Training has the seeds and steps of transfer. With --start and --teacher of one source prompt it is a
-    transfer that keeps what the source knows.
+    Training has the seeds and steps of transfer. With --start of a source prompt, generation 0 is its
+    transfer, from which fresh prompts learn (PANDA).
 
     \b
     Example: spot distil --task mini_rte
+             spot distil --task mini_rte --start mini_snli --generations 1
              spot distil --task mini_rte --teacher tuned --generations 1
     """
     from spot.commands.objects import runs_of, the_model, the_task, write_config
@@ -90,7 +92,7 @@ def command(
         runs = runs_of(config, reporter)
         given: dict[str, Any] = {
             "recipe": config.recipe(),
-            "teachers": [teacher_of(name, config) for name in teachers],
+            "teachers": [teacher_of(name, model, config) for name in teachers],
             "start": find_prompt(start, config.bank.path, model),
             "share": share,
             "temperature": temperature,
@@ -108,19 +110,21 @@ def command(
     show_use(result.best, config, out)
 
 
-def teacher_of(name: str, config: Config) -> Any:
-    """The teacher of this name: a model's folder without a prompt, or a prompt on the config's model."""
-    import os
+def teacher_of(name: str, model: Model, config: Config) -> Teacher:
+    """The teacher of this name: the model of a folder that holds no prompt, or a prompt on the student's
+    model.
+    """
+    from pathlib import Path
 
+    from bank.formats import holds_prompt
     from spot import Teacher
-    from spot.commands.objects import the_model
     from spot.models.model import open_model
     from spot.prompts.files import find_prompt
 
-    if os.path.isdir(name):
+    folder = Path(name)
+    if folder.is_dir() and not holds_prompt(folder):
         own = config.model.model_copy(update={"name": name})
         return Teacher(name, open_model(own, config.devices))
-    model = the_model(config)
     return Teacher(name, model, find_prompt(name, config.bank.path, model))
 
 

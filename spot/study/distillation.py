@@ -1,17 +1,19 @@
-"""Distillation of prompts in generations, beside ensembles of the same cost.
+"""Distillation of prompts in generations, beside what as many steps reach without a teacher.
 
 Generation 0 learns from labels. Each later one starts afresh and learns from labels and from the scores of
 the one before (Furlanello et al. 2018, arXiv 1805.04770: "born again" networks). The first teacher may be
-given: a prompt, an ensemble, a fine-tuned model; where prompts also start from the teacher, it is the
-transfer of PANDA (Zhong et al. 2022, arXiv 2208.10160). Validation chooses, the test split reports.
+given: a prompt, an ensemble, a fine-tuned model. Where generation 0 starts from a source prompt, generation
+1 is the transfer of PANDA (Zhong et al. 2022, arXiv 2208.10160): a fresh prompt learns from the one that
+was transferred. Validation chooses, the test split reports.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ from spot.training.judging import metric_name
 from spot.training.losses import find_loss, taught
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs
-from spot.training.slots import Slot, Trained, report_improving
+from spot.training.slots import Trained, report_improving
 from spot.training.source import source_of, test_rows
 from spot.training.teaching import Teacher, teach, together
 from spot.verdicts.scores import judge_score
@@ -53,7 +55,7 @@ GENERATIONS, SHARE, TEMPERATURE = 3, 0.5, 2.0
 
 @dataclass(frozen=True)
 class Line:
-    """A generation, or an ensemble of prompts, with every seed.
+    """A generation, an ensemble, or what one is compared with, with every seed.
 
     `teacher` names what it learned from beside labels, "" where nothing. `steps` are those of a seed's
     training in all, at most, with its teachers' where they are trained here. `interval` is the mean test
@@ -84,10 +86,6 @@ class Line:
 
     def to_json(self) -> dict[str, Any]:
         """JSON-serialisable dict, without predictions."""
-        trials = [
-            {name: value for name, value in asdict(trial).items() if name != "predictions"}
-            for trial in self.trials
-        ]
         return {
             "name": self.name,
             "teacher": self.teacher,
@@ -97,13 +95,13 @@ class Line:
             "deviation": self.deviation,
             "interval": list(self.interval),
             "gain": self.gain and list(self.gain),
-            "runs": trials,
+            "runs": [trial.to_json() for trial in self.trials],
         }
 
 
 @dataclass(frozen=True, eq=False)
 class Distillation:
-    """The generations of one target and the ensembles beside them; the prompts [generation][seed], the
+    """The generations of one target and what they are compared with; the prompts [generation][seed], the
     folder where they lie, and the verdict on the generation that validation prefers.
     """
 
@@ -140,19 +138,20 @@ def distil(
 
     recipe: by default the model's own; its loss is that of generation 0, and with a share of 0 every
     generation is generation 0, bit for bit. teachers: of generation 1, several as an ensemble; without one
-    generation 0 of the same seed is. start: what all prompts start from, by default the recipe's init.
-    steps: of a run at most, by default the model's own of a transfer. As many more prompts of generation 0
-    are trained as there are generations, so that their ensemble costs as much.
+    generation 0 of the same seed is. start: what generation 0 starts from, by default the recipe's init,
+    from which all later ones start; with a start, generation 0 from the init is trained as well.
+    steps: of a generation at most, by default the model's own of a transfer. Beside the generations stand
+    ensembles, and generation 0 with the steps of all generations together.
 
     Raises SpotError before any training for a task whose answers are generated, and settings or a start
     that cannot be used.
     """
     runs = runs or Runs()
     work = prepared(
-        model, target, recipe, teachers, start, share, temperature, generations, steps, runs
+        model, target, recipe, teachers, start, share, temperature, generations, seeds, steps, runs
     )
-    generation, further = work.all_generations(seeds, generations)
-    lines = _lines(work, seeds, generation, further)
+    trained = work.trained()
+    lines = _lines(work, trained)
     folder = runs.place("distilled", target.name, {"lines": [each.to_json() for each in lines]})
     report = Distillation(
         target.name,
@@ -161,10 +160,10 @@ def distil(
         tuple(lines),
         tuple(
             tuple(work.described(number, each) for each in row)
-            for number, row in enumerate(generation)
+            for number, row in enumerate(trained.generations)
         ),
         folder,
-        work.judged(max(lines[: len(generation)], key=lambda line: line.validation)),
+        work.judged(max(lines[: generations + 1], key=lambda line: line.validation)),
     )
     _write(report, seeds)
     return report
@@ -179,6 +178,7 @@ def prepared(
     share: float,
     temperature: float,
     generations: int,
+    seeds: Sequence[int],
     steps: int | None,
     runs: Runs,
 ) -> Work:
@@ -202,25 +202,40 @@ def prepared(
         _check_start(start, model, recipe)
     runs.reporter.phase(f"reading the rows of {target.name}")
     check_target(target, model, recipe)
-    return Work(model, target, recipe, student, tuple(teachers), start, runs)
+    return Work(
+        model, target, recipe, student, tuple(teachers), start, tuple(seeds), generations, runs
+    )
 
 
-def _further_seeds(seeds: Sequence[int], count: int) -> dict[int, list[int]]:
-    """So many further seeds for each, none of them among the given ones.
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """What one call of `distil` trains, by generation or alone a prompt a seed: `generations`, `longer`,
+    with the steps of all of them, and `scratch`, where generation 0 has a start of its own. `more`: for each
+    seed as many more of generation 0 as there are later generations.
+    """
+
+    generations: tuple[tuple[Trained, ...], ...]
+    more: tuple[tuple[Trained, ...], ...]
+    longer: tuple[Trained, ...]
+    scratch: tuple[Trained, ...]
+
+
+def _further_seeds(seeds: Sequence[int], count: int) -> list[int]:
+    """So many further seeds for each, in turn, none of them among the given ones.
 
     >>> _further_seeds([0, 5], 2)
-    {0: [6, 7], 5: [8, 9]}
+    [6, 7, 8, 9]
     """
     first = max(seeds) + 1
-    return {
-        seed: list(range(first + place * count, first + (place + 1) * count))
-        for place, seed in enumerate(seeds)
-    }
+    return list(range(first, first + len(seeds) * count))
 
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """One call of `distil`: what is trained, with what, and how it is scored."""
+    """One call of `distil`: what is trained, with what, and how it is scored.
+
+    recipe: of generation 0; student: of the `count` later ones.
+    """
 
     model: Model
     target: Task
@@ -228,24 +243,76 @@ class Work:
     student: Recipe
     teachers: tuple[Teacher, ...]
     start: SoftPrompt | None
+    seeds: tuple[int, ...]
+    count: int
     runs: Runs
+
+    @property
+    def stages(self) -> dict[str, tuple[int, int]]:
+        """By title the prompts and the steps of what is trained, in this order."""
+        alone, steps = len(self.seeds), self.recipe.steps
+        return {
+            "generation 0": (alone, steps),
+            "more of generation 0": (alone * self.count, steps),
+            "generation 0, longer": (alone, self.all_steps),
+            **({} if self.start is None else {"from scratch": (alone, steps)}),
+            **{f"generation {number}": (alone, steps) for number in range(1, self.count + 1)},
+        }
+
+    @property
+    def all_steps(self) -> int:
+        """Those of all generations of a seed together."""
+        return self.recipe.steps * (self.count + 1)
+
+    def trained(self) -> Prompts:
+        """Everything, trained or found."""
+        first = self.train("generation 0", self.recipe, self.seeds, self.start)
+        further = _further_seeds(self.seeds, self.count)
+        more = self.train("more of generation 0", self.recipe, further, self.start)
+        all_steps = self.recipe.replace(steps=self.all_steps)
+        longer = self.train("generation 0, longer", all_steps, self.seeds, self.start)
+        scratch: tuple[Trained, ...] = ()
+        if self.start is not None:
+            scratch = self.train("from scratch", self.recipe, self.seeds)
+        generations = [first]
+        for number in range(1, self.count + 1):
+            generations.append(self.generation(number, generations[-1]))
+        groups = tuple(
+            more[place : place + self.count] for place in range(0, len(more), self.count)
+        )
+        return Prompts(tuple(generations), groups, longer, scratch)
+
+    def generation(self, number: int, before: Sequence[Trained]) -> tuple[Trained, ...]:
+        """Prompts that learn from those of the generation before, or the first from the given teachers."""
+        title, loss = f"generation {number}", find_loss(self.student.loss)
+        if not loss.taught:
+            return self.train(title, self.student, self.seeds)
+        groups: Sequence[Sequence[Teacher]] = [self.teachers] * len(before)
+        if number > 1 or not self.teachers:
+            name = f"generation {number - 1}"
+            groups = [[Teacher(name, self.model, each.value)] for each in before]
+        scores = [
+            teach(group, self.target, self.student, loss.normalisation, self.runs)
+            for group in groups
+        ]
+        return self.train(title, self.student, self.seeds, scores=scores)
 
     def train(
         self,
+        title: str,
         recipe: Recipe,
         seeds: Sequence[int],
-        taught_by: Mapping[int, tuple[np.ndarray, ...]],
-        title: str = "generation 0",
-    ) -> dict[int, Trained]:
-        """A prompt a seed, from the same start in every generation, with these scores of its teacher."""
+        start: SoftPrompt | None = None,
+        scores: Sequence[tuple[np.ndarray, ...]] | None = None,
+    ) -> tuple[Trained, ...]:
+        """A prompt a seed, from this start or the recipe's init, with these scores of its teacher."""
         source = source_of(self.target, self.model, recipe)
         self.runs.reporter.phase(f"loading {self.model.name}")
         slots = []
-        for seed in seeds:
+        for place, seed in enumerate(seeds):
             slot = new_slot(self.model, source, recipe, seed)
-            init = slot.init if self.start is None else self.start
-            teacher = taught_by.get(seed)
-            slots.append(Slot(slot.name, source, seed, init, slot.learning_rate, teacher))
+            teacher = None if scores is None else scores[place]
+            slots.append(replace(slot, init=slot.init if start is None else start, teacher=teacher))
         trained = self.runs.train_prompts(
             self.model, slots, recipe, title=f"{self.target.name}, {title}"
         )
@@ -257,34 +324,7 @@ class Work:
                     "lower train.learning_rate",
                 )
         report_improving(trained, "transfer.steps", self.runs.reporter)
-        return dict(zip(seeds, trained, strict=True))
-
-    def all_generations(
-        self, seeds: Sequence[int], count: int
-    ) -> tuple[list[list[Trained]], dict[int, list[Trained]]]:
-        """Generations 0 to `count`, a prompt a seed each, and by seed `count` more of generation 0."""
-        more = _further_seeds(seeds, count)
-        generations = [list(self.train(self.recipe, seeds, {}).values())]
-        every = [each for further in more.values() for each in further]
-        others = self.train(self.recipe, every, {}, "more of generation 0")
-        for number in range(1, count + 1):
-            generations.append(self.generation(number, seeds, generations[-1]))
-        return generations, {seed: [others[each] for each in more[seed]] for seed in seeds}
-
-    def generation(
-        self, number: int, seeds: Sequence[int], before: Sequence[Trained]
-    ) -> list[Trained]:
-        """A prompt a seed that learns from that of the generation before, or from the given teachers."""
-        loss, scores = find_loss(self.student.loss), {}
-        if loss.taught:
-            for seed, each in zip(seeds, before, strict=True):
-                own = Teacher(f"generation {number - 1}", self.model, each.value)
-                chosen = self.teachers if number == 1 and self.teachers else (own,)
-                scores[seed] = teach(
-                    chosen, self.target, self.student, loss.normalisation, self.runs
-                )
-        done = self.train(self.student, seeds, scores, f"generation {number}")
-        return [done[seed] for seed in seeds]
+        return tuple(trained)
 
     def teacher_of(self, number: int) -> str:
         """The name of a generation's teacher."""
@@ -296,7 +336,7 @@ class Work:
 
     def described(self, number: int, trained: Trained) -> SoftPrompt:
         """The prompt with its facts, its teacher among them."""
-        begin = "" if self.start is None else "distillation: a given prompt"
+        begin = "" if number or self.start is None else "distillation: a given prompt"
         recipe = self.student if number else self.recipe
         prompt = described(self.model, self.target, recipe, trained, begin)
         teacher = self.teacher_of(number)
@@ -305,6 +345,7 @@ class Work:
         facts = replace(prompt.facts, recipe={**prompt.facts.recipe, "teacher": teacher})
         return replace(prompt, facts=facts)
 
+    @cached_property
     def splits(self) -> tuple[TokenizedSplit, TokenizedSplit]:
         """The rows that choose, and those that report."""
         source = source_of(self.target, self.model, self.recipe)
@@ -313,16 +354,15 @@ class Work:
     def line(
         self,
         name: str,
-        teacher: str,
         steps: int,
-        seeds: Sequence[int],
-        members: Sequence[Sequence[Trained]],
+        members: Iterable[Sequence[Trained]],
+        teacher: str = "",
     ) -> Line:
         """A line of the table; members: the prompts of each seed, whose mean probabilities answer."""
         trials = []
-        for seed, prompts in zip(seeds, members, strict=True):
+        for seed, prompts in zip(self.seeds, members, strict=True):
             (validation, _), (metrics, answers) = (
-                self.answered(prompts, rows) for rows in self.splits()
+                self.answered(prompts, rows) for rows in self.splits
             )
             alone = prompts[0] if len(prompts) == 1 else None
             trials.append(
@@ -337,7 +377,7 @@ class Work:
                 )
             )
         interval = mean_interval(
-            [trial.predictions for trial in trials], self.target, self.splits()[1]
+            [trial.predictions for trial in trials], self.target, self.splits[1]
         )
         return Line(name, teacher, steps, tuple(trials), interval)
 
@@ -346,20 +386,14 @@ class Work:
     ) -> tuple[dict[str, float], tuple[str, ...]]:
         """Metrics and answers of prompts together."""
         labels = label_tokens(self.target, self.model.vocabulary)
-        scores = together(
-            [
-                Teacher(self.target.name, self.model, each.value).scores(
-                    rows, labels, "sum", self.runs
-                )
-                for each in prompts
-            ]
-        )
+        answering = [Teacher(self.target.name, self.model, each.value) for each in prompts]
+        scores = together([each.scores(rows, labels, "sum", self.runs) for each in answering])
         answers = tuple(self.target.labels[best] for best in scores.argmax(axis=1))
         return split_metrics(self.target, rows, answers), answers
 
     def judged(self, line: Line) -> Verdict:
         """The verdict on a line's test scores."""
-        test = self.splits()[1]
+        test = self.splits[1]
         return judge_score(
             metric_name(self.target),
             len(test),
@@ -369,42 +403,35 @@ class Work:
         )
 
 
-def _lines(
-    work: Work,
-    seeds: Sequence[int],
-    generations: Sequence[Sequence[Trained]],
-    more: Mapping[int, Sequence[Trained]],
-) -> list[Line]:
-    """Generation by generation, then the ensembles; each beside generation 0."""
-    steps, given = work.recipe.steps, bool(work.teachers)
+def _lines(work: Work, trained: Prompts) -> list[Line]:
+    """Generation by generation, then what they are compared with; each beside generation 0."""
+    steps, given, count = work.recipe.steps, bool(work.teachers), len(trained.generations)
+    first, *_ = trained.generations
     lines = [
         work.line(
             f"generation {number}",
-            work.teacher_of(number),
             steps * (number if given and number else number + 1),
-            seeds,
-            [[each] for each in row],
+            zip(row),
+            work.teacher_of(number),
         )
-        for number, row in enumerate(generations)
+        for number, row in enumerate(trained.generations)
     ]
-    count = len(generations)
-    chains = [list(each) for each in zip(*generations, strict=True)]
-    alike = [[each, *more[seed]] for seed, each in zip(seeds, generations[0], strict=True)]
-    for name, members in (
-        (f"ensemble of generations 0 to {count - 1}", chains),
-        (f"ensemble of {count} of generation 0", alike),
-    ):
-        lines.append(work.line(name, "", steps * count, seeds, members))
-    test, first = work.splits()[1], lines[0]
-
-    def predictions(line: Line) -> list[tuple[str, ...]]:
-        return [trial.predictions for trial in line.trials]
-
+    chains = zip(*trained.generations, strict=True)
+    alike = [(one, *more) for one, more in zip(first, trained.more, strict=True)]
+    lines += [
+        work.line(f"ensemble of generations 0 to {count - 1}", work.all_steps, chains),
+        work.line(f"ensemble of {count} of generation 0", work.all_steps, alike),
+        work.line("generation 0, longer", work.all_steps, zip(trained.longer)),
+    ]
+    if trained.scratch:
+        lines.append(work.line("from scratch", steps, zip(trained.scratch)))
+    test = work.splits[1]
+    predictions = [[trial.predictions for trial in line.trials] for line in lines]
     others = [
-        replace(line, gain=gain_interval(predictions(line), predictions(first), work.target, test))
-        for line in lines[1:]
+        replace(line, gain=gain_interval(answers, predictions[0], work.target, test))
+        for line, answers in zip(lines[1:], predictions[1:], strict=True)
     ]
-    return [first, *others]
+    return [lines[0], *others]
 
 
 def _check_start(start: SoftPrompt, model: Model, recipe: Recipe) -> None:

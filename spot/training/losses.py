@@ -94,7 +94,6 @@ def distillation(scores: jax.Array, teacher: jax.Array, temperature: float) -> j
 class Form:
     """What a loss is, before its options are set. of_scores: None where it reads the target's tokens."""
 
-    description: str
     options: Options
     of_scores: ScoreLoss | None = None
 
@@ -114,14 +113,9 @@ NORMALISED: Options = {
 }
 
 LOSSES: dict[str, Form] = {
-    DEFAULT: Form("of the target's tokens, with the z-loss of T5", TAUGHT),
-    "label-cross-entropy": Form(
-        "cross entropy over the scores of the task's label words",
-        {**NORMALISED, **TAUGHT},
-        label_cross_entropy,
-    ),
+    DEFAULT: Form(TAUGHT),
+    "label-cross-entropy": Form({**NORMALISED, **TAUGHT}, label_cross_entropy),
     "perceptron": Form(
-        "the best wrong label word's score above that of the right one",
         {"margin": Option(0.0, "by how much the right word must lead", least=0)}
         | {**NORMALISED, **TAUGHT},
         perceptron,

@@ -37,7 +37,6 @@ class Teacher:
         labels: Sequence[Sequence[int]],
         normalisation: Normalisation,
         runs: Runs,
-        title: str = "",
     ) -> np.ndarray:
         """Scores [N, C] of label words, without dropout; computed once for the same rows."""
         read = {
@@ -49,12 +48,12 @@ class Teacher:
         }
 
         def score() -> list[list[float]]:
-            runs.reporter.phase(f"scoring {title or self.name}")
+            runs.reporter.phase(f"scoring {self.name}")
             given: Any = self.model.score(rows.inputs, labels, self.prompt, normalisation)
             listed: list[list[float]] = given.tolist()
             return listed
 
-        values = runs.remembered("label-scores", title or self.name, read, score)
+        values = runs.remembered("label-scores", self.name, read, score)
         return np.asarray(values, np.float32)
 
 
@@ -79,7 +78,7 @@ def teach(
 ) -> tuple[np.ndarray, ...]:
     """The scores [N, C] of the training rows of each member of a source, as `Slot.teacher` takes them.
 
-    Every teacher reads the rows with its own vocabulary and wording.
+    Every teacher reads the rows with its own vocabulary.
     """
     every = [source_of(source, teacher.model, recipe).members for teacher in teachers]
     return tuple(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import spot
+from bank.formats import Export, export_prompt
 from spot.errors import SpotError
 from spot.models.model import load
 from spot.prompts.files import read_prompt
@@ -42,6 +42,14 @@ def distil(lab, model, tmp_path):
     return run
 
 
+@pytest.fixture
+def bird(lab):
+    """A source prompt."""
+    bank = spot.Bank.open(lab.bank)
+    entry = next(entry for entry in bank.entries() if entry.task == "bird")
+    return spot.prompts.stored.value_of(bank, entry)
+
+
 def equal(one, other):
     return all(np.array_equal(one.arrays[name], other.arrays[name]) for name in one.arrays)
 
@@ -51,13 +59,27 @@ def soft(scores):
     return weights / weights.sum(1, keepdims=True)
 
 
+def taught_by_hand(at, model, teachers, loss="cross-entropy:distil=0.5,temperature=2"):
+    """Fresh prompts that learn from (model, prompt) pairs, a list for each seed."""
+    recipe = at.recipe.on(model).replace(steps=4, loss=loss)
+    source = source_of(at.task("house").on(model), model, recipe)
+    (member,) = source.members
+    slots = []
+    for seed, every in enumerate(teachers):
+        given = [each.score(member.train.inputs, member.labels, prompt) for each, prompt in every]
+        mean = given[0] if len(given) == 1 else np.log(np.mean([soft(each) for each in given], 0))
+        slot = new_slot(model, source, recipe, seed)
+        slots.append(replace(slot, teacher=(mean.astype(np.float32),)))
+    return at.runs.train_prompts(model, slots, recipe, title="by hand")
+
+
 def test_a_share_of_nothing_is_generation_0_bit_for_bit(distil):
     report = distil(share=0.0)
     assert report.loss == "cross-entropy" and len(report.prompts) == 3
     for row in report.prompts[1:]:
         assert all(equal(*pair) for pair in zip(row, report.prompts[0], strict=True))
     assert len({line.test for line in report.lines[:3]}) == 1
-    assert [line.teacher for line in report.lines] == [""] * 5
+    assert [line.teacher for line in report.lines] == [""] * 6
 
 
 def test_a_generation_learns_from_the_scores_of_the_one_before(distil, model):
@@ -69,45 +91,63 @@ def test_a_generation_learns_from_the_scores_of_the_one_before(distil, model):
     recipe = at.recipe.on(model).replace(steps=4, loss="cross-entropy:distil=0.5,temperature=2")
     assert report.loss == recipe.loss == third[0].facts.recipe["loss"]
     assert third[0].facts.recipe["teacher"] == "generation 1"
-    source = source_of(house, model, recipe)
-    (member,) = source.members
-    slots = []
-    for seed in (0, 1):
-        slot = new_slot(model, source, recipe, seed)
-        scores = model.score(member.train.inputs, member.labels, first[seed], "sum")
-        slots.append(replace(slot, teacher=(scores,)))
-    by_hand = at.runs.train_prompts(model, slots, recipe, title="by hand")
+    by_hand = taught_by_hand(at, model, [[(model, each)] for each in first])
     for seed in (0, 1):
         assert equal(by_hand[seed].value, second[seed])
+    data, steps = source_of(house, model, recipe), at.recipe.on(model).replace(steps=12)
+    slots = [new_slot(model, data, steps, seed) for seed in (0, 1)]
+    longer = [each.value for each in at.runs.train_prompts(model, slots, steps, title="longer")]
     # Every number of the table, from the prompts.
     rows, labels = sources.test_rows(house, model, recipe), label_tokens(house, model.vocabulary)
-    for number, prompts in enumerate(report.prompts):
+    for line, prompts in zip((0, 1, 2, 5), (*report.prompts, longer), strict=True):
         for seed, prompt in enumerate(prompts):
             right = model.score(rows.inputs, labels, prompt).argmax(1) == rows.labels
-            assert report.lines[number].trials[seed].test == pytest.approx(100 * right.mean())
+            assert report.lines[line].trials[seed].test == pytest.approx(100 * right.mean())
     mean = np.mean([soft(model.score(rows.inputs, labels, each[0])) for each in report.prompts], 0)
     expected = 100 * (mean.argmax(1) == rows.labels).mean()
-    assert report.lines[3].name == "ensemble of generations 0 to 2"
+    assert [line.name for line in report.lines[3:]] == [
+        "ensemble of generations 0 to 2", "ensemble of 3 of generation 0", "generation 0, longer",
+    ]  # fmt: skip
     assert report.lines[3].trials[0].test == pytest.approx(expected)
-    assert [line.steps for line in report.lines] == [4, 8, 12, 12, 12]
+    assert [line.steps for line in report.lines] == [4, 8, 12, 12, 12, 12]
 
 
-def test_a_given_teacher_and_start(distil, model, lab):
-    bank = spot.Bank.open(lab.bank)
-    entry = next(entry for entry in bank.entries() if entry.task == "bird")
-    source = spot.prompts.stored.value_of(bank, entry)
-    report = distil(start=source, teachers=[Teacher("bird", model, source)], generations=1)
-    assert [line.teacher for line in report.lines] == ["", "bird", "", ""]
-    assert [line.steps for line in report.lines] == [4, 4, 8, 8]
+def test_a_fresh_prompt_learns_from_the_transfer_of_a_source_prompt(distil, model, bird):
+    """As in PANDA, beside the transfer itself and training from scratch."""
+    report = distil(start=bird, generations=1)
+    assert [line.name for line in report.lines][-1] == "from scratch"
+    assert [line.steps for line in report.lines] == [4, 8, 8, 8, 8, 4]
+    transferred, students = report.prompts
     at = distil.at
     recipe = at.recipe.on(model).replace(steps=4)
     data = source_of(at.task("house").on(model), model, recipe)
-    slots = [replace(new_slot(model, data, recipe, seed), init=source) for seed in (0, 1)]
+    slots = [replace(new_slot(model, data, recipe, seed), init=bird) for seed in (0, 1)]
     plain = at.runs.train_prompts(model, slots, recipe, title="from bird")
+    by_hand = taught_by_hand(at, model, [[(model, each)] for each in transferred])
     for seed in (0, 1):
-        assert equal(plain[seed].value, report.prompts[0][seed])
-        assert not equal(report.prompts[0][seed], report.prompts[1][seed])
-    assert report.prompts[0][0].facts.recipe["init"] == "distillation: a given prompt"
+        assert equal(plain[seed].value, transferred[seed])
+        assert equal(by_hand[seed].value, students[seed])
+    begins = [each[0].facts.recipe["init"] for each in report.prompts]
+    assert begins[0] == "distillation: a given prompt" != begins[1]
+    fresh = distil(generations=1)
+    assert fresh.lines[0].trials == report.lines[-1].trials
+
+
+def test_given_teachers_teach_the_first_generation(distil, model, bird, tmp_path):
+    """A prompt and a model of other weights, as `spot tune` leaves one, alone and together."""
+    write_model(tmp_path / "tuned", tiny_config(), random_arrays(tiny_config(), seed=9))
+    tuned = load(model_settings(tmp_path / "tuned"))
+    pairs = {"bird": (model, bird), "tuned": (tuned, None)}
+    for names in (["bird"], ["tuned"], ["bird", "tuned"]):
+        report = distil(teachers=[Teacher(name, *pairs[name]) for name in names], generations=1)
+        assert [line.teacher for line in report.lines] == ["", " + ".join(names), "", "", ""]
+        assert [line.steps for line in report.lines] == [4, 4, 8, 8, 8]
+        by_hand = taught_by_hand(distil.at, model, [[pairs[name] for name in names]] * 2)
+        for seed in (0, 1):
+            np.testing.assert_allclose(
+                by_hand[seed].value.key, report.prompts[1][seed].key, rtol=1e-5, atol=1e-5
+            )
+            assert not np.allclose(report.prompts[0][seed].key, report.prompts[1][seed].key, 1e-3)
 
 
 def test_teachers_together_have_their_mean_probabilities():
@@ -153,14 +193,14 @@ def test_the_command_trains_once_and_finds_everything_again(lab, tmp_path, monke
     words = ("distil", "--task", "house", "--generations", "1", "--share", share)
     planned = lab.run(*words, "--dry-run", "--json")
     assert planned.exit_code == 0, planned.stderr
-    assert lines(planned.stdout)[-1]["runs"] == 6
+    assert lines(planned.stdout)[-1]["runs"] == 8
     assert not (tmp_path / "spot-runs" / "distilled").exists()
     done = lab.run(*words, "--json")
     assert done.exit_code == 0, done.stderr
     *rows, _verdict, use = lines(done.stdout)
     assert [row["name"] for row in rows] == [
         "generation 0", "generation 1", "ensemble of generations 0 to 1",
-        "ensemble of 2 of generation 0",
+        "ensemble of 2 of generation 0", "generation 0, longer",
     ]  # fmt: skip
     assert all(
         row["gain"][0] <= row["test"] - rows[0]["test"] <= row["gain"][1] for row in rows[1:]
@@ -179,18 +219,18 @@ def test_the_command_trains_once_and_finds_everything_again(lab, tmp_path, monke
     assert lines(planned.stdout)[-1]["runs"] == 0
 
 
-def test_the_model_of_a_folder_teaches(lab, tmp_path):
-    """As `spot tune` leaves one: of other weights than the student's."""
+def test_folders_of_models_and_of_prompts_teach(lab, model, bird, tmp_path):
+    """A model as `spot tune` leaves one, and a PEFT adapter."""
     write_model(tmp_path / "tuned", tiny_config(), random_arrays(tiny_config(), seed=9))
+    export_prompt(tmp_path / "adapter", bird.key, "peft", Export(model="google/t5-base"))
     done = lab.run(
-        "distil", "--task", "house", "--teacher", "tuned", "--generations", "1", "--json",
-        sets=("transfer.seeds=[0]",),
+        "distil", "--task", "house", "--teacher", "tuned", "--teacher", "adapter",
+        "--generations", "1", "--json", sets=("transfer.seeds=[0]",),
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
-    assert lines(done.stdout)[1]["teacher"] == "tuned"
+    assert lines(done.stdout)[1]["teacher"] == "tuned + adapter"
 
 
 def test_the_further_seeds_are_new():
     more = distillation._further_seeds((3, 0), 2)
-    every = [seed for each in more.values() for seed in each]
-    assert len({*every, 3, 0}) == 6 and all(b == a + 1 for a, b in pairwise(every))
+    assert len({*more, 3, 0}) == 6

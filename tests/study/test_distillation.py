@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -91,9 +92,10 @@ def test_a_generation_learns_from_the_scores_of_the_one_before(distil, model):
     recipe = at.recipe.on(model).replace(steps=4, loss="cross-entropy:distil=0.5,temperature=2")
     assert report.loss == recipe.loss == third[0].facts.recipe["loss"]
     assert third[0].facts.recipe["teacher"] == "generation 1"
-    by_hand = taught_by_hand(at, model, [[(model, each)] for each in first])
-    for seed in (0, 1):
-        assert equal(by_hand[seed].value, second[seed])
+    for before, after in pairwise(report.prompts):
+        by_hand = taught_by_hand(at, model, [[(model, each)] for each in before])
+        for seed in (0, 1):
+            assert equal(by_hand[seed].value, after[seed])
     data, steps = source_of(house, model, recipe), at.recipe.on(model).replace(steps=12)
     slots = [new_slot(model, data, steps, seed) for seed in (0, 1)]
     longer = [each.value for each in at.runs.train_prompts(model, slots, steps, title="longer")]
@@ -103,6 +105,18 @@ def test_a_generation_learns_from_the_scores_of_the_one_before(distil, model):
         for seed, prompt in enumerate(prompts):
             right = model.score(rows.inputs, labels, prompt).argmax(1) == rows.labels
             assert report.lines[line].trials[seed].test == pytest.approx(100 * right.mean())
+    chosen = source_of(house, model, recipe).members[0].validation
+    scores = [
+        [
+            100 * (model.score(chosen.inputs, labels, each).argmax(1) == chosen.labels).mean()
+            for each in row
+        ]
+        for row in report.prompts
+    ]
+    found = [[trial.validation for trial in line.trials] for line in report.lines[:3]]
+    np.testing.assert_allclose(found, scores)
+    best = report.prompts[np.argmax(scores) // 2][np.argmax(scores) % 2]
+    assert equal(read_prompt(report.best), best)
     mean = np.mean([soft(model.score(rows.inputs, labels, each[0])) for each in report.prompts], 0)
     expected = 100 * (mean.argmax(1) == rows.labels).mean()
     assert [line.name for line in report.lines[3:]] == [
@@ -139,15 +153,21 @@ def test_given_teachers_teach_the_first_generation(distil, model, bird, tmp_path
     tuned = load(model_settings(tmp_path / "tuned"))
     pairs = {"bird": (model, bird), "tuned": (tuned, None)}
     for names in (["bird"], ["tuned"], ["bird", "tuned"]):
-        report = distil(teachers=[Teacher(name, *pairs[name]) for name in names], generations=1)
-        assert [line.teacher for line in report.lines] == ["", " + ".join(names), "", "", ""]
-        assert [line.steps for line in report.lines] == [4, 4, 8, 8, 8]
+        report = distil(teachers=[Teacher(name, *pairs[name]) for name in names])
+        taught = ["", " + ".join(names), "generation 1"]
+        assert [line.teacher for line in report.lines] == [*taught, "", "", ""]
+        assert [line.steps for line in report.lines] == [4, 4, 8, 12, 12, 12]
         by_hand = taught_by_hand(distil.at, model, [[pairs[name] for name in names]] * 2)
         for seed in (0, 1):
             np.testing.assert_allclose(
                 by_hand[seed].value.key, report.prompts[1][seed].key, rtol=1e-5, atol=1e-5
             )
             assert not np.allclose(report.prompts[0][seed].key, report.prompts[1][seed].key, 1e-3)
+        by_hand = taught_by_hand(distil.at, model, [[(model, each)] for each in report.prompts[1]])
+        assert all(
+            equal(*pair)
+            for pair in zip((each.value for each in by_hand), report.prompts[2], strict=True)
+        )
 
 
 def test_teachers_together_have_their_mean_probabilities():

@@ -14,11 +14,14 @@ from spot.errors import SpotError
 from spot.models.model import load
 from spot.prompts.files import read_prompt
 from spot.study import distillation
+from spot.study.baselines import Trial
+from spot.study.distillation import Distillation, Line
 from spot.tasks.vocabulary import label_tokens
 from spot.training import source as sources
 from spot.training.build import new_slot
 from spot.training.source import source_of
 from spot.training.teaching import Teacher, teach, together
+from spot.verdicts.verdict import Verdict
 from tests.lab import lines
 from tests.toys import model_settings, random_arrays, tiny_config, write_model
 
@@ -74,6 +77,13 @@ def taught_by_hand(at, model, teachers, loss="cross-entropy:distil=0.5,temperatu
     return at.runs.train_prompts(model, slots, recipe, title="by hand")
 
 
+def work_of(at, model, start=None, count=2):
+    """What `distil` does on "house"."""
+    return distillation.prepared(
+        model, at.task("house"), at.recipe, (), start, 0.5, 2.0, count, (0, 1), 4, at.runs
+    )
+
+
 def test_a_share_of_nothing_is_generation_0_bit_for_bit(distil):
     report = distil(share=0.0)
     assert report.loss == "cross-entropy" and len(report.prompts) == 3
@@ -99,6 +109,8 @@ def test_a_generation_learns_from_the_scores_of_the_one_before(distil, model):
     data, steps = source_of(house, model, recipe), at.recipe.on(model).replace(steps=12)
     slots = [new_slot(model, data, steps, seed) for seed in (0, 1)]
     longer = [each.value for each in at.runs.train_prompts(model, slots, steps, title="longer")]
+    for own, each in zip(work_of(at, model).trained().longer, longer, strict=True):
+        assert equal(own.value, each) and own.history[-1].step == 12
     # Every number of the table, from the prompts.
     rows, labels = sources.test_rows(house, model, recipe), label_tokens(house, model.vocabulary)
     for line, prompts in zip((0, 1, 2, 5), (*report.prompts, longer), strict=True):
@@ -115,8 +127,6 @@ def test_a_generation_learns_from_the_scores_of_the_one_before(distil, model):
     ]
     found = [[trial.validation for trial in line.trials] for line in report.lines[:3]]
     np.testing.assert_allclose(found, scores)
-    best = report.prompts[np.argmax(scores) // 2][np.argmax(scores) % 2]
-    assert equal(read_prompt(report.best), best)
     mean = np.mean([soft(model.score(rows.inputs, labels, each[0])) for each in report.prompts], 0)
     expected = 100 * (mean.argmax(1) == rows.labels).mean()
     assert [line.name for line in report.lines[3:]] == [
@@ -141,6 +151,9 @@ def test_a_fresh_prompt_learns_from_the_transfer_of_a_source_prompt(distil, mode
     for seed in (0, 1):
         assert equal(plain[seed].value, transferred[seed])
         assert equal(by_hand[seed].value, students[seed])
+    scratch = work_of(at, model, start=bird, count=1).trained().scratch
+    for each, slot in zip(scratch, slots, strict=True):
+        assert equal(each.slot.init, new_slot(model, data, recipe, slot.seed).init)
     begins = [each[0].facts.recipe["init"] for each in report.prompts]
     assert begins[0] == "distillation: a given prompt" != begins[1]
     fresh = distil(generations=1)
@@ -191,6 +204,21 @@ def test_a_teacher_scores_every_member_of_a_mixture_once(lab, model, tmp_path, m
     again = teach([teacher], mixture, recipe, "mean", at.runs)
     for own, other in zip(scores, again, strict=True):
         np.testing.assert_array_equal(own, other)
+
+
+def test_the_best_prompt_is_that_of_the_best_validation_score(tmp_path):
+    prompts = tuple(
+        tuple(spot.SoftPrompt.of(spot.prompts.prefix.PREFIX, np.full((2, 4), n)) for n in row)
+        for row in ((1.0, 2.0), (3.0, 4.0))
+    )
+    scored = tuple(
+        Line("", "", 4, tuple(Trial(0, 0.0, {}, (), validation=each) for each in row), (0, 0))
+        for row in ((50.0, 60.0), (80.0, 70.0))
+    )
+    report = Distillation("", "", "", scored, prompts, tmp_path, Verdict("", "", {}))
+    distillation._write(report, (0, 1))
+    assert equal(read_prompt(report.best), prompts[1][0])
+    assert equal(read_prompt(tmp_path / "prompt-g1-s1.safetensors"), prompts[1][1])
 
 
 def test_what_cannot_be_distilled_is_refused(distil, lab, model, no_training):

@@ -36,6 +36,7 @@ from spot.strategies.transfer import (
     transfer,
 )
 from spot.study.baselines import METHODS, Runner, check_methods, undesigned
+from spot.study.distillation import GENERATIONS, SHARE, TEMPERATURE, prepared
 from spot.study.run import generic_entries, generic_starts
 from spot.study.starts import multi_task, sources_of
 from spot.tasks.examples import TokenizedSplit
@@ -50,6 +51,7 @@ from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained
 from spot.training.source import source_of
+from spot.training.teaching import Teacher
 
 T = TypeVar("T")
 
@@ -425,3 +427,43 @@ def plan_baselines(
         count = len(rates)
         stages.append(Stage("model tuning", len(plan.seeds) * count, plan.steps, found * count))
     return Plan(tuple(stages), (runs.root / "baselines",))
+
+
+def plan_distil(
+    model: Model,
+    target: Task,
+    recipe: Recipe | None = None,
+    *,
+    teachers: Sequence[Teacher] = (),
+    start: SoftPrompt | None = None,
+    share: float = SHARE,
+    temperature: float = TEMPERATURE,
+    generations: int = GENERATIONS,
+    seeds: Sequence[int] = (0, 1, 2),
+    steps: int | None = None,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.distil`: what depends on a teacher that is not trained yet is counted."""
+    rehearsal = Rehearsal.of(runs)
+    work = prepared(
+        model,
+        target,
+        recipe,
+        teachers,
+        start,
+        share,
+        temperature,
+        generations,
+        seeds,
+        steps,
+        rehearsal,
+    )
+    with contextlib.suppress(Unfinished):
+        work.trained()
+    found = iter(rehearsal.stages)
+    stages = [
+        next(found, Stage(f"{target.name}, {title}", count, most))
+        for title, (count, most) in work.stages.items()
+    ]
+    memory = rehearsal.missing[0].memory() if rehearsal.missing else None
+    return Plan(tuple(stages), (runs.root / "distilled",), memory)

@@ -25,6 +25,7 @@ HELPS = [
     "heatmap",
     "study",
     "baselines",
+    "distil",
     "train",
     "tune",
     "eval",

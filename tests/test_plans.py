@@ -65,6 +65,16 @@ def written(folder):
             0,
         ),
         (
+            "distil --task house --generations 1",
+            [
+                "house, generation 0",
+                "house, more of generation 0",
+                "house, generation 0, longer",
+                "house, generation 1",
+            ],
+            0,
+        ),
+        (
             "baselines --target house --methods zero-shot,prompt-tuning,model-tuning",
             ["prompt tuning", "model tuning"],
             0,

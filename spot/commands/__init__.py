@@ -32,6 +32,7 @@ COMMANDS = {
     "build-bank": Lazy("build_bank", "Train source prompts into a bank."),
     "completion": Lazy("completion", "Complete words in your shell."),
     "config": Lazy("config", "List all settings, and what they mean."),
+    "distil": Lazy("distil", "Train prompts on the scores of prompts."),
     "doctor": Lazy("doctor", "Check this machine."),
     "eval": Lazy("evaluate", "Score a prompt on a task."),
     "heatmap": Lazy("heatmap", "Draw how the tasks relate."),

@@ -25,6 +25,7 @@ from spot.serving.scoring import TemplateSweep
 from spot.strategies.start import SCRATCH, Start
 from spot.strategies.transfer import Run, TransferReport
 from spot.study.baselines import Baselines, Row, Trial
+from spot.study.distillation import Distillation, Line
 from spot.study.ranking import rank_quality
 from spot.study.records import TransferRecord
 from spot.study.run import Study, best_of
@@ -223,6 +224,25 @@ BASELINES = Baselines(
     ),
     Path("spot-runs/baselines/boolq"),
     Verdict("at chance", "at chance: accuracy 70.0 by model tuning", {"score": 70.0}),
+)
+DISTILLATION = Distillation(
+    "boolq",
+    "accuracy",
+    "cross-entropy:distil=0.5,temperature=2",
+    (
+        Line("generation 0", "", 300, (trial(0, 60.0, validation=61.0),), (50.0, 70.0)),
+        Line(
+            "generation 1",
+            "tuned",
+            300,
+            (trial(0, 62.0, validation=63.0), trial(1, 64.0, validation=63.0)),
+            (52.0, 74.0),
+            (-1.0, 7.0),
+        ),
+    ),
+    (),
+    Path("spot-runs/distilled/boolq"),
+    Verdict("at chance", "at chance: accuracy 63.0 by generation 1", {"score": 63.0}),
 )
 CHECK = Check(40, 87.5, 0.25, {"accuracy": 87.5}, 128)
 TRAINED = Trained(

@@ -18,7 +18,7 @@ from benchmarks.bench.sizes import Sizes
 from benchmarks.bench.text import Batch, short_rows, task_rows, whole_lines, whole_rows
 from benchmarks.bench.timing import Contender, agree, in_turns
 from spot.models import DecoderConfig, Network
-from spot.training import LAYOUTS, LOSSES, init_state, train_step
+from spot.training import LAYOUTS, cross_entropy, init_state, train_step
 
 if TYPE_CHECKING:
     from benchmarks.bench.backbones import Backbone
@@ -72,7 +72,7 @@ def bare_loss(network: Network, batch: Batch) -> float:
     @jax.jit
     def summed(network: Network, texts: jax.Array, targets: jax.Array) -> jax.Array:
         logits = network.decode(network.encode(texts), targets)
-        return LOSSES["cross-entropy"](logits, targets)[1].sum()
+        return cross_entropy(logits, targets)[1].sum()
 
     return float(summed(network, *map(jnp.asarray, batch))) / int((batch[1] > 0).sum())
 

@@ -163,6 +163,20 @@ def prompt_keys(random: RandomKeys) -> jax.Array | None:
     return random.keys if isinstance(random, RowKeys) else random
 
 
+def repeat_rows(random: RandomKeys, rows: int, times: int) -> RandomKeys:
+    """The keys of a batch in which each of `rows` rows stands `times` times in a row, each time with the
+    same dropout.
+    """
+    if random is None or times == 1:
+        return random
+    if not isinstance(random, RowKeys):
+        each = rows // random.shape[0]
+        slots = jnp.arange(random.shape[0])
+        random = RowKeys(random, jnp.repeat(slots, each), jnp.tile(jnp.arange(each), len(slots)))
+    owner, place = (jnp.repeat(array, times) for array in (random.owner, random.place))
+    return replace(random, owner=owner, place=place)
+
+
 def _folded(keys: jax.Array, number: int) -> jax.Array:
     words = jax.random.key_data(keys)
     first = _mixed(words[:, 0] ^ np.uint32((number + 1) * int(_GOLDEN) % 2**32))

@@ -13,6 +13,7 @@ import numpy as np
 from spot.errors import SpotError
 from spot.models.context import check_context
 from spot.models.effect import Effect, HostPrompt
+from spot.models.likelihood import word_losses
 from spot.models.model import Model
 from spot.models.network import Network
 from spot.models.padding import BUCKETS, FEW_BUCKETS, bucket_length, pad_rows
@@ -39,15 +40,9 @@ def rank(
     network: Network, encoded: Any, labels: jax.Array, normalisation: Normalisation
 ) -> jax.Array:
     """Log-likelihood [B, C] of label words [C, T'] after each encoded text."""
-    rows, classes = encoded.mask.shape[0], labels.shape[0]
-    targets = jnp.tile(labels, (rows, 1))
-    logits = network.decode(encoded, targets)
-    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-    likelihood = chosen - jax.nn.logsumexp(logits, axis=-1)
-    total = jnp.where(targets > 0, likelihood, 0.0).sum(-1)
-    if normalisation == "mean":
-        total = total / (targets > 0).sum(-1)
-    return total.reshape(rows, classes)
+    words = jnp.broadcast_to(labels, (encoded.mask.shape[0], *labels.shape))
+    total = -word_losses(network, encoded, words)[0].sum(-1)
+    return total / (words > 0).sum(-1) if normalisation == "mean" else total
 
 
 @partial(jax.jit, static_argnames=("length", "eos"))

@@ -91,8 +91,8 @@ class Attention(nnx.Module):
         bias: jax.Array,
         random: RandomKeys = None,
     ) -> jax.Array:
-        """x [B, Q, H] over keys and values [B, heads, K, d_kv] with an additive bias [B|1, heads|1,
-        Q|1, K].
+        """x [G*B, Q, H] over keys and values [B, heads, K, d_kv] with an additive bias [B|1, heads|1,
+        Q|1, K]; G consecutive rows share a memory.
         """
         queries = split_heads(self.query(x), self.heads)
         seen = attend(self.form, queries, [Memory(keys, values, bias)], self.dropout, random)
@@ -176,18 +176,16 @@ class DecoderLayer(nnx.Module):
         """x [G*B, Q, H] after cross-attention, under the bias [B, 1, 1, K], and feed-forward.
 
         memory: the text as the encoder left it [B, K, H], or its keys and values [B, heads, K, d_kv].
-        G targets of one text (label words to rank) are folded into the query axis here, so nothing of
-        the text is computed or copied G times.
+        G targets of one text (label words to rank) share them: nothing of the text is computed or copied
+        G times.
         """
-        rows = bias.shape[0]
         normed = self.pre_cross_attention_layer_norm(x)
-        grouped = normed.reshape(rows, -1, x.shape[-1])
         cross = self.encoder_decoder_attention
         if isinstance(memory, tuple):
-            seen = cross.attend(grouped, *memory, bias, fold(random, 2))
+            seen = cross.attend(normed, *memory, bias, fold(random, 2))
         else:
-            seen = cross.attend_unprojected(grouped, memory, bias, fold(random, 2))
-        x = x + dropout(seen.reshape(x.shape), self.dropout, fold(random, 3))
+            seen = cross.attend_unprojected(normed, memory, bias, fold(random, 2))
+        x = x + dropout(seen, self.dropout, fold(random, 3))
         hidden = self.mlp(self.pre_mlp_layer_norm(x), fold(random, 4))
         return x + dropout(hidden, self.dropout, fold(random, 5))
 

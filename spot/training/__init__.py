@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "one_answer_score": "spot.training.evaluate",
         "FineTuned": "spot.training.fine_tuning",
         "LOSSES": "spot.training.losses",
+        "cross_entropy": "spot.training.losses",
         "LAYOUTS": "spot.training.parts",
         "Recipe": "spot.training.recipe",
         "Runs": "spot.training.runs",

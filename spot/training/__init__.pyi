@@ -5,6 +5,7 @@ from spot.training.evaluate import Evaluation as Evaluation
 from spot.training.evaluate import one_answer_score as one_answer_score
 from spot.training.fine_tuning import FineTuned as FineTuned
 from spot.training.losses import LOSSES as LOSSES
+from spot.training.losses import cross_entropy as cross_entropy
 from spot.training.parts import LAYOUTS as LAYOUTS
 from spot.training.recipe import Recipe as Recipe
 from spot.training.runs import Runs as Runs

@@ -6,7 +6,7 @@ buckets, so few compilations.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,12 +80,20 @@ def step_batch(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The batch of one step for S slots: inputs [S*B, T] and targets [S*B, T'], slot after slot."""
     inputs, targets = [], []
-    for source, order in zip(sources, orders, strict=True):
-        for member, row in order[step * batch_size : (step + 1) * batch_size]:
-            split = source.members[member].train
-            inputs.append(split.inputs[row])
-            targets.append(split.targets[row])
+    for slot, member, row in drawn_rows(orders, step, batch_size):
+        split = sources[slot].members[member].train
+        inputs.append(split.inputs[row])
+        targets.append(split.targets[row])
     return batch_of(inputs, targets)
+
+
+def drawn_rows(
+    orders: Sequence[np.ndarray], step: int, batch_size: int
+) -> Iterator[tuple[int, int, int]]:
+    """(slot, member, row) of the rows of one step, slot after slot."""
+    for slot, order in enumerate(orders):
+        for member, row in order[step * batch_size : (step + 1) * batch_size]:
+            yield slot, member, row
 
 
 def sample(split: TokenizedSplit, count: int | None, seed: int = 0) -> TokenizedSplit:

@@ -26,6 +26,7 @@ from spot.models.sharding import grid_of, rows_shared
 from spot.prompts.kinds import find_kind
 from spot.training.cost import Cost, cost
 from spot.training.lowering import (
+    LABELS,
     Shape,
     abstract_network,
     abstract_prompts,
@@ -38,7 +39,6 @@ from spot.training.lowering import (
 )
 from spot.training.recipe import Recipe
 
-LABELS = (4, 4)  # label words that rows are scored with, and tokens of each
 TUNED = 3  # weights, their gradients and what Adafactor makes of them
 MOST_TRIES = 6  # layouts and sizes that a search compiles for
 SPARE = 0.92  # share of a device's memory that a guess may fill
@@ -184,7 +184,7 @@ def fit_training(
         network, mesh = network.with_dropout(recipe.dropout), network.mesh
         width = model.config.d_model
         prompts = abstract_prompts(shape.kind, shape.slots, shape.length, width, mesh)
-        part = full_part(model.config, shape, mesh)
+        part = full_part(model.config, shape, mesh, recipe.loss)
         yield "gradient", lower_gradient(network, prompts, part, recipe.loss, mesh)
         yield "update", lower_update(recipe, prompts, mesh)
 

@@ -29,13 +29,17 @@ from spot.models.sharding import rows_of, rows_shared, slots_of, split, stored_s
 from spot.models.weights.build import weight_dtype
 from spot.prompts.kind import Kind
 from spot.prompts.stacked import SoftPrompts, stack
+from spot.training.choices import Choices
 from spot.training.fine_tuning import weight_step
-from spot.training.losses import find_loss
+from spot.training.losses import DEFAULT, find_loss
 from spot.training.optim import scaled_adafactor
 from spot.training.parts import layout
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Slot
 from spot.training.step import gradient, init_state, update
+
+LABELS = (4, 4)
+"""Label words that rows are scored with, and tokens of each, where no task is known."""
 
 Partition = Callable[[Mesh, int], PartitionSpec]
 """Of arrays by the length of their leading axis: `rows_of` or `slots_of`."""
@@ -94,21 +98,31 @@ def abstract_prompts(
     return SoftPrompts(kind, structs(every, mesh, slots_of))
 
 
-def full_part(config: ModelConfig, shape: Shape, mesh: Mesh | None = None) -> Any:
-    """A part of a batch, laid out as in training, whose texts and targets are as long as they may be."""
+def full_part(
+    config: ModelConfig, shape: Shape, mesh: Mesh | None = None, loss: str = DEFAULT
+) -> Any:
+    """A part of a batch, laid out as in training, whose texts and targets are as long as they may be; a loss
+    that compares label words has LABELS of them.
+    """
     batch = tuple(
         np.ones((shape.slots * shape.rows, length), np.int32)
         for length in (shape.text, shape.target)
     )
     divide = layout(config, shape.kind, rows_shared(mesh))
-    return divide(batch, shape.slots, batch[0].size)[0]  # type: ignore[arg-type, call-arg]
+    texts, targets = divide(batch, shape.slots, batch[0].size)[0]  # type: ignore[arg-type, call-arg]
+    chosen = find_loss(loss)
+    if not chosen.chooses:
+        return texts, targets
+    rows, classes = len(targets), LABELS[0]
+    teacher = np.zeros((rows, classes), np.float32) if chosen.taught else None
+    return texts, Choices(np.ones((rows, *LABELS), np.int32), np.zeros(rows, np.int32), teacher)
 
 
 def lower_gradient(
     network: Network,
     prompts: SoftPrompts,
     part: tuple[Any, Any],
-    loss: str = "cross-entropy",
+    loss: str = DEFAULT,
     mesh: Mesh | None = None,
 ) -> Lowered:
     """The gradient of one part of a batch. All arguments may be arrays or shapes; on a mesh, network and

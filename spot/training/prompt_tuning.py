@@ -24,15 +24,25 @@ from spot.prompts.kind import Arrays
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import stack
 from spot.training.batches import data_order, step_batch
+from spot.training.choices import Candidates, Choices
 from spot.training.context import check_source
 from spot.training.evaluate import validate
 from spot.training.fitting import Execution, Need, Prediction, choose, gigabytes
 from spot.training.loop import Schedule, train
+from spot.training.losses import check_loss, find_loss
 from spot.training.lowering import program_bytes, scoring_need
 from spot.training.parts import FORESEEN, alike, fitted, layout
 from spot.training.recipe import TrainSettings
 from spot.training.slots import Reporter, Slot, StartLoss, Trained
-from spot.training.step import PromptState, batch_losses, init_state, lower_part, train_step
+from spot.training.step import (
+    PromptState,
+    batch_losses,
+    init_state,
+    lower_part,
+    of_rows,
+    train_step,
+)
+from spot.training.wayward import anchored, check_kind
 
 TIMED_STEPS = 3
 """Runs of a step that are timed for an estimate; the median counts, since the machine may be busy."""
@@ -42,10 +52,11 @@ class PromptLearner:
     """S prompts as the loop trains them: their rows, random keys and the frozen model."""
 
     def __init__(self, model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:
-        """Raises SpotError for prompts that are not finite, of unequal length or of another width, and
-        for rows longer than a decoder's context or that the devices cannot share.
+        """Raises SpotError for prompts that are not finite, of unequal length or of another width, for
+        rows longer than a decoder's context or that the devices cannot share, and for sources that the
+        loss cannot be computed of.
         """
-        check_prompts(model, slots)
+        check_prompts(model, slots, recipe)
         self.slots, self.recipe = slots, recipe
         self.rows: Sequence[dict[str, Any]] = [
             {"slot": slot.name, "seed": slot.seed} for slot in slots
@@ -61,6 +72,14 @@ class PromptLearner:
             )
             for slot in slots
         ]
+        self.candidates = None
+        if find_loss(recipe.loss).chooses:
+            sources = [slot.source for slot in slots]
+            self.candidates = Candidates(sources, [slot.teacher for slot in slots])
+        self.anchor = None
+        if recipe.wayward:
+            start = stack([slot.init for slot in slots])
+            self.anchor = anchored(start, model.embeddings, recipe.wayward)
         # A function of the seed alone, so a slot's dropout does not depend on its neighbours.
         self.keys = jnp.stack([jax.random.key(slot.seed) for slot in slots])
         self.model = model.with_dropout(recipe.dropout)
@@ -93,10 +112,13 @@ class PromptLearner:
 
         def need_of(execution: Execution) -> Need:
             self.execute(execution)
+            texts, targets = self.divide.largest
+            choices = self.choices(0)
+            answers = targets if choices is None else of_rows(choices, slice(len(targets)))
             program = lower_part(
                 state,
                 self.network,
-                self.divide.largest,
+                (texts, answers),
                 self.keys,
                 self.recipe.loss,
                 self.kind,
@@ -115,6 +137,12 @@ class PromptLearner:
             self.last = (step, step_batch(sources, self.orders, step, self.recipe.batch_size))
         return self.last[1]
 
+    def choices(self, step: int) -> Choices | None:
+        """The label words of the rows of a step, from 0, where the loss compares them."""
+        if self.candidates is None:
+            return None
+        return self.candidates.step(self.orders, step, self.recipe.batch_size)
+
     def start(self) -> PromptState:
         """The prompts before training, with a fresh optimiser."""
         prompts = stack([slot.init for slot in self.slots])
@@ -132,6 +160,8 @@ class PromptLearner:
             settings=_compiled(self.recipe),
             kind=self.kind,
             divide=self.divide,
+            choices=self.choices(step),
+            anchor=self.anchor,
         )
 
     def compiles(self, step: int) -> bool:
@@ -205,8 +235,9 @@ def train_prompts(
     return [Trained.of(slot, result) for slot, result in zip(slots, results, strict=True)]
 
 
-def check_prompts(model: Model, slots: Sequence[Slot]) -> None:
+def check_prompts(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:
     """Raises SpotError for prompts that cannot be trained together on this model and their sources."""
+    check_loss(find_loss(recipe.loss), slots)
     for slot in slots:
         key, arrays = slot.init.key, slot.init.arrays.values()
         if key.shape[1] != model.width or not all(np.isfinite(array).all() for array in arrays):
@@ -215,7 +246,9 @@ def check_prompts(model: Model, slots: Sequence[Slot]) -> None:
                 "use prompts that were trained on this model",
             )
         check_source(model.config, slot.init.tokens, slot.source)
-    stack([slot.init for slot in slots])  # raises SpotError for prompts of different shapes
+    prompts = stack([slot.init for slot in slots])  # SpotError for prompts of different shapes
+    if recipe.wayward:
+        check_kind(prompts)
 
 
 def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bank.entry import Entry
 from spot.errors import SpotError
@@ -39,7 +39,13 @@ class TrainSettings(Stage):
     """
 
     loss: str = "cross-entropy"
-    """The training loss: cross-entropy, with the z-loss of T5."""
+    """The training loss: cross-entropy of the answer's tokens, with the z-loss of T5; label-cross-entropy of
+    the scores of the task's label words; or perceptron:margin=0.2, the best wrong label word's score above
+    that of the right one. normalise=sum instead of length leaves long label words at a disadvantage."""
+    wayward: float = Field(0.0, ge=0)
+    """How strongly a prompt is pulled to where it starts, as to the words of prompt.text: the loss of a row
+    grows by so much times the mean squared distance of its tokens from their start, in units of the mean
+    squared norm of the model's embeddings."""
     optimizer: Literal["adafactor", "adamw"] = "adafactor"
     """The optimiser of prompts."""
     learning_rate: float | None = Field(None, gt=0)
@@ -69,6 +75,13 @@ class TrainSettings(Stage):
     early_checks: tuple[Annotated[Steps, Field(ge=0)], ...] = (0, 5, 10, 20)
     """Steps of further checks, so that learning curves show a head start; 0 is the start. A bank's sources
     have none."""
+
+    @field_validator("loss")
+    @classmethod
+    def _loss_is_known(cls, loss: str) -> str:
+        from spot.training.losses import find_loss
+
+        return find_loss(loss).name
 
 
 class RowSettings(Stage):
@@ -166,6 +179,8 @@ class Recipe(PromptSettings, TrainSettings, RowSettings):
             facts["prompt_kind"] = self.kind
         if self.loss != TrainSettings().loss:
             facts["loss"] = self.loss
+        if self.wayward:
+            facts["wayward"] = self.wayward
         return facts
 
     def query_facts(self, precision: str, wording: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,6 +124,8 @@ class Runs:
     ) -> Path:
         """The folder of a run that trains these prompts at once."""
         names = PROMPT_SETTINGS + (VALIDATED_SETTINGS if validate else ())
+        if recipe.wayward:  # where it is 0, runs are found by the digest that they had without it
+            names += ("wayward",)
         read = {
             "model": model_facts(model),
             "slots": [slot_facts(slot) for slot in slots],
@@ -146,7 +148,7 @@ class Runs:
             return found
         from spot.training.prompt_tuning import check_prompts, train_prompts
 
-        check_prompts(model, slots)  # before a folder is made
+        check_prompts(model, slots, recipe)  # before a folder is made
         with alone(folder, self.reporter):
             # Another process may have trained them while this one waited.
             if found := self._found(folder, slots, title):
@@ -298,12 +300,15 @@ def model_facts(model: Model) -> list[str]:
 
 def slot_facts(slot: Slot) -> dict[str, Any]:
     """The facts that training reads of a slot."""
-    return {
+    facts: dict[str, Any] = {
         "data": source_digest(slot.source),
         "seed": slot.seed,
         "init": prompt_digest(slot.init),
         "rate": repr(float(slot.learning_rate)),  # as text: JSON has no infinity
     }
+    if slot.teacher is not None:
+        facts["teacher"] = [array_digest(scores) for scores in slot.teacher]
+    return facts
 
 
 def source_digest(source: Source) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import filelock
+import numpy as np
 
 from bank.files import lock_outlives
 from spot.prompts.kind import Arrays
@@ -20,7 +21,8 @@ from spot.verdicts.verdict import Verdict
 class Slot:
     """One prompt to train: its source, init, seed and learning rate.
 
-    Seed and source decide the order of rows; `name` labels the slot in metrics and messages.
+    Seed and source decide the order of rows; `name` labels the slot in metrics and messages. `teacher`:
+    of each of the source's members the scores [N, C] of label words that a loss with `distil` learns from.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Slot:
     seed: int
     init: SoftPrompt
     learning_rate: float
+    teacher: tuple[np.ndarray, ...] | None = None
 
     @property
     def label(self) -> str:

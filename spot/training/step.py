@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +18,16 @@ from spot.models.sharding import place_rows, place_slots, shared_by_slots
 from spot.prompts.kind import Kind
 from spot.prompts.prefix import PREFIX
 from spot.prompts.stacked import SoftPrompts
-from spot.training.losses import Loss, cross_entropy, find_loss
+from spot.training.choices import Choices
+from spot.training.losses import DEFAULT, Loss, find_loss
 from spot.training.optim import optimiser
 from spot.training.parts import Batch, Divide, by_length
 from spot.training.recipe import TrainSettings
+from spot.training.wayward import Anchor, pull
 
 Params = dict[str, jax.Array]
+T = TypeVar("T")
+CROSS_ENTROPY = find_loss(DEFAULT)
 
 
 class PromptState(NamedTuple):
@@ -49,24 +53,25 @@ def init_state(settings: TrainSettings, params: Params, rates: jax.Array) -> Pro
 def row_losses(
     network: Network,
     prompts: Any,
-    batch: tuple[Any, jax.Array],
+    batch: tuple[Any, jax.Array | Choices],
     random: RandomKeys = None,
-    loss: Loss = cross_entropy,
+    loss: Loss = CROSS_ENTROPY,
 ) -> tuple[jax.Array, jax.Array]:
     """(training loss, cross entropy) of each row [R] of a batch, in nats, summed over target tokens.
 
-    prompts: as `Network.encode` takes them; the texts of the batch likewise.
+    prompts: as `Network.encode` takes them; the texts of the batch likewise. Its answers are targets [R, T],
+    or `Choices` for a loss that compares label words.
     """
-    inputs, targets = batch
-    return loss(network.decode(network.encode(inputs, prompts, random), targets, random), targets)
+    inputs, answers = batch
+    return loss(network, network.encode(inputs, prompts, random), answers, random)
 
 
 def slot_losses(
     network: Network,
     prompts: SoftPrompts,
-    batch: tuple[Any, jax.Array],
+    batch: tuple[Any, jax.Array | Choices],
     random: RandomKeys = None,
-    loss: Loss = cross_entropy,
+    loss: Loss = CROSS_ENTROPY,
 ) -> tuple[jax.Array, jax.Array]:
     """Training loss and cross entropy of each prompt [S], summed over its rows.
 
@@ -94,19 +99,22 @@ def train_step(
     kind: Kind = PREFIX,
     divide: Divide = by_length,
     owner: np.ndarray | None = None,
+    choices: Choices | None = None,
+    anchor: Anchor | None = None,
 ) -> tuple[PromptState, dict[str, jax.Array]]:
     """One update of S prompts on a batch [B, T]; returns the state and each slot's numbers [S].
 
     divide: the layout of the batch in parts, see `spot.training.parts.layout`.
     owner: int [B], the slot of each row; without it each slot has B/S consecutive rows.
     A slot without rows in the batch stays as it is.
+    choices: of the rows of the batch, for a loss that compares label words. anchor: of a pull to the start.
     keys: one random key a slot; with the step it decides dropout, whatever came before. A slot
     whose loss or update is not finite is switched off with its prompt unchanged (`finite` False).
     """
     slots = len(state.learning_rate)
     state, keys = place_slots(network.mesh, (state, keys))
     loss = find_loss(settings.loss)
-    batch, owner, counts = _grouped(batch, owner, slots)
+    (batch, choices), owner, counts = _grouped((batch, choices), owner, slots)
     counted = np.zeros(slots, np.int64)
     np.add.at(counted, np.repeat(np.arange(slots), counts), (np.asarray(batch[1]) > 0).sum(-1))
     present = counted > 0
@@ -115,16 +123,19 @@ def train_step(
     parts = divide(_numbered(batch), slots) if owner is None else [_numbered(batch)]
     total, summed = jax.tree.map(jnp.zeros_like, state.params), jnp.zeros(slots)
     for number, (texts, targets) in enumerate(parts):
-        rows, part = targets[:, 0], (texts, targets[:, 1:])
+        rows = targets[:, 0]
+        answers = targets[:, 1:] if choices is None else of_rows(choices, rows)
         random = None
         if network.config.dropout > 0:
             # Of packed texts a row is what dropout knows, and a part decides which texts share one.
             own = _random(keys, step, number if isinstance(texts, Packed) else 0)
             random = part_keys(network, own, texts, slot_of[rows], place[rows])
         prompts = SoftPrompts(kind, state.params, None if owner is None else jnp.asarray(owner))
-        part = place_rows(network.mesh, part)
+        part = place_rows(network.mesh, (texts, answers))
         more, entropy = gradient(network, prompts, part, random, loss=loss)
         total, summed = jax.tree.map(jnp.add, total, more), summed + entropy
+    if anchor is not None:
+        total = jax.tree.map(jnp.add, total, pull(kind, state.params, anchor, counts))
     losses = summed / np.maximum(counted, 1)
     updated: tuple[PromptState, dict[str, jax.Array]]
     updated = update(state, total, losses, present, settings=settings)
@@ -143,7 +154,7 @@ def lower_part(
     state, keys = place_slots(network.mesh, (state, keys))
     random = None
     if network.config.dropout > 0:
-        rows = np.zeros(len(part[1]), np.int32)
+        rows = np.zeros(len(jax.tree.leaves(part[1])[0]), np.int32)
         random = part_keys(network, _random(keys, jnp.asarray(0), 0), part[0], rows, rows)
     prompts, part = SoftPrompts(kind, state.params), place_rows(network.mesh, part)
     return gradient.lower(network, prompts, part, random, loss=find_loss(loss))
@@ -167,18 +178,23 @@ def _numbered(batch: Batch) -> Batch:
     return inputs, np.column_stack([np.arange(len(targets)), targets]).astype(np.int32)
 
 
+def of_rows(arrays: T, rows: np.ndarray | slice) -> T:
+    """Some rows of a tree of arrays [B, ...]."""
+    taken: T = jax.tree.map(lambda array: np.asarray(array)[rows], arrays)
+    return taken
+
+
 def _grouped(
-    batch: Batch, owner: np.ndarray | None, slots: int
-) -> tuple[Batch, np.ndarray | None, np.ndarray]:
-    """The batch with the rows of each slot together, in their order; the slot of each row, None if all
-    have as many; and the rows of each slot [S].
+    batch: T, owner: np.ndarray | None, slots: int
+) -> tuple[T, np.ndarray | None, np.ndarray]:
+    """A batch, a tree of arrays [B, ...], with the rows of each slot together, in their order; the slot of
+    each row, None if all have as many; and the rows of each slot [S].
     """
     if owner is None:
-        return batch, None, np.full(slots, len(batch[1]) // slots)
+        return batch, None, np.full(slots, len(jax.tree.leaves(batch)[0]) // slots)
     order, counts = np.argsort(owner, kind="stable"), np.bincount(owner, minlength=slots)
-    inputs, targets = (np.asarray(array)[order] for array in batch)
     even = bool((counts == counts[0]).all())
-    return (inputs, targets), None if even else np.asarray(owner)[order], counts
+    return of_rows(batch, order), None if even else np.asarray(owner)[order], counts
 
 
 @jax.jit
@@ -191,7 +207,7 @@ def _random(keys: jax.Array, step: jax.Array, part: int) -> jax.Array:
 def gradient(
     network: Network,
     prompts: SoftPrompts,
-    batch: tuple[Any, jax.Array],
+    batch: tuple[Any, jax.Array | Choices],
     random: RandomKeys,
     *,
     loss: Loss,

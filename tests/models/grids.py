@@ -136,7 +136,7 @@ def trained(network: Any, case: dict[str, Any]) -> dict[str, Any]:
         (prompt,) = state.params.values()
         prompts.append(np.asarray(prompt).tolist())
     training.gradient = own
-    program = own.lower(*parts[0], loss=training.cross_entropy).compile()
+    program = own.lower(*parts[0], loss=training.CROSS_ENTROPY).compile()
     count = len(parts) // STEPS
     return {
         "gradient": np.sum([np.asarray(each) for each in gradients[:count]], axis=0).tolist(),

@@ -12,8 +12,8 @@ from spot.prompts.kinds import KINDS
 from spot.prompts.prefix import PREFIX
 from spot.prompts.stacked import SoftPrompts
 from spot.training import step as steps
-from spot.training.losses import cross_entropy
 from spot.training.lowering import (
+    LABELS,
     Shape,
     abstract_network,
     abstract_prompts,
@@ -112,5 +112,16 @@ def test_the_gradient_is_the_sum_over_parts(tiny_backbone):
     compiled = lower_gradient(network, prompts, (batch[0][:4], batch[1][:4])).compile()
     parts = by_length(batch, 1, part_rows=4)
     every = [compiled(network, prompts, part, None)[0]["prompt"] for part in parts]
-    whole = steps.gradient(network, prompts, batch, None, loss=cross_entropy)[0]["prompt"]
+    whole = steps.gradient(network, prompts, batch, None, loss=steps.CROSS_ENTROPY)[0]["prompt"]
     np.testing.assert_allclose(sum(every), whole, rtol=1e-5, atol=1e-5 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize("loss", ["perceptron", "label-cross-entropy:distil=0.5"])
+@pytest.mark.parametrize("config", [tiny_config(), tiny_decoder()], ids=["t5", "decoder"])
+def test_a_loss_of_label_words_is_lowered_with_some(config, loss):
+    texts, choices = full_part(config, Shape(PREFIX, S, P, B, T, 4), loss=loss)
+    assert choices.words.shape == (S * B, *LABELS) and choices.gold.shape == (S * B,)
+    assert (choices.teacher is None) == (loss == "perceptron")
+    network = abstract_network(config, "float32", "float32")
+    lowered = lower_gradient(network, abstract_prompts(PREFIX, S, P, 16), (texts, choices), loss)
+    assert lowered.out_info[0]["prompt"].shape == (S, P, 16)

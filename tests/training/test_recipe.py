@@ -79,8 +79,8 @@ def test_only_what_differs_from_older_entries_is_named_beside_them():
     assert plain.replace(kind="suffix").key_facts("float32", {}) == {
         **plain.key_facts("float32", {}), "prompt_kind": "suffix",
     }  # fmt: skip
-    assert plain.replace(loss="other").key_facts("float32", {}) == {
-        **plain.key_facts("float32", {}), "loss": "other",
+    assert plain.replace(loss="perceptron:normalise=length,margin=0.20").key_facts("float32", {}) == {
+        **plain.key_facts("float32", {}), "loss": "perceptron:margin=0.2",
     }  # fmt: skip
 
 

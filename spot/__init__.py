@@ -41,6 +41,8 @@ __getattr__, __dir__, __all__ = attach(
         "transfer": "spot.strategies.transfer",
         "Baselines": "spot.study.baselines",
         "baselines": "spot.study.baselines",
+        "compare": "spot.study.cells",
+        "Comparison": "spot.study.comparison",
         "Study": "spot.study.run",
         "run_study": "spot.study.run",
         "load_task": "spot.tasks.catalog",

@@ -22,6 +22,8 @@ from spot.strategies.transfer import TransferReport as TransferReport
 from spot.strategies.transfer import transfer as transfer
 from spot.study.baselines import Baselines as Baselines
 from spot.study.baselines import baselines as baselines
+from spot.study.cells import compare as compare
+from spot.study.comparison import Comparison as Comparison
 from spot.study.run import Study as Study
 from spot.study.run import run_study as run_study
 from spot.tasks.catalog import load_task as load_task

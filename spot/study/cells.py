@@ -90,12 +90,18 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A target of a grid: its test split, and what scores on it are compared with."""
+    """A target of a grid, and its test split."""
 
     grid: Grid
     target: Task
     test: TokenizedSplit
-    beside: Compared
+
+    @cached_property
+    def beside(self) -> Compared:
+        """What scores on the test split are compared with."""
+        recipe = next(iter(self.grid.variants.values()))
+        rows, runs = recipe.train_examples, self.grid.runs
+        return compared(self.target, "test", self.test, train_examples=rows, runs=runs)
 
     @cached_property
     def nearest(self) -> Hit:
@@ -155,7 +161,12 @@ def compare(
     gap; BankError for a folder that cannot be written.
     """
     runs = runs or Runs()
-    factors: dict[str, Sequence[str | int]] = {"kind": kinds, "loss": losses, "start": starts, "length": lengths}
+    factors: dict[str, Sequence[str | int]] = {
+        "kind": kinds,
+        "loss": losses,
+        "start": starts,
+        "length": lengths,
+    }
     grid = grid_of(
         model, recipe, factors, learning_rates, seeds, bank, search_settings, runs
     )  # fmt: skip
@@ -241,15 +252,12 @@ def columns_of(grid: Grid, targets: Sequence[Task]) -> list[Column]:
     """
     if not targets:
         raise SpotError("expected a task to compare on, found none", "name one or more")
-    model, runs = grid.model, grid.runs
-    recipe = next(iter(grid.variants.values()))
+    model, recipe = grid.model, next(iter(grid.variants.values()))
     columns = []
     for target in {task.name: task.on(model) for task in targets}.values():
-        runs.reporter.phase(f"reading the rows of {target.name}")
+        grid.runs.reporter.phase(f"reading the rows of {target.name}")
         check_target(target, model, recipe)
-        test = test_rows(target, model, recipe)
-        beside = compared(target, "test", test, train_examples=recipe.train_examples, runs=runs)
-        columns.append(Column(grid, target, test, beside))
+        columns.append(Column(grid, target, test_rows(target, model, recipe)))
     return columns
 
 

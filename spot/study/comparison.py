@@ -8,10 +8,11 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spot.study.statistics import Interval
-from spot.verdicts.verdict import Verdict
+if TYPE_CHECKING:
+    from spot.study.statistics import Interval
+    from spot.verdicts.verdict import Verdict
 
 FACTORS = ("kind", "loss", "start", "length")
 """The factors of a comparison that are settings of a prompt, in the order of a table's columns."""

@@ -245,5 +245,5 @@ def check_loss(loss: Loss, slots: Sequence[Slot]) -> None:
         if loss.taught and slot.teacher is None:
             raise SpotError(
                 f"{slot.label}: the loss {loss.name} distils a teacher, and there is none",
-                "spot distill trains with a teacher",
+                "give each slot the teacher's scores: spot.training.Slot(…, teacher=…)",
             )

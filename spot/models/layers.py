@@ -140,13 +140,18 @@ def _mixed(bits: jax.Array) -> jax.Array:
 
 def _row_words(random: jax.Array | RowKeys, rows: int) -> jax.Array:
     """A random number, uint32 [B], for each row."""
+    keys = _row_keys(random, rows)
+    words = jax.random.key_data(keys.keys)[keys.owner]
+    return _mixed(_mixed(words[:, 0] ^ (keys.place.astype(jnp.uint32) * _GOLDEN)) ^ words[:, 1])
+
+
+def _row_keys(random: jax.Array | RowKeys, rows: int) -> RowKeys:
+    """The keys of B rows, of which each prompt has as many in a row where nothing else is said."""
     if isinstance(random, RowKeys):
-        words, place = jax.random.key_data(random.keys)[random.owner], random.place
-    else:
-        each = rows // random.shape[0]
-        words = jnp.repeat(jax.random.key_data(random), each, axis=0)
-        place = jnp.tile(jnp.arange(each), random.shape[0])
-    return _mixed(_mixed(words[:, 0] ^ (place.astype(jnp.uint32) * _GOLDEN)) ^ words[:, 1])
+        return random
+    slots = random.shape[0]
+    each = rows // slots
+    return RowKeys(random, jnp.repeat(jnp.arange(slots), each), jnp.tile(jnp.arange(each), slots))
 
 
 def fold(random: RandomKeys, number: int) -> RandomKeys:
@@ -169,12 +174,9 @@ def repeat_rows(random: RandomKeys, rows: int, times: int) -> RandomKeys:
     """
     if random is None or times == 1:
         return random
-    if not isinstance(random, RowKeys):
-        each = rows // random.shape[0]
-        slots = jnp.arange(random.shape[0])
-        random = RowKeys(random, jnp.repeat(slots, each), jnp.tile(jnp.arange(each), len(slots)))
-    owner, place = (jnp.repeat(array, times) for array in (random.owner, random.place))
-    return replace(random, owner=owner, place=place)
+    keys = _row_keys(random, rows)
+    owner, place = (jnp.repeat(array, times) for array in (keys.owner, keys.place))
+    return replace(keys, owner=owner, place=place)
 
 
 def _folded(keys: jax.Array, number: int) -> jax.Array:

@@ -80,7 +80,7 @@ def step_batch(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The batch of one step for S slots: inputs [S*B, T] and targets [S*B, T'], slot after slot."""
     inputs, targets = [], []
-    for slot, member, row in drawn_rows(orders, step, batch_size):
+    for slot, member, row in drawn_rows(sources, orders, step, batch_size):
         split = sources[slot].members[member].train
         inputs.append(split.inputs[row])
         targets.append(split.targets[row])
@@ -88,10 +88,12 @@ def step_batch(
 
 
 def drawn_rows(
-    orders: Sequence[np.ndarray], step: int, batch_size: int
+    sources: Sequence[Source], orders: Sequence[np.ndarray], step: int, batch_size: int
 ) -> Iterator[tuple[int, int, int]]:
-    """(slot, member, row) of the rows of one step, slot after slot."""
-    for slot, order in enumerate(orders):
+    """(slot, member, row) of the rows of one step, slot after slot. Raises ValueError unless each source
+    has its order.
+    """
+    for slot, (_, order) in enumerate(zip(sources, orders, strict=True)):
         for member, row in order[step * batch_size : (step + 1) * batch_size]:
             yield slot, member, row
 

@@ -50,12 +50,10 @@ class Checkpoints:
         self.notes: Any = None
         """What was saved beside the tree that was restored last."""
         self._folder = folder
-        self._saved: dict[int, Any] = {}
-        """The notes of every step that has a whole checkpoint."""
         keep = ocp.training.preservation_policies.LatestN(2)
         with self._sentence("the checkpoints could not be opened"):
             _remove_others(folder)
-            self._saved = _remove_damaged(folder)
+            _remove_damaged(folder)
             self._inner = ocp.training.Checkpointer(
                 folder.resolve(), preservation_policy=keep, cleanup_tmp_directories=True
             )
@@ -71,7 +69,6 @@ class Checkpoints:
         with self._sentence(f"the checkpoint of step {step} could not be written"):
             self._inner.save(step, tree)
             _seal(self._folder / str(step), step, notes)
-        self._saved[step] = notes
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, oldest first."""
@@ -84,11 +81,11 @@ class Checkpoints:
         for step in reversed(self.steps()):
             folder = self._folder / str(step)
             try:
-                tree = self._loaded(step, like)
-            except ValueError as error:
+                notes, tree = _sealed(folder, step)["notes"], self._loaded(step, like)
+            except (OSError, ValueError) as error:
                 _warn(folder, error)
             else:
-                self.notes = self._saved[step]
+                self.notes = notes
                 return step, tree
             with self._sentence(f"the damaged checkpoint of step {step} could not be removed"):
                 shutil.rmtree(folder)
@@ -138,19 +135,16 @@ def _remove_others(folder: Path) -> None:
             shutil.rmtree(path)
 
 
-def _remove_damaged(folder: Path) -> dict[int, Any]:
-    """Remove the checkpoints that do not agree with their digest, with a warning; the notes of the others by
-    step. Orbax reads a file of every checkpoint as it opens the folder, and would wait for ever for a pipe.
+def _remove_damaged(folder: Path) -> None:
+    """Remove the checkpoints that do not agree with their digest, with a warning: Orbax reads a file of
+    every checkpoint as it opens the folder, and would wait for ever for a pipe.
     """
-    saved = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        step = int(path.name)
         try:
-            saved[step] = _unsealed(path, step)
+            _check_whole(path, int(path.name))
         except (OSError, ValueError) as error:
             _warn(path, error)
             shutil.rmtree(path)
-    return saved
 
 
 def _warn(folder: Path, error: BaseException) -> None:
@@ -164,19 +158,21 @@ def _seal(folder: Path, step: int, notes: Any) -> None:
     sync_folder(folder.parent)
 
 
-def _unsealed(folder: Path, step: int) -> Any:
-    """The notes of a checkpoint. Raises OSError or ValueError where anything does not agree with its
-    digest.
-    """
+def _sealed(folder: Path, step: int) -> dict[str, Any]:
+    """What `_seal` wrote of a checkpoint. Raises OSError or ValueError where it is not there or damaged."""
     try:
-        content = unsealed(read_json(folder / DIGEST, limit=1 << 30))
+        content: dict[str, Any] = unsealed(read_json(folder / DIGEST, limit=1 << 30))
     except FileNotFoundError:  # a kill came before it, or an earlier release wrote the checkpoint
         raise ValueError(f"it has no {DIGEST}") from None
     if content["step"] != step:
         raise ValueError(f"{DIGEST} is of step {content['step']}")
-    if _files_digest(folder) != content["files"]:
+    return content
+
+
+def _check_whole(folder: Path, step: int) -> None:
+    """Raises OSError or ValueError where anything in a checkpoint does not agree with its digest."""
+    if _sealed(folder, step)["files"] != _files_digest(folder):
         raise ValueError("a file has changed since it was written")
-    return content["notes"]
 
 
 def _files_digest(folder: Path, act: Callable[[int], None] = lambda handle: None) -> str:

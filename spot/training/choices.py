@@ -51,7 +51,7 @@ class Candidates:
     def step(self, orders: Sequence[np.ndarray], step: int, batch_size: int) -> Choices:
         """Those of the rows of `spot.training.batches.step_batch`, in its order."""
         words, gold, taught = [], [], []
-        for slot, member, row in drawn_rows(orders, step, batch_size):
+        for slot, member, row in drawn_rows(self.sources, orders, step, batch_size):
             words.append(self.words[slot][member])
             gold.append(self.sources[slot].members[member].train.labels[row])
             teacher = self.teachers[slot]

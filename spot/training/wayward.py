@@ -33,15 +33,12 @@ def anchored(prompts: SoftPrompts, embeddings: np.ndarray, gamma: float) -> Anch
 
 
 def check_kind(prompts: SoftPrompts) -> None:
-    """Raises SpotError for a kind of prompt that has nothing that could be pulled to tokens: no rows beside
-    the text, or rows that depend on it.
-    """
+    """Raises SpotError for a kind of prompt without rows beside the text, which could be pulled to tokens."""
     shape = jax.eval_shape(partial(_effect, prompts.kind), prompts.params)
-    by_text = getattr(shape, "by_row", False)
-    if by_text or (shape.before is None and shape.after is None):
-        why = "rows that depend on the text" if by_text else "no rows beside the text"
+    if shape.before is None and shape.after is None:
         raise SpotError(
-            f"train.wayward pulls the rows of a prompt to where they started; {prompts.kind.name} has {why}",
+            "train.wayward pulls the rows of a prompt to where they started; "
+            f"{prompts.kind.name} has no rows beside the text",
             "set train.wayward=0, or prompt.kind=prefix",
         )
 

@@ -166,6 +166,13 @@ def test_a_pipe_in_the_place_of_any_file_is_never_waited_for(folder, tmp_path):
         assert_same(found, tree(5))
 
 
+def test_a_checkpoint_that_lost_its_digest_after_opening_is_passed_over(opened, folder):
+    (folder / "9" / DIGEST).unlink()
+    step, found = opened.restore(tree(0))
+    assert step == 5
+    assert_same(found, tree(5))
+
+
 def test_a_step_that_was_damaged_is_written_again(folder):
     cut(folder / "9" / DIGEST)
     checkpoints = Checkpoints(folder)

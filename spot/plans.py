@@ -7,7 +7,6 @@ next and its query is not trained yet, runs are counted; otherwise their results
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -434,11 +433,19 @@ def cell_stages(column: Column, variant: Variant, rehearsal: Rehearsal) -> list[
     return [Stage(title, runs, recipe.steps, found)]
 
 
-def joined_plans(plans: Sequence[Plan]) -> Plan:
-    """Plans of calls that follow each other, with the memory of the one that takes most."""
-    memories = [plan.memory for plan in plans if plan.memory is not None]
+def joined_plans(plans: Mapping[str, Plan]) -> Plan:
+    """The plans of several models by name as one, with the memory of the one that takes most; its stages
+    name the model where there are several.
+    """
+    several = len(plans) > 1
+    stages = [
+        replace(stage, title=f"{stage.title} ({name})") if several else stage
+        for name, plan in plans.items()
+        for stage in plan.stages
+    ]
+    memories = [plan.memory for plan in plans.values() if plan.memory is not None]
     return Plan(
-        tuple(itertools.chain.from_iterable(plan.stages for plan in plans)),
-        tuple(dict.fromkeys(path for plan in plans for path in plan.outputs)),
+        tuple(stages),
+        tuple(dict.fromkeys(path for plan in plans.values() for path in plan.outputs)),
         max(memories, key=lambda memory: memory.peak, default=None),
     )

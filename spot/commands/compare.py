@@ -125,7 +125,9 @@ def command(
             more = {"bank": bank, "search_settings": own.search, "runs": runs}
             calls.append(((the_model(own), targets, own.recipe()), {**factors, **more}))
         if dry_run:
-            plans = [plan_compare(*objects, **given) for objects, given in calls]
+            plans = {
+                objects[0].name: plan_compare(*objects, **given) for objects, given in calls
+            }
             return show_plan(joined_plans(plans), out, reporter)
         result = joined([compare(*objects, **given) for objects, given in calls])
     show(result, out)
@@ -149,7 +151,7 @@ def show(result: Comparison, out: Output) -> None:
     for what, lines in result.to_json().items():
         for line in lines:
             out.record({"what": what.removesuffix("s"), **line})
-    factors, columns = result.varying, report.MEASURED
+    factors, columns = result.factors, report.MEASURED
     titles = [*factors, *(f"{column.title}{'' if column.is_text else ' '}" for column in columns)]
     for model, targets in result.groups:
         lines = report.lines_of(result, model, targets)

@@ -22,10 +22,10 @@ Line = Row | Reference | Gap
 
 LEGEND = (
     "±: standard deviation over seeds. 95 %: intervals over test rows and seeds, of the score and of its "
-    "difference to the first row with the same model and task, which is paired; of means over tasks the "
-    "difference is resampled over tasks and seeds. Of many such intervals one in twenty misses by chance. "
-    "Rates and steps are chosen on validation. ms: of a step, by prompt. Memory: predicted, beyond the "
-    "model's weights."
+    "difference to the first row with the same model and task, which is paired; two seeds say little, so "
+    "theirs may end beyond 100. A mean is that of these tasks and says nothing of others. Of many such "
+    "intervals one in twenty misses by chance. Rates and steps are chosen on validation. ms: of a step, by "
+    "prompt, as measured here. Memory: predicted, beyond the model's weights."
 )
 
 
@@ -97,9 +97,9 @@ def all_lines(comparison: Comparison) -> list[Line]:
 
 def table(comparison: Comparison) -> tuple[list[str], list[list[str]], list[bool]]:
     """The titles of the columns, the cells of all lines, and which columns are text; models and tasks have
-    a column where there are several. A gap has its reason in the place of the score's columns.
+    a column where there are several.
     """
-    lines, factors = all_lines(comparison), comparison.varying
+    lines, factors = all_lines(comparison), comparison.factors
     several = {
         "model": len({line.model for line in lines}) > 1,
         "task": len({_target(line) for line in lines}) > 1,
@@ -159,7 +159,7 @@ def chosen_sentences(comparison: Comparison) -> list[str]:
 
 def same_sentence(comparison: Comparison) -> str:
     """The factors that are the same in all rows, with their values."""
-    same = [name for name in FACTORS if name not in comparison.varying]
+    same = [name for name in FACTORS if name not in comparison.factors]
     variant = comparison.rows[0].variant
     listed = ", ".join(f"{name} {getattr(variant, name)}" for name in same)
     seeds = ", ".join(str(trial.seed) for trial in comparison.rows[0].trials)

@@ -62,18 +62,27 @@ def comparison_plot(comparison: Comparison, path: str | Path) -> Path:
 
 
 def swept_axis(comparison: Comparison) -> Axis | None:
-    """The axis of model sizes, or else of lengths, if either has several values."""
+    """The axis of model sizes where every model has its own, or else of lengths, if there are several;
+    models of one size, as of other pretraining, are beside each other.
+    """
     rows = comparison.summary
-    names: dict[float, dict[str, None]] = {}
-    for row in rows:
-        name = shorten(one_line(Path(row.model).name or row.model), 18)
-        names.setdefault(float(row.parameters), {})[name] = None
-    if len(names) > 1:
-        return Axis(SIZES, staggered({size: " ".join(names[size]) for size in sorted(names)}))
+    names = {float(row.parameters): _model_name(row) for row in rows}
+    if len(names) == len({row.model for row in rows}) > 1:
+        return Axis(SIZES, staggered({size: names[size] for size in sorted(names)}))
     lengths = sorted({row.variant.length for row in rows})
     if len(lengths) > 1:
         return Axis(LENGTHS, {float(length): str(length) for length in lengths})
     return None
+
+
+def _model_name(row: Row) -> str:
+    return shorten(one_line(Path(row.model).name or row.model), 18)
+
+
+def _label(comparison: Comparison, row: Row, factors: Sequence[str], sizes: bool = False) -> str:
+    """A row by these factors, and by its model where it is not its place that tells."""
+    own = row.variant.label(factors)
+    return one_line(own if sizes or len(comparison.models) == 1 else f"{own}, {_model_name(row)}")
 
 
 def staggered(names: dict[float, str]) -> dict[float, str]:
@@ -106,7 +115,8 @@ def _over(comparison: Comparison, axis: Axis) -> Figure:
     ]
     by_label: dict[str, list[Row]] = {}
     for row in comparison.summary:
-        by_label.setdefault(one_line(row.variant.label(factors)), []).append(row)
+        label = _label(comparison, row, factors, axis.title == SIZES)
+        by_label.setdefault(label, []).append(row)
     names = [*by_label, *REFERENCES]
     legend = max(text_width(shorten(name), SMALL) for name in names) + 0.8
     height = max(3.4, 0.2 * len(names) + 0.3)
@@ -149,19 +159,21 @@ def _over(comparison: Comparison, axis: Axis) -> Figure:
 
 
 def _reference_points(comparison: Comparison, axis: Axis, name: str) -> list[tuple[float, float]]:
-    """A reference's scores over the axis: one a model over sizes, one alone over lengths."""
+    """A reference's scores over the axis: one a model over sizes; over lengths one, if it is that of all."""
     groups = {(row.model, row.targets): axis.of(row) for row in comparison.summary}
     scores = {
         (one.model, one.targets): one.test for one in comparison.references if one.name == name
     }
     points = [(place, scores[group]) for group, place in groups.items() if group in scores]
-    return sorted(points) if axis.title == SIZES else points[:1]
+    if axis.title == SIZES:
+        return sorted(points)
+    return points[:1] if len({score for _, score in points}) == 1 else []
 
 
 def _by_variant(comparison: Comparison) -> Figure:
     """A row for each variant: the mean, its interval, and the score of every seed as a ring."""
     rows, factors = comparison.summary, comparison.varying
-    labels = [shorten(one_line(row.variant.label(factors)), 48) for row in rows]
+    labels = [shorten(_label(comparison, row, factors), 48) for row in rows]
     left = max(text_width(label, SMALL) for label in labels) + 0.35
     height = 0.32 * len(rows) + 0.5
     *several, last = factors
@@ -190,11 +202,15 @@ def _by_variant(comparison: Comparison) -> Figure:
             seeds, [place - 0.22] * len(seeds), "o", ms=3, mfc="white", mec=colour, mew=0.9, zorder=2
         )  # fmt: skip
     handles: dict[str, Any] = {}
-    group = (rows[0].model, rows[0].targets)
-    for one in comparison.references:
-        if (one.model, one.targets) == group and one.name in REFERENCES:
-            line = REFERENCE_LINES[REFERENCES.index(one.name)]
-            handles[one.name] = axes.axvline(one.test, ls=line, color=MUTED, lw=1.2, zorder=1)
+    groups = {(row.model, row.targets) for row in rows}
+    for name, line in zip(REFERENCES, REFERENCE_LINES, strict=True):
+        scores = {
+            one.test
+            for one in comparison.references
+            if one.name == name and (one.model, one.targets) in groups
+        }
+        if len(scores) == 1:  # that of every model
+            handles[name] = axes.axvline(scores.pop(), ls=line, color=MUTED, lw=1.2, zorder=1)
     style(axes, _metric(comparison), "")
     axes.set_yticks(range(len(rows)), labels, parse_math=False)
     axes.set_ylim(len(rows) - 0.4, -0.6)

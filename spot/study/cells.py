@@ -27,6 +27,7 @@ from spot.models.counts import count
 from spot.models.model import Model
 from spot.prompts.files import write_prompt
 from spot.prompts.inits import INITS, default_rate
+from spot.prompts.kinds import find_kind
 from spot.prompts.stored import value_of
 from spot.retrieval.settings import SearchSettings
 from spot.retrieval.target import search
@@ -44,7 +45,7 @@ from spot.study.comparison import (
     Variant,
     varying,
 )
-from spot.study.statistics import Interval, paired_bootstrap
+from spot.study.statistics import Interval
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Task
 from spot.tasks.vocabulary import label_tokens
@@ -218,7 +219,8 @@ def grid_of(
     for chosen in itertools.product(*axes):
         own = _with_factors(model, recipe, dict(chosen))
         start = str(dict(chosen).get("start", own.init))
-        variants.setdefault(Variant(own.kind, own.loss, start, own.length), own)
+        kind = find_kind(own.kind).name  # the same in every spelling
+        variants.setdefault(Variant(kind, own.loss, start, own.length), own)
     return Grid(model, variants, tuple(learning_rates), tuple(seeds), bank, search_settings, runs)
 
 
@@ -474,12 +476,11 @@ def _mean(mine: Sequence[Cell], first: Sequence[Cell] | None, rows: Sequence[Row
         )
         verdict = Verdict("measured", sentence, {"score": sample.mean})
     else:
-        difference = paired_bootstrap(
-            [_differences(*pair) for pair in zip(mine, first, strict=True)]
-        )
+        gain = sample.minus(_mean_sample(first))
+        difference = Interval(gain.mean, *gain.interval(), 0.95)
         points = (difference.mean, difference.low, difference.high)
-        other = grid.label(first[0].variant)
-        verdict = difference_verdict(name, other, points, f"{targets} and {seeds}")
+        evidence = f"{targets}, {counted(sum(row.n for row in rows), 'row')} and {seeds}"
+        verdict = difference_verdict(name, grid.label(first[0].variant), points, evidence)
     metrics = {row.metric for row in rows}
     return replace(
         rows[0],
@@ -506,7 +507,9 @@ def _mean(mine: Sequence[Cell], first: Sequence[Cell] | None, rows: Sequence[Row
 
 
 def _mean_sample(cells: Sequence[Cell]) -> Sample:
-    """The mean over targets, whose rows are drawn apart from each other: by the target's name."""
+    """The mean over targets, whose rows are drawn apart from each other, by the target's name, so that two
+    variants of the same targets are paired.
+    """
     samples = [
         cell.column.sample(cell.runs, zlib.crc32(cell.column.target.name.encode()))
         for cell in cells
@@ -515,11 +518,6 @@ def _mean_sample(cells: Sequence[Cell]) -> Sample:
         np.mean([sample.scores for sample in samples], axis=0),
         np.mean([sample.draws for sample in samples], axis=0),
     )
-
-
-def _differences(cell: Cell, first: Cell) -> list[float]:
-    """Points over another cell by seed."""
-    return [run.test - other.test for run, other in zip(cell.runs, first.runs, strict=True)]
 
 
 def _mean_references(columns: Sequence[Column], references: Sequence[Reference]) -> list[Reference]:

@@ -57,9 +57,9 @@ class Trial:
 class Row:
     """A variant on a model and a target, or its mean over several targets.
 
-    `interval` is the mean test score's, 95 %, over test rows and seeds. `difference` is that to the first
-    variant on the same model and targets, paired by row and seed, or for a mean by target and seed; None
-    for the first one. `learning_rate` was chosen among `rates`, which have their mean validation scores;
+    `interval` is the mean test score's, 95 %, over test rows and seeds; of a mean, over the rows of these
+    targets. `difference` is that to the first variant on the same model and targets, paired by row and
+    seed; None for the first one. `learning_rate` was chosen among `rates`, which have their mean validation scores;
     None and empty for a mean. `n`: test rows. `trained`: values of one prompt. `seconds`, of a step by
     prompt, and `memory` in bytes are those of `StepCost`, of a mean their mean and their most. `prompt`:
     the file of the seed that is best on validation; None for a mean.
@@ -168,14 +168,22 @@ class Comparison:
     gaps: tuple[Gap, ...] = ()
 
     @property
-    def varying(self) -> tuple[str, ...]:
+    def factors(self) -> tuple[str, ...]:
         """The factors that have several values, gaps included; the kind where none has."""
-        return varying([row.variant for row in self.rows] + [gap.variant for gap in self.gaps])
+        return varying([line.variant for line in (*self.rows, *self.gaps)])
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """The factors that have several values on one model, as the defaults of models may differ."""
+        lines = (*self.rows, *self.gaps)
+        by_model = [[line.variant for line in lines if line.model == name] for name in self.models]
+        several = {name for variants in by_model for name in varying(variants)}
+        return tuple(name for name in FACTORS if name in several)
 
     @property
     def models(self) -> tuple[str, ...]:
         """The models, in order."""
-        return tuple(dict.fromkeys(row.model for row in self.rows))
+        return tuple(dict.fromkeys(line.model for line in (*self.rows, *self.gaps)))
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -189,19 +197,19 @@ class Comparison:
     @property
     def summary(self) -> list[Row]:
         """The rows of each model over most targets: its means, or those of its only target."""
-        most = {
-            model: max((targets for each, targets in self.groups if each == model), key=len)
-            for model in self.models
-        }
+        most: dict[str, tuple[str, ...]] = {}
+        for model, targets in self.groups:
+            most[model] = max(most.get(model, ()), targets, key=len)
         return [row for model, targets in most.items() for row in self.of(model, targets)]
 
     @property
     def chosen(self) -> list[Row]:
         """The row of the summary that validation prefers on each model, the first of equals."""
-        return [
-            max((row for row in self.summary if row.model == model), key=lambda row: row.validation)
-            for model in self.models
-        ]
+        best: dict[str, Row] = {}
+        for row in self.summary:
+            if row.model not in best or row.validation > best[row.model].validation:
+                best[row.model] = row
+        return list(best.values())
 
     def to_json(self) -> dict[str, Any]:
         """JSON-serialisable dict."""

@@ -254,13 +254,13 @@ def test_a_start_from_the_bank_is_the_nearest_value(lab, tmp_path, tiny_backbone
 
 def test_a_loss_that_is_not_finite_is_a_gap(lab, tmp_path, tiny_backbone):
     at = lab.objects(runs=tmp_path)
-    result = compared(at, tiny_backbone, learning_rates=(1e30, 0.5))
+    result = compared(at, tiny_backbone, learning_rates=(1e39, 0.5))
     (row,) = result.rows
-    assert row.rates[1e30] is None and row.learning_rate == 0.5
+    assert row.rates[1e39] is None and row.learning_rate == 0.5
     with pytest.raises(
         SpotError, match="no cell could be measured.*no learning rate gave a finite"
     ):
-        compared(at, tiny_backbone, learning_rates=(1e30,))
+        compared(at, tiny_backbone, learning_rates=(1e39,))
 
 
 def slow_interval(right, others=None):

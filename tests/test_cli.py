@@ -47,6 +47,7 @@ def test_all_commands_are_there():
         "heatmap",
         "study",
         "baselines",
+        "compare",
         "train",
         "tune",
         "eval",

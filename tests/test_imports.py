@@ -25,6 +25,7 @@ HELPS = [
     "heatmap",
     "study",
     "baselines",
+    "compare",
     "train",
     "tune",
     "eval",

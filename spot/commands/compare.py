@@ -125,9 +125,7 @@ def command(
             more = {"bank": bank, "search_settings": own.search, "runs": runs}
             calls.append(((the_model(own), targets, own.recipe()), {**factors, **more}))
         if dry_run:
-            plans = {
-                objects[0].name: plan_compare(*objects, **given) for objects, given in calls
-            }
+            plans = {objects[0].name: plan_compare(*objects, **given) for objects, given in calls}
             return show_plan(joined_plans(plans), out, reporter)
         result = joined([compare(*objects, **given) for objects, given in calls])
     show(result, out)

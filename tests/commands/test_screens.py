@@ -10,6 +10,7 @@ import pytest
 from spot.commands import (
     baselines,
     build_bank,
+    compare,
     doctor,
     evaluate,
     heatmap,
@@ -49,6 +50,7 @@ VIEWS: dict[str, Callable[[Output], None]] = {
     "heatmap": lambda out: heatmap.show(Drawn(Path("tasks.png"), "centered"), out),
     "study": lambda out: study.show(samples.study(), out),
     "baselines": lambda out: baselines.show(samples.BASELINES, out),
+    "compare": lambda out: compare.show(samples.COMPARISON, out),
     "train": lambda out: train.show(samples.TRAINED, Path("news.npy"), samples.PROMPT_COUNTS, out),
     "tune": lambda out: tune.show("news", samples.TUNED, Path("tuned"), Counts(6_000_000, 0), out),
     "eval": lambda out: evaluate.show("boolq", "test", samples.EVALUATION, out),

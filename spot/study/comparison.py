@@ -59,9 +59,9 @@ class Row:
 
     `interval` is the mean test score's, 95 %, over test rows and seeds; of a mean, over the rows of these
     targets. `difference` is that to the first variant on the same model and targets, paired by row and
-    seed; None for the first one. `learning_rate` was chosen among `rates`, which have their mean validation scores;
-    None and empty for a mean. `n`: test rows. `trained`: values of one prompt. `seconds`, of a step by
-    prompt, and `memory` in bytes are those of `StepCost`, of a mean their mean and their most. `prompt`:
+    seed; None for the first one. `learning_rate` was chosen among `rates`, which have their mean validation
+    scores; None and empty for a mean. `n`: test rows. `trained`: values of one prompt. `seconds`, of a step
+    by prompt, and `memory` in bytes are those of `StepCost`, of a mean their mean and their most. `prompt`:
     the file of the seed that is best on validation; None for a mean.
     """
 
@@ -168,22 +168,27 @@ class Comparison:
     gaps: tuple[Gap, ...] = ()
 
     @property
+    def _lines(self) -> list[Row | Gap]:
+        return [*self.rows, *self.gaps]
+
+    @property
     def factors(self) -> tuple[str, ...]:
         """The factors that have several values, gaps included; the kind where none has."""
-        return varying([line.variant for line in (*self.rows, *self.gaps)])
+        return varying([line.variant for line in self._lines])
 
     @property
     def varying(self) -> tuple[str, ...]:
         """The factors that have several values on one model, as the defaults of models may differ."""
-        lines = (*self.rows, *self.gaps)
-        by_model = [[line.variant for line in lines if line.model == name] for name in self.models]
+        by_model = [
+            [line.variant for line in self._lines if line.model == name] for name in self.models
+        ]
         several = {name for variants in by_model for name in varying(variants)}
         return tuple(name for name in FACTORS if name in several)
 
     @property
     def models(self) -> tuple[str, ...]:
         """The models, in order."""
-        return tuple(dict.fromkeys(line.model for line in (*self.rows, *self.gaps)))
+        return tuple(dict.fromkeys(line.model for line in self._lines))
 
     @property
     def groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -55,6 +55,7 @@ def test_all_commands_are_there():
         "bank",
         "tasks",
         "models",
+        "meta",
         "doctor",
         "config",
         "completion",

@@ -43,6 +43,8 @@ __getattr__, __dir__, __all__ = attach(
         "baselines": "spot.study.baselines",
         "Distillation": "spot.study.distillation",
         "distil": "spot.study.distillation",
+        "compare": "spot.study.cells",
+        "Comparison": "spot.study.comparison",
         "Study": "spot.study.run",
         "run_study": "spot.study.run",
         "StartComparison": "spot.study.starts",

@@ -22,6 +22,8 @@ from spot.strategies.transfer import TransferReport as TransferReport
 from spot.strategies.transfer import transfer as transfer
 from spot.study.baselines import Baselines as Baselines
 from spot.study.baselines import baselines as baselines
+from spot.study.cells import compare as compare
+from spot.study.comparison import Comparison as Comparison
 from spot.study.distillation import Distillation as Distillation
 from spot.study.distillation import distil as distil
 from spot.study.run import Study as Study

@@ -48,6 +48,7 @@ def test_all_commands_are_there():
         "study",
         "baselines",
         "distil",
+        "compare",
         "train",
         "tune",
         "eval",

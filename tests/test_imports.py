@@ -26,6 +26,7 @@ HELPS = [
     "study",
     "baselines",
     "distil",
+    "compare",
     "train",
     "tune",
     "eval",

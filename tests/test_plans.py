@@ -79,6 +79,16 @@ def written(folder):
             ["prompt tuning", "model tuning"],
             0,
         ),
+        (
+            "compare house animal --kinds prefix,suffix --seeds 0,1 --rates 0.5,0.1",
+            ["prefix on house", "suffix on house", "prefix on animal", "suffix on animal"],
+            0,
+        ),
+        (
+            "compare house --starts vocab,transfer --seeds 0,1",
+            ["vocab on house", "query house", "transfer on house"],
+            0,
+        ),
         ("tune --task house --out tuned", ["house, all weights"], 3),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -30,6 +30,7 @@ COMMANDS = {
     "bank": Lazy("bank", "Look at, check, fill and share banks."),
     "baselines": Lazy("baselines", "Prompt design, prompt and model tuning."),
     "build-bank": Lazy("build_bank", "Train source prompts into a bank."),
+    "compare": Lazy("compare", "Kinds, losses and starts of prompts."),
     "completion": Lazy("completion", "Complete words in your shell."),
     "config": Lazy("config", "List all settings, and what they mean."),
     "distil": Lazy("distil", "Train prompts on the scores of prompts."),

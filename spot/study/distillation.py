@@ -22,7 +22,7 @@ import numpy as np
 from bank.files import replace_file
 from spot.errors import SpotError
 from spot.models.model import Model
-from spot.prompts.files import check_width, write_prompt
+from spot.prompts.files import check_fit, write_prompt
 from spot.prompts.prompt import SoftPrompt
 from spot.strategies.settings import TransferSettings
 from spot.strategies.transfer import BEST_FILE, check_target, spread
@@ -436,7 +436,7 @@ def _lines(work: Work, trained: Prompts) -> list[Line]:
 
 def _check_start(start: SoftPrompt, model: Model, recipe: Recipe) -> None:
     """Raises SpotError for a start of another kind, length or width than the recipe's."""
-    check_width(start, "to start from", model)
+    check_fit(start, "to start from", model)
     found, expected = (start.kind.name, len(start.key)), (recipe.kind, recipe.length)
     if found != expected:
         raise SpotError(

@@ -32,6 +32,7 @@ __all__ = [
     "export_of",
     "export_prompt",
     "find_format",
+    "holds_prompt",
     "prompt_of_entry",
     "read_prompt_file",
 ]
@@ -77,6 +78,11 @@ _ALL = (
 )  # fmt: skip
 
 FORMATS: dict[str, Format] = {form.name: form for form in _ALL}
+
+
+def holds_prompt(path: Path) -> bool:
+    """True for a file or folder of a format that a prompt can be read of. Raises OSError."""
+    return any(form.read is not None and form.recognises(path) for form in FORMATS.values())
 
 
 def read_prompt_file(path: str | Path) -> PromptFile:

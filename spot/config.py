@@ -358,12 +358,6 @@ def _strategies() -> Iterable[str]:
     return STRATEGIES
 
 
-def _kinds() -> Iterable[str]:
-    from spot.prompts.kinds import KINDS
-
-    return KINDS
-
-
 def _similarities() -> Iterable[str]:
     from bank.similarities import SIMILARITIES
 
@@ -380,7 +374,6 @@ RENAMED = {"model.devices": "devices.model"}
 """Keys of earlier releases, and what they are now."""
 TABLES = {
     "transfer.strategy": _strategies,
-    "prompt.kind": _kinds,
     "search.similarity": _similarities,
     "data.source": _sources,
 }

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bank.entry import OF_SEVERAL
 from bank.index import Keys, read_keys
 from bank.nearest import searchable, seeds_of_tasks
 from bank.similarities import Similarity, find_similarity
@@ -33,9 +34,9 @@ def nearest_unrelated(
 ) -> list[float]:
     """For each task of the bank, the highest similarity of its keys to those of a task of another family.
 
-    Similarities are means over pairs of seeds, and mixtures and tasks without a family are left out, as
-    are `exclude_tasks` and entries that learned nothing (see `bank.nearest.searchable`). keys: the bank's,
-    where `read_keys` has read them already. [] where fewer than two families are left, or an init is
+    Similarities are means over pairs of seeds, and entries of several tasks or without a family are left
+    out, as are `exclude_tasks` and entries that learned nothing (see `bank.nearest.searchable`). keys: the
+    bank's, where `read_keys` has read them already. [] where fewer than two families are left, or an init is
     needed that is not known. Raises BankError for an unknown similarity.
     """
     measure = find_similarity(similarity)
@@ -46,7 +47,9 @@ def nearest_unrelated(
     row_of = dict(zip((entry.id for entry in keys.entries), keys.kept, strict=True))
     entries, _ = searchable(keys.entries, exclude_tasks, unlearned)
     groups = [
-        group for group in seeds_of_tasks(entries) if group[0].family and group[0].kind != "mixture"
+        group
+        for group in seeds_of_tasks(entries)
+        if group[0].family and group[0].kind not in OF_SEVERAL
     ][:MOST]
     if not groups:
         return []

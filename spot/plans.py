@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from bank.entry import OF_SEVERAL
 from bank.nearest import searchable, seeds_of_tasks
 from bank.store import Bank
 from spot.models.model import Model
@@ -318,13 +319,13 @@ def plan_study(
         stages.append(query)
         if query.left:
             entries, _ = searchable(bank.entries(), (target.name,), settings.unlearned)
-            tasks = seeds_of_tasks([entry for entry in entries if entry.kind != "mixture"])
+            tasks = seeds_of_tasks([entry for entry in entries if entry.kind not in OF_SEVERAL])
             count = len(tasks) + len(generic_entries(bank, names))
             stages.append(counted_starts(model, target, count, recipe, plan))
         else:
             alone = settings.model_copy(update={"rerank_examples": 0})
             answer = search(bank, model, target, k, recipe=recipe, settings=alone, runs=rehearsal)
-            hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
+            hits = [hit for hit in answer.result.hits if hit.kind not in OF_SEVERAL]
             situation = Situation(
                 bank, model, target, hits, recipe, sources or {}, plan, settings, rehearsal
             )

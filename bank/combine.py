@@ -91,7 +91,7 @@ class Parts:
                     f"expected prompts of one length and width in a sum, found {sizes}",
                     "a comma in place of the sign puts them one behind the other",
                 )
-        self._inits()
+        self.inits()
 
     def prompts(self, weights: Sequence[float] | None = None) -> Prompts:
         """Init, key and value of the combination, [P, H] each, with other weights than those of the
@@ -99,10 +99,10 @@ class Parts:
         """
         chosen = self.expression if weights is None else self.expression.with_weights(list(weights))
         keys, values = [], []
-        for terms, init in zip(chosen.sums, self._inits(), strict=True):
+        for terms, init in zip(chosen.sums, self.inits(), strict=True):
             own = [self.items[term.name][1] for term in terms]
             factors = [term.weight for term in terms]
-            if init is None:  # one prompt as it is, see `_inits`
+            if init is None:  # one prompt as it is, see `inits`
                 keys.append(own[0].key)
                 values.append(own[0].start)
                 continue
@@ -110,11 +110,11 @@ class Parts:
             for rows, view in ((keys, "key"), (values, "start")):
                 mixed = [getattr(prompts, view) for prompts in own]
                 rows.append(sum_of_changes(mixed, inits, factors, init, self.match_norms))
-        starts = [init for init in self._inits() if init is not None]
+        starts = [init for init in self.inits() if init is not None]
         whole = np.concatenate(starts) if len(starts) == len(keys) else None
         return Prompts(whole, np.concatenate(keys), np.concatenate(values))
 
-    def _inits(self) -> list[Array | None]:
+    def inits(self) -> list[Array | None]:
         """The init of every sum; None for a prompt that stands alone as it is, whose own is not known."""
         inits: list[Array | None] = []
         for terms in self.expression.sums:
@@ -188,7 +188,7 @@ def combined_entry(parts: Parts, name: str) -> tuple[Entry, Prompts]:
     """
     prompts = parts.prompts()
     entries = [entry for entry, _ in parts.items.values()]
-    formula = {
+    formula: dict[str, Any] = {
         "sums": [
             sorted([parts.items[term.name][0].id, term.weight] for term in terms)
             for terms in parts.expression.sums

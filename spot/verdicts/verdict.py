@@ -14,6 +14,8 @@ KINDS: dict[str, str] = {
     "helped": "transfer is better than training from scratch",
     "helped early only": "transfer was ahead at early checks, but not at the end",
     "hurt": "transfer is worse than training from scratch",
+    "better": "better than the best part of what was combined",
+    "worse": "worse than the best part of what was combined",
     "no difference": "neither is better as far as these rows and seeds can tell",
     "near": "the nearest source is nearer than unrelated tasks are to each other",
     "not near": "the nearest source is no nearer than unrelated tasks are to each other",

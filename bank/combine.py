@@ -157,27 +157,27 @@ def sum_of_changes(
     match_norms: every row gets the mean norm of the prompts' rows, weighted by |w|: a mean of two rows of
     cosine c is shorter than they are, by sqrt((1 + c) / 2).
     """
-    terms = sorted(zip(weights, prompts, strict=True), key=lambda term: (_bytes(term[1]), term[0]))
-    signed = [*terms, *((-weight, init) for weight, init in zip(weights, inits, strict=True))]
+    signed = [*zip(weights, prompts, strict=True)]
+    signed += [(-weight, init) for weight, init in zip(weights, inits, strict=True)]
     factors: dict[bytes, list[float]] = {}
     arrays: dict[bytes, NDArray[Any]] = {}
     for factor, array in [*signed, (1.0, base)]:
-        factors.setdefault(_bytes(array), []).append(factor)
-        arrays[_bytes(array)] = np.asarray(array, np.float64)
+        content = np.asarray(array, np.float32).tobytes()
+        factors.setdefault(content, []).append(factor)
+        arrays[content] = np.asarray(array, np.float64)
     # Factors of equal arrays are added before anything is rounded: an init that cancels leaves no trace.
     totals = [(math.fsum(factors[content]), arrays[content]) for content in sorted(arrays)]
     addends = [factor * array for factor, array in totals if factor]
     total = sum(addends[1:], start=addends[0]) if addends else np.zeros(np.shape(base))
-    sizes = np.array([abs(weight) for weight, _ in terms])
+    sizes = np.abs(np.asarray(weights, np.float64))
     if match_norms and sizes.any():
-        own = np.stack([norms(prompt) for _, prompt in terms])
-        wanted, found = sizes @ own / sizes.sum(), norms(total)
+        shares = np.stack(
+            [size * norms(prompt) for size, prompt in zip(sizes, prompts, strict=True)]
+        )
+        wanted = np.array([math.fsum(row) for row in shares.T]) / math.fsum(sizes)
+        found = norms(total)
         total = total * np.divide(wanted, found, out=np.ones_like(found), where=found > 0)[:, None]
     return np.asarray(total, np.float32)
-
-
-def _bytes(array: NDArray[Any]) -> bytes:
-    return np.asarray(array, np.float32).tobytes()
 
 
 def combined_entry(parts: Parts, name: str) -> tuple[Entry, Prompts]:

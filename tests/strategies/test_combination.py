@@ -128,6 +128,25 @@ def test_the_test_split_chooses_nothing(at, lab):
     assert (other.expression, other.best) == (first.expression, first.best)
 
 
+def test_validation_chooses_the_best_part(at, monkeypatch):
+    scores = {("bird", 12): 90.0, ("bird", 16): 10.0, ("colour", 12): 80.0, ("colour", 16): 95.0}
+    names = {
+        at.bank.prompts(at.bank.get(name)).value.tobytes(): name for name in ("bird", "colour")
+    }
+    evaluate = Runs.evaluate
+
+    def faked(self, model, prompt, task, split, labels):
+        score = evaluate(self, model, prompt, task, split, labels)
+        name = None if prompt is None else names.get(np.asarray(prompt).tobytes())
+        return replace(score, value=scores.get((name, len(split)), 0.0))
+
+    monkeypatch.setattr(Runs, "evaluate", faked)
+    report = spot.combine(
+        at.bank, at.model, at.task("house"), "colour + bird", recipe=at.recipe, runs=at.runs
+    )
+    assert (report.best, report.best_id) == ("bird", at.bank.get("bird").id)
+
+
 def test_training_starts_from_the_named_entry(at):
     item = at.bank.combine("bird + colour", name="both")
     at.bank.add(item)

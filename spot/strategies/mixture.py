@@ -26,7 +26,7 @@ def train_mixture(situation: Situation) -> SoftPrompt:
     tasks = {target.name: target}
     for hit in situation.hits:
         entry = situation.bank.get(hit.id)
-        names = entry.members if entry.kind == "combination" else (entry.task,)
+        names = entry.members if entry.kind in ("meta", "combination") else (entry.task,)
         found = [task for name in names for task in source(name, situation)]
         tasks |= {task.name: task for task in found if task.name not in tasks}
     members = [source_of(task, model, recipe).members[0] for task in tasks.values()]

@@ -59,7 +59,7 @@ ORDERS: dict[str, Callable[[Bank, Entry], Any]] = {
 )
 @click.option(
     "--kind",
-    help="source, mixture, combination, imported or query.",
+    help="source, mixture, meta, combination, imported or query.",
     shell_complete=completed(facts("kind")),
 )
 @click.option("--seed", type=int, help="Only of this seed.")

@@ -16,8 +16,6 @@ KINDS: dict[str, str] = {
     "hurt": "transfer is worse than training from scratch",
     "better": "better than what it is compared with",
     "worse": "worse than what it is compared with",
-    "better": "better than the best part of what was combined",
-    "worse": "worse than the best part of what was combined",
     "no difference": "neither is better as far as these rows and seeds can tell",
     "near": "the nearest source is nearer than unrelated tasks are to each other",
     "not near": "the nearest source is no nearer than unrelated tasks are to each other",

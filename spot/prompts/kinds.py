@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from spot.prompts import every_layer, keys_values, prefix, suffix
+from spot.prompts import around, every_layer, keys_values, masked, prefix, suffix, text_map
 from spot.prompts.kind import Form, Kind
 from spot.variants import parse, written
 
@@ -16,6 +16,9 @@ KINDS: dict[str, Form] = {
         every_layer.FORM,
         keys_values.FORM,
         keys_values.WRITER_FORM,
+        around.FORM,
+        masked.FORM,
+        text_map.FORM,
     )
 }
 

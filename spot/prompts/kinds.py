@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from spot.prompts import around, every_layer, keys_values, masked, prefix, suffix, text_map
+from spot.prompts import (
+    around,
+    attempt,
+    dept,
+    every_layer,
+    generator,
+    keys_values,
+    low_rank,
+    masked,
+    pool,
+    prefix,
+    suffix,
+    text_map,
+)
 from spot.prompts.kind import Form, Kind
 from spot.variants import parse, written
 
@@ -19,6 +32,11 @@ KINDS: dict[str, Form] = {
         around.FORM,
         masked.FORM,
         text_map.FORM,
+        dept.FORM,
+        generator.FORM,
+        pool.FORM,
+        attempt.FORM,
+        low_rank.FORM,
     )
 }
 

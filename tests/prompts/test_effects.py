@@ -18,6 +18,12 @@ KINDS = (
     "around:after=3",
     "masked",
     "map:width=5",
+    "dept:texts=4,width=3",
+    "generator:width=3",
+    "pool:size=5,top=2",
+    "attempt:sources=3,width=4",
+    "low-rank",
+    "low-rank:rank=2,shared=trained",
 )
 every = pytest.mark.parametrize("kind", KINDS)
 
@@ -80,8 +86,9 @@ def test_the_seed_alone_decides_what_is_drawn(kind):
     assert bool(drawn) == (kind in DRAWN)
 
 
-DRAWN = ("map:width=5",)
-LIKE_ROWS = ("map:width=5",)
+RANK = ("low-rank", "low-rank:rank=2,shared=trained")
+LIKE_ROWS = ("map:width=5", "dept:texts=4,width=3", "generator:width=3", *RANK)
+DRAWN = (*LIKE_ROWS[:3], "pool:size=5,top=2", "attempt:sources=3,width=4", RANK[1])
 
 
 @pytest.mark.parametrize("kind", LIKE_ROWS)

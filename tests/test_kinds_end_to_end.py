@@ -14,15 +14,15 @@ import pytest
 from bank.store import Bank
 from spot.models.effect import Effect
 from spot.prompts.files import read_prompt
-from spot.prompts.kind import Kind
-from spot.prompts.kinds import KINDS
+from spot.prompts.kind import Form, Kind
+from spot.prompts.kinds import KINDS, find_kind
 from spot.prompts.stored import value_of
 from tests.lab import Lab, lines, tree
-from tests.toys import random_arrays, tiny_decoder, write_model, write_tokenizer
+from tests.toys import random_arrays, tiny_config, tiny_decoder, write_model, write_tokenizer
 
 pytest_plugins = ("tests.lab",)
 
-P, H = 4, 16
+P = 4
 SMALL = (
     'bank.sources=["colour","bird"]',
     'bank.mixtures=["colour+place"]',
@@ -39,17 +39,18 @@ def around(arrays, _embedded, _mask, owner):
     return Effect(arrays["front"], arrays["back"] * arrays["gain"][:, None, :], owner)
 
 
-AROUND = Kind(
-    name="around",
+PAIR = Kind(
+    name="pair",
     description="rows in front of the text and behind it",
-    init=lambda rows: {
-        "front": np.asarray(rows, np.float32),
-        "back": np.asarray(rows[::-1], np.float32),
-        "gain": np.ones(rows.shape[1], np.float32),
+    arrays=("front", "back", "gain"),
+    init=lambda start: {
+        "front": start.rows,
+        "back": start.rows[::-1],
+        "gain": np.ones(start.rows.shape[1], np.float32),
     },
     effect=around,
     key=lambda arrays: arrays["front"],
-    count=lambda length, width: 2 * length * width + width,
+    count=lambda length, config: (2 * length + 1) * config.d_model,
     before=lambda length: length,
     after=lambda length: length,
     packed=False,
@@ -60,7 +61,7 @@ AROUND = Kind(
 def third_kind():
     """The line of the table that a new kind is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(KINDS, AROUND.name, AROUND)
+        patch.setitem(KINDS, PAIR.name, Form(PAIR.name, PAIR.description, lambda: PAIR))
         yield
 
 
@@ -95,7 +96,7 @@ class Case:
 
 CASES = [
     *((kind, family) for kind in ("prefix", "suffix") for family in ("T5", "decoder")),
-    ("around", "T5"),
+    ("pair", "T5"),
 ]
 
 
@@ -124,7 +125,7 @@ def test_entries_hold_the_kind_and_its_arrays(case):
     names = {
         "prefix": {"init", "key", "value"},
         "suffix": {"init", "key", "value"},
-        "around": {"init", "key", "value", "value.front", "value.back", "value.gain"},
+        "pair": {"init", "key", "value", "value.front", "value.back", "value.gain"},
     }[case.kind]
     assert len(bank.entries()) == 3
     for entry in bank.entries():
@@ -132,10 +133,11 @@ def test_entries_hold_the_kind_and_its_arrays(case):
         assert ("prompt_kind" in entry.recipe) == (case.kind != "prefix")
         assert set(bank.prompts(entry).tensors()) == names
         value = value_of(bank, entry)
-        assert value.kind is KINDS[case.kind] and value.count == KINDS[case.kind].count(P, H)
+        assert value.kind is find_kind(case.kind)
+        assert value.count == value.kind.count(P, tiny_config())
     shown = case.run("bank", "show", bank.entries()[0].id).stdout
     assert ("prompt_kind" in shown) == (case.kind != "prefix")
-    assert ("back 4 x 16, front 4 x 16, gain 16" in shown) == (case.kind == "around")
+    assert ("back 4 x 16, front 4 x 16, gain 16" in shown) == (case.kind == "pair")
     listed = case.json("bank", "list")
     assert sorted(row["id"] for row in listed) == sorted(entry.id for entry in bank.entries())
     assert "whole" in case.run("bank", "verify").stdout
@@ -147,8 +149,8 @@ def test_every_strategy_transfers(case, strategy):
     starts = {run["strategy"] for run in runs if "strategy" in run}
     assert starts == {"none", strategy}
     path = Path(runs[-1]["best"])
-    prompt, kind = read_prompt(path), KINDS[case.kind]
-    assert prompt.kind is kind and set(prompt.arrays) == set(kind.init(np.ones((1, 1))))
+    prompt, kind = read_prompt(path), find_kind(case.kind)
+    assert prompt.kind is kind and set(prompt.arrays) == set(kind.arrays)
     assert prompt.facts.task == "house" and prompt.facts.labels == ("no", "yes")
     path.unlink()
 

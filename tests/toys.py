@@ -108,6 +108,17 @@ def write_model(folder: Path, config: Any, arrays: dict[str, np.ndarray]) -> Pat
     return folder
 
 
+def toy_model(identity: Any, embeddings: np.ndarray, vocabulary: Any = None) -> Any:
+    """A T5 of these embeddings [V, H] that has no network, for prompts that are made and not used."""
+    from types import SimpleNamespace
+
+    from spot.models.model import Model
+
+    config = tiny_config(vocab_size=len(embeddings), d_model=embeddings.shape[1])
+    network: Any = SimpleNamespace(embeddings=embeddings)
+    return Model(identity, vocabulary, "float32", lambda: config, lambda: network)
+
+
 def model_settings(folder: Path, **changes: Any) -> ModelSettings:
     """Settings that name the folder, in float32."""
     return ModelSettings(**{"name": str(folder), "precision": "float32", **changes})

@@ -140,7 +140,7 @@ def _model(config: Config) -> str:
     from spot.prompts.kinds import find_kind
 
     model, length = the_model(config), config.prompt.length
-    trained = find_kind(config.prompt.kind).count(length, model.width)
+    trained = find_kind(config.prompt.kind).count(length, model.config)
     counts = Counts(trained, count(model.network))
     shape = f"{length} x {model.width}"
     return f"{model.name}, fingerprint {model.fingerprint[:16]}; a prompt of {shape}: {counts}"

@@ -188,7 +188,7 @@ class Decoder(nnx.Module):
     def _embedded(
         self, tokens: jax.Array | Packed, prompts: Any
     ) -> tuple[Packed, jax.Array, jax.Array, Effect]:
-        """Texts without their last tokens, embedded [M, W, H], those tokens [B, H], and the prompts' effect."""
+        """Texts without their last tokens, embedded [M, W, H], those [B, H], and the prompts' effect."""
         if isinstance(tokens, Packed):
             x = self.token_embedder(tokens.tokens)
             effect = effect_of(prompts, x, jnp.arange(x.shape[1]) < tokens.ends[:, -1:])

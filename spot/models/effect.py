@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spot.models.config import ModelConfig
+
 
 class Visibility(NamedTuple):
     """Who sees whom where rows in front of a text and the text attend to each other (Lester et al. 2021,
@@ -90,7 +92,7 @@ class Prompts(Protocol):
 
 @runtime_checkable
 class HostPrompt(Protocol):
-    """One prompt on the host, whatever its kind; as an array it is its key [P, W]."""
+    """One prompt on the host, whatever its kind; as an array it is its key [P, H]."""
 
     @property
     def tokens(self) -> int:
@@ -98,6 +100,9 @@ class HostPrompt(Protocol):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """The key."""
+
+    def misfit(self, config: ModelConfig) -> str:
+        """In what its arrays do not fit the architecture; "" where they do."""
 
     def stacked(self) -> Prompts:
         """The same prompt on the device, S = 1."""
@@ -142,11 +147,15 @@ def by_prompt(
     """
     if owner is not None:
         chosen = {name: array[owner] for name, array in arrays.items()}
-        one = jax.vmap(lambda own, *row: function(own, *(each[None] for each in row))[0])
-        return one(chosen, *rows)
+
+        def one(own: Mapping[str, jax.Array], *row: jax.Array) -> jax.Array:
+            return function(own, *(each[None] for each in row))[0]
+
+        each: jax.Array = jax.vmap(one)(chosen, *rows)
+        return each
     count = len(next(iter(arrays.values())))
-    parted = [each.reshape(count, -1, *each.shape[1:]) for each in rows]
-    made = jax.vmap(function)(dict(arrays), *parted)
+    parted = [array.reshape(count, -1, *array.shape[1:]) for array in rows]
+    made: jax.Array = jax.vmap(function)(dict(arrays), *parted)
     return made.reshape(-1, *made.shape[2:])
 
 

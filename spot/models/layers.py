@@ -306,7 +306,7 @@ def _gated_forward(form, activation, gate, x):  # type: ignore[no-untyped-def]
 def _gated_backward(form, activation, saved, cotangent):  # type: ignore[no-untyped-def]
     # The barrier keeps XLA from recognising, and storing, the activation of the forward pass.
     (gate, x), cotangent = jax.lax.optimization_barrier((saved, cotangent))
-    gate, x = gate.astype(jnp.float32), x.astype(jnp.float32)
+    gate, x = gate.astype(cotangent.dtype), x.astype(cotangent.dtype)
     active, pull = jax.vjp(activation, gate)
     return (*pull(cotangent * x), cotangent * active)
 

@@ -25,6 +25,7 @@ from spot.models.defaults import EMBEDDED, ModelDefaults, defaults_of
 from spot.models.fingerprint import fingerprint
 from spot.models.runtime import device_errors, prepare
 from spot.models.settings import Devices, ModelSettings
+from spot.models.states import States
 from spot.models.weights import hub, remote
 from spot.models.weights.formats import descriptions, reader
 from spot.models.weights.reader import Reader
@@ -99,7 +100,7 @@ class Model:
         from spot.models.sharding import place_rows
 
         rows = place_rows(self.network.mesh, tokens)
-        return scoring.encode(self.network, scoring.on_device(prompt, self.width), rows)
+        return scoring.encode(self.network, scoring.on_device(prompt, self.config), rows)
 
     def score(
         self,
@@ -128,6 +129,20 @@ class Model:
 
         with device_errors():
             return written(self, inputs, length, prompt)
+
+    def read_rows(self, rows: np.ndarray) -> States:
+        """What the stack that reads makes of rows [P, H] in front of nothing."""
+        from spot.models import scoring
+
+        with device_errors():
+            return States(*map(np.asarray, scoring.read_rows(self.network, rows)))
+
+    def written_rows(self, rows: np.ndarray) -> States:
+        """As `read_rows`, of the stack that writes: of a T5 its decoder, after an empty text."""
+        from spot.models import scoring
+
+        with device_errors():
+            return States(*map(np.asarray, scoring.written_rows(self.network, rows)))
 
     def with_network(self, network: Network) -> Model:
         """The same name and vocabulary with another network of this family, for evaluation: its

@@ -71,6 +71,18 @@ class Network:
         embedded: jax.Array = self.module().token_embedder(tokens)
         return embedded
 
+    def read_rows(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """What the stack that reads makes of rows [P, H] alone: (inputs [L, P, H] of its layers, their keys
+        and values [L, 2, kv, P, D]).
+        """
+        inputs, pairs = self.module().read_rows(rows)
+        return inputs, _own_heads(self.config, pairs)
+
+    def written_rows(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """As `read_rows`, of the stack that writes: of a T5 its decoder, after an empty text."""
+        inputs, pairs = self.module().written_rows(rows)
+        return inputs, _own_heads(self.config, pairs)
+
     @property
     def embeddings(self) -> jax.Array:
         """The embedding table [V, H] in the dtype of the weights."""
@@ -91,6 +103,11 @@ class Network:
     def with_parameters(self, parameters: Any) -> Network:
         """The same architecture with other weights, a tree like `parameters`."""
         return replace(self, parameters=parameters)
+
+
+def _own_heads(config: ModelConfig, pairs: jax.Array) -> jax.Array:
+    """Keys and values [L, 2, kv, P, D] without the copies that devices have which share a head."""
+    return pairs[:, :, :: pairs.shape[2] // config.kv_heads]
 
 
 def outline(config: ModelConfig, form: ProductForm) -> tuple[Any, Any]:

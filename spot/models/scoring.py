@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from spot.errors import SpotError
+from spot.models.config import ModelConfig
 from spot.models.context import check_context
 from spot.models.effect import Effect, HostPrompt
 from spot.models.likelihood import word_losses
@@ -33,6 +34,10 @@ LABEL_LENGTHS = (1, 4, 8, 16, 32, 64)
 def encode(network: Network, prompts: Any, inputs: jax.Array) -> Any:
     """Texts [B, T] as read behind their prompts; compiled apart, so that all labels share it."""
     return network.encode(inputs, prompts)
+
+
+read_rows = jax.jit(Network.read_rows)
+written_rows = jax.jit(Network.written_rows)
 
 
 @partial(jax.jit, static_argnames="normalisation")
@@ -64,7 +69,7 @@ def label_scores(
     answer = bucket_length(max(map(len, labels)))
     check_context(model.config, prompt_tokens(prompt), inputs, answer)
     out = np.zeros((len(inputs), len(labels)), np.float32)
-    network, prompts = model.network, on_device(prompt, model.width)
+    network, prompts = model.network, on_device(prompt, model.config)
     for rows, batch in batches(network, inputs):
         encoded = encode(network, prompts, batch)
         scores = rank(network, encoded, words, normalisation=normalisation)
@@ -83,7 +88,7 @@ def written(model: Model, inputs: Ragged, length: int, prompt: Promptlike = None
     """See `Model.generate`."""
     check_context(model.config, prompt_tokens(prompt), inputs, length)
     texts = [""] * len(inputs)
-    network, prompts = model.network, on_device(prompt, model.width)
+    network, prompts = model.network, on_device(prompt, model.config)
     eos = model.vocabulary.eos
     for rows, batch in batches(network, inputs):
         encoded = encode(network, prompts, batch)
@@ -93,22 +98,25 @@ def written(model: Model, inputs: Ragged, length: int, prompt: Promptlike = None
     return texts
 
 
-def on_device(prompt: Promptlike, width: int) -> Any:
-    """One prompt as a network of this width takes it; an array [P, H] is a prompt in front of the text.
+def on_device(prompt: Promptlike, config: ModelConfig) -> Any:
+    """One prompt as a network takes it; an array [P, H] is a prompt in front of the text.
 
-    Raises SpotError for a prompt of another width.
+    Raises SpotError for a prompt of another architecture.
     """
     if prompt is None:
         return None
-    shape = np.shape(prompt)
-    if len(shape) != 2 or shape[1] != width:
+    shape, hint = np.shape(prompt), "use the model that the prompt was trained on"
+    if len(shape) != 2 or shape[1] != config.d_model:
         raise SpotError(
-            f"expected a prompt [P, {width}], as wide as the model, found {list(shape)}",
-            "use the model that the prompt was trained on",
+            f"expected a prompt [P, {config.d_model}], as wide as the model, found {list(shape)}",
+            hint,
         )
-    if isinstance(prompt, HostPrompt):
-        return prompt.stacked()
-    return Effect(before=jnp.asarray(prompt)[None])
+    if not isinstance(prompt, HostPrompt):
+        return Effect(before=jnp.asarray(prompt)[None])
+    fault = prompt.misfit(config)
+    if fault:
+        raise SpotError(f"the prompt does not fit the model: {fault}", hint)
+    return prompt.stacked()
 
 
 def prompt_tokens(prompt: Promptlike) -> int:

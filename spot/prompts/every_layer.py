@@ -13,6 +13,7 @@ import numpy as np
 
 from spot.prompts.kind import Arrays, Form, Kind, Start
 from spot.prompts.scales import scaled
+from spot.prompts.sketch import sketched
 from spot.variants import Option, written
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def every_layer(change: str) -> Kind:
         arrays=("layers", "scale"),
         init=_add if change == "add" else _overwrite,
         effect=_adding if change == "add" else _overwriting,
-        key=lambda arrays: np.concatenate(list(arrays["layers"]), axis=-1),
+        key=_key,
         count=lambda length, config: config.stacks[0] * length * config.d_model,
         before=lambda length: length,
         after=lambda length: 0,
@@ -58,6 +59,12 @@ def _add(start: Start) -> Arrays:
     layers = np.zeros_like(states)
     layers[0] = start.rows
     return {"layers": layers, "scale": scaled(states, start.rows, 1)[1]}
+
+
+def _key(arrays: Mapping[str, Any]) -> np.ndarray:
+    """The numbers of each token at all layers, each layer's as large as the others'."""
+    layers = np.asarray(arrays["layers"])
+    return sketched(np.concatenate(list(layers), axis=-1), layers.shape[-1])
 
 
 def _overwriting(arrays: Mapping[str, Any], _embedded: Any, _mask: Any, owner: Any) -> Effect:

@@ -77,18 +77,18 @@ def find_prompt(name: str | None, bank: Path, model: Model) -> SoftPrompt | None
         entry = opened.get(name)
         check_model(entry, model)
         prompt = value_of(opened, entry)
-    check_width(prompt, name, model)
+    check_fit(prompt, name, model)
     return prompt
 
 
-def check_width(prompt: SoftPrompt, name: str, model: Model) -> None:
-    """Raises SpotError for a prompt of another width than the model's."""
-    width = prompt.key.shape[1]
+def check_fit(prompt: SoftPrompt, name: str, model: Model) -> None:
+    """Raises SpotError for a prompt whose arrays are not those of its kind on this model."""
+    hint, width = "choose the model that it was trained on with model.name", prompt.key.shape[1]
     if width != model.width:
-        raise SpotError(
-            f"the prompt {name} is {width} wide, the model {model.width}",
-            "choose the model that it was trained on with model.name",
-        )
+        raise SpotError(f"the prompt {name} is {width} wide, the model {model.width}", hint)
+    fault = prompt.misfit(model.config)
+    if fault:
+        raise SpotError(f"the prompt {name} does not fit the model: {fault}", hint)
 
 
 def prompt_file_entry(file: Path, task: str, model: Model) -> tuple[Entry, Prompts]:
@@ -98,7 +98,7 @@ def prompt_file_entry(file: Path, task: str, model: Model) -> tuple[Entry, Promp
     """
     prompt = read_prompt(file)
     check_facts(prompt.facts, str(file), model)
-    check_width(prompt, str(file), model)
+    check_fit(prompt, str(file), model)
     key = np.ascontiguousarray(prompt.key, np.float32)
     recipe = {
         "init": "unknown",

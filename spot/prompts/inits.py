@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from bank.entry import Backbone as Identity
+from bank.entry import Entry
 from bank.store import Bank
 from spot.errors import SpotError, did_you_mean
+from spot.models.model import Model
 from spot.prompts.facts import check_facts
 from spot.prompts.files import read_prompt
+from spot.prompts.kind import Start, no_sources
 from spot.prompts.kinds import find_kind
+from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.settings import PromptSettings
 from spot.prompts.stored import check_model, value_of
@@ -73,21 +78,20 @@ class Init:
 
 def init_prompt(
     settings: PromptSettings,
-    embedding: np.ndarray,
-    vocabulary: Vocabulary,
+    model: Model,
     labels: Sequence[Sequence[int]],
     seed: int,
-    identity: Identity,
     bank: Bank | None = None,
+    task: str = "",
 ) -> SoftPrompt:
     """The prompt before training, of the settings' kind.
 
     Its rows depend on the seed but not on the task (except for `labels`), so prompts of one seed differ
     only by what they learned.
 
-    embedding: [V, H]; labels: token ids of each label word; identity: the backbone's. Raises SpotError
-    for an unknown init or kind, no labels where they are needed, an entry of another backbone or kind, or
-    another shape.
+    labels: token ids of each label word; task: whose prompts a kind that is made of others leaves out. Raises
+    SpotError for an unknown init or kind, a kind that cannot work on the model, no labels where they are
+    needed, an entry of another backbone or kind, or another shape.
     """
     chosen = settings.init or "vocab"
     name, colon, argument = chosen.partition(":")
@@ -98,7 +102,10 @@ def init_prompt(
             f'unknown prompt init "{chosen}".{did_you_mean(chosen, usages)}',
             f"one of {', '.join(usages)}",
         )
-    request = Request(settings, argument, embedding, vocabulary, labels, seed, identity, bank)
+    embedding = model.embeddings
+    request = Request(
+        settings, argument, embedding, model.vocabulary, labels, seed, model.identity, bank
+    )
     start = init.start(request)
     rows = np.asarray(start, np.float32)
     if rows.shape != (length := settings.length, width := embedding.shape[1]):
@@ -107,7 +114,28 @@ def init_prompt(
             f"found {rows.shape[0]} x {rows.shape[1]}",
             "set prompt.length to its length, and use the model that it was trained on",
         )
-    return start if isinstance(start, SoftPrompt) else SoftPrompt.of(find_kind(settings.kind), rows)
+    if isinstance(start, SoftPrompt):
+        return start
+    kind = find_kind(settings.kind)
+    sources = no_sources if bank is None else partial(_sources, bank, task, length)
+    return SoftPrompt(kind, kind.make(Start.on(model, rows, seed, sources)))
+
+
+def _sources(bank: Bank, task: str, length: int, count: int) -> np.ndarray:
+    """The plain prompts [count, P, H] of so many tasks of a bank but this one, of the lowest seed each."""
+    by_task: dict[str, Entry] = {}
+    for entry in sorted(bank.entries(), key=lambda entry: (entry.task, entry.seed, entry.id)):
+        if entry.prompt_kind == PREFIX.name and entry.task != task:
+            by_task.setdefault(entry.task, entry)
+    values = [value_of(bank, entry).key for entry in by_task.values()]
+    fitting = [value for value in values if len(value) == length][:count]
+    if len(fitting) < count:
+        raise SpotError(
+            f"expected plain prompts of {count} other tasks, {length} tokens long, in {bank.path}; "
+            f"found {len(fitting)}",
+            "ask for fewer with sources=…, or build a bank of more tasks with prompt.kind=prefix",
+        )
+    return np.stack(fitting)
 
 
 def _random(request: Request) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Trained keys and values in front of those of the text, at every layer (Li and Liang 2021, prefix
 tuning, section 4.1, without its reparametrisation).
 
-They begin as the keys and values that the model makes of the rows of the init: from noise, prefix tuning
-often learns nothing. Rows at the input may stand beside them, as many as one likes (He et al. 2022,
-section 3: such rows ask, keys and values are asked).
+They begin as the keys and values that the model makes of the rows of the init, which are kept beside them:
+from noise, prefix tuning often learns nothing. Rows at the input may stand beside them, as many as one
+likes (He et al. 2022, section 3: such rows ask, keys and values are asked).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from spot.models.config import ModelConfig
 from spot.models.states import States
 from spot.prompts.kind import Arrays, Form, Kind, Start, any_model
 from spot.prompts.scales import scaled
+from spot.prompts.sketch import sketched
 from spot.variants import Option, written
 
 if TYPE_CHECKING:
@@ -43,8 +44,7 @@ WRITER_OPTIONS = {"start": START, "sink": SINK}
 def keys_values(start: str, sink: int, rows: int) -> Kind:
     """The kind with keys and values for the layers that read the text."""
     name = written(NAME, {"start": start, "sink": sink, "rows": rows}, OPTIONS)
-    kind = _kind(name, DESCRIPTION, lambda begin: begin.read(begin.rows), 0, start, sink, rows)
-    return kind
+    return _kind(name, DESCRIPTION, lambda begin: begin.read(begin.rows), 0, start, sink, rows)
 
 
 def writer_keys_values(start: str, sink: int) -> Kind:
@@ -66,7 +66,7 @@ def _kind(
     check: Callable[[ModelConfig], None] = any_model,
 ) -> Kind:
     """stack: the model's stack that has them, 0 the one that reads the text."""
-    own = ["keys_values", "scale", *(["sink"] if sink else []), *(["rows"] if rows else [])]
+    own = ["keys_values", "scale", "start", *["sink"][:sink], *(["rows"] if rows else [])]
 
     def count(length: int, config: ModelConfig) -> int:
         token = config.stacks[stack] * 2 * config.kv_heads * config.d_kv
@@ -83,7 +83,7 @@ def _kind(
         before=lambda length: 0 if stack else length + rows,
         after=lambda length: 0,
         packed=True,
-        rates={"scale": 0.0, "sink": 0.0},
+        rates={"scale": 0.0, "start": 0.0, "sink": 0.0},
         check=check,
     )
 
@@ -98,6 +98,7 @@ def _init(
     return {
         "keys_values": numbers[..., sink:, :],
         "scale": scale,
+        "start": start.rows,
         "sink": numbers[..., :sink, :],
         "rows": np.resize(start.rows, (rows, start.rows.shape[1])),
     }
@@ -120,12 +121,13 @@ def _effect(
     return Effect(before=arrays.get("rows"), keys_values=every, owner=owner)
 
 
-def _key(arrays: Mapping[str, Any]) -> Any:
-    """[P, L * 2 * kv * D]: all numbers of each token, each layer's as large as the others'."""
-    every = arrays["keys_values"]
+def _key(arrays: Mapping[str, Any]) -> np.ndarray:
+    """The keys and values of each token at all layers, each layer's as large as the others'."""
+    every = np.asarray(arrays["keys_values"])
     if "sink" in arrays:
         every = np.concatenate([arrays["sink"], every], axis=-2)
-    return np.moveaxis(every, -2, 0).reshape(every.shape[-2], -1)
+    by_token = np.moveaxis(every, -2, 0).reshape(every.shape[-2], -1)
+    return sketched(by_token, arrays["start"].shape[1])
 
 
 def _has_writer(config: ModelConfig) -> None:

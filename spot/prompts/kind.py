@@ -100,8 +100,8 @@ class Kind:
     init: a start -> the arrays by name.
     effect: (arrays with leading S, embedded texts [B, T, H], their mask [B, T], owner [B] or None)
     -> the effect on the forward pass; differentiable in the arrays. See `spot.models.effect.by_prompt`.
-    key: the arrays -> [P, W], the numbers that search compares; W is H but for kinds whose tokens are not
-    rows of the model's width.
+    key: the arrays -> [P, H], the numbers that search compares; see `spot.prompts.sketch` for arrays that
+    are not rows. On the host only.
     count: (P, architecture) -> the number of trained values.
     before, after: P -> rows that it puts in front of and behind a text, for the context.
     packed: true if its effect is the same for every text of a prompt and stands in front of it, so

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class SoftPrompt:
-    """A prompt of some kind as named float32 arrays; `np.asarray(prompt)` is its key [P, W].
+    """A prompt of some kind as named float32 arrays; `np.asarray(prompt)` is its key [P, H].
 
     `facts` are what is known of its task, model and recipe, None where nothing is.
 
@@ -50,7 +50,7 @@ class SoftPrompt:
 
     @property
     def key(self) -> np.ndarray:
-        """The numbers [P, W] that search compares; of most kinds rows of the model's width."""
+        """The numbers [P, H] that search compares; of most kinds its rows."""
         return np.asarray(self.kind.key(self.arrays), np.float32)
 
     @property

@@ -351,9 +351,7 @@ def new_slot(
     """
     check_seed(seed)
     recipe = recipe.on(model)
-    prompt = init_prompt(
-        recipe, model.embeddings, model.vocabulary, source.labels, seed, model.identity, bank
-    )
+    prompt = init_prompt(recipe, model, source.labels, seed, bank, source.name)
     rate = recipe.learning_rate or default_rate(model.embeddings)
     return Slot(source.name, source, seed, prompt, rate)
 

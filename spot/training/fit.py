@@ -182,8 +182,7 @@ def fit_training(
 
     def programs(network: Network, shape: Shape) -> Making:
         network, mesh = network.with_dropout(recipe.dropout), network.mesh
-        width = model.config.d_model
-        prompts = abstract_prompts(shape.kind, shape.slots, shape.length, width, mesh)
+        prompts = abstract_prompts(shape.kind, shape.slots, shape.length, model.config, mesh)
         part = full_part(model.config, shape, mesh, recipe.loss)
         yield "gradient", lower_gradient(network, prompts, part, recipe.loss, mesh)
         yield "update", lower_update(recipe, prompts, mesh)
@@ -218,8 +217,8 @@ def fit_scoring(
     shape = Shape(kind, 1, recipe.length, ROWS, recipe.input_length, LABELS[1])
 
     def programs(network: Network, shape: Shape) -> Making:
-        mesh, width = network.mesh, model.config.d_model
-        prompts = abstract_prompts(kind, 1, shape.length, width, mesh)
+        mesh = network.mesh
+        prompts = abstract_prompts(kind, 1, shape.length, model.config, mesh)
         rows = -(-shape.rows // rows_shared(mesh)) * rows_shared(mesh)
         texts = np.ones((rows, shape.text), np.int32)
         encode: Compiled = yield "encode", lower_encode(network, prompts, texts, mesh)

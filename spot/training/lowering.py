@@ -90,11 +90,13 @@ def abstract_network(
 
 
 def abstract_prompts(
-    kind: Kind, slots: int, length: int, width: int, mesh: Mesh | None = None
+    kind: Kind, slots: int, length: int, config: ModelConfig, mesh: Mesh | None = None
 ) -> SoftPrompts:
-    """S prompts of a kind as shapes, from P tokens and the model's width H."""
-    one = kind.init(np.zeros((length, width), np.float32))
-    every = {name: np.broadcast_to(array, (slots, *array.shape)) for name, array in one.items()}
+    """S prompts of a kind as shapes, from P tokens and the architecture."""
+    every = {
+        name: jax.ShapeDtypeStruct((slots, *shape), jnp.float32)
+        for name, shape in kind.shapes(length, config).items()
+    }
     return SoftPrompts(kind, structs(every, mesh, slots_of))
 
 
@@ -150,7 +152,7 @@ def lower_update(
     present = jax.ShapeDtypeStruct((prompts.size,), bool)
     state = jax.eval_shape(lambda *of: init_state(settings, *of), prompts.params, rates)
     state, total, losses, present = structs((state, prompts.params, rates, present), mesh, slots_of)
-    return update.lower(state, total, losses, present, settings=settings)
+    return update.lower(state, total, losses, present, settings=settings, kind=prompts.kind)
 
 
 def lower_encode(

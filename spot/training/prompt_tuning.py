@@ -52,7 +52,7 @@ class PromptLearner:
     """S prompts as the loop trains them: their rows, random keys and the frozen model."""
 
     def __init__(self, model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:
-        """Raises SpotError for prompts that are not finite, of unequal length or of another width, for
+        """Raises SpotError for prompts that are not finite, of unequal shapes or of another model, for
         rows longer than a decoder's context or that the devices cannot share, and for sources that the
         loss cannot be computed of.
         """
@@ -239,16 +239,18 @@ def check_prompts(model: Model, slots: Sequence[Slot], recipe: TrainSettings) ->
     """Raises SpotError for prompts that cannot be trained together on this model and their sources."""
     check_loss(find_loss(recipe.loss), slots)
     for slot in slots:
-        key, arrays = slot.init.key, slot.init.arrays.values()
-        if key.shape[1] != model.width or not all(np.isfinite(array).all() for array in arrays):
+        fault = slot.init.misfit(model.config)
+        if not fault and not all(np.isfinite(array).all() for array in slot.init.arrays.values()):
+            fault = "a number is not finite"
+        if fault:
             raise SpotError(
-                f"expected finite prompts of width {model.width}, found {key.shape}",
+                f"the prompt that {slot.label} starts from does not fit the model: {fault}",
                 "use prompts that were trained on this model",
             )
         check_source(model.config, slot.init.tokens, slot.source)
     prompts = stack([slot.init for slot in slots])  # SpotError for prompts of different shapes
     if recipe.wayward:
-        check_kind(prompts)
+        check_kind(prompts, model.width)
 
 
 def time_step(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> tuple[float, float]:

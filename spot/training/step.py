@@ -78,6 +78,10 @@ def slot_losses(
     Rows are independent, so the gradient of the sum over prompts is each prompt's own gradient.
     """
     per_row, entropy = row_losses(network, prompts, batch, random, loss)
+    penalty = prompts.kind.penalty
+    if penalty is not None:
+        embedded = network.embed(batch[0])
+        per_row += penalty(prompts.params, embedded, batch[0] > 0, prompts.owner)
     return _by_slot(per_row, prompts), _by_slot(entropy, prompts)
 
 
@@ -138,7 +142,7 @@ def train_step(
         total = jax.tree.map(jnp.add, total, pull(kind, state.params, anchor, counts))
     losses = summed / np.maximum(counted, 1)
     updated: tuple[PromptState, dict[str, jax.Array]]
-    updated = update(state, total, losses, present, settings=settings)
+    updated = update(state, total, losses, present, settings=settings, kind=kind)
     return updated
 
 
@@ -223,7 +227,7 @@ def gradient(
     return shared_by_slots(network.mesh, (summed, entropy))
 
 
-@partial(jax.jit, static_argnames="settings")
+@partial(jax.jit, static_argnames=("settings", "kind"))
 def update(
     state: PromptState,
     total: Params,
@@ -231,6 +235,7 @@ def update(
     present: jax.Array,
     *,
     settings: TrainSettings,
+    kind: Kind = PREFIX,
 ) -> tuple[PromptState, dict[str, jax.Array]]:
     """The state after the optimiser's step with the `total` gradient of all parts, and each slot's numbers
     [S]; slots that are not `present` [S] in the batch stay as they are.
@@ -238,6 +243,7 @@ def update(
 
     def change(grad: Params, inner: Any, params: Params, rate: jax.Array) -> tuple[Any, Any]:
         step, inner = optimiser(settings, rate).update(grad, inner, params)
+        step |= {name: step[name] * factor for name, factor in kind.rates.items() if name in step}
         return optax.apply_updates(params, step), inner
 
     params, inner = jax.vmap(change)(total, state.optimizer, state.params, state.learning_rate)

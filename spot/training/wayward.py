@@ -29,30 +29,32 @@ class Anchor(NamedTuple):
 def anchored(prompts: SoftPrompts, embeddings: np.ndarray, gamma: float) -> Anchor:
     """The pull to where these prompts are now. embeddings: [V, H]."""
     size = float(np.vdot(embeddings, embeddings)) / len(embeddings)
-    return Anchor(rows_beside(prompts.kind, prompts.params), jnp.asarray(gamma / size, jnp.float32))
+    rows = rows_beside(prompts.kind, prompts.params, embeddings.shape[1])
+    return Anchor(rows, jnp.asarray(gamma / size, jnp.float32))
 
 
-def check_kind(prompts: SoftPrompts) -> None:
-    """Raises SpotError for a kind of prompt without rows beside the text, which could be pulled to tokens."""
-    shape = jax.eval_shape(partial(_effect, prompts.kind), prompts.params)
-    if shape.before is None and shape.after is None:
+def check_kind(prompts: SoftPrompts, width: int) -> None:
+    """Raises SpotError for a kind of prompt without rows of its own beside the text, which could be pulled
+    to tokens.
+    """
+    shape = jax.eval_shape(partial(_effect, prompts.kind, width), prompts.params)
+    if shape.by_row or (shape.before is None and shape.after is None):
         raise SpotError(
             "train.wayward pulls the rows of a prompt to where they started; "
-            f"{prompts.kind.name} has no rows beside the text",
+            f"{prompts.kind.name} has no rows beside the text that are the same for every text",
             "set train.wayward=0, or prompt.kind=prefix",
         )
 
 
-def _effect(kind: Kind, params: dict[str, Any]) -> Any:
-    """The effect of S prompts on a text of one token each."""
+def _effect(kind: Kind, width: int, params: dict[str, Any]) -> Any:
+    """The effect of S prompts on a text of one token each, on a model of this width."""
     slots = len(next(iter(params.values())))
-    width = kind.key({name: array[0] for name, array in params.items()}).shape[-1]
     return kind.effect(params, jnp.zeros((slots, 1, width)), jnp.ones((slots, 1), bool), None)
 
 
-def rows_beside(kind: Kind, params: dict[str, Any]) -> jax.Array:
-    """The rows [S, P, H] of prompts in front of a text and behind it."""
-    effect = _effect(kind, params)
+def rows_beside(kind: Kind, params: dict[str, Any], width: int) -> jax.Array:
+    """The rows [S, P, H] of prompts in front of a text and behind it; width: H."""
+    effect = _effect(kind, width, params)
     groups = [rows for rows in (effect.before, effect.after) if rows is not None]
     return jnp.concatenate(groups, axis=1)
 
@@ -64,7 +66,8 @@ def pull(
     """The gradient, by array, of the pull on S prompts for so many rows [S] of a batch."""
 
     def apart(params: dict[str, Any]) -> jax.Array:
-        squares = jnp.square(rows_beside(kind, params) - anchor.rows).sum(-1).mean(-1)
+        rows = rows_beside(kind, params, anchor.rows.shape[-1])
+        squares = jnp.square(rows - anchor.rows).sum(-1).mean(-1)
         summed: jax.Array = anchor.strength * (counts * squares).sum()
         return summed
 

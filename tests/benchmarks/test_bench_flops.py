@@ -25,7 +25,7 @@ FACTOR = 1.1
 def test_hand_count_is_that_of_the_compiled_gradient(name, step):
     config, rows = CONFIGS[name], step.slots * step.rows
     batch = np.ones((rows, step.text), np.int32), np.ones((rows, step.target), np.int32)
-    prompts = abstract_prompts(PREFIX, step.slots, step.prompt, config.d_model)
+    prompts = abstract_prompts(PREFIX, step.slots, step.prompt, config)
     network = abstract_network(config, "float32", "float32")
     counted = lower_gradient(network, prompts, batch).compile().cost_analysis()["flops"]
     assert 1 / FACTOR < counted / step_flops(config, step) < FACTOR

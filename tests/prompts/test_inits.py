@@ -12,7 +12,7 @@ from spot.errors import SpotError
 from spot.prompts import inits as module
 from spot.prompts.inits import default_rate, init_prompt, relabelled
 from spot.prompts.settings import PromptSettings
-from tests.toys import write_tokenizer, write_vocabulary
+from tests.toys import toy_model, write_tokenizer, write_vocabulary
 
 V, H = 160, 4
 # Row i of the embedding is all i, so a prompt says which tokens it was made of.
@@ -32,7 +32,9 @@ def start(vocabulary):
 
     def make(init, seed=0, *, length=6, labels=LABELS, bank=None, text="", filler="vocab"):
         settings = PromptSettings(init=init, length=length, text=text, filler=filler)
-        return init_prompt(settings, EMBEDDING, vocabulary, labels, seed, MODEL, bank).key
+        return init_prompt(
+            settings, toy_model(MODEL, EMBEDDING, vocabulary), labels, seed, bank
+        ).key
 
     return make
 
@@ -83,7 +85,7 @@ def test_rate_and_random_start_are_never_large_beside_the_embeddings(vocabulary,
     rows = np.random.default_rng(0).normal(size=(500, 40)).astype(np.float32) * scale
     assert default_rate(rows) == pytest.approx(min(0.3, scale / 10), rel=0.02)
     settings = PromptSettings(init="random", length=200)
-    prompt = init_prompt(settings, rows, vocabulary, [], 0, MODEL).key
+    prompt = init_prompt(settings, toy_model(MODEL, rows, vocabulary), [], 0).key
     expected = min(scale, 0.5 / 3**0.5)  # a uniform number's root mean square
     assert np.sqrt((prompt**2).mean()) == pytest.approx(expected, rel=0.03)
     assert np.abs(prompt).max() <= 0.5
@@ -147,7 +149,9 @@ def test_words_are_a_text_whose_tokens_sum_to_zero(start):
 def test_words_of_a_decoder_stand_behind_its_first_token(tmp_path):
     pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
     settings = PromptSettings(init="words", length=6, text="c ab")
-    prompt = init_prompt(settings, EMBEDDING, write_tokenizer(tmp_path), [], 0, MODEL).key
+    prompt = init_prompt(
+        settings, toy_model(MODEL, EMBEDDING, write_tokenizer(tmp_path)), [], 0
+    ).key
     assert tokens(prompt[:1]) == [1]
     np.testing.assert_allclose(prompt[1:].sum(axis=0), 0, atol=1e-4)
 
@@ -168,7 +172,7 @@ def test_a_decoders_prompt_of_tokens_begins_with_what_stands_between_texts(
     pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
     words = write_tokenizer(tmp_path)
     settings = PromptSettings(init=init, length=6, text=text)
-    prompt = init_prompt(settings, EMBEDDING, words, [[3, 6], [4, 1]], 0, MODEL).key
+    prompt = init_prompt(settings, toy_model(MODEL, EMBEDDING, words), [[3, 6], [4, 1]], 0).key
     assert len(prompt) == 6 and tokens(prompt)[: len(rows)] == rows
     assert set(tokens(prompt)[len(rows) :]) <= set(words.frequent(100))
 
@@ -204,7 +208,7 @@ def test_an_entry_of_another_backbone_is_refused_though_its_shape_fits(bank, voc
     settings = PromptSettings(init="entry:boolq", length=6)
     other = Backbone("m", "g")
     with pytest.raises(SpotError, match="was trained on m, not on m with these weights") as caught:
-        init_prompt(settings, EMBEDDING, vocabulary, LABELS, 0, other, bank)
+        init_prompt(settings, toy_model(other, EMBEDDING, vocabulary), LABELS, 0, bank)
     assert "model.name" in caught.value.hint
 
 

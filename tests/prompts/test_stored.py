@@ -12,32 +12,35 @@ from bank.store import Bank
 from spot.errors import SpotError
 from spot.prompts.files import check_writable, read_prompt, write_prompt
 from spot.prompts.inits import init_prompt
-from spot.prompts.kind import Kind
-from spot.prompts.kinds import KINDS
+from spot.prompts.kind import Form, Kind
+from spot.prompts.kinds import KINDS, find_kind
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.settings import PromptSettings
 from spot.prompts.stored import stored, value_of
 from spot.strategies.average import mean_array
 from spot.training.recipe import Recipe, recipe_of_entries
+from tests.toys import toy_model
 
 L, P, H = 3, 2, 4
 LAYERED = Kind(
     name="layered",
     description="rows of every layer",
-    init=lambda rows: {"layers": np.stack([np.asarray(rows, np.float32)] * L)},
+    arrays=("layers",),
+    init=lambda start: {"layers": np.stack([start.rows] * L)},
     effect=lambda *_: pytest.fail("no model is run"),
     key=lambda arrays: arrays["layers"].mean(axis=0),
-    count=lambda length, width: L * length * width,
+    count=lambda length, config: L * length * config.d_model,
     before=lambda length: length,
     after=lambda length: 0,
     packed=False,
 )
 MODEL = Backbone("m", "f")
+ON = toy_model(MODEL, np.ones((9, H), np.float32))
 
 
 @pytest.fixture(autouse=True)
 def layered_kind(monkeypatch):
-    monkeypatch.setitem(KINDS, LAYERED.name, LAYERED)
+    monkeypatch.setitem(KINDS, LAYERED.name, Form(LAYERED.name, "", lambda: LAYERED))
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def bank(tmp_path, prompt):
     recipe = {"init": "vocab", "prompt_length": P, "prompt_kind": "layered"}
     entry = Entry("", "source", "t", (), "", 0, MODEL, recipe)
     bank = Bank.create_or_open(tmp_path / "bank")
-    init = SoftPrompt.of(LAYERED, np.ones((P, H)))
+    init = SoftPrompt.of(LAYERED, np.ones((P, H)), ON)
     bank.add(dataclasses.replace(entry, id=id_of(entry)), stored(init, prompt, prompt))
     return bank
 
@@ -66,7 +69,7 @@ def same(prompt, other):
 def test_arrays_beside_the_key_are_named_and_the_key_alone_is_not(prompt):
     assert set(prompt.named) == {"layers"}
     for kind in ("prefix", "suffix"):
-        assert SoftPrompt.of(KINDS[kind], prompt.key).named == {}
+        assert SoftPrompt.of(find_kind(kind), prompt.key).named == {}
 
 
 def test_one_array_that_is_not_the_key_survives_a_bank(bank, prompt):
@@ -85,11 +88,10 @@ def test_a_start_has_all_arrays(tmp_path, bank, prompt, place):
     write_prompt(tmp_path / "p.safetensors", prompt)
     name = {"entry": "t", "file": tmp_path / "p.safetensors"}[place]
     settings = PromptSettings(kind="layered", length=P, init=f"{place}:{name}")
-    embedding = np.ones((9, H), np.float32)
-    same(init_prompt(settings, embedding, None, [], 0, MODEL, bank), prompt)
+    same(init_prompt(settings, ON, [], 0, bank), prompt)
     with pytest.raises(SpotError, match="is a layered prompt, expected a suffix prompt"):
         other = settings.model_copy(update={"kind": "suffix"})
-        init_prompt(other, embedding, None, [], 0, MODEL, bank)
+        init_prompt(other, ON, [], 0, bank)
 
 
 def test_arrays_of_any_shape_are_averaged(prompt):

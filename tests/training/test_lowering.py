@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spot.models import scoring
-from spot.prompts.kinds import KINDS
+from spot.prompts.kinds import KINDS, find_kind
 from spot.prompts.prefix import PREFIX
 from spot.prompts.stacked import SoftPrompts
 from spot.training import step as steps
@@ -72,7 +72,7 @@ def test_the_lowered_step_is_the_one_that_runs(tiny_backbone, monkeypatch, dropo
     monkeypatch.undo()
 
     shaped = abstract_network(network.config, tiny_backbone.precision, network.form)
-    own = abstract_prompts(PREFIX, S, P, 16)
+    own = abstract_prompts(PREFIX, S, P, network.config)
     assert program(lower_gradient(shaped, own, batch)) == called["gradient"]
     assert program(lower_update(SETTINGS, own)) == called["update"]
 
@@ -83,7 +83,7 @@ def test_the_lowered_scoring_is_the_one_that_runs(tiny_backbone):
     prompts = SoftPrompts(PREFIX, {"prompt": jnp.ones((1, P, 16))})
     encoded = scoring.encode(network, prompts, texts)
     shaped = abstract_network(network.config, tiny_backbone.precision, network.form)
-    read = lower_encode(shaped, abstract_prompts(PREFIX, 1, P, 16), texts)
+    read = lower_encode(shaped, abstract_prompts(PREFIX, 1, P, network.config), texts)
     assert program(read) == program(scoring.encode.lower(network, prompts, texts))
     ranked = scoring.rank.lower(network, encoded, labels, normalisation="sum")
     compiled = lower_rank(shaped, read.compile(), labels).compile()
@@ -91,7 +91,7 @@ def test_the_lowered_scoring_is_the_one_that_runs(tiny_backbone):
     np.testing.assert_array_equal(scores, ranked.compile()(network, encoded, labels))
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+@pytest.mark.parametrize("kind", map(find_kind, KINDS), ids=list(KINDS))
 @pytest.mark.parametrize("config", [tiny_config(), tiny_decoder()], ids=["t5", "decoder"])
 def test_a_full_part_has_every_row_at_its_longest(config, kind):
     texts, targets = full_part(config, Shape(kind, S, P, B, T, 4))
@@ -123,5 +123,7 @@ def test_a_loss_of_label_words_is_lowered_with_some(config, loss):
     assert choices.words.shape == (S * B, *LABELS) and choices.gold.shape == (S * B,)
     assert (choices.teacher is None) == (loss == "perceptron")
     network = abstract_network(config, "float32", "float32")
-    lowered = lower_gradient(network, abstract_prompts(PREFIX, S, P, 16), (texts, choices), loss)
+    lowered = lower_gradient(
+        network, abstract_prompts(PREFIX, S, P, network.config), (texts, choices), loss
+    )
     assert lowered.out_info[0]["prompt"].shape == (S, P, 16)

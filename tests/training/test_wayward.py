@@ -73,10 +73,10 @@ def test_a_strong_pull_keeps_a_prompt_where_it_starts(train, pair):
 def test_kinds_without_rows_of_their_own_are_refused(pair):
     kind = find_kind("prefix")
     prompts = stack([slot.init for slot in pair])
-    check_kind(prompts)
+    check_kind(prompts, 16)
     hidden = dataclasses.replace(kind, name="hidden", effect=lambda *_: Effect())
     with pytest.raises(SpotError, match="hidden has no rows beside the text"):
-        check_kind(SoftPrompts(hidden, prompts.params))
+        check_kind(SoftPrompts(hidden, prompts.params), 16)
 
 
 def test_a_pull_is_part_of_the_recipe_where_there_is_one(tiny_backbone, pair):

@@ -8,6 +8,7 @@ from spot.prompts import (
     around,
     attempt,
     dept,
+    encoders,
     every_layer,
     generator,
     keys_values,
@@ -37,6 +38,8 @@ KINDS: dict[str, Form] = {
         pool.FORM,
         attempt.FORM,
         low_rank.FORM,
+        encoders.MLP_FORM,
+        encoders.LSTM_FORM,
     )
 }
 

@@ -25,7 +25,7 @@ def size_of(rows: np.ndarray) -> np.ndarray:
 
 def drawn(rng: np.random.Generator, size: np.ndarray, *shape: int) -> np.ndarray:
     """Normal numbers of a size."""
-    return (rng.normal(size=shape) * size).astype(np.float32)
+    return np.asarray(rng.normal(size=shape) * size, np.float32)
 
 
 def through(x: Any, matrix: Any, size: Any) -> Any:

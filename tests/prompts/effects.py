@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from spot.prompts.kind import Start
@@ -50,15 +50,20 @@ def trained(kind):
     return [moved(begun(kind, ROWS[seed], seed), seed) for seed in range(S)]
 
 
-def seen(prompts, texts=TEXTS, mask=MASK, owner=None):
-    """What each text [B, T, H] gets: rows before [B, P, H] and after it, and its own real tokens."""
-    effect = stack(prompts, owner).effect(jnp.asarray(texts), jnp.asarray(mask))
-    text = jnp.asarray(texts) if effect.text is None else effect.text
-    found = {"text": text * mask[..., None]}
+@jax.jit
+def _rows(prompts, texts, mask):
+    effect = prompts.effect(texts, mask)
+    found = {"text": (texts if effect.text is None else effect.text) * mask[..., None]}
     for name in ("before", "after"):
         rows = getattr(effect, name)
         if rows is not None:
             found[name] = effect.to_rows(rows, len(texts))
+    return found
+
+
+def seen(prompts, texts=TEXTS, mask=MASK, owner=None):
+    """What each text [B, T, H] gets: rows before [B, P, H] and after it, and its own real tokens."""
+    found = _rows(stack(prompts, owner), texts, mask)
     return {name: np.asarray(array) for name, array in found.items()}
 
 

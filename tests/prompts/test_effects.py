@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import numpy as np
 import pytest
 
@@ -24,6 +25,9 @@ KINDS = (
     "attempt:sources=3,width=4",
     "low-rank",
     "low-rank:rank=2,shared=trained",
+    "mlp:width=5",
+    "lstm:width=3",
+    "lstm:skip=0,width=3",
 )
 every = pytest.mark.parametrize("kind", KINDS)
 
@@ -87,8 +91,12 @@ def test_the_seed_alone_decides_what_is_drawn(kind):
 
 
 RANK = ("low-rank", "low-rank:rank=2,shared=trained")
-LIKE_ROWS = ("map:width=5", "dept:texts=4,width=3", "generator:width=3", *RANK)
-DRAWN = (*LIKE_ROWS[:3], "pool:size=5,top=2", "attempt:sources=3,width=4", RANK[1])
+MADE = ("mlp:width=5", "lstm:width=3")
+LIKE_ROWS = ("map:width=5", "dept:texts=4,width=3", "generator:width=3", *MADE, *RANK)
+DRAWN = (
+    *LIKE_ROWS[:5],
+    *("pool:size=5,top=2", "attempt:sources=3,width=4", "lstm:skip=0,width=3", RANK[1]),
+)
 
 
 @pytest.mark.parametrize("kind", LIKE_ROWS)
@@ -98,8 +106,6 @@ def test_before_training_it_is_a_plain_prompt(kind):
 
 @every
 def test_frozen_arrays_have_no_gradient_and_the_others_have_one(kind):
-    import jax
-
     kind = find_kind(kind)
     params = {
         name: np.stack([prompt.arrays[name] for prompt in trained(kind.name)])
@@ -114,7 +120,7 @@ def test_frozen_arrays_have_no_gradient_and_the_others_have_one(kind):
             loss = loss + kind.penalty(params, TEXTS, MASK, None).sum()
         return loss
 
-    for name, slope in jax.grad(total)(params).items():
+    for name, slope in jax.jit(jax.grad(total))(params).items():
         assert bool(np.any(slope)) == bool(kind.rates.get(name, 1)), name
         assert np.isfinite(slope).all()
 

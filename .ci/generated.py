@@ -161,7 +161,22 @@ def recipes_part() -> str:
     return "\n".join(lines) + f"\n\nWhere they come from:\n\n{where}"
 
 
+def kinds_part() -> str:
+    """Every kind of prompt with its options."""
+    from spot.prompts.kinds import KINDS
+
+    lines = ["| `prompt.kind` | what it trains | options |", "| --- | --- | --- |"]
+    for name, form in KINDS.items():
+        options = [
+            f"`{option}={record.default}` {_escaped(record.description)}"
+            for option, record in form.options.items()
+        ]
+        lines.append(f"| `{name}` | {_escaped(form.description)} | {'<br>'.join(options)} |")
+    return "\n".join(lines)
+
+
 PARTS = {
+    "<!-- kinds -->": kinds_part,
     "<!-- recipes -->": recipes_part,
     "<!-- commands -->": commands_part,
     "<!-- settings -->": settings_part,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bank.entry import OF_SEVERAL
 from bank.index import Keys, read_keys
 from bank.nearest import searchable, seeds_of_tasks
 from bank.similarities import Similarity, find_similarity
@@ -46,7 +47,9 @@ def nearest_unrelated(
     row_of = dict(zip((entry.id for entry in keys.entries), keys.kept, strict=True))
     entries, _ = searchable(keys.entries, exclude_tasks, unlearned)
     groups = [
-        group for group in seeds_of_tasks(entries) if group[0].family and group[0].kind != "mixture"
+        group
+        for group in seeds_of_tasks(entries)
+        if group[0].family and group[0].kind not in OF_SEVERAL
     ][:MOST]
     if not groups:
         return []

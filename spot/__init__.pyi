@@ -24,6 +24,8 @@ from spot.study.baselines import Baselines as Baselines
 from spot.study.baselines import baselines as baselines
 from spot.study.run import Study as Study
 from spot.study.run import run_study as run_study
+from spot.study.starts import StartComparison as StartComparison
+from spot.study.starts import compare_starts as compare_starts
 from spot.tasks.catalog import load_task as load_task
 from spot.tasks.task import Mixture as Mixture
 from spot.tasks.task import Task as Task
@@ -32,6 +34,9 @@ from spot.training.build import build_bank as build_bank
 from spot.training.build import train_prompt as train_prompt
 from spot.training.build import train_source as train_source
 from spot.training.evaluate import Evaluation as Evaluation
+from spot.training.meta.settings import MetaSettings as MetaSettings
+from spot.training.meta.start import LearnedStart as LearnedStart
+from spot.training.meta.start import learn_start as learn_start
 from spot.training.recipe import Recipe as Recipe
 from spot.training.runs import Runs as Runs
 from spot.training.slots import Reporter as Reporter

@@ -27,6 +27,7 @@ from spot.retrieval.settings import SearchSettings
 from spot.settings import LAST_SEED, Stage, Steps, cache_dir, mistake, shown
 from spot.strategies.settings import TransferSettings
 from spot.tasks.catalog import DataSettings, tasks_with_template
+from spot.training.meta.settings import MetaSettings
 from spot.training.recipe import (
     FINE_TUNING_RATES,
     SOURCE_STEPS,
@@ -111,6 +112,7 @@ class Config(Stage):
     prompt: PromptSettings = PromptSettings()
     train: TrainConfig = TrainConfig()
     tuning: TuningSettings = TuningSettings()
+    meta: MetaSettings = MetaSettings()
     bank: BankSettings = BankSettings()
     search: SearchSettings = SearchSettings()
     transfer: TransferSettings = TransferSettings()

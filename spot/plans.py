@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from bank.entry import OF_SEVERAL
 from bank.nearest import searchable, seeds_of_tasks
 from bank.store import Bank
 from spot.models.model import Model
@@ -36,15 +37,19 @@ from spot.strategies.transfer import (
 )
 from spot.study.baselines import METHODS, Runner, check_methods, undesigned
 from spot.study.run import generic_entries, generic_starts
+from spot.study.starts import multi_task, sources_of
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task
 from spot.training import results
-from spot.training.build import jobs, new_slots, train_prompt
+from spot.training.build import jobs, new_slot, new_slots, train_prompt
 from spot.training.evaluate import Evaluation
 from spot.training.fitting import Prediction
+from spot.training.meta.settings import MetaSettings
+from spot.training.meta.start import check_recipe, check_tasks, key_run, start_place
 from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained
+from spot.training.source import source_of
 
 T = TypeVar("T")
 
@@ -213,6 +218,60 @@ def plan_train(
     return Plan(tuple(rehearsal.stages), (path, runs.root), memory)
 
 
+def plan_meta(
+    model: Model,
+    tasks: Mixture,
+    targets: Sequence[Task],
+    recipe: Recipe,
+    settings: MetaSettings,
+    seeds: Sequence[int],
+    target_seeds: Sequence[int],
+    *,
+    bank: Bank,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.learn_start` with each of the seeds, and of `spot.compare_starts` on the targets with
+    theirs; of the runs on targets it does not say which would be found.
+    """
+    recipe, rehearsal = recipe.on(model), Rehearsal.of(runs)
+    check_tasks(tasks)
+    check_recipe(recipe)
+    source, learned = source_of(tasks, model, recipe), 0
+    for seed in seeds:
+        slot = new_slot(model, source, recipe, seed, bank)
+        title, named, short = key_run(slot, recipe)
+        with contextlib.suppress(Unfinished):
+            rehearsal.train_prompts(model, [named], short, title=title, validate=False)
+        learned += results.load(start_place(model, slot, recipe, settings, runs), 1) is not None
+        if targets:
+            with contextlib.suppress(Unfinished):
+                multi_task(model, tasks, recipe, settings, seed, bank, rehearsal)
+    key, *together = summed(rehearsal.stages)
+    title = f"start from {tasks.name}, by {settings.algorithm}"
+    stages = [key, Stage(title, len(seeds), settings.steps, learned), *together]
+    retrieves = bool(targets) and bool(sources_of(bank, tasks, recipe))
+    search_with = settings_for(bank, model, recipe, None) if retrieves else None
+    for target in targets:
+        check_target(target, model, recipe)
+        if search_with is not None:
+            stages.append(queries(bank, model, target.on(model), recipe, search_with))
+        # From scratch, the learned start and the multi-task prompt; the bank's mean and the retrieved value.
+        count = (5 if retrieves else 3) * len(target_seeds)
+        stages.append(Stage(f"transfer to {target.name}", count, settings.curve[-1]))
+    return Plan(tuple(stages), (bank.path, runs.root))
+
+
+def summed(stages: Sequence[Stage]) -> list[Stage]:
+    """Stages of one title and as many steps as one."""
+    groups: dict[tuple[str, int], list[Stage]] = {}
+    for stage in stages:
+        groups.setdefault((stage.title, stage.steps), []).append(stage)
+    return [
+        Stage(title, sum(each.runs for each in same), steps, sum(each.found for each in same))
+        for (title, steps), same in groups.items()
+    ]
+
+
 def plan_tune(source: Task | Mixture, path: Path, recipe: Recipe, rates: Sequence[float]) -> Plan:
     """The plan of `spot.tune`: of its runs only the checkpoints of unfinished ones are kept."""
     return Plan((Stage(f"{source.name}, all weights", len(rates), recipe.steps),), (path,))
@@ -318,13 +377,13 @@ def plan_study(
         stages.append(query)
         if query.left:
             entries, _ = searchable(bank.entries(), (target.name,), settings.unlearned)
-            tasks = seeds_of_tasks([entry for entry in entries if entry.kind != "mixture"])
+            tasks = seeds_of_tasks([entry for entry in entries if entry.kind not in OF_SEVERAL])
             count = len(tasks) + len(generic_entries(bank, names))
             stages.append(counted_starts(model, target, count, recipe, plan))
         else:
             alone = settings.model_copy(update={"rerank_examples": 0})
             answer = search(bank, model, target, k, recipe=recipe, settings=alone, runs=rehearsal)
-            hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
+            hits = [hit for hit in answer.result.hits if hit.kind not in OF_SEVERAL]
             situation = Situation(
                 bank, model, target, hits, recipe, sources or {}, plan, settings, rehearsal
             )

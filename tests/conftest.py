@@ -31,6 +31,7 @@ def pytest_unconfigure():
         PROGRAMS.cleanup()
 
 
+MOST_AREAS = 30_000  # of the 65,530 that Linux allows a process
 MOST_MEMORY = 1.2e9  # bytes of a process, beyond which its compiled programs are dropped
 
 
@@ -38,9 +39,22 @@ MOST_MEMORY = 1.2e9  # bytes of a process, beyond which its compiled programs ar
 def bounded_memory():
     """Drop compiled programs after a module when a process has grown large: they are in the cache."""
     yield
-    if "jax" in sys.modules and _memory() > MOST_MEMORY:
+    bound_memory()
+
+
+def bound_memory():
+    """Drop compiled programs of a large process. Each takes a few of the areas of memory that a process may
+    have, and the compiler crashes where none is left.
+    """
+    if "jax" in sys.modules and (_memory() > MOST_MEMORY or _areas() > MOST_AREAS):
         sys.modules["jax"].clear_caches()
         gc.collect()
+
+
+def _areas() -> int:
+    """The process's areas of memory; 0 where the system does not tell."""
+    maps = Path("/proc/self/maps")
+    return maps.read_text().count("\n") if maps.exists() else 0
 
 
 def _memory() -> int:

@@ -54,6 +54,7 @@ def test_all_commands_are_there():
         "bank",
         "tasks",
         "models",
+        "meta",
         "doctor",
         "config",
         "completion",

@@ -22,6 +22,7 @@ from spot import config_table
 from spot.commands import main
 from spot.config import load_config
 from spot.models.defaults import DEFAULTS
+from spot.prompts.kinds import KINDS
 from tests.lab import ROOT, invoke
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -202,6 +203,13 @@ def test_the_recipe_of_every_model_is_in_the_documentation():
     text = generated().on_page_markdown((ROOT / "docs/model.md").read_text("utf-8"))
     assert [name for name in DEFAULTS if f"| `{name}` | " not in text] == []
     assert "| `smollm2-135m` | " + DEFAULTS["smollm2-135m"].suits + " | 11 | 0.006 | " in text
+
+
+def test_every_kind_of_prompt_is_in_the_documentation():
+    text = generated().on_page_markdown((ROOT / "docs/kinds.md").read_text("utf-8"))
+    for name, form in KINDS.items():
+        assert f"| `{name}` | " in text
+        assert all(f"`{option}={each.default}`" in text for option, each in form.options.items())
 
 
 def test_the_demo_is_the_makefiles():

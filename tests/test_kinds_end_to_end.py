@@ -23,6 +23,7 @@ from tests.toys import random_arrays, tiny_config, tiny_decoder, write_model, wr
 pytest_plugins = ("tests.lab",)
 
 P = 4
+DECODER = tiny_decoder(context=256)
 SMALL = (
     'bank.sources=["colour","bird"]',
     'bank.mixtures=["colour+place"]',
@@ -69,9 +70,8 @@ def third_kind():
 def decoder_folder(tmp_path_factory):
     """A toy decoder that reads the toy tasks letter by letter."""
     pytest.importorskip("tokenizers", reason="the extra decoders is not installed")
-    config = tiny_decoder(context=256)
     folder = tmp_path_factory.mktemp("decoder") / "model"
-    write_model(folder, config, random_arrays(config))
+    write_model(folder, DECODER, random_arrays(DECODER))
     write_tokenizer(folder, letters=f"{string.ascii_lowercase}Ċ")
     return folder
 
@@ -82,6 +82,7 @@ class Case:
 
     lab: Lab
     kind: str
+    config: object
     bank: Path
     sets: tuple[str, ...]
 
@@ -97,6 +98,8 @@ class Case:
 CASES = [
     *((kind, family) for kind in ("prefix", "suffix") for family in ("T5", "decoder")),
     ("pair", "T5"),
+    ("every-layer:change=add", "T5"),
+    ("keys-values:rows=1,sink=1", "decoder"),
 ]
 
 
@@ -107,7 +110,8 @@ def built(request, lab_once, tmp_path_factory):
     folder = tmp_path_factory.mktemp(f"{kind}-{family}")
     model = lab_once.model if family == "T5" else request.getfixturevalue("decoder_folder")
     sets = (*SMALL, f"model.name={model}", f"prompt.kind={kind}", f"runs={folder / 'runs'}")
-    case = Case(lab_once, kind, folder / "bank", sets)
+    config = tiny_config() if family == "T5" else DECODER
+    case = Case(lab_once, kind, config, folder / "bank", sets)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPOT_CACHE_DIR", str(lab_once.cache))
         case.run("build-bank")
@@ -122,19 +126,17 @@ def case(built, lab):
 
 def test_entries_hold_the_kind_and_its_arrays(case):
     bank = Bank.open(case.bank)
-    names = {
-        "prefix": {"init", "key", "value"},
-        "suffix": {"init", "key", "value"},
-        "pair": {"init", "key", "value", "value.front", "value.back", "value.gain"},
-    }[case.kind]
+    kind = find_kind(case.kind)
+    named = () if kind.is_rows else kind.arrays
+    names = {"init", "key", "value", *(f"value.{name}" for name in named)}
     assert len(bank.entries()) == 3
     for entry in bank.entries():
         assert entry.prompt_kind == case.kind
         assert ("prompt_kind" in entry.recipe) == (case.kind != "prefix")
         assert set(bank.prompts(entry).tensors()) == names
         value = value_of(bank, entry)
-        assert value.kind is find_kind(case.kind)
-        assert value.count == value.kind.count(P, tiny_config())
+        assert value.kind is kind
+        assert value.count == kind.count(P, case.config)
     shown = case.run("bank", "show", bank.entries()[0].id).stdout
     assert ("prompt_kind" in shown) == (case.kind != "prefix")
     assert ("back 4 x 16, front 4 x 16, gain 16" in shown) == (case.kind == "pair")

@@ -136,7 +136,7 @@ class Kind:
     def shapes(self, length: int, config: ModelConfig) -> dict[str, tuple[int, ...]]:
         """The shapes of a prompt's arrays by name, from its rows P and the architecture."""
         made = self.init(Start.of_sizes(config, length))
-        return {name: array.shape for name, array in made.items()}
+        return {name: made[name].shape for name in self.arrays}
 
     def make(self, start: Start) -> Arrays:
         """The arrays before training. Raises SpotError on a model that the kind cannot work on."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bank.entry import Entry
+from bank.entry import OF_SEVERAL, Entry
 from bank.errors import BankError
 from bank.similarities import SIMILARITIES
 from bank.store import Bank
@@ -148,7 +148,7 @@ def run_study(
             if warning not in warned:
                 runs.reporter.warn(warning)
                 warned.add(warning)
-        hits = [hit for hit in answer.result.hits if hit.kind != "mixture"]
+        hits = [hit for hit in answer.result.hits if hit.kind not in OF_SEVERAL]
         for name, scores in orders(
             bank, model, target, [hit.id for hit in hits], k, recipe, settings, runs
         ).items():

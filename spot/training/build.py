@@ -197,7 +197,7 @@ def build_bank(
     recipe = source_recipe(model, recipe or Recipe())
     runs.reporter.phase("reading the rows of the sources")
     wanted = jobs(model, sources, recipe, seeds)
-    _check_bank(bank, model, recipe)
+    check_bank(bank, model, recipe)
     Bank.create_or_open(bank.path)  # a build that is killed before its first entry is one, too
     there = {entry.id for entry in bank.entries()}
     present = tuple(job.id for job in wanted if job.id in there)
@@ -247,7 +247,8 @@ def work_of(jobs: Sequence[Job], recipe: Recipe) -> Work:
     return Work(len(jobs) * recipe.steps * recipe.batch_size, checks * validation)
 
 
-def _check_bank(bank: Bank, model: Model, recipe: Recipe) -> None:
+def check_bank(bank: Bank, model: Model, recipe: Recipe) -> None:
+    """Raises SpotError for a bank of another model, P or H than a run's prompts."""
     manifest = bank.manifest
     shape = (recipe.length, model.width)
     fault = manifest.disagreement(model.identity, shape) if manifest else ""

@@ -160,6 +160,10 @@ class WeightLearner:
             self.model.with_network(network.with_parameters(weights)), None, self.source
         )
 
+    def facts(self, state: Any, index: int) -> dict[str, float]:
+        """None."""
+        return {}
+
     def start_losses(self) -> list[StartLoss]:
         """None: the weights start as the model's own."""
         return []

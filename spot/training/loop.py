@@ -101,6 +101,9 @@ class Learner(Protocol):
     def start_losses(self) -> Sequence[StartLoss]:
         """The losses before training: one a slot, or none."""
 
+    def facts(self, state: Any, index: int) -> dict[str, float]:
+        """What a check's line in metrics.jsonl says of one slot beside its scores; no field of `Check`."""
+
 
 @contextlib.contextmanager
 def deferred_interrupt() -> Iterator[threading.Event]:
@@ -259,7 +262,8 @@ class _Run:
             loss = float(self.loss_sum[index] / max(self.loss_count[index], 1))
             history = self.history[index]
             history.append(self.validation(arrays, index, step, loss))
-            self.record({**self.learner.rows[index], **history[-1].to_json()})
+            facts = self.learner.facts(self.state, index)
+            self.record({**self.learner.rows[index], **facts, **history[-1].to_json()})
             self.reporter.check(self.learner.labels[index], history[-1])
             if best_check(history, schedule.settles) is history[-1]:
                 self.value[index] = arrays

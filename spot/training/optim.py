@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -41,6 +42,22 @@ def optimiser(
         weight_decay_rate=settings.weight_decay or None,
         **T5X_ADAFACTOR,
     )
+
+
+def at_rates(
+    inner: optax.GradientTransformation, rates: Mapping[str, float]
+) -> optax.GradientTransformation:
+    """The optimiser of arrays by name, whose steps are multiplied by the factors that some have; 0 keeps an
+    array as it is.
+    """
+
+    def change(gradient: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        steps, state = inner.update(gradient, state, params)
+        return {
+            name: step * rates[name] if name in rates else step for name, step in steps.items()
+        }, state
+
+    return optax.GradientTransformation(inner.init, change) if rates else inner
 
 
 def _left(settings: TrainSettings, count: jax.Array) -> float | jax.Array:

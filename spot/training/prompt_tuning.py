@@ -182,6 +182,10 @@ class PromptLearner:
         """The mean score over the source's members."""
         return validate(self.model, SoftPrompt(self.kind, arrays), self.slots[index].source)
 
+    def facts(self, state: Any, index: int) -> dict[str, float]:
+        """None."""
+        return {}
+
     def start_losses(self) -> list[StartLoss]:
         """The losses on the first batch."""
         parts = alike(self.divide(self.batch(0), len(self.slots)))

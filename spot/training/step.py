@@ -20,7 +20,7 @@ from spot.prompts.prefix import PREFIX
 from spot.prompts.stacked import SoftPrompts
 from spot.training.choices import Choices
 from spot.training.losses import DEFAULT, Loss, find_loss
-from spot.training.optim import optimiser
+from spot.training.optim import at_rates, optimiser
 from spot.training.parts import Batch, Divide, by_length
 from spot.training.recipe import TrainSettings
 from spot.training.wayward import Anchor, pull
@@ -242,8 +242,8 @@ def update(
     """
 
     def change(grad: Params, inner: Any, params: Params, rate: jax.Array) -> tuple[Any, Any]:
-        step, inner = optimiser(settings, rate).update(grad, inner, params)
-        step |= {name: step[name] * factor for name, factor in kind.rates.items() if name in step}
+        chosen = at_rates(optimiser(settings, rate), kind.rates)
+        step, inner = chosen.update(grad, inner, params)
         return optax.apply_updates(params, step), inner
 
     params, inner = jax.vmap(change)(total, state.optimizer, state.params, state.learning_rate)

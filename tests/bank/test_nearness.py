@@ -38,7 +38,8 @@ def test_each_task_is_compared_with_other_families_alone(plane):
 
 def test_excluded_tasks_mixtures_and_tasks_without_a_family_do_not_count(plane, entry_of):
     plane.add(entry_of("none", family=""), direction(39))
-    plane.add(entry_of("mix", family="mixture", kind="mixture", members=("p", "q")), direction(41))
+    for kind in ("mixture", "meta"):
+        plane.add(entry_of(kind, family="mixture", kind=kind, members=("p", "q")), direction(41))
     assert nearest_unrelated(plane) == cosines(40, 30, 30, 50)
     assert nearest_unrelated(plane, exclude_tasks=("c",)) == cosines(90, 80, 80)
 

@@ -29,11 +29,13 @@ from spot.study.ranking import rank_quality
 from spot.study.records import TransferRecord
 from spot.study.run import Study, best_of
 from spot.study.significance import significance
+from spot.study.starts import StartComparison, StartRow
 from spot.study.tables import method_scores, transfer_table
 from spot.tasks.inspection import Conflict, LabelReport, TableReport
 from spot.training.build import BuildReport
 from spot.training.evaluate import Evaluation
 from spot.training.fine_tuning import FineTuned
+from spot.training.meta.start import LearnedStart
 from spot.training.slots import Check, Slot, Trained
 from spot.verdicts.nearness import judge_nearness
 from spot.verdicts.verdict import Verdict
@@ -322,4 +324,40 @@ TABLE = TableReport(
 FINDINGS = (
     Finding("device", True, "1 x cpu (cpu)"),
     Finding("model", False, "no such folder", "check model.name"),
+)
+
+
+def held_out(
+    target: str, start: str, shift: float, interval: tuple[float, float] | None
+) -> StartRow:
+    """The runs of two seeds on a held-out task."""
+    runs = tuple(run(Start(start), seed, 60.0 + shift, 55.0 + shift + seed) for seed in (0, 1))
+    curve = tuple((check.step, check.score, 1.5) for check in runs[0].history)
+    return StartRow(target, start, runs, curve, interval)
+
+
+LEARNED = LearnedStart(
+    entry(
+        "news+rte-s0-3333", kind="meta", scores={"validation": {"value": 62.5, "inner_steps": 5}}
+    ),
+    Prompts(PROMPT, PROMPT, PROMPT),
+    SoftPrompt.of(PREFIX, PROMPT),
+    Check(20, 62.5, 0.5, {}, 64),
+    (Check(0, 55.0, 0.75, {}, 64), Check(20, 62.5, 0.5, {}, 64)),
+)
+
+
+STARTS = StartComparison(
+    tuple(
+        held_out(target, name, shift, interval)
+        for target in ("boolq", "rte")
+        for name, shift, interval in (("scratch", 0.0, None), ("learned (maml)", 4.0, (1.0, 7.0)))
+    ),
+    {"boolq": "accuracy", "rte": "accuracy"},
+    {
+        "boolq": Verdict("helped", "transfer helped: +4.0 points", {"gain": 4.0}),
+        "rte": Verdict("no difference", "no difference that 2 seeds and 128 rows can show", {}),
+    },
+    {"boolq": (1.0, -2.0, 4.0), "rte": (-1.0, -4.0, 2.0)},
+    Path("spot-runs/starts/boolq+rte-1234"),
 )

@@ -65,6 +65,9 @@ class Counter:
     def compiles(self, step):
         return step in self.shapes
 
+    def facts(self, state, index):
+        return {"number": float(state.value[index])}
+
     def start_losses(self):
         return [StartLoss(1.0, 1.0, 1.0)] * len(self.starts)
 

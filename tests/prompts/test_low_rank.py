@@ -50,7 +50,7 @@ def test_shared_rows_are_trained_where_they_are_told_to_be():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_step_of_the_factor_moves_rows_as_much_as_a_step_of_their_own(kind):
     prompt = begun(kind)
-    step = 0.01 * prompt.arrays["size"][0]  # a hundredth of the rows' size
+    step = 0.01 * np.sqrt((ROWS[0] ** 2).mean())  # a hundredth of the rows' size
     left = prompt.arrays["left"].copy()
     left[:, 0] += step
     change = prompt.kind.key({**prompt.arrays, "left": left}) - prompt.key

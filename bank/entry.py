@@ -24,8 +24,8 @@ from bank.tensors import LIMIT, Tensor, parse_tensors
 
 FORMAT = 1  # of entries of the plain kind of prompt
 KINDS_FORMAT = 2  # of entries of other kinds, which a program that reads only 1 would misuse
-KINDS = ("source", "mixture", "meta", "query", "imported")
-OF_SEVERAL = ("mixture", "meta")  # kinds of entries whose prompt is of several tasks, its members
+KINDS = ("source", "mixture", "meta", "combination", "query", "imported")
+OF_SEVERAL = ("mixture", "meta", "combination")  # kinds of entries of several tasks, their members
 PREFIX = "prefix"  # the plain kind of prompt: rows [P, H] in front of the text
 PROMPT_KIND = "prompt_kind"  # recipe key, and metadata key of a .safetensors file; absent: PREFIX
 NAMED = "value."  # prefix of the stored names of a value's named arrays

@@ -34,9 +34,9 @@ def nearest_unrelated(
 ) -> list[float]:
     """For each task of the bank, the highest similarity of its keys to those of a task of another family.
 
-    Similarities are means over pairs of seeds, and mixtures and tasks without a family are left out, as
-    are `exclude_tasks` and entries that learned nothing (see `bank.nearest.searchable`). keys: the bank's,
-    where `read_keys` has read them already. [] where fewer than two families are left, or an init is
+    Similarities are means over pairs of seeds, and entries of several tasks or without a family are left
+    out, as are `exclude_tasks` and entries that learned nothing (see `bank.nearest.searchable`). keys: the
+    bank's, where `read_keys` has read them already. [] where fewer than two families are left, or an init is
     needed that is not known. Raises BankError for an unknown similarity.
     """
     measure = find_similarity(similarity)

@@ -9,6 +9,7 @@ from bank.entry import Entry
 from bank.files import canonical_json
 
 BUDGET = "budget"  # how long the value was trained: it leaves the key as it is, and is not compared
+COMBINATION = "combination"  # what a prompt is made of: of keys that were trained alike
 NOT_SET = "not set"
 IDS_SHOWN = 3  # ids named in a warning before "and 7 more"
 VALUE_SHOWN = 60  # letters of a recipe's value shown in a warning
@@ -17,8 +18,8 @@ VALUE_SHOWN = 60  # letters of a recipe's value shown in a warning
 def recipe_warnings(query: Entry, others: Sequence[Entry]) -> list[str]:
     """One sentence for each part of the recipe in which keys were trained otherwise than the query.
 
-    Compared are the key step and the union of both recipes' keys, without `BUDGET`; null counts as
-    not set. Entries whose recipe is not known, as of imported prompts, share one sentence.
+    Compared are the key step and the union of both recipes' keys, without `BUDGET` and `COMBINATION`;
+    null counts as not set. Entries whose recipe is not known, as of imported prompts, share one sentence.
     """
     own = _facts(query)
     unknown: list[str] = []
@@ -59,7 +60,9 @@ def some(ids: Sequence[str]) -> str:
 def _facts(entry: Entry) -> dict[str, str]:
     """The parts of the recipe that must agree for keys to be comparable, as JSON text by name."""
     recipe: Mapping[str, Any] = {"key_step": entry.key_step} | {
-        name: value for name, value in entry.recipe.items() if name not in (BUDGET, "key_step")
+        name: value
+        for name, value in entry.recipe.items()
+        if name not in (BUDGET, COMBINATION, "key_step")
     }
     return {name: canonical_json(value) for name, value in recipe.items() if value is not None}
 

@@ -19,8 +19,10 @@ from typing import Generic, TypeVar, overload
 
 from bank import entry as entries_on_disk
 from bank import outcomes as outcome_lines
+from bank.combine import Parts, combined_entry
 from bank.entry import Encoded, Entry, Prompts, Record
 from bank.errors import BankError, did_you_mean, reason_of, shown
+from bank.expression import parse
 from bank.files import locked, sync_folder, temporary_name, writing
 from bank.manifest import MANIFEST_FILE, Manifest, damaged, read_manifest, write_manifest
 from bank.outcomes import OUTCOMES_FILE, Outcome
@@ -310,6 +312,54 @@ class Bank:
             outcome_lines.rename_sources(self.path / OUTCOMES_FILE, names)
         self.remove([entry.id])
         return renamed
+
+    def combine(
+        self, expression: str, *, name: str = "", base: str = "", match_norms: bool = False
+    ) -> tuple[Entry, Prompts]:
+        """A sum of what entries have learned, as "0.5*mini_sst - mini_news", or with a comma their prompts
+        one behind the other: a new entry, as `add` takes it. A longer prompt needs a bank of its own.
+
+        Names are those that `get` takes; `bank.expression` has the form. name: of the new entry, by default
+        the expression. base: the entry whose init the sum starts from, where the parts' own differ.
+        match_norms: rows keep the mean norm of the parts' rows. Raises BankError: an expression that cannot
+        be read, names that are unknown, prompts of different kinds or lengths, inits that are not known.
+        """
+        parts = self.parts(expression, base=base, match_norms=match_norms)
+        return combined_entry(parts, name.strip() or str(parts.expression))
+
+    def parts(self, expression: str, *, base: str = "", match_norms: bool = False) -> Parts:
+        """What `combine` computes the expression from."""
+        parsed = parse(expression)
+        entries = self._named([term.name for term in parsed.terms])
+        items = {name: (entry, self.prompts(entry)) for name, entry in entries.items()}
+        start = None
+        if base:
+            entry = self.get(base)
+            init = self.prompts(entry).init
+            if init is None:
+                raise BankError(
+                    f"expected an entry whose init is known to start from, found {entry.id}",
+                    "imported prompts lack theirs",
+                )
+            start = (entry.id, init)
+        return Parts(parsed, items, start, match_norms)
+
+    def _named(self, names: Sequence[str]) -> dict[str, Entry]:
+        """The entries of these names. Raises BankError that has every name that is wrong."""
+        found: dict[str, Entry] = {}
+        errors: list[BankError] = []
+        for name in dict.fromkeys(names):
+            try:
+                found[name] = self.get(name)
+            except BankError as error:
+                errors.append(error)
+        if errors:
+            joined = any(sign in name for name in names if name not in found for sign in "+-")
+            hint = (
+                'a sign between names has a space in front of it, as in "a - b"' if joined else ""
+            )
+            raise BankError("; ".join(error.message for error in errors), hint or errors[0].hint)
+        return found
 
     def _folder_of(self, id: str) -> Path:
         """The folder of an entry or a query, damaged or not. Raises BankError when there is none."""

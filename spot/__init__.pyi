@@ -17,9 +17,12 @@ from spot.serving.files import predict_file as predict_file
 from spot.serving.predicting import Prediction as Prediction
 from spot.serving.predicting import predict as predict
 from spot.serving.scoring import evaluate as evaluate
+from spot.strategies.combination import CombinationReport as CombinationReport
+from spot.strategies.combination import combine as combine
 from spot.strategies.settings import TransferSettings as TransferSettings
 from spot.strategies.transfer import TransferReport as TransferReport
 from spot.strategies.transfer import transfer as transfer
+from spot.strategies.transfer import transfer_from as transfer_from
 from spot.study.baselines import Baselines as Baselines
 from spot.study.baselines import baselines as baselines
 from spot.study.cells import compare as compare

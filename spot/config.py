@@ -385,11 +385,15 @@ TABLES = {
     "data.source": _sources,
 }
 """The keys whose values are names of a table, which is imported only for a value that was set."""
+WITH_OPTIONS = {"prompt.kind"}
+"""Those whose names may have options behind them, which the field itself checks."""
 
 
 def _check_names(config: Config) -> None:
     defaults = Config()
     for key, table in TABLES.items():
+        if key in WITH_OPTIONS:
+            continue
         section, field = key.split(".")
         value, default = (getattr(getattr(c, section), field) for c in (config, defaults))
         if value != default and value not in (names := list(table())):

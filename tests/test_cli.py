@@ -67,6 +67,7 @@ def test_all_commands_are_there():
         "show",
         "verify",
         "add",
+        "combine",
         "merge",
         "import",
         "export",

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from spot.prompts import every_layer, keys_values, prefix, suffix
+from spot.prompts import (
+    around,
+    attempt,
+    dept,
+    encoders,
+    every_layer,
+    generator,
+    keys_values,
+    low_rank,
+    masked,
+    pool,
+    prefix,
+    suffix,
+    text_map,
+)
 from spot.prompts.kind import Form, Kind
 from spot.variants import parse, written
 
@@ -16,6 +30,16 @@ KINDS: dict[str, Form] = {
         every_layer.FORM,
         keys_values.FORM,
         keys_values.WRITER_FORM,
+        around.FORM,
+        masked.FORM,
+        text_map.FORM,
+        dept.FORM,
+        generator.FORM,
+        pool.FORM,
+        attempt.FORM,
+        low_rank.FORM,
+        encoders.MLP_FORM,
+        encoders.LSTM_FORM,
     )
 }
 

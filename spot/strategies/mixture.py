@@ -25,7 +25,10 @@ def train_mixture(situation: Situation) -> SoftPrompt:
     target, model, recipe = situation.target, situation.model, situation.recipe
     tasks = {target.name: target}
     for hit in situation.hits:
-        tasks |= {task.name: task for task in source(hit.task, situation) if task.name not in tasks}
+        entry = situation.bank.get(hit.id)
+        names = entry.members if entry.kind in ("meta", "combination") else (entry.task,)
+        found = [task for name in names for task in source(name, situation)]
+        tasks |= {task.name: task for task in found if task.name not in tasks}
     members = [source_of(task, model, recipe).members[0] for task in tasks.values()]
     sizes = {member.definition.name: len(member.train) for member in members}
     rows = Source("+".join(sizes), tuple(members), proportional_rates(sizes))

@@ -25,6 +25,7 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.inits import default_rate
 from spot.prompts.prompt import SoftPrompt
+from spot.prompts.stored import check_model, value_of
 from spot.retrieval.settings import SearchSettings
 from spot.retrieval.target import recipe_for, search, settings_for
 from spot.strategies.settings import TransferSettings
@@ -45,6 +46,8 @@ from spot.verdicts.curves import Mean, Point, head_start, mean_curve
 from spot.verdicts.gains import judge_transfer
 from spot.verdicts.verdict import Verdict
 
+NAMED = "named"
+"""The strategy of a start that was named, not found by a search."""
 BEST_FILE = "best.safetensors"
 """The file of the best prompt among those of a run's folder."""
 
@@ -233,6 +236,47 @@ def transfer(
     bank.add_outcomes(outcomes(report))
     _write(report)
     return report
+
+
+def transfer_from(
+    bank: Bank,
+    model: Model,
+    target: Task,
+    entries: Sequence[str],
+    *,
+    recipe: Recipe | None = None,
+    plan: TransferSettings | None = None,
+    runs: Runs | None = None,
+) -> list[TransferReport]:
+    """Train from each of these entries, without a search, and from scratch; a report for each entry, whose
+    outcomes are recorded in the bank.
+
+    entries: ids, or tasks, of prompts of one kind and length, which the prompts from scratch have, too.
+    recipe: by default the model's own. Raises SpotError as `transfer` does.
+    """
+    recipe, runs = (recipe or Recipe()).on(model), runs or Runs()
+    plan = (plan or TransferSettings()).on(model)
+    starts = []
+    for name in entries:
+        entry = bank.get(name)
+        check_model(entry, model)
+        check_kind(entry, recipe.kind)
+        value = value_of(bank, entry)
+        recipe = recipe.replace(length=len(value.key))
+        starts.append(Start(NAMED, entry.id, entry.task, None, value))
+    runs.reporter.phase(f"reading the rows of {target.name}")
+    check_target(target, model, recipe)
+    candidates = train_starts(model, target, [Start(SCRATCH), *starts], recipe, plan, runs)
+    scored = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
+    baseline = [run for run in scored if run.start.strategy == SCRATCH]
+    reports = []
+    for start in starts:
+        own = [run for run in scored if run.start is start]
+        report = judged_report(model, target, NAMED, baseline, own, [*baseline, *own], recipe, runs)
+        bank.add_outcomes(outcomes(report))
+        _write(report)
+        reports.append(report)
+    return reports
 
 
 def judged_report(

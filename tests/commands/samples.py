@@ -22,6 +22,7 @@ from spot.retrieval.target import Answer
 from spot.serving.files import PredictedFile
 from spot.serving.predicting import Prediction
 from spot.serving.scoring import TemplateSweep
+from spot.strategies.combination import CombinationReport, Scored
 from spot.strategies.start import SCRATCH, Start
 from spot.strategies.transfer import Run, TransferReport
 from spot.study.baselines import Baselines, Row, Trial
@@ -152,6 +153,36 @@ def transfer(*gains: float) -> TransferReport:
             "helped" if min(gains) > 0 else "hurt", "transfer did something", {"gain": sum(gains)}
         ),
     )
+
+
+def scored(name: str, test: float) -> Scored:
+    """A prompt on 5 test rows."""
+    bounds = {"accuracy": (test - 5, test + 5)}
+    return Scored(name, 75.0, Evaluation(test, {"accuracy": test}, 5, (), bounds))
+
+
+SUM = entry(
+    "moods-s0-5555",
+    kind="combination",
+    task="moods",
+    members=("news", "rte"),
+    recipe={"combination": {"sums": [[["news-s0-1111", 0.5], ["rte-s0-2222", -1.0]]]}},
+)
+COMBINED = CombinationReport(
+    target="boolq",
+    metric="accuracy",
+    item=(SUM, PROMPTS),
+    expression="0.5*news - rte",
+    rows=32,
+    trials=47,
+    combined=scored("moods", 61.25),
+    parts=(scored("news", 60.0), scored("rte", 50.0)),
+    bare=scored("without a prompt", 55.0),
+    best="news",
+    best_id="news-s0-1111",
+    tfidf=58.0,
+    verdict=Verdict("no difference", "the combination did something", {"gain": 1.25}),
+)
 
 
 def records() -> list[TransferRecord]:

@@ -27,6 +27,7 @@ from spot.commands import (
     tune,
     usage,
 )
+from spot.commands.bank import combine as bank_combine
 from spot.commands.bank import evaluate as bank_evaluate
 from spot.commands.bank import import_ as bank_import
 from spot.commands.bank import list as bank_list
@@ -67,6 +68,8 @@ VIEWS: dict[str, Callable[[Output], None]] = {
     "use": lambda out: usage.show_use(Path("a b/best.safetensors"), ON_FLOAT32, out),
     "tasks": lambda out: tasks.show([tasks.described(task) for task in samples.TASKS], out),
     "models": lambda out: models.show(samples.MODELS, out),
+    "bank-combine": lambda out: bank_combine.show(samples.COMBINED, out),
+    "bank-combined": lambda out: bank_combine.show_entry(samples.SUM, True, samples.bank(), out),
     "bank-list": lambda out: bank_list.show(samples.ENTRIES, samples.DAMAGED, out),
     "bank-show": lambda out: bank_show.show(
         samples.ENTRIES[0], samples.PROMPTS, samples.OUTCOMES, out

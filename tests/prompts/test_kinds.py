@@ -44,7 +44,15 @@ CONFIGS = {
     "T5": tiny_config(vocab_size=192, encoder_layers=2),
     "decoder": tiny_decoder(vocab_size=192),
 }
-SMALL = {"around": "around:after=1"}
+SMALL = {
+    "map": "map:width=4",
+    "dept": "dept:texts=5,width=3",
+    "generator": "generator:width=4",
+    "pool": "pool:size=3,top=2",
+    "attempt": "attempt:sources=2,width=4",
+    "mlp": "mlp:width=6",
+    "lstm": "lstm:width=4",
+}
 NAMES = [SMALL.get(name, name) for name in KINDS]
 MORE = [
     ("every-layer:change=add", "decoder"),

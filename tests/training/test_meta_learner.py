@@ -296,7 +296,7 @@ def test_a_start_of_before_the_explosion_is_kept(tiny_backbone, slot, tmp_path, 
     trained = train_start(tiny_backbone, slot, RECIPE, META, runs)
     assert trained.failed_step == 4 and [check.step for check in trained.history] == [0, 2]
     assert np.isfinite(trained.value.key).all()
-    assert any("set meta.algorithm=first-order" in text for text in runs.reporter.warnings)
+    assert any("lower meta.inner_rate" in text for text in runs.reporter.warnings)
 
 
 def test_a_gradient_that_grows_suddenly_is_warned_of(learner):

@@ -8,6 +8,7 @@ from spot.commands.group import Commands, Lazy
 
 COMMANDS = {
     "add": Lazy("add", "Add one prompt file."),
+    "combine": Lazy("combine", "Make an entry from others."),
     "evaluate": Lazy("evaluate", "Judge similarities by past outcomes."),
     "export": Lazy("export", "Write one prompt for other programs."),
     "import": Lazy("import_", "Import .npy prompts or PEFT adapters."),

@@ -58,7 +58,9 @@ ORDERS: dict[str, Callable[[Bank, Entry], Any]] = {
     "--family", help="Only of this family, likewise.", shell_complete=completed(facts("family"))
 )
 @click.option(
-    "--kind", help="source, mixture, imported or query.", shell_complete=completed(facts("kind"))
+    "--kind",
+    help="source, mixture, meta, combination, imported or query.",
+    shell_complete=completed(facts("kind")),
 )
 @click.option("--seed", type=int, help="Only of this seed.")
 @configured

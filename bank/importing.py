@@ -178,6 +178,8 @@ def _backbone(folder: Path, meta: dict[str, Any], adapters: list[Path]) -> Backb
 def _base_model(adapter: Path) -> str | None:
     """The model that an adapter names; None for one that cannot be read, which is reported elsewhere."""
     try:
+        if peft_prefix.recognises(adapter):
+            return peft.read_config(adapter).get("base_model_name_or_path")
         return peft.read_adapter(adapter).base_model
     except BankError:
         return None

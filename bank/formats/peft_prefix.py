@@ -150,9 +150,11 @@ def _numbers(path: Path, prompt: PromptFile, causal: bool) -> Array:
             f"{form} of {'a decoder' if causal else 'an encoder-decoder'}",
             "PEFT puts nothing in front of what the encoder of a T5 reads; a decoder has no other stack",
         )
-    numbers = np.asarray(arrays["keys_values"] * arrays["scale"], np.float32)
-    if numbers.ndim != 5 or numbers.shape[1] != 2:
+    numbers, scale = arrays["keys_values"], arrays["scale"]
+    if numbers.ndim != 5 or numbers.shape[1] != 2 or scale.shape != (len(numbers), 2, 1, 1, 1):
         raise BankError(
-            f"{path}: expected keys and values [L, 2, heads, P, D], found {list(numbers.shape)}"
+            f"{path}: expected keys and values [L, 2, heads, P, D] with a scale [L, 2, 1, 1, 1], found "
+            f"{list(numbers.shape)} with {list(scale.shape)}",
+            "train the prompt again",
         )
-    return numbers
+    return np.asarray(numbers * scale, np.float32)

@@ -79,7 +79,7 @@ def as_prefix_tuning(prompt: SoftPrompt, model: Model, name: str = "the prompt")
     effect = None if why else _effect(prompt, config.d_model)
     if effect is not None and len(config.stacks) > 1 and effect.writer is None:
         why = "stands in front of what the encoder of a T5 reads, where PEFT's prefix tuning has no place"
-    if effect is not None and effect.visible is not None and not effect.visible.seen:
+    elif effect is not None and effect.visible is not None and not effect.visible.seen:
         why = "is not seen by the text, and what PEFT puts in front is"
     if effect is None or why:
         raise SpotError(f"{name}, of the kind {kind.name}, is no prefix tuning: it {why}", WHOLE)

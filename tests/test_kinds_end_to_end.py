@@ -5,7 +5,7 @@ not have, added by one line of the table.
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,10 @@ import pytest
 
 from bank.store import Bank
 from spot.models.effect import Effect
-from spot.prompts.files import read_prompt
-from spot.prompts.kind import Form, Kind
+from spot.prompts.files import read_prompt, write_prompt
+from spot.prompts.kind import Form, Kind, Start
 from spot.prompts.kinds import KINDS, find_kind
+from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import value_of
 from tests.lab import Lab, lines, tree
 from tests.toys import random_arrays, tiny_config, tiny_decoder, write_model, write_tokenizer
@@ -208,7 +209,10 @@ def test_an_adapter_of_prefix_tuning_goes_out_and_comes_back_or_the_reason_is_sa
     fits = case.config is DECODER and case.kind != "suffix"
     done = case.run(*command, fails=not fits)
     if not fits:
-        behind, front = "has rows behind the text", "stands in front of what the encoder of a T5 reads"
+        behind, front = (
+            "has rows behind the text",
+            "stands in front of what the encoder of a T5 reads",
+        )
         why = behind if case.kind in ("suffix", "pair") else front
         assert f"of the kind {case.kind}, is no prefix tuning: it {why}" in done.stderr
         assert not out.exists()
@@ -267,6 +271,45 @@ def test_a_prompt_file_becomes_an_entry_of_its_kind(case, tmp_path):
 
 
 # Several kinds.
+
+
+@pytest.fixture
+def stored(lab, tmp_path):
+    """Adds a prompt of a kind, made of drawn rows, to a bank; gives (the prompt, `lab.run` on the bank)."""
+
+    def make(kind):
+        rows = np.random.default_rng(0).normal(size=(P, tiny_config().d_model)).astype(np.float32)
+        start = replace(Start.of_sizes(tiny_config(), P), rows=rows)
+        prompt = SoftPrompt(find_kind(kind), find_kind(kind).make(start))
+        write_prompt(tmp_path / "p.safetensors", prompt)
+        bank = ("--bank", str(tmp_path / "bank"))
+        added = lab.run("bank", "add", str(tmp_path / "p.safetensors"), "--task", "bird", *bank)
+        assert added.exit_code == 0, added.stderr
+        return prompt, lambda *command: lab.run(*command, *bank)
+
+    return make
+
+
+def test_rows_that_a_network_makes_are_exported_without_it_and_the_command_says_so(
+    stored, tmp_path
+):
+    prompt, run = stored("mlp:skip=0,width=3")
+    done = run("bank", "export", "bird", "--out", str(tmp_path / "a"), "--format", "peft")
+    assert done.exit_code == 0, done.stderr
+    assert "a mlp:skip=0,width=3 prompt is written as prefix: its rows; what made" in done.stdout
+    np.testing.assert_array_equal(read_prompt(tmp_path / "a").arrays["prompt"], prompt.key)
+
+
+@pytest.mark.parametrize("kind", ["pool:size=2,top=1", "generator:width=2"])
+@pytest.mark.parametrize("form", ["peft", "peft-prefix", "npy"])
+def test_prompts_that_depend_on_the_text_are_not_exported_and_the_reason_is_said(
+    stored, tmp_path, kind, form
+):
+    run = stored(kind)[1]
+    done = run("bank", "export", "bird", "--out", str(tmp_path / "a.npy"), "--format", form)
+    assert done.exit_code == 1 and not (tmp_path / "a.npy").exists()
+    assert "is made anew for every text, so that no other program can hold it" in done.stderr
+    assert "hint: write it as .safetensors, which holds every kind" in done.stderr
 
 
 OTHER = "prompt.kind=suffix"

@@ -55,11 +55,8 @@ def test_a_longer_prompt_starts_from_the_shorter_one(at):
 
 
 def _scores(at, rows):
-    task = at.task("house").on(at.model)
-    texts = sample(test_rows(task, at.model, at.recipe), 3).inputs
-    return at.model.score(
-        texts, label_tokens(task, at.model.vocabulary), SoftPrompt.of(PREFIX, rows)
-    )
+    (data,) = source_of(at.task("house"), at.model, at.recipe).members
+    return at.model.score(data.validation.inputs, data.labels, SoftPrompt.of(PREFIX, rows))
 
 
 def test_every_length_has_the_same_steps_and_its_cost(at):

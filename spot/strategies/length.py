@@ -43,7 +43,7 @@ IMPORTANCE_ROWS = 32  # training rows on which the importance of a prompt's rows
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class LengthTrial:
     """Prompts of one length, one a seed, reached in one way.
 
     `validation` has their scores, `error` the standard error of the mean over rows and seeds. `steps` is the
@@ -95,10 +95,10 @@ class LengthReport:
 
     target: str
     metric: str
-    trials: tuple[Trial, ...]
-    by_way: dict[str, Trial]
-    chosen: Trial
-    best: Trial
+    trials: tuple[LengthTrial, ...]
+    by_way: dict[str, LengthTrial]
+    chosen: LengthTrial
+    best: LengthTrial
     n: int
     tfidf: float | None
     verdict: Verdict
@@ -137,7 +137,9 @@ class Search:
     starts: tuple[SoftPrompt, ...]
     runs: Runs
 
-    def train(self, way: str, rows: Sequence[np.ndarray], recipe: Recipe | None = None) -> Trial:
+    def train(
+        self, way: str, rows: Sequence[np.ndarray], recipe: Recipe | None = None
+    ) -> LengthTrial:
         """The trial of prompts that start from these rows [P, H], one a seed."""
         kind, length = self.starts[0].kind, len(rows[0])
         rate = self.recipe.learning_rate or default_rate(self.model.embeddings)
@@ -173,7 +175,7 @@ class Search:
         )
         validation = self.scores(trained, self.source.members[0].validation)
         steps = sum(each.history[-1].step for each in trained)
-        return Trial(way, length, tuple(trained), validation, steps, seconds)
+        return LengthTrial(way, length, tuple(trained), validation, steps, seconds)
 
     def scores(self, trained: Sequence[Trained], rows: TokenizedSplit) -> Sample:
         """The scores of the trained values on a split."""
@@ -185,11 +187,11 @@ class Search:
         return sample_of([score.predictions for score in scores], self.target, rows)
 
 
-def shortest_first(search: Search) -> list[Trial]:
+def shortest_first(search: Search) -> list[LengthTrial]:
     """From the shortest up: a longer prompt starts from the shorter one with new rows behind it, until two
     longer ones in a row are no better.
     """
-    trials: list[Trial] = []
+    trials: list[LengthTrial] = []
     starts = [np.asarray(start) for start in search.starts]
     for length in search.lengths:
         values = [np.asarray(each.value) for each in trials[-1].trained] if trials else starts
@@ -204,7 +206,7 @@ def shortest_first(search: Search) -> list[Trial]:
     return trials
 
 
-def text(search: Search) -> list[Trial]:
+def text(search: Search) -> list[LengthTrial]:
     """The words of prompt.text, as many tokens as they are."""
     words = search.recipe.text
     vocabulary = search.model.vocabulary
@@ -214,7 +216,7 @@ def text(search: Search) -> list[Trial]:
     return [search.train("text", [np.asarray(slot.init) for slot in slots], recipe)]
 
 
-def prune(search: Search) -> list[Trial]:
+def prune(search: Search) -> list[LengthTrial]:
     """From the longest down: the rows that matter least are removed, and those that are left are trained
     again from the key of the longest prompt, its early checkpoint (rewinding: Frankle et al., arXiv
     1903.01611; of prompts: XPrompt, arXiv 2210.04457), until two shorter ones in a row are worse.
@@ -236,7 +238,7 @@ def prune(search: Search) -> list[Trial]:
     return trials
 
 
-WAYS: dict[str, Callable[[Search], list[Trial]]] = {
+WAYS: dict[str, Callable[[Search], list[LengthTrial]]] = {
     "shortest-first": shortest_first,
     "text": text,
     "prune": prune,
@@ -331,8 +333,8 @@ def find_length(
             "set prompt.kind=prefix",
         )
     search = Search(model, target, recipe, plan, tried, source, starts, runs)
-    by_way: dict[str, Trial] = {}
-    trials: list[Trial] = []
+    by_way: dict[str, LengthTrial] = {}
+    trials: list[LengthTrial] = []
     for name in names:
         own = WAYS[name](search)
         trials += own
@@ -341,7 +343,7 @@ def find_length(
 
 
 def judged_length(
-    search: Search, trials: Sequence[Trial], by_way: dict[str, Trial]
+    search: Search, trials: Sequence[LengthTrial], by_way: dict[str, LengthTrial]
 ) -> LengthReport:
     """The report with the test scores of what validation chose, and the verdict."""
     target, model, runs = search.target, search.model, search.runs
@@ -389,7 +391,7 @@ def judged_length(
     return report
 
 
-def choose(trials: Sequence[Trial]) -> int:
+def choose(trials: Sequence[LengthTrial]) -> int:
     """The place of the trial that validation chooses, see `spot.verdicts.lengths.shortest`."""
     return shortest([trial.length for trial in trials], *_scores(trials))
 
@@ -430,7 +432,7 @@ def tokens(length: int) -> str:
     return "1 token" if length == 1 else f"{length} tokens"
 
 
-def _scores(trials: Sequence[Trial]) -> tuple[list[float], list[float]]:
+def _scores(trials: Sequence[LengthTrial]) -> tuple[list[float], list[float]]:
     return [trial.validation.mean for trial in trials], [trial.error for trial in trials]
 
 

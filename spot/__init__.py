@@ -46,6 +46,10 @@ __getattr__, __dir__, __all__ = attach(
         "transfer_from": "spot.strategies.transfer",
         "Baselines": "spot.study.baselines",
         "baselines": "spot.study.baselines",
+        "Distillation": "spot.study.distillation",
+        "distil": "spot.study.distillation",
+        "compare": "spot.study.cells",
+        "Comparison": "spot.study.comparison",
         "Study": "spot.study.run",
         "run_study": "spot.study.run",
         "StartComparison": "spot.study.starts",
@@ -65,6 +69,7 @@ __getattr__, __dir__, __all__ = attach(
         "Runs": "spot.training.runs",
         "Reporter": "spot.training.slots",
         "Trained": "spot.training.slots",
+        "Teacher": "spot.training.teaching",
         "tune": "spot.training.tune",
     },
 )

@@ -27,6 +27,10 @@ from spot.strategies.transfer import transfer as transfer
 from spot.strategies.transfer import transfer_from as transfer_from
 from spot.study.baselines import Baselines as Baselines
 from spot.study.baselines import baselines as baselines
+from spot.study.cells import compare as compare
+from spot.study.comparison import Comparison as Comparison
+from spot.study.distillation import Distillation as Distillation
+from spot.study.distillation import distil as distil
 from spot.study.run import Study as Study
 from spot.study.run import run_study as run_study
 from spot.study.starts import StartComparison as StartComparison
@@ -46,6 +50,7 @@ from spot.training.recipe import Recipe as Recipe
 from spot.training.runs import Runs as Runs
 from spot.training.slots import Reporter as Reporter
 from spot.training.slots import Trained as Trained
+from spot.training.teaching import Teacher as Teacher
 from spot.training.tune import tune as tune
 
 __version__: str

@@ -26,6 +26,7 @@ from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
 from spot.settings import LAST_SEED, Stage, Steps, cache_dir, mistake, shown
 from spot.strategies.settings import TransferSettings
+from spot.study.settings import CompareSettings
 from spot.tasks.catalog import DataSettings, tasks_with_template
 from spot.training.meta.settings import MetaSettings
 from spot.training.recipe import (
@@ -116,6 +117,7 @@ class Config(Stage):
     bank: BankSettings = BankSettings()
     search: SearchSettings = SearchSettings()
     transfer: TransferSettings = TransferSettings()
+    compare: CompareSettings = CompareSettings()
     devices: Devices = Devices()
     runs: Path = Path("spot-runs")
     """The folder of results: runs are named by what they read, and found there again."""
@@ -427,6 +429,7 @@ def _check(config: Config) -> None:
         "bank.seeds": config.bank.seeds,
         "search.seeds": config.search.seeds,
         "transfer.seeds": config.transfer.seeds,
+        "compare.seeds": config.compare.seeds,
     }
     for name, seeds in every.items():
         if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) > LAST_SEED:

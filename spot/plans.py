@@ -17,6 +17,7 @@ import numpy as np
 from bank.entry import OF_SEVERAL
 from bank.nearest import searchable, seeds_of_tasks
 from bank.store import Bank
+from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.runtime import device_errors
 from spot.prompts.prompt import SoftPrompt
@@ -36,6 +37,9 @@ from spot.strategies.transfer import (
     transfer,
 )
 from spot.study.baselines import METHODS, Runner, check_methods, undesigned
+from spot.study.cells import Column, cell_slots, columns_of, grid_of, rate_title, start_of
+from spot.study.comparison import Variant
+from spot.study.distillation import GENERATIONS, SHARE, TEMPERATURE, prepared
 from spot.study.run import generic_entries, generic_starts
 from spot.study.starts import multi_task, sources_of
 from spot.tasks.examples import TokenizedSplit
@@ -50,6 +54,7 @@ from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import Runs
 from spot.training.slots import Reporter, Slot, Trained
 from spot.training.source import source_of
+from spot.training.teaching import Teacher
 
 T = TypeVar("T")
 
@@ -425,3 +430,123 @@ def plan_baselines(
         count = len(rates)
         stages.append(Stage("model tuning", len(plan.seeds) * count, plan.steps, found * count))
     return Plan(tuple(stages), (runs.root / "baselines",))
+
+
+def plan_distil(
+    model: Model,
+    target: Task,
+    recipe: Recipe | None = None,
+    *,
+    teachers: Sequence[Teacher] = (),
+    start: SoftPrompt | None = None,
+    share: float = SHARE,
+    temperature: float = TEMPERATURE,
+    generations: int = GENERATIONS,
+    seeds: Sequence[int] = (0, 1, 2),
+    steps: int | None = None,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.distil`: what depends on a teacher that is not trained yet is counted."""
+    rehearsal = Rehearsal.of(runs)
+    work = prepared(
+        model,
+        target,
+        recipe,
+        teachers,
+        start,
+        share,
+        temperature,
+        generations,
+        seeds,
+        steps,
+        rehearsal,
+    )
+    with contextlib.suppress(Unfinished):
+        work.trained()
+    found = iter(rehearsal.stages)
+    stages = [
+        next(found, Stage(f"{target.name}, {title}", count, most))
+        for title, (count, most) in work.stages.items()
+    ]
+    memory = rehearsal.missing[0].memory() if rehearsal.missing else None
+    return Plan(tuple(stages), (runs.root / "distilled",), memory)
+
+
+def plan_compare(
+    model: Model,
+    targets: Sequence[Task],
+    recipe: Recipe | None = None,
+    *,
+    kinds: Sequence[str] = (),
+    losses: Sequence[str] = (),
+    starts: Sequence[str] = (),
+    lengths: Sequence[int] = (),
+    learning_rates: Sequence[float] = (),
+    seeds: Sequence[int] = (0, 1, 2),
+    bank: Bank | None = None,
+    search_settings: SearchSettings | None = None,
+    runs: Runs,
+) -> Plan:
+    """The plan of `spot.compare`, a stage a cell; cells that cannot start are not in it."""
+    rehearsal = Rehearsal.of(runs)
+    factors: dict[str, Sequence[str | int]] = {
+        "kind": kinds,
+        "loss": losses,
+        "start": starts,
+        "length": lengths,
+    }
+    grid = grid_of(
+        model, recipe, factors, learning_rates, seeds, bank, search_settings, rehearsal
+    )  # fmt: skip
+    stages = []
+    for column in columns_of(grid, targets):
+        for variant in grid.variants:
+            with contextlib.suppress(SpotError):
+                stages += cell_stages(column, variant, rehearsal)
+    stages = list(dict.fromkeys(stages))  # the query of a target is one for all of its cells
+    memory = rehearsal.missing[0].memory() if rehearsal.missing else None
+    return Plan(tuple(stages), (runs.root,), memory)
+
+
+def cell_stages(column: Column, variant: Variant, rehearsal: Rehearsal) -> list[Stage]:
+    """The training of a cell, behind that of the target's queries where its start waits for them."""
+    grid, target = column.grid, column.target
+    title, recipe = grid.title(target, variant), grid.variants[variant]
+    try:
+        start = start_of(column, variant)
+    except Unfinished:
+        bank, model = grid.bank, grid.model
+        assert bank is not None  # a start that waits for a query is from a bank
+        of_bank = recipe_for(bank, model, None)
+        query = queries(
+            bank, model, target, of_bank, settings_for(bank, model, of_bank, grid.search)
+        )
+        count = max(1, len(grid.learning_rates)) * len(grid.seeds)
+        return [query, Stage(title, count, recipe.steps)]
+    stages = []
+    for slots in cell_slots(column, variant, start):
+        with contextlib.suppress(Unfinished):
+            rehearsal.train_prompts(
+                grid.model, slots, recipe, title=rate_title(grid, target, variant, slots)
+            )
+        stages.append(rehearsal.stages[-1])
+    runs, found = (sum(getattr(stage, name) for stage in stages) for name in ("runs", "found"))
+    return [Stage(title, runs, recipe.steps, found)]
+
+
+def joined_plans(plans: Mapping[str, Plan]) -> Plan:
+    """The plans of several models by name as one, with the memory of the one that takes most; its stages
+    name the model where there are several.
+    """
+    several = len(plans) > 1
+    stages = [
+        replace(stage, title=f"{stage.title} ({name})") if several else stage
+        for name, plan in plans.items()
+        for stage in plan.stages
+    ]
+    memories = [plan.memory for plan in plans.values() if plan.memory is not None]
+    return Plan(
+        tuple(stages),
+        tuple(dict.fromkeys(path for plan in plans.values() for path in plan.outputs)),
+        max(memories, key=lambda memory: memory.peak, default=None),
+    )

@@ -62,6 +62,22 @@ def parse(
     return name, values
 
 
+def split(text: str) -> tuple[str, ...]:
+    """The variants of a list: commas part them, and the options of one.
+
+    >>> split("prefix,pool:size=10,top=4, suffix")
+    ('prefix', 'pool:size=10,top=4', 'suffix')
+    """
+    variants: list[str] = []
+    for part in map(str.strip, text.split(",")):
+        name, equals, _ = part.partition("=")
+        if equals and ":" not in name and variants and ":" in variants[-1]:
+            variants[-1] += f",{part}"
+        else:
+            variants.append(part)
+    return tuple(variants)
+
+
 def written(name: str, values: Mapping[str, Value], options: Options) -> str:
     """The shortest text that `parse` reads as this: options with their default are left out, the others
     sorted.

@@ -48,6 +48,8 @@ def test_all_commands_are_there():
         "heatmap",
         "study",
         "baselines",
+        "distil",
+        "compare",
         "train",
         "tune",
         "eval",

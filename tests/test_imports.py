@@ -25,6 +25,8 @@ HELPS = [
     "heatmap",
     "study",
     "baselines",
+    "distil",
+    "compare",
     "train",
     "tune",
     "eval",

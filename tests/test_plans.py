@@ -65,8 +65,28 @@ def written(folder):
             0,
         ),
         (
+            "distil --task house --generations 1",
+            [
+                "house, generation 0",
+                "house, more of generation 0",
+                "house, generation 0, longer",
+                "house, generation 1",
+            ],
+            0,
+        ),
+        (
             "baselines --target house --methods zero-shot,prompt-tuning,model-tuning",
             ["prompt tuning", "model tuning"],
+            0,
+        ),
+        (
+            "compare house animal --kinds prefix,suffix --seeds 0,1 --rates 0.5,0.1",
+            ["prefix on house", "suffix on house", "prefix on animal", "suffix on animal"],
+            0,
+        ),
+        (
+            "compare house --starts vocab,transfer --seeds 0,1",
+            ["vocab on house", "query house", "transfer on house"],
             0,
         ),
         ("tune --task house --out tuned", ["house, all weights"], 3),

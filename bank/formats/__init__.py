@@ -30,6 +30,7 @@ __all__ = [
     "PromptFile",
     "export_entry",
     "export_prompt",
+    "holds_prompt",
     "read_prompt_file",
 ]
 
@@ -66,6 +67,11 @@ _ALL = (
 )  # fmt: skip
 
 FORMATS: dict[str, Format] = {form.name: form for form in _ALL}
+
+
+def holds_prompt(path: Path) -> bool:
+    """True for a file or folder of a format that a prompt can be read of. Raises OSError."""
+    return any(form.read is not None and form.recognises(path) for form in FORMATS.values())
 
 
 def read_prompt_file(path: str | Path) -> PromptFile:

@@ -8,6 +8,8 @@ __getattr__, __dir__, __all__ = attach(
         "Drawn": "spot.report.bank_heatmap",
         "ConsoleReporter": "spot.report.console",
         "progress": "spot.report.console",
+        "write_comparison": "spot.report.comparison",
+        "comparison_plot": "spot.report.comparison_figure",
         "Curve": "spot.report.curves",
         "Plot": "spot.report.curves",
         "learning_curves": "spot.report.curves",

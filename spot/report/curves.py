@@ -14,8 +14,9 @@ import numpy as np
 from bank.characters import visible
 from spot.errors import SpotError
 from spot.report.files import PICTURES, csv_bytes, figure_bytes, write_atomic, writer_for
-from spot.report.layout import one_line, shorten, text_width, wrapped
-from spot.report.palette import MUTED, TEXT, colour_and_line
+from spot.report.frame import framed, style
+from spot.report.layout import one_line, shorten, text_width
+from spot.report.palette import colour_and_line
 from spot.verdicts.curves import Point, mean_curve
 
 if TYPE_CHECKING:
@@ -150,37 +151,14 @@ WRITERS: dict[str, Callable[[Plot], bytes]] = {
 
 def draw_curves(plot: Plot) -> Figure:
     """The figure of a plot: axes on the left, a legend line for each group on the right."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     labels = list(dict.fromkeys(curve.label for curve in plot.curves))
     legend = max(text_width(shorten(label), 8.5) for label in labels) + 0.65
-    width, plot_height = 6.2 + legend, max(3.4, 0.2 * len(labels) + 0.2)
-    heading = wrapped(plot.title, 13, width - 0.4)
-    below = wrapped(plot.subtitle, 9.5, width - 0.4)
-    top = 0.3 + 0.25 * len(heading) + 0.18 * len(below)
-    height = top + plot_height + 0.65
-    figure = Figure(figsize=(width, height), facecolor="white")
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.75 / width, 0.6 / height, 5.3 / width, plot_height / height))
+    plot_height = max(3.4, 0.2 * len(labels) + 0.2)
+    figure, axes = framed(5.3, plot_height, 0.75, legend + 0.15, plot.title, plot.subtitle)
     _lines(axes, plot.curves, labels)
     _frame(axes, plot.metric)
     if any(curve.steps[0] == 0 for curve in plot.curves):
         _spread_early_steps(axes, plot.curves)
-    middle = 0.3
-    for line, points, ink, drop in [(t, 13, TEXT, 0.25) for t in heading] + [
-        (t, 9.5, MUTED, 0.18) for t in below
-    ]:
-        figure.text(
-            0.2 / width,
-            1 - middle / height,
-            line,
-            fontsize=points,
-            color=ink,
-            va="center",
-            parse_math=False,
-        )
-        middle += drop
     return figure
 
 
@@ -233,14 +211,8 @@ def _spread_early_steps(axes: Axes, curves: Sequence[Curve]) -> None:
 
 
 def _frame(axes: Axes, metric: str) -> None:
-    axes.set_xlabel("step", fontsize=9.5, color=TEXT)
-    axes.set_ylabel(metric, fontsize=9.5, color=TEXT, parse_math=False)
-    axes.tick_params(labelsize=8.5, color=MUTED, labelcolor=TEXT)
+    style(axes, "step", metric)
     low, high = axes.get_ylim()
     if high > 100:  # no metric is above 100: the axis ends there, with room for a ring
         axes.set_ylim(min(low, 95), 101)
-    axes.grid(True, color="#E8E8E8", lw=0.7)
-    axes.set_axisbelow(True)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)

@@ -1,4 +1,6 @@
-"""The study of a bank: oracle against retrieval, task similarity, clusters, statistics; baselines."""
+"""The study of a bank: oracle against retrieval, task similarity, clusters, statistics; baselines;
+kinds, losses and starts of prompts beside each other.
+"""
 
 from bank.lazy import attach
 
@@ -7,6 +9,10 @@ __getattr__, __dir__, __all__ = attach(
     {
         "Baselines": "spot.study.baselines",
         "Trial": "spot.study.baselines",
+        "compare": "spot.study.cells",
+        "Comparison": "spot.study.comparison",
+        "Variant": "spot.study.comparison",
+        "joined": "spot.study.comparison",
         "RankQuality": "spot.study.ranking",
         "rank_quality": "spot.study.ranking",
         "TransferRecord": "spot.study.records",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from spot.models.layers import RandomKeys
     from spot.models.network import Network
+    from spot.models.scoring import Normalisation
     from spot.training.slots import Slot
 
 Z_LOSS = 1e-4  # of the reference implementation's loss
@@ -93,7 +94,6 @@ def distillation(scores: jax.Array, teacher: jax.Array, temperature: float) -> j
 class Form:
     """What a loss is, before its options are set. of_scores: None where it reads the target's tokens."""
 
-    description: str
     options: Options
     of_scores: ScoreLoss | None = None
 
@@ -113,14 +113,9 @@ NORMALISED: Options = {
 }
 
 LOSSES: dict[str, Form] = {
-    DEFAULT: Form("of the target's tokens, with the z-loss of T5", TAUGHT),
-    "label-cross-entropy": Form(
-        "cross entropy over the scores of the task's label words",
-        {**NORMALISED, **TAUGHT},
-        label_cross_entropy,
-    ),
+    DEFAULT: Form(TAUGHT),
+    "label-cross-entropy": Form({**NORMALISED, **TAUGHT}, label_cross_entropy),
     "perceptron": Form(
-        "the best wrong label word's score above that of the right one",
         {"margin": Option(0.0, "by how much the right word must lead", least=0)}
         | {**NORMALISED, **TAUGHT},
         perceptron,
@@ -152,7 +147,7 @@ class Loss:
         return self.taught or LOSSES[self.form].of_scores is not None
 
     @property
-    def normalisation(self) -> str:
+    def normalisation(self) -> Normalisation:
         """How the scores that it compares are made of log-likelihoods, as `Model.score` takes it."""
         return "mean" if self.options.get("normalise") == "length" else "sum"
 
@@ -220,6 +215,24 @@ def find_loss(text: str) -> Loss:
     return loss
 
 
+def taught(loss: str, share: float, temperature: float) -> str:
+    """The loss with this share of distillation; as it is where the share is 0, whatever the temperature.
+
+    Raises SpotError for a loss that has a share already, and for a number out of bounds.
+
+    >>> taught("perceptron", 0.5, 2.0), taught("perceptron", 0.0, 2.0)
+    ('perceptron:distil=0.5,temperature=2', 'perceptron')
+    """
+    base = find_loss(loss)
+    if base.taught:
+        raise SpotError(
+            f"expected a loss without a share of distillation, found {base.name}",
+            "set train.loss without distil and temperature; they are given apart",
+        )
+    told = {"distil": share, "temperature": temperature} if share else {}
+    return find_loss(written(base.form, {**base.options, **told}, LOSSES[base.form].options)).name
+
+
 def check_loss(loss: Loss, slots: Sequence[Slot]) -> None:
     """Raises SpotError for a source whose rows this loss cannot be computed of: the answers of a task are
     generated, a training row has no class, or a teacher is wanted and there is none.
@@ -245,5 +258,5 @@ def check_loss(loss: Loss, slots: Sequence[Slot]) -> None:
         if loss.taught and slot.teacher is None:
             raise SpotError(
                 f"{slot.label}: the loss {loss.name} distils a teacher, and there is none",
-                "give each slot the teacher's scores: spot.training.Slot(…, teacher=…)",
+                "spot distil trains with a teacher; in Python give each slot its scores: Slot(…, teacher=…)",
             )

@@ -28,11 +28,16 @@ from spot.strategies.length import LengthReport, LengthTrial
 from spot.strategies.start import SCRATCH, Start
 from spot.strategies.transfer import Run, TransferReport
 from spot.study.baselines import Baselines, Row, Trial
+from spot.study.comparison import Comparison, Gap, Reference, Variant
+from spot.study.comparison import Row as ComparedRow
+from spot.study.comparison import Trial as ComparedTrial
+from spot.study.distillation import Distillation, Line
 from spot.study.ranking import rank_quality
 from spot.study.records import TransferRecord
 from spot.study.run import Study, best_of
 from spot.study.significance import significance
 from spot.study.starts import StartComparison, StartRow
+from spot.study.statistics import Interval
 from spot.study.tables import method_scores, transfer_table
 from spot.tasks.inspection import Conflict, LabelReport, TableReport
 from spot.training.build import BuildReport
@@ -289,6 +294,70 @@ BASELINES = Baselines(
     ),
     Path("spot-runs/baselines/boolq"),
     Verdict("at chance", "at chance: accuracy 70.0 by model tuning", {"score": 70.0}),
+)
+DISTILLATION = Distillation(
+    "boolq",
+    "accuracy",
+    "cross-entropy:distil=0.5,temperature=2",
+    (
+        Line("generation 0", "", 300, (trial(0, 60.0, validation=61.0),), (50.0, 70.0)),
+        Line(
+            "generation 1",
+            "tuned",
+            300,
+            (trial(0, 62.0, validation=63.0), trial(1, 64.0, validation=63.0)),
+            (52.0, 74.0),
+            (-1.0, 7.0),
+        ),
+    ),
+    (),
+    Path("spot-runs/distilled/boolq"),
+    Verdict("at chance", "at chance: accuracy 63.0 by generation 1", {"score": 63.0}),
+)
+
+
+def compared_row(kind: str, test: float, validation: float, interval: tuple[float, float], **more):
+    """A row of the comparison below."""
+    return ComparedRow(
+        "nano",
+        6_000_000,
+        ("rte",),
+        "accuracy",
+        Variant(kind, "cross-entropy", "vocab", 20),
+        tuple(ComparedTrial(seed, test + 2 * seed - 1, validation, 40) for seed in (0, 1)),
+        interval,
+        100,
+        5120,
+        0.0125,
+        95_000_000,
+        learning_rate=0.3,
+        prompt=Path(f"{kind}.safetensors"),
+        **more,
+    )
+
+
+COMPARISON = Comparison(
+    (
+        compared_row(
+            "prefix",
+            71.0,
+            72.0,
+            (60.0, 80.0),
+            verdict=Verdict("above chance", "above chance: accuracy 71.0", {"score": 71.0}),
+            rates={0.3: 72.0, 1.0: None},
+        ),
+        compared_row(
+            "suffix",
+            75.0,
+            70.0,
+            (66.0, 84.0),
+            verdict=Verdict("better", "suffix is better than prefix", {"difference": 4.0}),
+            difference=Interval(4.0, 1.0, 7.0, 0.95),
+            rates={0.3: 70.0, 1.0: 69.0},
+        ),
+    ),
+    (Reference("nano", ("rte",), "no prompt", 55.0, (45.0, 65.0), 100),),
+    (Gap("nano", "rte", Variant("pool:size=2", "cross-entropy", "vocab", 20), "it cannot | be"),),
 )
 CHECK = Check(40, 87.5, 0.25, {"accuracy": 87.5}, 128)
 TRAINED = Trained(

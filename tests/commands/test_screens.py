@@ -10,6 +10,8 @@ import pytest
 from spot.commands import (
     baselines,
     build_bank,
+    compare,
+    distil,
     doctor,
     evaluate,
     heatmap,
@@ -53,6 +55,8 @@ VIEWS: dict[str, Callable[[Output], None]] = {
     "heatmap": lambda out: heatmap.show(Drawn(Path("tasks.png"), "centered"), out),
     "study": lambda out: study.show(samples.study(), out),
     "baselines": lambda out: baselines.show(samples.BASELINES, out),
+    "distil": lambda out: distil.show(samples.DISTILLATION, out),
+    "compare": lambda out: compare.show(samples.COMPARISON, out),
     "meta": lambda out: meta.show([samples.LEARNED], samples.bank(), out),
     "meta-held-out": lambda out: meta.show_comparison(samples.STARTS, out),
     "train": lambda out: train.show(samples.TRAINED, Path("news.npy"), samples.PROMPT_COUNTS, out),

@@ -79,7 +79,7 @@ def test_kinds_without_rows_of_their_own_are_refused(pair):
         check_kind(SoftPrompts(hidden, prompts.params))
 
 
-def test_a_pull_is_part_of_the_recipe_where_there_is_one(tiny_backbone, pair):
+def test_a_pull_is_part_of_the_recipe_where_there_is_one(tiny_backbone, pair, monkeypatch):
     recipe = Recipe(init="vocab")
     pulled = recipe.replace(wayward=0.5)
     assert "wayward" not in recipe.key_facts("float32", {})
@@ -89,3 +89,8 @@ def test_a_pull_is_part_of_the_recipe_where_there_is_one(tiny_backbone, pair):
         for each in (recipe, recipe.replace(wayward=0.0), pulled)
     ]
     assert places[0] == places[1] != places[2]
+    read = {}
+    monkeypatch.setattr(Runs, "place", lambda _runs, _stage, _name, given: read.update(given))
+    Runs().prompts_place(tiny_backbone, pair, recipe, True)
+    assert "wayward" not in read["recipe"]  # earlier releases' runs are found
+    assert not any("teacher" in slot for slot in read["slots"])

@@ -1,0 +1,33 @@
+"""The settings of a comparison."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from spot.settings import Length, Stage
+
+
+class CompareSettings(Stage):
+    """The cells of a comparison: every combination of the values below, on every target and model. A factor
+    that has no values keeps the config's own. The budget of a cell is `train`'s."""
+
+    targets: tuple[str, ...] = ()
+    """Tasks to compare on; where none is set, the targets of the mini suite."""
+    models: tuple[str, ...] = ()
+    """Models, each with its own defaults; where none is set, model.name."""
+    kinds: tuple[str, ...] = ()
+    """Kinds of prompts, as prompt.kind; where none is set, that one."""
+    losses: tuple[str, ...] = ()
+    """Training losses, as train.loss; where none is set, that one."""
+    starts: tuple[str, ...] = ()
+    """Where prompts start, as prompt.init, or transfer: from the nearest value of the bank; where none is
+    set, prompt.init."""
+    lengths: tuple[Annotated[Length, Field(ge=1)], ...] = ()
+    """Tokens of prompts, as prompt.length; where none is set, that one."""
+    learning_rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """Learning rates that every cell tries; validation chooses one for all seeds of a cell. None:
+    train.learning_rate."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Seeds of every cell."""

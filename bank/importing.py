@@ -11,7 +11,7 @@ from bank.arrays import Array
 from bank.entry import Backbone, Entry, Prompts, checked, entry_id
 from bank.errors import BankError, reason_of
 from bank.files import sha256_hex
-from bank.formats import npy, peft
+from bank.formats import npy, peft, peft_prefix
 from bank.outcomes import Outcome
 from bank.reading import read_json
 from bank.store import Bank
@@ -116,6 +116,11 @@ def _of_file(path: Path, backbone: Backbone, sha256: str | None) -> tuple[Entry,
 
 def _of_adapter(folder: Path, backbone: Backbone, trusted: bool) -> tuple[Entry, Prompts]:
     """The entry of one adapter, of its own base model unless the user named it (`trusted`)."""
+    if peft_prefix.recognises(folder):
+        raise BankError(
+            f"{folder.name}: it is prefix tuning, whose keys and values are compared by a key as wide as the "
+            "model, of which only the name is known here; spot bank add reads it with the model"
+        )
     adapter = peft.read_adapter(folder)
     if not trusted and adapter.base_model != backbone.name:
         raise BankError(
@@ -173,6 +178,8 @@ def _backbone(folder: Path, meta: dict[str, Any], adapters: list[Path]) -> Backb
 def _base_model(adapter: Path) -> str | None:
     """The model that an adapter names; None for one that cannot be read, which is reported elsewhere."""
     try:
+        if peft_prefix.recognises(adapter):
+            return peft.read_config(adapter).get("base_model_name_or_path")
         return peft.read_adapter(adapter).base_model
     except BankError:
         return None

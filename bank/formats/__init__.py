@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bank.arrays import as_floats
 from bank.entry import PREFIX, Entry, Prompts
 from bank.errors import BankError, did_you_mean, reason_of, shown
-from bank.formats import npy, peft, prompt_embeds, safetensors, t5x
+from bank.formats import npy, peft, peft_prefix, prompt_embeds, safetensors, t5x
 from bank.formats.facts import Facts
 from bank.formats.prompt import Export, PromptFile
 from bank.reading import check_regular
@@ -29,8 +29,11 @@ __all__ = [
     "Format",
     "PromptFile",
     "export_entry",
+    "export_of",
     "export_prompt",
+    "find_format",
     "holds_prompt",
+    "prompt_of_entry",
     "read_prompt_file",
 ]
 
@@ -39,8 +42,8 @@ __all__ = [
 class Format:
     """One format: `write` returns the file or folder that it wrote.
 
-    suffix: of a file; "" for a folder. every_kind: holds prompts of every kind, not the plain one
-    alone. `read` is None for a format that is only written.
+    suffix: of a file; "" for a folder. kinds: the names, without their options, of the kinds of prompts
+    that it holds; None: every kind. `read` is None for a format that is only written.
     """
 
     name: str
@@ -49,18 +52,26 @@ class Format:
     recognises: Callable[[Path], bool] = lambda path: False
     read: Callable[[Path], PromptFile] | None = None
     suffix: str = ""
-    every_kind: bool = False
+    kinds: tuple[str, ...] | None = (PREFIX,)
+
+    def holds(self, kind: str) -> bool:
+        """True for a kind, with its options, that it can hold."""
+        return self.kinds is None or kind.partition(":")[0] in self.kinds
 
 
 _ALL = (
     Format("npy", "a NumPy file", npy.write, npy.recognises, npy.read, ".npy"),
     Format(
         "safetensors", "a safetensors file", safetensors.write, safetensors.recognises,
-        safetensors.read, ".safetensors", every_kind=True,
+        safetensors.read, ".safetensors", kinds=None,
     ),
     Format(
         "t5x", "the folder of a google-research/prompt-tuning run", t5x.write, t5x.recognises,
         t5x.read,
+    ),
+    Format(
+        "peft-prefix", "the folder of a PEFT adapter", peft_prefix.write, peft_prefix.recognises,
+        peft_prefix.read, kinds=(peft_prefix.READER, peft_prefix.WRITER),
     ),
     Format("peft", "the folder of a PEFT adapter", peft.write, peft.recognises, peft.read),
     Format("prompt-embeds", "a request for servers such as vLLM", prompt_embeds.write),
@@ -88,11 +99,11 @@ def read_prompt_file(path: str | Path) -> PromptFile:
                 return form.read(path)
     except OSError as error:
         raise BankError(f"cannot read the prompt {path}: {reason_of(error)}") from error
-    readable = [
+    readable = dict.fromkeys(
         form.description
         for form in FORMATS.values()
         if form.read is not None and bool(form.suffix) == path.is_file()
-    ]
+    )
     raise BankError(
         f"expected a prompt as {' or '.join(readable)}, found something else: {path}",
         "save the prompt's array [P, H] with numpy.save, or name the prompt's file itself",
@@ -113,13 +124,14 @@ def export_prompt(
     hold, not [P, H] floats, a place that cannot be written.
     """
     path, export = Path(path), export or Export()
-    chosen = _by_suffix(path) if form is None else _by_name(form)
+    chosen = find_format(path, form)
     if not isinstance(prompt, PromptFile):
         prompt = PromptFile(np.asarray(prompt))
-    if prompt.kind != PREFIX and not chosen.every_kind:
-        able = [form.name for form in FORMATS.values() if form.every_kind]
+    if chosen.kinds is not None and not chosen.holds(prompt.kind):
+        held = " or ".join(f'"{kind}"' for kind in chosen.kinds)
+        able = [form.name for form in FORMATS.values() if form.kinds is None]
         raise BankError(
-            f'{path}: the format {chosen.name} holds prompts of the kind "{PREFIX}" alone, '
+            f"{path}: the format {chosen.name} holds prompts of the kind {held} alone, "
             f'found "{prompt.kind}"',
             f"choose a format that holds every kind: {', '.join(able)}",
         )
@@ -156,18 +168,33 @@ def export_entry(
     model: the model's name for the other program (default: the entry's own); causal: it is a
     decoder. Raises BankError as well when the entry does not hold that prompt.
     """
+    prompt = prompt_of_entry(entry, prompts, what)
+    return export_prompt(path, prompt, form, export_of(entry, prompt, model, causal))
+
+
+def prompt_of_entry(entry: Entry, prompts: Prompts, what: str = "value") -> PromptFile:
+    """An entry's "value", "key" or "init" with the facts that the entry knows. Raises BankError when it
+    does not hold that prompt.
+    """
     array = prompts.views().get(what)
     if array is None or (prompts.arrays and what != "value"):
         raise BankError(f"{entry.id} holds no {what}", "choose another with --what")
-    facts = Facts.of_entry(entry, what)
-    export = Export(
+    return PromptFile(array, entry.prompt_kind, prompts.arrays, Facts.of_entry(entry, what))
+
+
+def export_of(entry: Entry, prompt: PromptFile, model: str = "", causal: bool = False) -> Export:
+    """What formats need to know of a prompt of an entry; model and causal as for `export_entry`."""
+    return Export(
         name=entry.id.rpartition("-s")[0],  # the task, as a file may be called
         model=model or entry.backbone.name,
-        step=facts.step or 0,
+        step=(prompt.facts and prompt.facts.step) or 0,
         causal=causal,
     )
-    prompt = PromptFile(array, entry.prompt_kind, prompts.arrays, facts)
-    return export_prompt(path, prompt, form, export)
+
+
+def find_format(path: str | Path, form: str | None = None) -> Format:
+    """The format of a name in `FORMATS`, or the one that the suffix of a file says. Raises BankError."""
+    return _by_suffix(Path(path)) if form is None else _by_name(form)
 
 
 def _by_name(name: str) -> Format:

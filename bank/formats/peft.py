@@ -1,13 +1,14 @@
 """Prompt-tuning adapters of PEFT: a folder of adapter_config.json and adapter_model.safetensors.
 
 Read and written without PEFT or torch. The layout is PEFT's own: one tensor `prompt_embeddings` of
-num_virtual_tokens x num_transformer_submodules rows.
+num_virtual_tokens x num_transformer_submodules rows. For prefix tuning see `bank.formats.peft_prefix`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,11 @@ PROMPT_TUNING = "PROMPT_TUNING"
 # Keys of the config that are used, where they are set, and the type of each.
 OPTIONAL = {
     "base_model_name_or_path": str,
+    "num_attention_heads": int,
+    "num_layers": int,
     "num_transformer_submodules": int,
     "num_virtual_tokens": int,
+    "prefix_projection": bool,
     "task_type": str,
     "token_dim": int,
 }
@@ -66,7 +70,39 @@ def read_adapter(folder: Path) -> Adapter:
     file that half is read, with a warning. Raises BankError: another method, a pickle, an array
     that does not fit the config, and as `safetensors.read` does.
     """
-    config = _config(folder / CONFIG)
+    config = read_config(folder)
+    method = config.get("peft_type")
+    if method != PROMPT_TUNING:
+        raise BankError(
+            f"{folder / CONFIG}: expected the peft_type {PROMPT_TUNING}, found {_shown(method)}",
+            "of PEFT's methods only prompt tuning and prefix tuning can be used here",
+        )
+    prompt = _used_rows(folder, config, read_array(folder))
+    return Adapter(
+        prompt, config.get("base_model_name_or_path") or None, str(config.get("task_type"))
+    )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The content of adapter_config.json; the keys in OPTIONAL are of their types. Raises BankError."""
+    path = folder / CONFIG
+    try:
+        config = read_json(path)
+    except (OSError, ValueError) as error:
+        raise BankError(
+            f"{path} cannot be read as JSON: {reason_of(error)}", "copy the adapter's folder again"
+        ) from error
+    if not isinstance(config, dict):
+        raise BankError(f"{path}: expected a JSON object, found {type(config).__name__}")
+    for name, types in OPTIONAL.items():
+        value = config.get(name)
+        if value is not None and type(value) is not types:
+            raise BankError(f"{path}: expected {types.__name__} as {name}, found {shown(value)}")
+    return config
+
+
+def read_array(folder: Path) -> Array:
+    """The one array of an adapter. Raises BankError: a pickle, and as `safetensors.read` does."""
     if not (folder / WEIGHTS).is_file():
         pickled = (folder / PICKLE).is_file()
         raise BankError(
@@ -75,10 +111,7 @@ def read_adapter(folder: Path) -> Adapter:
             if pickled
             else "copy the whole folder",
         )
-    prompt = _used_rows(folder, config, safetensors.read(folder / WEIGHTS).prompt)
-    return Adapter(
-        prompt, config.get("base_model_name_or_path") or None, str(config.get("task_type"))
-    )
+    return safetensors.read(folder / WEIGHTS).prompt
 
 
 def write(path: Path, prompt: PromptFile, export: Export) -> Path:
@@ -103,32 +136,14 @@ def write(path: Path, prompt: PromptFile, export: Export) -> Path:
         "token_dim": width,
         "tokenizer_name_or_path": None,
     }
-    safetensors.write(path / WEIGHTS, PromptFile(prompt.prompt), export)
+    return write_adapter(path, config, prompt.prompt)
+
+
+def write_adapter(path: Path, config: Mapping[str, Any], array: Array) -> Path:
+    """Write the two files of an adapter, its config last. Raises BankError."""
+    safetensors.write(path / WEIGHTS, PromptFile(array), Export())
     replace_file(path / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
     return path
-
-
-def _config(path: Path) -> dict[str, Any]:
-    """The checked content of adapter_config.json."""
-    try:
-        config = read_json(path)
-    except (OSError, ValueError) as error:
-        raise BankError(
-            f"{path} cannot be read as JSON: {reason_of(error)}", "copy the adapter's folder again"
-        ) from error
-    if not isinstance(config, dict):
-        raise BankError(f"{path}: expected the peft_type {PROMPT_TUNING}, found None")
-    kind = config.get("peft_type")
-    if kind != PROMPT_TUNING:
-        raise BankError(
-            f"{path}: expected the peft_type {PROMPT_TUNING}, found {_shown(kind)}",
-            "only prompts in front of the input can be used here, no other method of PEFT",
-        )
-    for name, types in OPTIONAL.items():
-        value = config.get(name)
-        if value is not None and type(value) is not types:
-            raise BankError(f"{path}: expected {types.__name__} as {name}, found {shown(value)}")
-    return config
 
 
 def _shown(kind: object) -> str:

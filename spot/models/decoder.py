@@ -199,6 +199,14 @@ class Decoder(nnx.Module):
         last = jnp.take_along_axis(whole, texts.ends[:, :, None], axis=1)[:, 0]
         return texts, whole[:, :-1], last, effect
 
+    def front(self, prompts: Any) -> jax.Array:
+        """Keys and values [L, 2, kv, P, D] of all that one prompt puts in front of every text.
+
+        prompts: as `effect_of` takes them, S = 1, with an effect that is the same for all texts.
+        """
+        effect = self._embedded(jnp.ones((1, 1), jnp.int32), prompts)[3]
+        return jnp.stack([jnp.stack(pair)[:, 0] for pair in self._prefix(effect, None)])
+
     def _prefix(self, effect: Effect, random: RandomKeys) -> list[Pair]:
         """Keys and values of every layer for all that stands in front of the texts: given ones, then those
         of rows, which attend to them.

@@ -144,6 +144,25 @@ class Model:
         with device_errors():
             return States(*map(np.asarray, scoring.written_rows(self.network, rows)))
 
+    def front(self, prompt: Promptlike) -> np.ndarray:
+        """Keys and values [L, 2, kv, P, D] of all that a prompt puts in front of every text of a decoder,
+        as its layers find them: keys are turned to their places. The prompt's effect is the same for
+        all texts (`Kind.packed`). Raises SpotError for a prompt that does not fit, and for a T5, whose
+        prompts read the text behind them.
+        """
+        from spot.models import scoring
+
+        if len(self.config.stacks) > 1:
+            raise SpotError(
+                f"{self.name} reads both ways: what stands in front of a text has no keys and values "
+                "of its own",
+                "only a decoder has them",
+            )
+        with device_errors():
+            return np.asarray(
+                scoring.front(self.network, scoring.on_device(prompt, self.config))
+            )
+
     def with_network(self, network: Network) -> Model:
         """The same name and vocabulary with another network of this family, for evaluation: its
         fingerprint is no longer that of its weights.

@@ -83,6 +83,10 @@ class Network:
         inputs, pairs = self.module().written_rows(rows)
         return inputs, _own_heads(self.config, pairs)
 
+    def front(self, prompts: Any) -> jax.Array:
+        """Keys and values [L, 2, kv, P, D] of all that one prompt puts in front of every text of a decoder."""
+        return _own_heads(self.config, self.module().front(prompts))
+
     @property
     def embeddings(self) -> jax.Array:
         """The embedding table [V, H] in the dtype of the weights."""

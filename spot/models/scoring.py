@@ -38,6 +38,7 @@ def encode(network: Network, prompts: Any, inputs: jax.Array) -> Any:
 
 read_rows = jax.jit(Network.read_rows)
 written_rows = jax.jit(Network.written_rows)
+front = jax.jit(Network.front)
 
 
 @partial(jax.jit, static_argnames="normalisation")

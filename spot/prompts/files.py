@@ -14,6 +14,7 @@ from bank.formats import PromptFile, export_prompt, read_prompt_file
 from bank.store import Bank
 from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
+from spot.prompts.convert import of_prefix_tuning
 from spot.prompts.facts import check_facts
 from spot.prompts.kinds import find_kind
 from spot.prompts.prefix import PREFIX
@@ -52,13 +53,22 @@ def check_writable(path: Path, kind: str) -> None:
         )
 
 
-def read_prompt(path: str | Path) -> SoftPrompt:
+def read_prompt(path: str | Path, model: Model | None = None) -> SoftPrompt:
     """The prompt in a file or folder of any format that can be read.
 
-    Raises BankError for a file that holds none, SpotError for a kind of prompt that is not known.
+    model: the one that it is for, which only a prefix-tuning adapter of PEFT needs. Raises BankError for a
+    file that holds none, SpotError for a kind of prompt that is not known, and for such an adapter without
+    its model.
     """
     file = read_prompt_file(path)
     kind = find_kind(file.kind)
+    if set(file.arrays) == {"keys_values"}:
+        if model is None:
+            raise SpotError(
+                f"{path} is prefix tuning of PEFT: reading it takes the model that it is for",
+                "add it to a bank with spot bank add, or give the model: spot.read_prompt(path, model)",
+            )
+        return of_prefix_tuning(kind, file.arrays["keys_values"], model, str(path))
     return replace(soft_prompt(kind, file.prompt, file.arrays, str(path)), facts=file.facts)
 
 
@@ -70,7 +80,7 @@ def find_prompt(name: str | None, bank: Path, model: Model) -> SoftPrompt | None
     if name is None:
         return None
     if os.path.exists(name) or Path(name).suffix in SUFFIXES:
-        prompt = read_prompt(name)
+        prompt = read_prompt(name, model)
         check_facts(prompt.facts, name, model)
     else:
         opened = Bank.open(bank)
@@ -96,7 +106,7 @@ def prompt_file_entry(file: Path, task: str, model: Model) -> tuple[Entry, Promp
 
     Raises BankError for a file that holds no prompt, SpotError for one of another model or width.
     """
-    prompt = read_prompt(file)
+    prompt = read_prompt(file, model)
     check_facts(prompt.facts, str(file), model)
     check_fit(prompt, str(file), model)
     key = np.ascontiguousarray(prompt.key, np.float32)

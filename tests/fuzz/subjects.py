@@ -88,6 +88,15 @@ def _write_prompt(name: str) -> Callable[[Path], None]:
     return make
 
 
+def _write_keys_values(folder: Path) -> None:
+    from bank.formats import Export, PromptFile, export_prompt
+
+    numbers = np.random.default_rng(0).normal(size=(2, 2, 2, 3, 4)).astype(np.float32)
+    arrays = {"keys_values": numbers, "scale": np.ones((2, 2, 1, 1, 1), np.float32)}
+    prompt = PromptFile(_prompt(), "keys-values", arrays)
+    export_prompt(folder / "adapter", prompt, "peft-prefix", Export(model="m", causal=True))
+
+
 def _read_prompt(name: str) -> Callable[[Path], Value]:
     def read(folder: Path) -> Value:
         from bank.formats import read_prompt_file
@@ -98,6 +107,13 @@ def _read_prompt(name: str) -> Callable[[Path], Value]:
         return [file.prompt, file.kind, file.arrays, file.facts and file.facts.to_json()]
 
     return read
+
+
+def _read_keys_values(folder: Path) -> Value:
+    from bank.formats import read_prompt_file
+
+    file = read_prompt_file(folder / "adapter")
+    return [file.prompt, file.kind, file.arrays, file.facts and file.facts.to_json()]
 
 
 # Banks.
@@ -496,6 +512,7 @@ SUBJECTS: tuple[Subject, ...] = (
         "safetensors prompt", _write_prompt("p.safetensors"), _read_prompt("p.safetensors"), guarded=True
     ),
     Subject("PEFT adapter", _write_prompt("adapter"), _read_prompt("adapter"), ("adapter/*",)),
+    Subject("PEFT prefix adapter", _write_keys_values, _read_keys_values, ("adapter/*",)),
     Subject(
         "entries of a bank", _make_bank, _read_bank,
         ("bank/entries/*/*", "bank/queries/*/*", "bank/bank.json"), True, subset,

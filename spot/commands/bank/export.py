@@ -12,6 +12,7 @@ from spot.commands.options import PATH, NameIn, configured, formats
 
 if TYPE_CHECKING:
     from spot.config import Config
+    from spot.models.model import Model
     from spot.report.output import Output
 
 
@@ -42,26 +43,35 @@ def command(
     base_model: str | None,
     causal: bool,
 ) -> None:
-    """Write one prompt [P, H]: a .npy or .safetensors file, the folder of a PEFT adapter or of a
-    google-research/prompt-tuning run (t5x), or a request for servers (prompt-embeds).
+    """Write one prompt: a .npy or .safetensors file, the folder of a PEFT adapter (peft of prompt tuning,
+    peft-prefix of prefix tuning) or of a google-research/prompt-tuning run (t5x), or a request for
+    servers (prompt-embeds).
+
+    peft-prefix takes every kind of prompt that puts the same in front of all texts, or into a T5's
+    decoder, and runs the config's model to know the keys and values.
 
     \b
     Example: spot bank export mini_news --out news.npy
              spot bank export mini_news --out news --format peft --base-model google/t5-v1_1-small
     """
-    from bank import export_entry
-    from spot.commands.objects import open_bank
+    from bank.formats import export_of, export_prompt, find_format, prompt_of_entry
+    from spot.commands.objects import open_bank, the_model
+    from spot.prompts.convert import LEFT_OUT, for_format
+    from spot.prompts.keys_values import NAME
+    from spot.prompts.stored import check_model
+
+    def model() -> Model:
+        own = the_model(config)
+        check_model(stored, own)
+        return own
 
     bank = open_bank(config)
     stored = bank.get(entry)
-    written = export_entry(
-        path,
-        stored,
-        bank.prompts(stored),
-        form,
-        what=what,
-        model=base_model or "",
-        causal=causal,
-    )
-    out.record({"path": str(written), "id": stored.id})
+    prompt = prompt_of_entry(stored, bank.prompts(stored), what)
+    held = for_format(prompt, find_format(path, form), stored.id, model)
+    export = export_of(stored, held, base_model or "", causal or held.kind == NAME)
+    written = export_prompt(path, held, form, export)
+    out.record({"path": str(written), "id": stored.id, "kind": held.kind})
+    if held.kind != prompt.kind:
+        out.say(f"a {prompt.kind} prompt is written as {held.kind}: {LEFT_OUT[held.kind]}")
     out.say(f"{what} of {stored.id} written to {written}")

@@ -101,7 +101,9 @@ def prefix_both_ways(name: str, folder: Path) -> list[Line]:
         theirs = peft.PeftModel.from_pretrained(
             copy.deepcopy(model), export_prompt(place, file, "peft-prefix", export)
         ).eval()
-        lines.append(Line(name, f"prefix tuning, export of {kind}", apart(backbone, prompt, theirs)))
+        lines.append(
+            Line(name, f"prefix tuning, export of {kind}", apart(backbone, prompt, theirs))
+        )
     layers = backbone.config.stacks[-1]  # PEFT itself takes those of the encoder
     for projection in (False, True):
         config = peft.PrefixTuningConfig(

@@ -201,6 +201,35 @@ def test_formats_of_plain_prompts_refuse_the_others(case, tmp_path):
             assert not (tmp_path / name).exists()
 
 
+def test_an_adapter_of_prefix_tuning_goes_out_and_comes_back_or_the_reason_is_said(case, tmp_path):
+    """Every score of a prompt of a decoder is that of the adapter that it was written to."""
+    out = tmp_path / "adapter"
+    command = ("bank", "export", "colour", "--out", str(out), "--format", "peft-prefix")
+    fits = case.config is DECODER and case.kind != "suffix"
+    done = case.run(*command, fails=not fits)
+    if not fits:
+        behind, front = "has rows behind the text", "stands in front of what the encoder of a T5 reads"
+        why = behind if case.kind in ("suffix", "pair") else front
+        assert f"of the kind {case.kind}, is no prefix tuning: it {why}" in done.stderr
+        assert not out.exists()
+        return
+    assert f"a {case.kind} prompt is written as keys-values" in done.stdout
+    scores = [
+        case.json("eval", "--task", "house", "--prompt", prompt)[0]
+        for prompt in (Bank.open(case.bank).get("colour").id, str(out))
+    ]
+    assert scores[0]["value"] == scores[1]["value"] and scores[0]["n"] == 16
+    bank = ("--bank", str(tmp_path / "bank"))
+    case.lab.run("bank", "add", str(out), "--task", "colour", *bank, sets=case.sets)
+    (entry,) = Bank.open(tmp_path / "bank").entries()
+    assert entry.prompt_kind == "keys-values"
+    again = tmp_path / "again"
+    words = ("--out", str(again), "--format", "peft-prefix")
+    case.lab.run("bank", "export", "colour", *words, *bank, sets=case.sets)
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        assert (again / name).read_bytes() == (out / name).read_bytes()
+
+
 def test_a_prompt_starts_from_an_entry_and_from_a_file(case, tmp_path):
     file = tmp_path / "start.safetensors"
     case.run("bank", "export", "colour", "--out", str(file))

@@ -21,7 +21,8 @@ def test_an_adapter_of_either_side_answers_alike_in_both(tmp_path, kind, checks)
 
 
 @pytest.mark.parametrize(
-    ("kind", "checks"), [("T5 1.1", 4), ("mT5", 4), ("Llama, positions as Llama 3", 6), ("Qwen2", 6)]
+    ("kind", "checks"),
+    [("T5 1.1", 4), ("mT5", 4), ("Llama, positions as Llama 3", 6), ("Qwen2", 6)],
 )
 def test_prefix_tuning_of_either_side_answers_alike_in_both(tmp_path, kind, checks):
     lines = peft_parity.prefix_both_ways(kind, tmp_path)

@@ -159,9 +159,7 @@ class Model:
                 "only a decoder has them",
             )
         with device_errors():
-            return np.asarray(
-                scoring.front(self.network, scoring.on_device(prompt, self.config))
-            )
+            return np.asarray(scoring.front(self.network, scoring.on_device(prompt, self.config)))
 
     def with_network(self, network: Network) -> Model:
         """The same name and vocabulary with another network of this family, for evaluation: its

@@ -84,7 +84,7 @@ class Network:
         return inputs, _own_heads(self.config, pairs)
 
     def front(self, prompts: Any) -> jax.Array:
-        """Keys and values [L, 2, kv, P, D] of all that a prompt puts in front of the texts of a decoder."""
+        """Keys and values [L, 2, kv, P, D] of all that a prompt puts in front of every text of a decoder."""
         return _own_heads(self.config, self.module().front(prompts))
 
     @property

@@ -20,17 +20,15 @@ from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import soft_prompt
 
 WHOLE = "write it as .safetensors, which holds every kind"
-LEFT_OUT = {
-    PREFIX.name: "the rows are kept, what made them in training is dropped",
-    keys_values.NAME: "what it puts in front of a text on this model, which made the keys and values",
-    keys_values.WRITER: "all its keys and values are trained alike from now on",
+KEPT = {
+    PREFIX.name: "its rows; what made them in training is dropped",
+    keys_values.NAME: "the keys and values of all that it puts in front of a text on this model",
+    keys_values.WRITER: "its keys and values in the decoder",
 }
-"""By the kind that a prompt becomes, what is no longer known of it."""
+"""By the kind that a prompt becomes, what is kept of it."""
 
 
-def for_format(
-    file: PromptFile, form: Format, name: str, model: Callable[[], Model]
-) -> PromptFile:
+def for_format(file: PromptFile, form: Format, name: str, model: Callable[[], Model]) -> PromptFile:
     """A prompt as a format holds it: as it is, as plain rows, or as keys and values.
 
     name: of the prompt, for errors. model: the one that it was trained on, asked for only where it has to

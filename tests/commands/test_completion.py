@@ -36,7 +36,7 @@ def complete(*words):
         (("train", "--task", "mini_rte+mini_q"), ["mini_rte+mini_qqp"]),
         (("train", "--task", "superg"), ["superglue"]),
         (("transfer", "--strategy", ""), ["best", "average", "mixture", "oracle"]),
-        (("bank", "export", "x", "--format", "pe"), ["peft"]),
+        (("bank", "export", "x", "--format", "pe"), ["peft-prefix", "peft"]),
         (("config", "--explain", "train.st"), ["train.steps"]),
         (("train", "--set", "train.st"), ["train.steps="]),
         (("train", "--set", "transfer.strategy=o"), ["transfer.strategy=oracle"]),

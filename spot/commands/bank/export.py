@@ -56,7 +56,7 @@ def command(
     """
     from bank.formats import export_of, export_prompt, find_format, prompt_of_entry
     from spot.commands.objects import open_bank, the_model
-    from spot.prompts.convert import LEFT_OUT, for_format
+    from spot.prompts.convert import KEPT, for_format
     from spot.prompts.keys_values import NAME
     from spot.prompts.stored import check_model
 
@@ -73,5 +73,5 @@ def command(
     written = export_prompt(path, held, form, export)
     out.record({"path": str(written), "id": stored.id, "kind": held.kind})
     if held.kind != prompt.kind:
-        out.say(f"a {prompt.kind} prompt is written as {held.kind}: {LEFT_OUT[held.kind]}")
+        out.say(f"a {prompt.kind} prompt is written as {held.kind}: {KEPT[held.kind]}")
     out.say(f"{what} of {stored.id} written to {written}")

@@ -233,7 +233,9 @@ def test_arrays_that_are_not_finite_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("form", [name for name, form in FORMATS.items() if form.kinds == ("prefix",)])
+@pytest.mark.parametrize(
+    "form", [name for name, form in FORMATS.items() if form.kinds == ("prefix",)]
+)
 def test_formats_of_the_plain_kind_refuse_others_and_name_one_that_holds_them(tmp_path, form):
     with pytest.raises(
         BankError, match=f'{form} holds .*"prefix" alone, found "layered"'

@@ -109,10 +109,15 @@ def test_a_t5_of_any_depth_goes_out_and_comes_back(tmp_path, layers):
     [
         ("keys-values", False, {}, "found keys-values of an encoder-decoder"),
         ("decoder-keys-values", True, {}, "found decoder-keys-values of a decoder"),
-        ("keys-values:sink=1", True, {"sink": np.ones((1, 2))}, "alone, found keys_values, scale, s"),
+        (
+            "keys-values:sink=1",
+            True,
+            {"sink": np.ones((1, 2))},
+            "alone, found keys_values, scale, s",
+        ),
         ("keys-values:rows=1", True, {"rows": np.ones((1, 16))}, "alone, found keys_values, rows"),
         ("every-layer", True, {}, 'the kind "keys-values" or "decoder-keys-values" alone'),
-        ("keys-values", True, {"keys_values": np.ones((2, 3))}, r"\[L, 2, heads, P, D\], found"),
+        ("keys-values", True, {"keys_values": np.ones((2, 3))}, r"1, 1, 1\], found \[2, 3\] with \[2, 2"),
     ],
 )
 def test_what_an_adapter_cannot_hold_is_refused(tmp_path, kind, causal, more, says):
@@ -125,7 +130,10 @@ def test_what_an_adapter_cannot_hold_is_refused(tmp_path, kind, causal, more, sa
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"num_layers": 3}, "expected 3 rows of 2 x 3 x 8 as adapter_config.json says, found 3 of 32"),
+        (
+            {"num_layers": 3},
+            "expected 3 rows of 2 x 3 x 8 as adapter_config.json says, found 3 of 32",
+        ),
         ({"num_virtual_tokens": 4}, "expected 4 rows of 2 x 2 x 8"),
         ({"num_attention_heads": 3}, "a multiple of num_attention_heads, found .*heads 3"),
         ({"num_layers": None}, "expected counts from 1.* num_layers None"),

@@ -31,8 +31,7 @@ from benchmarks.model_parity import (
 )
 from spot import Model, load_model
 from spot.models import DecoderConfig
-from spot.prompts import SoftPrompt, find_kind, read_prompt
-from spot.prompts.convert import as_prefix_tuning
+from spot.prompts import SoftPrompt, as_prefix_tuning, find_kind, read_prompt
 
 LENGTH, WIDTH = 5, 32
 # Kinds of prompts that prefix tuning can hold, on a T5 and on a decoder.

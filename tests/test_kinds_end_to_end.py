@@ -208,7 +208,10 @@ def test_an_adapter_of_prefix_tuning_goes_out_and_comes_back_or_the_reason_is_sa
     fits = case.config is DECODER and case.kind != "suffix"
     done = case.run(*command, fails=not fits)
     if not fits:
-        behind, front = "has rows behind the text", "stands in front of what the encoder of a T5 reads"
+        behind, front = (
+            "has rows behind the text",
+            "stands in front of what the encoder of a T5 reads",
+        )
         why = behind if case.kind in ("suffix", "pair") else front
         assert f"of the kind {case.kind}, is no prefix tuning: it {why}" in done.stderr
         assert not out.exists()

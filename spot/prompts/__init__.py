@@ -5,6 +5,8 @@ from bank.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     globals(),
     {
+        "as_plain": "spot.prompts.convert",
+        "as_prefix_tuning": "spot.prompts.convert",
         "read_prompt": "spot.prompts.files",
         "write_prompt": "spot.prompts.files",
         "INITS": "spot.prompts.inits",

@@ -1,3 +1,5 @@
+from spot.prompts.convert import as_plain as as_plain
+from spot.prompts.convert import as_prefix_tuning as as_prefix_tuning
 from spot.prompts.files import read_prompt as read_prompt
 from spot.prompts.files import write_prompt as write_prompt
 from spot.prompts.inits import INITS as INITS

@@ -117,7 +117,12 @@ def test_a_t5_of_any_depth_goes_out_and_comes_back(tmp_path, layers):
         ),
         ("keys-values:rows=1", True, {"rows": np.ones((1, 16))}, "alone, found keys_values, rows"),
         ("every-layer", True, {}, 'the kind "keys-values" or "decoder-keys-values" alone'),
-        ("keys-values", True, {"keys_values": np.ones((2, 3))}, r"1, 1, 1\], found \[2, 3\] with \[2, 2"),
+        (
+            "keys-values",
+            True,
+            {"keys_values": np.ones((2, 3))},
+            r"1, 1, 1\], found \[2, 3\] with \[2, 2",
+        ),
     ],
 )
 def test_what_an_adapter_cannot_hold_is_refused(tmp_path, kind, causal, more, says):

@@ -38,6 +38,8 @@ __getattr__, __dir__, __all__ = attach(
         "evaluate": "spot.serving.scoring",
         "CombinationReport": "spot.strategies.combination",
         "combine": "spot.strategies.combination",
+        "LengthReport": "spot.strategies.length",
+        "find_length": "spot.strategies.length",
         "TransferSettings": "spot.strategies.settings",
         "TransferReport": "spot.strategies.transfer",
         "transfer": "spot.strategies.transfer",

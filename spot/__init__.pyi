@@ -19,6 +19,8 @@ from spot.serving.predicting import predict as predict
 from spot.serving.scoring import evaluate as evaluate
 from spot.strategies.combination import CombinationReport as CombinationReport
 from spot.strategies.combination import combine as combine
+from spot.strategies.length import LengthReport as LengthReport
+from spot.strategies.length import find_length as find_length
 from spot.strategies.settings import TransferSettings as TransferSettings
 from spot.strategies.transfer import TransferReport as TransferReport
 from spot.strategies.transfer import transfer as transfer

@@ -44,6 +44,7 @@ def test_all_commands_are_there():
         "build-bank",
         "search",
         "transfer",
+        "length",
         "heatmap",
         "study",
         "baselines",

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import re
 import shlex
+import shutil
 from glob import glob
 from pathlib import Path
 
@@ -146,6 +147,8 @@ RUNNING = [page for page in PAGES if blocks(page, "bash")]
 def test_commands_run(page, desk):
     for name in ("tickets.toml", "prompt.npy"):
         (desk / name).unlink(missing_ok=True)
+    # Another page may have changed the bank, and with it what a transfer starts from.
+    shutil.rmtree(desk / "spot-runs" / "transfer", ignore_errors=True)
     for line in "".join(blocks(page, "bash")).splitlines():
         run(line)
 

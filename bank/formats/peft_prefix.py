@@ -142,7 +142,7 @@ def _numbers(path: Path, prompt: PromptFile, causal: bool) -> Array:
     if not {"keys_values", "scale"} <= set(arrays) <= ARRAYS:
         raise BankError(
             f"{path}: expected keys and values alone, found {', '.join(sorted(arrays)) or 'rows'}",
-            "convert the prompt with spot.prompts.as_keys_values, as spot bank export does",
+            "convert the prompt with spot.prompts.as_prefix_tuning, as spot bank export does",
         )
     if causal != (form == READER):
         raise BankError(

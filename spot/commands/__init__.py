@@ -38,6 +38,7 @@ COMMANDS = {
     "eval": Lazy("evaluate", "Score a prompt on a task."),
     "heatmap": Lazy("heatmap", "Draw how the tasks relate."),
     "init": Lazy("init", "Write the task of a table of your own."),
+    "length": Lazy("length", "Find the shortest prompt that does."),
     "meta": Lazy("meta", "Learn a start from several tasks."),
     "models": Lazy("models", "List models."),
     "predict": Lazy("predict", "Use a prompt on texts."),

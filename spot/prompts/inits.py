@@ -117,16 +117,21 @@ def init_prompt(
     if isinstance(start, SoftPrompt):
         return start
     kind = find_kind(settings.kind)
-    sources = no_sources if bank is None else partial(_sources, bank, task, length)
+    sources = no_sources if bank is None else partial(_sources, bank, model, task, length)
     return SoftPrompt(kind, kind.make(Start.on(model, rows, seed, sources)))
 
 
-def _sources(bank: Bank, task: str, length: int, count: int) -> np.ndarray:
-    """The plain prompts [count, P, H] of so many tasks of a bank but this one, of the lowest seed each."""
+def _sources(bank: Bank, model: Model, task: str, length: int, count: int) -> np.ndarray:
+    """The plain prompts [count, P, H] of so many tasks of a bank but this one, of the lowest seed each.
+
+    Raises SpotError for entries of another model, and for too few.
+    """
     by_task: dict[str, Entry] = {}
     for entry in sorted(bank.entries(), key=lambda entry: (entry.task, entry.seed, entry.id)):
         if entry.prompt_kind == PREFIX.name and entry.task != task:
             by_task.setdefault(entry.task, entry)
+    for entry in by_task.values():
+        check_model(entry, model)
     values = [value_of(bank, entry).key for entry in by_task.values()]
     fitting = [value for value in values if len(value) == length][:count]
     if len(fitting) < count:

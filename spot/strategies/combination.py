@@ -34,8 +34,7 @@ from spot.training.runs import (
     split_digest,
 )
 from spot.training.source import source_of, test_rows
-from spot.verdicts.combinations import judge_combination
-from spot.verdicts.scores import Reference
+from spot.verdicts.differences import judge_difference
 from spot.verdicts.verdict import Verdict
 
 MOST_WEIGHT = 1.5
@@ -144,11 +143,11 @@ def combine(
         best=best.name,
         best_id=parts.items[best.name][0].id,
         tfidf=beside.tfidf_score,
-        verdict=judge_combination(
+        verdict=judge_difference(
             metric_name(target),
             len(test),
-            samples[0],
-            Reference(best.name, samples[1]),
+            ("the combination", samples[0]),
+            (f"its best part, {best.name},", samples[1]),
             beside.floors,
             beside.tfidf,
         ),

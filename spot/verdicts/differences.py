@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from spot.verdicts.gains import counted, enough
 from spot.verdicts.sample import Sample
-from spot.verdicts.scores import Reference, judge_score
+from spot.verdicts.scores import Reference, against_tfidf, judge_score
 from spot.verdicts.verdict import Verdict
 
 
@@ -16,14 +16,15 @@ def judge_difference(
     ours: tuple[str, Sample],
     theirs: tuple[str, Sample],
     floors: Sequence[Reference] = (),
+    tfidf: Sample | None = None,
 ) -> Verdict:
     """The verdict on one way beside another, names with their test scores, paired by seed: first whether
     the better of both is at chance, then better, worse, or no difference that so many rows and seeds can
-    show. floors: as for `judge_score`.
+    show. floors, tfidf: as for `judge_score`.
     """
     (name, sample), (other, base) = ours, theirs
     better, best = ours if sample.mean >= base.mean else theirs
-    level = judge_score(metric, rows, best, floors, subject=f" by {better}")
+    level = judge_score(metric, rows, best, floors, tfidf, subject=f" by {better}")
     gain = sample.minus(base)
     low, high = gain.interval()
     seeds = len(gain.scores)
@@ -38,7 +39,8 @@ def judge_difference(
     evidence = f"{counted(seeds, 'seed')} and {counted(rows, 'row')}"
     verdict = difference_verdict(name, other, (gain.mean, low, high), evidence)
     more = enough(gain, rows) if verdict.kind == "no difference" else ""
-    return Verdict(verdict.kind, verdict.sentence + more, numbers)
+    beside, _ = against_tfidf(best, tfidf)
+    return Verdict(verdict.kind, verdict.sentence + more + beside, numbers)
 
 
 def difference_verdict(

@@ -61,6 +61,12 @@ class Sample:
         """The standard error of the mean score that comes of the rows alone."""
         return float(self.draws.mean(axis=0).std())
 
+    def error(self) -> float:
+        """The standard error of the mean score, of the rows and of the seeds."""
+        seeds = len(self.scores)
+        of_seeds = float(self.scores.var(ddof=1)) / seeds if seeds > 1 else 0.0
+        return math.sqrt(self.row_error() ** 2 + of_seeds)
+
     def p_above(self, other: Sample) -> float:
         """The one-sided p-value that the mean is not above the other's.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from spot.serving.files import PredictedFile
 from spot.serving.predicting import Prediction
 from spot.serving.scoring import TemplateSweep
 from spot.strategies.combination import CombinationReport, Scored
+from spot.strategies.length import LengthReport, LengthTrial
 from spot.strategies.start import SCRATCH, Start
 from spot.strategies.transfer import Run, TransferReport
 from spot.study.baselines import Baselines, Row, Trial
@@ -44,6 +46,7 @@ from spot.training.fine_tuning import FineTuned
 from spot.training.meta.start import LearnedStart
 from spot.training.slots import Check, Slot, Trained
 from spot.verdicts.nearness import judge_nearness
+from spot.verdicts.sample import Sample
 from spot.verdicts.verdict import Verdict
 from tests.toys import tiny_config
 
@@ -183,6 +186,38 @@ COMBINED = CombinationReport(
     tfidf=58.0,
     verdict=Verdict("no difference", "the combination did something", {"gain": 1.25}),
 )
+
+
+def length_trial(
+    way: str, length: int, score: float, seconds: float | None, test: bool = False
+) -> LengthTrial:
+    """Two seeds of one length."""
+    scores = np.array([score - 1, score + 1])
+    sample = Sample(scores, np.array([scores - 2, scores + 2]).T)
+    trained = (replace(TRAINED, history=(Check(40, score, 0.5, {}, 64),)),) * 2
+    return LengthTrial(way, length, trained, sample, 80, seconds, sample if test else None)
+
+
+def length() -> LengthReport:
+    """Two ways; the shorter prompt of one is chosen."""
+    short, long = (
+        length_trial("shortest-first", 2, 70.0, 3.5, True),
+        length_trial("shortest-first", 4, 71.0, 4.0),
+    )
+    pruned = length_trial("prune", 4, 72.0, None, True)
+    return LengthReport(
+        target="boolq",
+        metric="accuracy",
+        trials=(short, long, pruned),
+        by_way={"shortest-first": short, "prune": pruned},
+        chosen=short,
+        best=pruned,
+        n=5,
+        tfidf=58.0,
+        verdict=Verdict("at chance", "the length did something", {"score": 70.0}),
+        prompt=SoftPrompt.of(PREFIX, PROMPT),
+        folder=Path("spot-runs/length/boolq-0123"),
+    )
 
 
 def records() -> list[TransferRecord]:

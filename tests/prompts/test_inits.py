@@ -218,6 +218,38 @@ def test_an_entry_needs_a_bank(start):
     assert "--bank" in caught.value.hint
 
 
+@pytest.fixture
+def mixing(bank, vocabulary):
+    """A function that makes a prompt of a kind that is made of so many prompts of the bank."""
+
+    def make(sources, *, task="", identity=MODEL, length=6, bank=bank):
+        kind = f"attempt:sources={sources},width=2"
+        settings = PromptSettings(kind=kind, init="vocab", length=length)
+        model = toy_model(identity, EMBEDDING, vocabulary)
+        return init_prompt(settings, model, [], 0, bank, task)
+
+    return make
+
+
+def test_a_kind_that_is_made_of_others_takes_those_of_other_tasks(mixing, bank):
+    values = [bank.prompts(bank.get(task)).start for task in ("boolq", "sst2")]
+    np.testing.assert_array_equal(mixing(2).arrays["sources"], np.stack(values))
+    np.testing.assert_array_equal(mixing(1, task="boolq").arrays["sources"], values[1:])
+
+
+def test_a_kind_that_is_made_of_others_needs_enough_of_them(mixing):
+    for given, found in (({"task": "boolq"}, 1), ({"length": 5}, 0)):
+        with pytest.raises(SpotError, match=f"plain prompts of 2 other tasks.*found {found}"):
+            mixing(2, **given)
+    with pytest.raises(SpotError, match="made of the prompts of a bank, and none was named"):
+        mixing(2, bank=None)
+
+
+def test_a_kind_that_is_made_of_others_refuses_those_of_another_model(mixing):
+    with pytest.raises(SpotError, match="was trained on m, not on m with these weights"):
+        mixing(2, identity=Backbone("m", "g"))
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".safetensors"])
 def test_a_file_is_read_as_it_is(start, tmp_path, suffix):
     given = np.random.default_rng(0).normal(size=(6, H)).astype(np.float32)

@@ -49,6 +49,14 @@ def test_kinds(ours, theirs, kind):
         )
 
 
+def test_tfidf_stands_beside_the_sentence():
+    ours, theirs = ("suffix", sample(0.9, 0.9)), ("prefix", sample(0.7, 0.7))
+    tfidf = sample(0.8, 0.8, seed=3)
+    verdict = judge_difference("accuracy", 200, ours, theirs, FLOOR, tfidf)
+    assert verdict.sentence.endswith("; TF-IDF with logistic regression has 80.0")
+    assert verdict.numbers["tfidf"] == tfidf.mean
+
+
 def test_sentences():
     evidence = "4 targets and 3 seeds"
     assert difference_verdict("b", "a", (2.0, 1.0, 3.0), evidence).sentence == (

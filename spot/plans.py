@@ -395,7 +395,7 @@ def plan_study(
             starts = [Start(SCRATCH), *hit_starts("oracle", hits, situation)]
             starts += generic_starts(names, situation)
             with contextlib.suppress(Unfinished):
-                train_starts(model, target, starts, recipe, plan, rehearsal)
+                train_starts(model, target, starts, recipe, plan, rehearsal, bank)
         stages += rehearsal.stages
     return Plan(tuple(stages), (runs.root, bank.path))
 

@@ -270,6 +270,21 @@ def test_a_prompt_file_becomes_an_entry_of_its_kind(case, tmp_path):
         assert added.arrays[name].tobytes() == array.tobytes()
 
 
+def test_a_kind_that_is_made_of_a_banks_prompts_trains_from_the_command_line(lab, tmp_path):
+    kind, out = "attempt:sources=2,width=4", tmp_path / "p.safetensors"
+    bank = ("--bank", str(lab.copy(tmp_path / "bank")))
+    sets = (*SMALL, f"prompt.kind={kind}", f"runs={tmp_path / 'runs'}")
+    done = lab.run("train", "--task", "house", "--out", str(out), *bank, sets=sets)
+    assert done.exit_code == 0, done.stderr
+    sources = read_prompt(out).arrays["sources"]
+    keys = [value_of(Bank.open(lab.bank), entry).key for entry in Bank.open(lab.bank).entries()]
+    assert len(sources) == 2 and all(
+        any(np.array_equal(each, key) for key in keys) for each in sources
+    )
+    done = lab.run("compare", "house", "--kinds", f"prefix,{kind}", "--dry-run", *bank, sets=sets)
+    assert done.exit_code == 0 and f"{kind} on house" in done.stdout, done.stderr
+
+
 # Several kinds.
 
 

@@ -99,7 +99,7 @@ def command(
     \b
     Example: spot compare mini_cb mini_rte --kinds prefix,suffix --lengths 5,20 --rates 0.1,0.3
     """
-    from spot.commands.objects import open_bank, runs_of, the_model, the_task
+    from spot.commands.objects import bank_of_starts, open_bank, runs_of, the_model, the_task
     from spot.report.console import progress
     from spot.report.plans import show_plan
     from spot.study.cells import TRANSFER
@@ -110,7 +110,8 @@ def command(
     if plot is not None:
         writer_for(plot, figure.WRITERS)
     names = tasks or config.compare.targets or target_names()
-    bank = open_bank(config) if TRANSFER in config.compare.starts else None
+    transfers = TRANSFER in config.compare.starts
+    bank = open_bank(config) if transfers else bank_of_starts(config, config.compare.kinds)
     with progress(out) as reporter:
         reporter.phase("loading the models and the tasks")
         from spot import compare

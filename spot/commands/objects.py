@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,17 @@ def open_bank(config: Config) -> Bank:
     from bank import Bank
 
     return Bank.open(config.bank.path)
+
+
+def bank_of_starts(config: Config, kinds: Sequence[str] = ()) -> Bank | None:
+    """The config's bank where prompts are made of it: by prompt.init, or by their kind, the config's or one
+    of these; None where none are.
+    """
+    from spot.prompts.kinds import find_kind
+
+    of_bank = any(find_kind(kind).of_bank for kind in (kinds or [config.prompt.kind]))
+    from_entry = (config.recipe().init or "").startswith("entry:")
+    return open_bank(config) if of_bank or from_entry else None
 
 
 def bank_to_fill(config: Config) -> Bank:

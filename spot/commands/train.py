@@ -37,7 +37,7 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path, dry_r
     \b
     Example: spot train --task mini_news --out news.safetensors
     """
-    from spot.commands.objects import open_bank, runs_of, task_or_mixture, the_model
+    from spot.commands.objects import bank_of_starts, runs_of, task_or_mixture, the_model
     from spot.commands.usage import show_use
     from spot.report.console import progress
     from spot.report.plans import show_plan
@@ -50,7 +50,7 @@ def command(config: Config, out: Output, task: str, seed: int, path: Path, dry_r
 
         recipe, model = config.recipe(), the_model(config)
         check_writable(path, recipe.kind)
-        bank = open_bank(config) if (recipe.init or "").startswith("entry:") else None
+        bank = bank_of_starts(config)
         source = task_or_mixture(task, config)
         runs = runs_of(config, reporter)
         if dry_run:

@@ -49,6 +49,7 @@ def attempt(sources: int, width: int, temperature: float) -> Kind:
         packed=False,
         rates={"sources": 0.0, "down": INNER, "up": INNER, "size": 0.0},
         depends_on_text=True,
+        of_bank=True,
     )
 
 

@@ -112,6 +112,7 @@ class Kind:
     plain: the arrays -> rows [P, H] that do the same as a plain prompt, for kinds that are more than
     their rows only while they are trained; None for the others.
     depends_on_text: true if its rows are made anew for every text, so that nothing else can hold them.
+    of_bank: true if it is made of the prompts of a bank, see `Start.sources`.
     penalty: (arrays with leading S, embedded texts, mask, owner) -> [B], added to the training loss of each
     row; None for most.
     """
@@ -131,6 +132,7 @@ class Kind:
     is_rows: bool = False
     plain: Callable[[Mapping[str, Any]], Any] | None = None
     depends_on_text: bool = False
+    of_bank: bool = False
     penalty: Callable[[Mapping[str, Any], Any, Any, Any], Any] | None = None
 
     def shapes(self, length: int, config: ModelConfig) -> dict[str, tuple[int, ...]]:

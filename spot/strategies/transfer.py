@@ -219,7 +219,7 @@ def transfer(
         bank, model, target, answer.result.hits, recipe, sources or {}, plan, settings, runs
     )
     starts = [Start(SCRATCH), *strategy.starts(situation)]
-    candidates = train_starts(model, target, starts, recipe, plan, runs)
+    candidates = train_starts(model, target, starts, recipe, plan, runs, bank)
     scored = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
     baseline = tuple(run for run in scored if run.start.strategy == SCRATCH)
     chosen = tuple(
@@ -266,7 +266,7 @@ def transfer_from(
         starts.append(Start(NAMED, entry.id, entry.task, None, value))
     runs.reporter.phase(f"reading the rows of {target.name}")
     check_target(target, model, recipe)
-    candidates = train_starts(model, target, [Start(SCRATCH), *starts], recipe, plan, runs)
+    candidates = train_starts(model, target, [Start(SCRATCH), *starts], recipe, plan, runs, bank)
     scored = [score_on_test(model, target, candidate, recipe, runs) for candidate in candidates]
     baseline = [run for run in scored if run.start.strategy == SCRATCH]
     reports = []
@@ -380,9 +380,11 @@ def train_starts(
     recipe: Recipe,
     plan: TransferSettings,
     runs: Runs,
+    bank: Bank | None = None,
 ) -> list[Candidate]:
     """Train a candidate per start and seed, in that order; validation chooses the learning rate.
 
+    bank: of which a prompt from scratch is made, where the recipe's init or kind asks for it.
     Raises SpotError when every learning rate of a start failed with a loss that is not finite.
     """
     recipe = recipe.on(model).replace(steps=plan.steps, key_step=min(recipe.key_step, plan.steps))
@@ -392,7 +394,7 @@ def train_starts(
     slots: list[Slot] = []
     for start in starts:
         for seed in plan.seeds:
-            init = new_slot(model, source, recipe, seed).init if start.init is None else start.init
+            init = start.init or new_slot(model, source, recipe, seed, bank).init
             rates = learning_rates(start, recipe, plan, model.embeddings)
             planned.append((start, seed, len(rates)))
             for rate in rates:

@@ -159,7 +159,7 @@ def run_study(
         starts = [Start(SCRATCH), *hit_starts("oracle", hits, situation)]
         starts += generic_starts([each.name for each in targets], situation)
         ranked = [order[target.name] for order in order_of.values()]
-        candidates = train_starts(model, target, starts, recipe, plan, runs)
+        candidates = train_starts(model, target, starts, recipe, plan, runs, bank)
         prompts[target.name] = write_best(target, candidates, runs)
         records += scored(model, target, candidates, ranked, recipe, runs)
     planned = {target: list(scores) for target, scores in order_of[settings.similarity].items()}

@@ -183,7 +183,7 @@ def compare_starts(
     beyond: dict[str, tuple[float, float, float]] = {}
     ours = learned_name(settings)
     for target in targets:
-        done = runs_from(makers, model, target, budget, seeds, runs)
+        done = runs_from(makers, model, target, budget, seeds, bank, runs)
         test = test_rows(target, model, budget)
         samples = {
             name: sample_of([run.predictions for run in each], target, test)
@@ -309,6 +309,7 @@ def runs_from(
     target: Task,
     budget: Recipe,
     seeds: Sequence[int],
+    bank: Bank | None,
     runs: Runs,
 ) -> dict[str, list[Run]]:
     """The runs of a target by the name of their start, one a seed; scratch first."""
@@ -317,7 +318,7 @@ def runs_from(
         starts = [Start(SCRATCH)]
         starts += [Start(name, init=make(target, number)) for name, make in makers.items()]
         plan = TransferSettings(seeds=(seed,), steps=budget.steps)
-        for candidate in train_starts(model, target, starts, budget, plan, runs):
+        for candidate in train_starts(model, target, starts, budget, plan, runs, bank):
             scored = score_on_test(model, target, candidate, budget, runs)
             done.setdefault(candidate.start.name, []).append(scored)
     return done

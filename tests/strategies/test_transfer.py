@@ -173,7 +173,7 @@ def test_best_of_k_is_chosen_on_validation_and_reported_on_test(
 ):
     """The run that is best on validation is made the worst on test: it must be the one chosen."""
 
-    def invented(model, target, begin, recipe, plan, runs):
+    def invented(model, target, begin, recipe, plan, runs, bank):
         candidates = []
         for number, start in enumerate(begin):
             for seed in plan.seeds:

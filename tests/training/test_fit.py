@@ -182,7 +182,7 @@ def test_the_view_for_people_and_for_programs(capsys):
 PLANNED = {
     "build-bank": "", "search": "--target mini_cb", "transfer": "--target mini_cb", "study": "",
     "baselines": "--target mini_cb", "train": "--task mini_cb --out x.npy", "eval": "", "predict": "",
-    "tune": "--task mini_cb --out x",
+    "tune": "--task mini_cb --out x", "compare": "mini_cb", "distil": "--task mini_cb",
 }  # fmt: skip
 
 
@@ -213,7 +213,11 @@ def test_every_command_that_trains_or_evaluates_plans(monkeypatch, tmp_path):
     trains = ("training", "v5e:2x4", name)
     assert {command: values[:3] for command, values in found.items()} == {
         **dict.fromkeys(
-            ("build-bank", "search", "transfer", "study", "baselines", "train"), trains
+            (
+                *("build-bank", "search", "transfer", "study", "baselines", "train"),
+                *("compare", "distil"),
+            ),
+            trains,
         ),
         **dict.fromkeys(("eval", "predict"), ("scoring", "v5e:2x4", name)),
         "tune": ("tuning", "v5e:2x4", name),

@@ -91,9 +91,9 @@ def test_a_mixtures_check_is_the_mean_of_its_members(train, make_slot, data, scr
 
 def test_slots_of_unequal_shape_or_foreign_width_are_refused(train, make_slot):
     wide = make_slot(init=np.zeros((3, 17), np.float32))
-    with pytest.raises(SpotError, match=r"width 16, found \(3, 17\)"):
+    with pytest.raises(SpotError, match=r"prompt \[3, 17\], expected \[3, 16\]"):
         train([wide])
-    with pytest.raises(SpotError, match="expected finite prompts"):
+    with pytest.raises(SpotError, match="a number is not finite"):
         train([make_slot(init=np.full((3, 16), np.nan, np.float32))])
 
 

@@ -241,7 +241,7 @@ def test_an_interrupted_run_is_no_finished_one_and_goes_on(runs, train, make_slo
 
 
 def test_a_run_that_is_refused_leaves_no_folder(runs, train, make_slot):
-    with pytest.raises(SpotError, match="width 16"):
+    with pytest.raises(SpotError, match="does not fit the model"):
         train([make_slot(init=np.zeros((P, H + 1), np.float32))])
     assert not runs.root.joinpath("prompts").exists()
 

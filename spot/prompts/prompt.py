@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +49,7 @@ class SoftPrompt:
             raise needs_model(kind.name)
         return cls(kind, {kind.arrays[0]: np.asarray(rows, np.float32)})
 
-    @property
+    @cached_property
     def key(self) -> np.ndarray:
         """The numbers [P, H] that search compares; of most kinds its rows."""
         return np.asarray(self.kind.key(self.arrays), np.float32)

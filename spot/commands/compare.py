@@ -10,37 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, PATH, Command, Shorthand, layered, plannable
+from spot.commands.options import DRY_RUN, PATH, Command, Listed, Shorthand, layered, plannable
 from spot.report import comparison as report
 from spot.report import comparison_figure as figure
 from spot.report.files import writer_for
-from spot.variants import split
 
 if TYPE_CHECKING:
     from spot.config import Config, Layer
     from spot.report.output import Output
     from spot.study import Comparison
-
-
-class Listed(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """Values joined by commas, as the list that a config has."""
-
-    name = "list"
-
-    def __init__(self, of: Callable[[str], Any] = str) -> None:
-        self.of = of
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return "A,B,…"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, list):
-            return value
-        try:
-            return [self.of(part) for part in split(value)]
-        except ValueError:
-            kind = "whole numbers" if self.of is int else "numbers"
-            self.fail(f"expected {kind} joined by commas, found {value!r}", param, ctx)
 
 
 def factor(

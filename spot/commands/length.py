@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import configured
+from spot.commands.options import Listed, configured
 from spot.report.verdicts import TFIDF_ROW, show_verdict
 
 if TYPE_CHECKING:
@@ -16,25 +16,11 @@ if TYPE_CHECKING:
     from spot.strategies.length import LengthReport
 
 
-class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """Whole numbers joined by commas."""
-
-    name = "numbers"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        try:
-            return tuple(int(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"expected whole numbers joined by commas, found {value}", param, ctx)
-
-
 @click.command("length")
 @click.option("--target", required=True, shell_complete=TASKS, help="The task to find it for.")
 @click.option(
     "--lengths",
-    type=Numbers(),
+    type=Listed(int),
     metavar="N,N,…",
     help="Lengths in tokens (default: 1,2,4,8,16,32,64,100).",
 )
@@ -44,7 +30,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in newer re
 )
 @configured
 def command(
-    config: Config, out: Output, target: str, lengths: tuple[int, ...] | None, ways: str | None
+    config: Config, out: Output, target: str, lengths: list[int] | None, ways: str | None
 ) -> None:
     """Find the shortest prompt within one standard error of the best on validation, and report it on
     the test split.

@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from spot.commands.names import ASSIGNMENTS
+from spot.variants import split
 
 if TYPE_CHECKING:
     from spot.config import Layer
@@ -96,6 +97,27 @@ class NameIn(click.ParamType):  # type: ignore[type-arg]  # generic in newer rel
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         return self.choice.shell_complete(ctx, param, incomplete)
+
+
+class Listed(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """Values joined by commas, as the list that a config has."""
+
+    name = "list"
+
+    def __init__(self, of: Callable[[str], Any] = str) -> None:
+        self.of = of
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "A,B,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, list):
+            return value
+        try:
+            return [self.of(part) for part in split(value)]
+        except ValueError:
+            kind = "whole numbers" if self.of is int else "numbers"
+            self.fail(f"expected {kind} joined by commas, found {value}", param, ctx)
 
 
 class NamesShorthand(Shorthand, NamesOption):

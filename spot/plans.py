@@ -37,7 +37,15 @@ from spot.strategies.transfer import (
     transfer,
 )
 from spot.study.baselines import METHODS, Runner, check_methods, undesigned
-from spot.study.cells import Column, cell_slots, columns_of, grid_of, rate_title, start_of
+from spot.study.cells import (
+    Column,
+    cell_slots,
+    columns_of,
+    factors_of,
+    grid_of,
+    rate_title,
+    start_of,
+)
 from spot.study.comparison import Variant
 from spot.study.distillation import GENERATIONS, SHARE, TEMPERATURE, prepared
 from spot.study.run import generic_entries, generic_starts
@@ -489,12 +497,7 @@ def plan_compare(
 ) -> Plan:
     """The plan of `spot.compare`, a stage a cell; cells that cannot start are not in it."""
     rehearsal = Rehearsal.of(runs)
-    factors: dict[str, Sequence[str | int]] = {
-        "kind": kinds,
-        "loss": losses,
-        "start": starts,
-        "length": lengths,
-    }
+    factors = factors_of(kinds, losses, starts, lengths)
     grid = grid_of(
         model, recipe, factors, learning_rates, seeds, bank, search_settings, rehearsal
     )  # fmt: skip

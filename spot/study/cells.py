@@ -162,12 +162,7 @@ def compare(
     gap; BankError for a folder that cannot be written.
     """
     runs = runs or Runs()
-    factors: dict[str, Sequence[str | int]] = {
-        "kind": kinds,
-        "loss": losses,
-        "start": starts,
-        "length": lengths,
-    }
+    factors = factors_of(kinds, losses, starts, lengths)
     grid = grid_of(
         model, recipe, factors, learning_rates, seeds, bank, search_settings, runs
     )  # fmt: skip
@@ -191,6 +186,11 @@ def compare(
         rows += _means(columns, cells, rows)
         references += _mean_references(columns, references)
     return Comparison(tuple(rows), tuple(references), tuple(gaps))
+
+
+def factors_of(*values: Sequence[str | int]) -> dict[str, Sequence[str | int]]:
+    """The values of each of FACTORS, in that order, by its name."""
+    return dict(zip(FACTORS, values, strict=True))
 
 
 def grid_of(

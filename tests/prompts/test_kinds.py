@@ -34,10 +34,9 @@ from spot.training.prompt_tuning import PromptLearner, train_prompts
 from spot.training.slots import Reporter, Slot
 from spot.training.step import batch_losses, init_state, row_losses, slot_losses, train_step
 from tests.conftest import bound_memory
+from tests.prompts.passes import TARGETS, TEXTS, batch, decoded, padded, written
 from tests.toys import random_arrays, tiny_config, tiny_decoder, toy_data
 
-TEXTS = ((7, 8, 9, 10, 1), (11, 12, 1), (13, 1), (14, 15, 16, 1), (17, 18, 1), (19, 20, 21, 22, 1))
-TARGETS = ((5, 6, 2), (9, 2), (4, 3, 2), (8, 2), (3, 2), (6, 7, 2))
 S, P, H = 2, 4, 16
 ROWS = len(TEXTS) // S
 CONFIGS = {
@@ -143,23 +142,6 @@ def rows():
     return np.random.default_rng(1).normal(size=(S, P, H)).astype(np.float32)
 
 
-def padded(rows, width=None):
-    out = np.zeros((len(rows), width or max(map(len, rows))), np.int32)
-    for index, row in enumerate(rows):
-        out[index, : len(row)] = row
-    return out
-
-
-@jax.jit
-def decoded(network, texts, prompts, targets):
-    return network.decode(network.encode(texts, prompts), targets)
-
-
-@functools.partial(jax.jit, static_argnames="length")
-def written(network, texts, prompts, length):
-    return network.greedy(network.encode(texts, prompts), length, 2)
-
-
 @jax.jit
 def gradient(network, prompts, batch, random=None):
     def total(params):
@@ -167,11 +149,6 @@ def gradient(network, prompts, batch, random=None):
         return slot_losses(network, given, batch, random)[0].sum()
 
     return jax.grad(total)(prompts.params)
-
-
-def batch(order=None):
-    texts, targets = padded(TEXTS), padded(TARGETS)
-    return (texts, targets) if order is None else (texts[order], targets[order])
 
 
 # The forward pass.

@@ -18,10 +18,9 @@ from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stacked import SoftPrompts, stack
 from spot.training.step import row_losses
 from tests.models import numpy_decoder, numpy_t5
+from tests.prompts.passes import TARGETS, TEXTS, batch, decoded, padded, written
 from tests.toys import random_arrays, tiny_config, tiny_decoder
 
-TEXTS = ((7, 8, 9, 10, 1), (11, 12, 1), (13, 1), (14, 15, 16, 1), (17, 18, 1), (19, 20, 21, 22, 1))
-TARGETS = ((5, 6, 2), (9, 2), (4, 3, 2), (8, 2), (3, 2), (6, 7, 2))
 S, P, H = 2, 3, 16
 ROWS = len(TEXTS) // S
 KINDS = ("prefix", "suffix")
@@ -76,28 +75,6 @@ def case(request):
 @pytest.fixture
 def rows():
     return np.random.default_rng(1).normal(size=(S, P, H)).astype(np.float32)
-
-
-def padded(rows, width=None):
-    out = np.zeros((len(rows), width or max(map(len, rows))), np.int32)
-    for index, row in enumerate(rows):
-        out[index, : len(row)] = row
-    return out
-
-
-@jax.jit
-def decoded(network, texts, prompts, targets):
-    return network.decode(network.encode(texts, prompts), targets)
-
-
-@functools.partial(jax.jit, static_argnames="length")
-def written(network, texts, prompts, length):
-    return network.greedy(network.encode(texts, prompts), length, 2)
-
-
-def batch(order=None):
-    texts, targets = padded(TEXTS), padded(TARGETS)
-    return (texts, targets) if order is None else (texts[order], targets[order])
 
 
 def test_logits_are_those_of_the_slow_version(case, rows):

@@ -14,9 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from bank.entry import OF_SEVERAL
 from bank.errors import BankError
-from bank.nearest import searchable, seeds_of_tasks
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
@@ -51,7 +49,7 @@ from spot.study.cells import (
 from spot.study.comparison import Variant
 from spot.study.distillation import GENERATIONS, SHARE, TEMPERATURE, prepared
 from spot.study.run import DEFAULTS as STUDY
-from spot.study.run import StudyPlan, check_targets, plan_of
+from spot.study.run import StudyPlan, check_targets, plan_of, source_count
 from spot.study.starts import multi_task, sources_of
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task
@@ -424,10 +422,7 @@ def plan_study(
 
 def counted_column(plan: StudyPlan, target: Task) -> list[Stage]:
     """The runs of a target whose nearest sources are not known yet."""
-    entries, _ = searchable(plan.bank.entries(), (target.name,), plan.search.unlearned)
-    single = [entry for entry in entries if entry.kind not in OF_SEVERAL]
-    groups = seeds_of_tasks(single)
-    tasks = sum(plan.tasks is None or group[0].task in plan.tasks for group in groups)
+    tasks = source_count(plan, target)
     several = len(generic_entries(plan.bank, plan.names)) if GENERIC in plan.arms else 0
     stages = [counted_starts(plan.model, target, tasks + several, plan.recipe, plan.transfer)]
     for arm in plan.arms:

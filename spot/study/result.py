@@ -154,12 +154,16 @@ class Study:
 
     @cached_property
     def complete(self) -> tuple[str, ...]:
-        """The targets with a run from scratch and from every source, for every seed."""
+        """The targets with a run from scratch and from every source, for every seed; without any source only
+        where no target has one.
+        """
+        some = any(self.planned.values())
         there = {(each.target, each.seed, each.source) for each in self.records if not each.k}
         return tuple(
             target
             for target, ids in sorted(self.planned.items())
-            if all(
+            if (ids or not some)
+            and all(
                 (target, seed, source) in there for seed in self.seeds for source in (None, *ids)
             )
         )

@@ -7,13 +7,13 @@ that fails leaves a gap that the result names.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bank.entry import OF_SEVERAL
 from bank.errors import BankError
-from bank.nearest import Hit
+from bank.nearest import Hit, searchable, seeds_of_tasks
 from bank.similarities import SIMILARITIES
 from bank.store import Bank
 from spot.errors import SpotError, did_you_mean
@@ -200,7 +200,7 @@ def plan_of(
                 f"spot bank list --bank {bank.path}",
             )
     tasks = frozenset(known[name] for name in entries)
-    return StudyPlan(
+    made = StudyPlan(
         bank,
         model,
         tuple(dict.fromkeys(target.name for target in targets)),
@@ -213,6 +213,16 @@ def plan_of(
         tasks if entries else None,
         runs,
     )
+    # Of more sources than a target has there is no average, and none is comparable with others.
+    least = min((count for each in targets if (count := source_count(made, each))), default=0)
+    return replace(made, ks=tuple(k for k in made.ks if k <= least))
+
+
+def source_count(plan: StudyPlan, target: Task) -> int:
+    """The number of tasks with a prompt of their own that the target's search compares."""
+    entries, _ = searchable(plan.bank.entries(), (target.name,), plan.search.unlearned)
+    groups = seeds_of_tasks([entry for entry in entries if entry.kind not in OF_SEVERAL])
+    return sum(plan.tasks is None or group[0].task in plan.tasks for group in groups)
 
 
 def check_targets(plan: StudyPlan, targets: Sequence[Task]) -> None:
@@ -237,6 +247,8 @@ def column_of(plan: StudyPlan, target: Task, warned: set[str]) -> Column:
     ids = [hit.id for hit in hits]
     order_of = orders(bank, model, target, ids, k, recipe, plan.search, runs)
     situation = plan.situation(target, hits)
+    if not hits and plan.tasks is not None:
+        raise SpotError("none of the sources is another task", "name more sources")
     core, rest, missing = starts_of(plan, situation)
     attempts = try_starts(model, target, core, recipe, plan.transfer, runs, bank)
     for what, start in rest:

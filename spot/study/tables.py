@@ -59,8 +59,9 @@ class MethodScores:
         """The relative error reductions [targets, seeds] in percent (Vu et al. 2022, section 3.2); NaN
         where nothing is left to reduce. Raises SpotError for scores above `best`.
         """
-        reduction = np.vectorize(relative_error_reduction, otypes=[float])
-        return 100.0 * np.asarray(reduction(self.test, baseline, best=best))
+        pairs = zip(self.test.ravel(), baseline.ravel(), strict=True)
+        values = [relative_error_reduction(float(a), float(b), best=best) for a, b in pairs]
+        return 100.0 * np.array(values).reshape(self.test.shape)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,14 @@ def command(config: Config, out: Output, targets: tuple[list[str], ...], dry_run
     \b
     Example: spot study --targets mini_boolq,mini_rte --ks 1,3
     """
-    from spot.commands.objects import Sources, open_bank, runs_of, the_model, the_task
+    from spot.commands.objects import (
+        Sources,
+        open_bank,
+        runs_of,
+        the_model,
+        the_task,
+        write_config,
+    )
     from spot.report.console import progress
     from spot.report.plans import show_plan
     from spot.tasks.mini.suite import target_names
@@ -98,6 +105,8 @@ def command(config: Config, out: Output, targets: tuple[list[str], ...], dry_run
 
             return show_plan(plan_study(bank, model, tasks, **given), out, reporter)
         result = run_study(bank, model, tasks, **given)
+    if result.folder is not None:
+        write_config(result.folder, config)
     show(result, out)
 
 

@@ -197,6 +197,16 @@ def test_equal_scores_everywhere_are_undefined_not_errors(score, near):
     json.dumps(result.to_json(), allow_nan=False)
 
 
+def test_a_target_without_sources_is_incomplete_where_others_have_some():
+    own = study(SCORES)
+    rows = tuple(each for each in own.runs if each.record.target == "a" or not each.record.source)
+    result = replace(own, runs=rows, orders={"average": {"a": NEAR, "b": {}}})
+    assert (result.complete, result.left_out) == (("a",), ("b",))
+    rows = tuple(each for each in own.runs if not each.record.source)
+    alone = replace(own, runs=rows, orders={"average": {"a": {}, "b": {}}})  # mixtures alone
+    assert (alone.complete, alone.gains, alone.usable_ks) == (("a", "b"), {}, [])
+
+
 def test_one_source_and_one_target():
     result = study({("a", 0): (50.0, 60.0)}, near={"p": 0.9}, ks=(1,))
     gain = result.gains["oracle k=1"]

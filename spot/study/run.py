@@ -161,9 +161,10 @@ def run_study(
         raise errors[0]
     study = joined_columns(made, columns)
     study.grid  # noqa: B018  # raises where no target is complete
-    content = {name: value for name, value in study.to_json().items() if name != "prompts"}
+    content = study.to_json()
+    del content["prompts"], content["summary"]  # places, and what follows from the rest
     for run in content["runs"]:
-        run["folder"] = ""  # a place is no content
+        del run["folder"]
     return write_study(study, runs.place("study", "results", content))
 
 

@@ -239,6 +239,10 @@ def test_a_study_comes_back_from_its_file(tmp_path):
     assert read.runs[0].history == made.runs[0].history
     assert read.records == made.records and read.table == made.table
     assert read.tasks.entries == (1, 2) and read.prompts == made.prompts
+    file = tmp_path / "study.json"
+    file.write_text(file.read_text().replace('"validation": 60.0', '"validation": 61.0', 1))
+    with pytest.raises(SpotError, match="does not match its own checksum: it was changed"):
+        read_study(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -248,7 +252,7 @@ def test_a_study_comes_back_from_its_file(tmp_path):
         ("{", "expected the result of a study"),
         ('{"format": 99}', "of format 1, found 99"),
         ("[1]", "of format 1, found null"),
-        ('{"format": 1, "model": "nano"}', "the result of a study is damaged"),
+        ('{"format": 1, "model": "nano"}', "does not match its own checksum"),
     ],
 )
 def test_a_file_that_is_no_study_is_a_sentence(tmp_path, content, text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from spot.analysis import norms
+from spot.analysis import nearest, norms
 from spot.analysis.case import Case
 from spot.analysis.finding import Finding
 
@@ -21,5 +21,6 @@ class Part(NamedTuple):
 
 
 PARTS: dict[str, Part] = {
+    "nearest": Part("which tokens its rows are near to", nearest.find),
     "norms": Part("how large its rows are, and how far they moved", norms.find),
 }

@@ -67,9 +67,10 @@ def _points(chart: Points, subtitle: str) -> Figure:
         (handles[group.name],) = axes.plot(
             group.x, group.y, marker, color=colour, ms=5, ls="", alpha=0.85
         )
-        for x, y, label in zip(group.x, group.y, group.labels, strict=False):
+        for place, (x, y, label) in enumerate(zip(group.x, group.y, group.labels, strict=False)):
+            above = 3 if place % 2 else -9  # labels of neighbours do not meet
             axes.annotate(
-                shorten(one_line(label), 18), (x, y), (4, 3), textcoords="offset points",
+                shorten(one_line(label), 18), (x, y), (4, above), textcoords="offset points",
                 fontsize=7, color=MUTED, parse_math=False,
             )  # fmt: skip
     _finish(axes, chart.x, chart.y, handles, chart.levels)
@@ -171,6 +172,9 @@ def _finish(
         dash = LEVEL_LINES[number % len(LEVEL_LINES)]
         handles[level.name] = draw(level.value, ls=dash, color=MUTED, lw=1.2, zorder=1)
     style(axes, x, y)
+    places = np.concatenate([line.get_xdata() for line in axes.get_lines()] or [[0.5]])
+    if not across and np.all(places == np.round(places)):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     if len(handles) > 1 or levels:
         legend = axes.legend(
             list(handles.values()),

@@ -57,6 +57,11 @@ class Case:
         return None if self.start is None else rows_of(self.start, self.name)
 
     @property
+    def known_task(self) -> Task:
+        """The task. Raises SpotError where there is none."""
+        return self._with_task()[0]
+
+    @property
     def scored_rows(self) -> TokenizedSplit:
         """The task's rows. Raises SpotError where there is no task."""
         return self._with_task()[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from spot.analysis import nearest, norms
+from spot.analysis import discrete, nearest, norms
 from spot.analysis.case import Case
 from spot.analysis.finding import Finding
 
@@ -22,5 +22,6 @@ class Part(NamedTuple):
 
 PARTS: dict[str, Part] = {
     "nearest": Part("which tokens its rows are near to", nearest.find),
+    "discrete": Part("what is left of it as words", discrete.find),
     "norms": Part("how large its rows are, and how far they moved", norms.find),
 }

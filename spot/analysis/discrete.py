@@ -53,7 +53,11 @@ def find(case: Case) -> Finding:
     variants = as_words(rows, tokens, case.model)
     prompts |= {name: with_rows(case.prompt, each) for name, each in variants.items()}
     prompts[NONE] = None
-    scored = {name: _scored(case, each) for name, each in prompts.items()}
+    known: dict[bytes, Scored] = {}  # ways often choose the same tokens, which are scored once
+    scored = {}
+    for name, each in prompts.items():
+        digest = b"" if each is None else np.asarray(each.rows).tobytes()
+        scored[name] = known[digest] = known.get(digest) or _scored(case, each)
     return Finding(
         "discrete", "what is left of it as words", (_table(case, scored),), _charts(case, scored),
         _notes(case, scored, text),

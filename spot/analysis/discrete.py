@@ -16,7 +16,7 @@ from spot.analysis.case import Case, with_rows
 from spot.analysis.finding import Bars, Cell, Finding, Level, Table
 from spot.models.model import Model
 from spot.models.padding import bucket_length
-from spot.prompts.discrete import SIMILARITIES, Tokens, nearest_ids, tokens_of, unit
+from spot.prompts.discretise import SIMILARITIES, Tokens, nearest_ids, tokens_of, unit
 from spot.prompts.prompt import SoftPrompt
 from spot.tasks.metrics import to_class
 from spot.tasks.vocabulary import Vocabulary

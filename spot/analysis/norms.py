@@ -1,8 +1,4 @@
-"""Norms of a prompt's rows, of its start's and of the embeddings; how far training moved them.
-
-Prompts that are trained with cross entropy become several times as long as embeddings (Lester et al. 2021
-train T5 at a rate of 0.3), which also says how far they are from any text.
-"""
+"""Norms of a prompt's rows, of its start's and of the embeddings; how far training moved them."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import numpy as np
 
 from spot.analysis.case import Case
 from spot.analysis.finding import Cell, Finding, Group, Level, Points, Table
-from spot.prompts.discrete import tokens_of
+from spot.prompts.discretise import tokens_of
 
 PROMPT, START, MOVED, EMBEDDINGS = "prompt", "start", "prompt - start", "embeddings"
 QUANTILES = {"5 % below": 0.05, "median": 0.5, "95 % below": 0.95}
@@ -59,20 +55,19 @@ def _notes(norms: dict[str, np.ndarray]) -> tuple[str, ...]:
     low, high = np.quantile(embeddings, (0.05, 0.95))
     notes = []
     if embeddings.mean() > 0:
+        share = prompt.mean() / embeddings.mean()
         notes.append(
-            f"The prompt's mean norm is {prompt.mean() / embeddings.mean():.2f} times that of the embeddings; "
-            f"{(prompt > high).sum()} of {len(prompt)} rows are longer than 95 % of these, "
-            f"{(prompt < low).sum()} are shorter than 95 %."
+            f"The prompt's mean norm is {share:.2f} times that of the embeddings; {(prompt > high).sum()} of "
+            f"{len(prompt)} rows are longer than 95 % of these, {(prompt < low).sum()} shorter."
         )
     if MOVED in norms and norms[START].mean() > 0:
-        moved = norms[MOVED]
+        moved, start = norms[MOVED], norms[START].mean()
         notes.append(
-            f"Training moved a row by {moved.mean():.3g} in the mean, {moved.mean() / norms[START].mean():.2f} "
-            f"times the start's norm; the most at position {moved.argmax() + 1} ({moved.max():.3g}), the least "
-            f"at {moved.argmin() + 1} ({moved.min():.3g})."
+            f"Training moved a row by {moved.mean():.3g} in the mean, {moved.mean() / start:.2f} times the "
+            f"start's mean norm: the most at position {moved.argmax() + 1} ({moved.max():.3g}), the least "
+            f"at {moved.argmin() + 1} ({moved.min():.3g}). The mean norm became "
+            f"{prompt.mean() / start:.2f} times that of the start."
         )
-        change = prompt.mean() / norms[START].mean()
-        notes.append(f"It changed the mean norm by a factor of {change:.2f}.")
     return tuple(notes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from spot.analysis import discrete, nearest, norms
+from spot.analysis import discrete, nearest_tokens, norms
 from spot.analysis.case import Case
 from spot.analysis.finding import Finding
 
@@ -21,7 +21,7 @@ class Part(NamedTuple):
 
 
 PARTS: dict[str, Part] = {
-    "nearest": Part("which tokens its rows are near to", nearest.find),
+    "nearest": Part("which tokens its rows are near to", nearest_tokens.find),
     "discrete": Part("what is left of it as words", discrete.find),
     "norms": Part("how large its rows are, and how far they moved", norms.find),
 }

@@ -17,7 +17,7 @@ from bank.entry import Entry
 from bank.store import Bank
 from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
-from spot.prompts.discrete import Tokens, nearest_ids
+from spot.prompts.discretise import Tokens, nearest_ids
 from spot.prompts.facts import check_facts
 from spot.prompts.files import read_prompt
 from spot.prompts.kind import Start, no_sources

@@ -166,7 +166,9 @@ def _finish(
     levels: Sequence[Level],
     across: bool = False,
 ) -> None:
-    """Levels, axis titles and legend."""
+    """Levels, axis titles and legend; whole numbers below positions and steps."""
+    from matplotlib.ticker import MaxNLocator
+
     for number, level in enumerate(levels):
         draw = axes.axvline if across else axes.axhline
         dash = LEVEL_LINES[number % len(LEVEL_LINES)]
@@ -174,7 +176,7 @@ def _finish(
     style(axes, x, y)
     places = np.concatenate([line.get_xdata() for line in axes.get_lines()] or [[0.5]])
     if not across and np.all(places == np.round(places)):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     if len(handles) > 1 or levels:
         legend = axes.legend(
             list(handles.values()),

@@ -43,8 +43,11 @@ def text_ids(vocabulary: Vocabulary) -> np.ndarray:
 
 def unit(rows: np.ndarray) -> np.ndarray:
     """Rows [N, H] of length one; a row of zeros stays as it is."""
+    rows = np.asarray(rows, np.float32)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows, np.float32), where=norms > 0)
+    out = np.zeros(rows.shape, np.float32)
+    np.divide(rows, norms, out=out, where=norms > 0)
+    return out
 
 
 def by_cosine(rows: np.ndarray, others: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ from bank.characters import visible
 from spot.analysis.case import Case
 from spot.analysis.finding import Cell, Finding, Group, Level, Points, Table
 from spot.analysis.lexical import alike
-from spot.prompts.discrete import Tokens, by_cosine, tokens_of, unit
+from spot.prompts.discretise import Tokens, by_cosine, tokens_of, unit
 from spot.tasks.vocabulary import Vocabulary
 
 COUNT = 5  # neighbours of a row
@@ -132,14 +132,14 @@ def measures(
     near: Neighbours, centred: Neighbours, text: Callable[[int], str], labels: frozenset[int]
 ) -> dict[str, np.ndarray]:
     """What is measured of every row [N], by name."""
-    found = {
+    found: dict[str, np.ndarray] = {
         NEAREST: near.cosines[:, 0],
         CLUSTER: near.clusters,
         CENTRED: centred.clusters,
         FORMS: np.array([forms([text(int(i)) for i in ids]) for ids in near.ids]),
     }
     if labels:
-        found[LABEL] = 100.0 * np.isin(near.ids, sorted(labels)).any(axis=1)
+        found[LABEL] = np.where(np.isin(near.ids, sorted(labels)).any(axis=1), 100.0, 0.0)
     return found
 
 
@@ -308,6 +308,9 @@ def _notes(
         f'"{text(common)}", is near to {count.max()} of them, to {share[NULLS[0]]:.1f} % of {NULLS[0]} and '
         f"to {share[NULLS[1]]:.1f} % of {NULLS[1]}."
     )
+    if "start" in near and len(near["start"].ids) == length:
+        same = int((near["prompt"].ids[:, 0] == near["start"].ids[:, 0]).sum())
+        notes.append(f"At {same} of {length} positions the nearest token is that of the start.")
     notes.append(
         "The tokens nearest to a position say where it is, not what it does: a prompt can be kept at the "
         "words of any text and still learn its task (Khashabi et al. 2022)."

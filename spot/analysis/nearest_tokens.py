@@ -285,7 +285,7 @@ def _notes(
         (CLUSTER, "The tokens nearest to a position"),
         (CENTRED, "Mean-centred, they"),
     ):
-        if np.isfinite(prompt[name]).all():
+        if all(np.isfinite(values[side][name]).all() for side in ("prompt", *NULLS)):
             notes.append(
                 f"{subject} have a mean cosine of {prompt[name].mean():.2f} to each other: "
                 f"{compared(name, TIGHTNESS)}."

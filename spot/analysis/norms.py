@@ -18,9 +18,10 @@ def find(case: Case) -> Finding:
     """
     rows, start = case.soft_rows, case.start_rows
     norms = {PROMPT: np.linalg.norm(rows, axis=1)}
-    if start is not None and start.shape == rows.shape:
+    if start is not None:
         norms[START] = np.linalg.norm(start, axis=1)
-        norms[MOVED] = np.linalg.norm(rows - start, axis=1)
+        if len(start) == len(rows):
+            norms[MOVED] = np.linalg.norm(rows - start, axis=1)
     norms[EMBEDDINGS] = np.linalg.norm(tokens_of(case.model).rows, axis=1)
     return Finding(
         "norms", "how large its rows are, and how far they moved", (_table(norms),), (_chart(norms),),
@@ -68,6 +69,8 @@ def _notes(norms: dict[str, np.ndarray]) -> tuple[str, ...]:
             f"at {moved.argmin() + 1} ({moved.min():.3g}). The mean norm became "
             f"{prompt.mean() / start:.2f} times that of the start."
         )
+    elif START in norms and MOVED not in norms:
+        notes.append(f"The start has {len(norms[START])} rows, so no row has a way from it.")
     return tuple(notes)
 
 

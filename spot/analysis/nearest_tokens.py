@@ -70,11 +70,17 @@ def neighbours(
 
 
 def random_rows(
-    norms: np.ndarray, width: int, rng: np.random.Generator, count: int = DRAWN
+    rows: np.ndarray, rng: np.random.Generator, along: np.ndarray | None = None, count: int = DRAWN
 ) -> np.ndarray:
-    """Vectors [count, H] of random direction, as long as rows of these norms [P]."""
-    drawn = unit(rng.normal(size=(count, width)).astype(np.float32))
-    return drawn * rng.choice(norms, count)[:, None].astype(np.float32)
+    """Vectors [count, H] of random direction, as long as rows [P, H]. along: a direction [H] in which each is
+    as long as the row, too.
+    """
+    axis = np.zeros_like(rows[0]) if along is None else unit(along[None])[0]
+    chosen = rows[rng.integers(0, len(rows), count)]
+    drawn = rng.normal(size=chosen.shape).astype(np.float32)
+    fixed = (chosen @ axis)[:, None] * axis
+    free = unit(drawn - (drawn @ axis)[:, None] * axis)
+    return fixed + free * np.linalg.norm(chosen - fixed, axis=1, keepdims=True)
 
 
 def find(case: Case) -> Finding:
@@ -87,13 +93,16 @@ def find(case: Case) -> Finding:
     drawn = rng.choice(len(tokens.ids), min(DRAWN, len(tokens.ids)), replace=False)
     own = {NULLS[1]: tokens.ids[drawn]}
     sides = {"prompt": rows} | ({} if start is None else {"start": start})
-    sides[NULLS[0]] = random_rows(np.linalg.norm(rows, axis=1), rows.shape[1], rng)
+    sides[NULLS[0]] = random_rows(rows, rng)
     sides[NULLS[1]] = tokens.rows[drawn]
     mean = tokens.rows.mean(axis=0)
     centred_tokens = Tokens(tokens.ids, tokens.rows - mean)
     near = {side: neighbours(each, tokens, own.get(side)) for side, each in sides.items()}
+    # How far rows lie in the direction of the mean decides which tokens are near to what is left of them.
+    beside = sides | {NULLS[0]: random_rows(rows, rng, along=mean)}
     centred = {
-        side: neighbours(each - mean, centred_tokens, own.get(side)) for side, each in sides.items()
+        side: neighbours(each - mean, centred_tokens, own.get(side))
+        for side, each in beside.items()
     }
     text = cache(partial(token_text, case.model.vocabulary))
     labels = label_pieces(case)
@@ -294,7 +303,7 @@ def _notes(
         notes.append(
             f"{prompt[LABEL].mean():.0f} % of the positions have a piece of a label word among their "
             f"nearest tokens: {compared(LABEL, FREQUENCY, ' %')}; of tokens drawn evenly it would be "
-            f"{100 * chance(len(labels), tokens):.1f} %."
+            f"{100 * chance(len(labels), tokens):.2f} %."
         )
     ids, count = np.unique(near["prompt"].ids, return_counts=True)
     where = {null: _beside(len(ids), different[null]) for null in NULLS}

@@ -126,12 +126,20 @@ def test_a_token_is_not_among_its_own_neighbours():
 
 
 def test_random_rows_have_norms_of_the_prompt_and_no_direction():
-    norms = np.array([1.0, 5.0])
-    rows = random_rows(norms, 16, np.random.default_rng(0), 4000)
+    rows = random_rows(np.diag([1, 5] + [5] * 14).astype(np.float32)[:2], np.random.default_rng(0))
     found = np.linalg.norm(rows, axis=1)
-    assert np.isclose(found[:, None], norms, rtol=1e-5).any(axis=1).all()
-    assert (found < 2).mean() == pytest.approx(0.5, abs=0.03)
-    assert np.abs(rows.mean(axis=0)).max() < 0.1
+    assert np.isclose(found[:, None], [1, 5], rtol=1e-5).any(axis=1).all()
+    assert (found < 2).mean() == pytest.approx(0.5, abs=0.06)
+    assert np.abs(rows.mean(axis=0)).max() < 0.2
+
+
+def test_random_rows_are_as_far_in_one_direction_as_the_prompt():
+    prompt = np.array([[3, 4, 0, 0], [1, 0, 0, 2]], np.float32)
+    rows = random_rows(prompt, np.random.default_rng(0), along=np.array([7, 0, 0, 0], np.float32))
+    assert {(round(float(row[0]), 3), round(float(np.linalg.norm(row)), 3)) for row in rows} == {
+        (3.0, 5.0), (1.0, round(5**0.5, 3)),
+    }  # fmt: skip
+    assert np.abs(rows[:, 1:].mean(axis=0)).max() < 0.3
 
 
 def test_rows_at_real_clusters_are_told_from_both_nulls():
@@ -151,6 +159,15 @@ def test_random_rows_are_not_told_from_random_directions():
     judged = [against(*drawn(2, 30, seed=seed), np.random.default_rng(seed)) for seed in range(400)]
     # the null of 30 is small, so that its mean varies as much as that of the values
     assert judged.count("above") + judged.count("below") < 90
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_what_lies_with_the_mean_or_without_is_no_cluster(part):
+    embeddings, _ = clustered()
+    shift = np.full(24, 2, np.float32)
+    rows = drawn(300, 24, seed=9) + part * shift
+    of = summary(find(case_of_rows(rows, embeddings + shift)))[CENTRED]
+    assert abs(of["z, random directions "]) < 0.2
 
 
 def test_judgements_by_hand():

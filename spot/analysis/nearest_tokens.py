@@ -80,7 +80,7 @@ def random_rows(
     drawn = rng.normal(size=chosen.shape).astype(np.float32)
     fixed = (chosen @ axis)[:, None] * axis
     free = unit(drawn - (drawn @ axis)[:, None] * axis)
-    return fixed + free * np.linalg.norm(chosen - fixed, axis=1, keepdims=True)
+    return np.asarray(fixed + free * np.linalg.norm(chosen - fixed, axis=1, keepdims=True))
 
 
 def find(case: Case) -> Finding:

@@ -9,6 +9,7 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.prompts.files import check_fit
 from spot.prompts.prompt import SoftPrompt, as_prompt
 from spot.serving.fitting import fitting
 from spot.tasks.examples import TokenizedSplit
@@ -126,6 +127,9 @@ def case_of(
     and for unusable rows.
     """
     prompt, start = as_prompt(prompt), None if start is None else as_prompt(start)
+    check_fit(prompt, "to analyze", model)
+    if start is not None:
+        check_fit(start, "that it started from", model)
     if task is None:
         return Case(name, model, prompt, start, seed=seed)
     task = task.on(model)

@@ -38,7 +38,7 @@ def text_ids(vocabulary: Vocabulary) -> np.ndarray:
     size = vocabulary.size
     text = {*vocabulary.frequent(size), *vocabulary.meaningful(range(1, size))}
     edges = {vocabulary.eos, *([] if vocabulary.begin is None else [vocabulary.begin])}
-    return np.array(sorted(text - set(vocabulary.special(sorted(text))) - {0} | edges), np.int64)
+    return np.array(sorted(text - set(vocabulary.special(sorted(text))) | edges), np.int64)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

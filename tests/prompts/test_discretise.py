@@ -17,7 +17,7 @@ from spot.prompts.discretise import (
     text_ids,
     unit,
 )
-from spot.tasks.vocabulary import ByteVocabulary
+from spot.tasks.vocabulary import ByteVocabulary, VocabularyFile
 from tests.toys import write_tokenizer, write_vocabulary
 
 
@@ -127,6 +127,19 @@ def test_padding_unknown_pieces_and_sentinels_stand_in_no_text(vocabulary):
     pieces = vocabulary.processor()
     assert vocabulary.size == pieces.GetPieceSize() + 100
     np.testing.assert_array_equal(text_ids(vocabulary), [1, *range(3, pieces.GetPieceSize())])
+
+
+def test_sentinels_among_the_pieces_stand_in_no_text(tmp_path):
+    import sentencepiece
+
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a red cat is here"] * 9), model_prefix=str(tmp_path / "spiece"),
+        vocab_size=24, hard_vocab_limit=False, pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
+        user_defined_symbols=["<extra_id_0>"], num_threads=1, minloglevel=2,
+    )  # fmt: skip
+    words = VocabularyFile(tmp_path / "spiece.model")
+    assert words.processor().IdToPiece(3) == "<extra_id_0>"
+    np.testing.assert_array_equal(text_ids(words), [1, *range(4, words.size)])
 
 
 def test_a_decoder_has_its_end_and_its_beginning_but_no_other_special_token(tmp_path):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from spot.analysis.analyze import FILE, Analysis, analyze
+from spot.analysis.analysis import FILE, Analysis, analyze
 from spot.analysis.parts import PARTS
 from spot.errors import SpotError
 from tests.analysis.toy_cases import model_of, prompt_of, task_of

@@ -190,7 +190,7 @@ def tried(case, *right):
 
 def test_notes_tell_what_the_rows_can_show(tiny_folder):
     model = model_of("T5", tiny_folder)
-    case = toy_case(model, prompt_of(model))
+    case = toy_case(model, prompt_of(model), labels=["no", "yes"] * 12)
     matters, worse = judged(case, tried(case, 24, 4, 14))
     assert matters.startswith("reverse costs 83.3 points (") and matters.endswith(
         "the order matters"

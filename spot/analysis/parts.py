@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from spot.analysis import norms, order
+from spot.analysis import norms, order, removal
 from spot.analysis.case import Case
 from spot.analysis.finding import Finding
 
@@ -23,4 +23,5 @@ class Part(NamedTuple):
 PARTS: dict[str, Part] = {
     "norms": Part("how large its rows are, and how far they moved", norms.find),
     "order": Part("what the order of its rows is worth", order.find),
+    "removal": Part("what is left without some of its rows, or without any", removal.find),
 }

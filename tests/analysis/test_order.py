@@ -24,7 +24,7 @@ from spot.analysis.order import (
 from spot.analysis.picked import picked
 from spot.errors import SpotError
 from spot.prompts.prompt import SoftPrompt
-from tests.analysis.scored_cases import CONFIGS, model_of, prompt_of, toy_case
+from tests.analysis.toy_cases import CONFIGS, model_of, prompt_of, toy_case
 
 FAMILIES = pytest.mark.parametrize("family", CONFIGS)
 KINDS = [

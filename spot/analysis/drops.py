@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from spot.analysis.case import Case
 from spot.training.evaluate import floors, sample_of
@@ -29,6 +31,11 @@ class Drop(NamedTuple):
         return f"{self.points:.1f} points ({self.low:.1f} to {self.high:.1f})"
 
     @property
+    def negative(self) -> Drop:
+        """The same as a gain."""
+        return Drop(-self.points, -self.high, -self.low)
+
+    @property
     def is_loss(self) -> bool:
         """True if the interval lies above 0."""
         return self.low > 0
@@ -52,6 +59,15 @@ def drop(untouched: Sample, changed: Sample) -> Drop:
     """What is lost from the untouched prompt to the mean of changed ones."""
     apart = untouched.minus(changed)
     return Drop(apart.mean, *apart.interval())
+
+
+def together(samples: Iterable[Sample]) -> Sample:
+    """The scores of several prompts in one sample, in order."""
+    every = list(samples)
+    return Sample(
+        np.concatenate([each.scores for each in every]),
+        np.concatenate([each.draws for each in every]),
+    )
 
 
 def judge(case: Case, untouched: Sample) -> Verdict:

@@ -156,8 +156,7 @@ def judged(case: Case, tried: Tried) -> list[str]:
     if apart.low > 0:
         notes.append(f"reverse is worse than shuffles by {apart}")
     elif apart.high < 0:
-        ahead = drop(tried.others["reverse"], tried.others["shuffle"])
-        notes.append(f"reverse is better than shuffles by {ahead}")
+        notes.append(f"reverse is better than shuffles by {apart.negative}")
     else:
         notes.append(f"reverse cannot be told from shuffles: it is {apart} below them")
     better = [order for order in tried.others if tried.drop(order).high < 0]

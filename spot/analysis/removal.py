@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from spot.analysis.case import Case, with_rows
-from spot.analysis.drops import Drop, drop, judge, nothing_to_lose, scores
+from spot.analysis.drops import Drop, drop, judge, nothing_to_lose, scores, together
 from spot.analysis.finding import Bars, Finding, Level, Line, Lines, Table
+from spot.analysis.hidden import without
 from spot.analysis.picked import picked
 from spot.errors import SpotError
 from spot.prompts.prompt import SoftPrompt
@@ -27,11 +28,13 @@ from spot.verdicts.verdict import Verdict
 
 MOST_ALONE = 40
 """Rows of a prompt that are left out one by one; of more, so many evenly spaced ones by importance."""
+MOST_MASKED = 10
+"""Of these, as many are hidden from all that sees them, too, so that no other row changes its place."""
 IMPORTANCE_ROWS = 64  # of the task, on which importance is measured
 PIECES = (
     16  # of a row (Ma et al. 2022, section 4.1), or fewer where its width is no multiple of that
 )
-SHARES = (25, 50, 75)  # % of the pieces that are removed
+SHARES = (25, 50)  # % of the pieces that are removed
 ANSWERS = 64  # that are written with and without the prompt
 ANSWER_TOKENS = 8
 MOST_ANSWERS = 5  # different ones that are listed, of each
@@ -40,17 +43,23 @@ RATE = 0.05  # of false discoveries among rows that matter
 
 @dataclass(frozen=True, eq=False)
 class Removed:
-    """Scores without some rows: `alone` without one row, by row; `kept` with so many rows that were chosen
-    first by a rule, by rule and number.
+    """Scores without some rows: `alone` without one row, by row, and `masked`, where it is there and nobody
+    sees it; `kept` with so many rows that were chosen first by a rule, by rule and number; `pieces` without
+    so many percent of them, by rule and percent.
     """
 
-    length: int
     importance: np.ndarray
     untouched: Sample
     bare: Sample
     alone: Mapping[int, Sample]
+    masked: Mapping[int, Sample]
     kept: Mapping[str, Mapping[int, Sample]]
     pieces: Mapping[tuple[str, int], Sample]
+
+    @property
+    def length(self) -> int:
+        """P, the rows of the whole prompt."""
+        return len(self.importance)
 
 
 def find(case: Case) -> Finding:
@@ -69,7 +78,8 @@ def find(case: Case) -> Finding:
     verdict = judge(case, removed.untouched)
     measured = (
         f"scores are of {len(case.scored_rows)} {case.split} rows, drops have their 95 % interval over them; "
-        f"importance, the mean |dL/dg| of rows that are scaled by g = 1, is of {len(others)} {split} rows"
+        f"importance, the mean |dL/dg| of rows that are scaled by g = 1, is of {len(others)} {split} rows; a "
+        "masked row keeps its place and nobody sees it; row 0 is the first"
     )
     written, said = _written(case, prompt)
     notes = [*judged(removed, verdict, len(case.scored_rows)), said]
@@ -120,12 +130,14 @@ def sizes(length: int) -> list[int]:
     return [0, *(2**power for power in range(length.bit_length()) if 2**power < length), length]
 
 
-def left_out(importance: np.ndarray) -> list[int]:
-    """The rows that are left out one by one: all, or MOST_ALONE of them, evenly spaced by importance, the
-    most and the least important among them.
+def spaced(importance: np.ndarray, most: int) -> list[int]:
+    """All places, or so many, evenly spaced by importance, the most and the least important among them.
+
+    >>> spaced(np.array([0.5, 0.1, 0.4, 0.2, 0.3]), 3)
+    [0, 1, 4]
     """
     ranked = np.argsort(-importance, kind="stable")
-    places = np.linspace(0, len(ranked) - 1, min(MOST_ALONE, len(ranked))).round().astype(int)
+    places = np.linspace(0, len(ranked) - 1, min(most, len(ranked))).round().astype(int)
     return sorted(ranked[places].tolist())
 
 
@@ -148,16 +160,16 @@ def _remove(
             return untouched
         return scores(case, [picked(prompt, places)]) if len(places) else bare
 
-    rows = np.asarray(prompt)
+    rows, config = np.asarray(prompt), case.model.config
+    front = range(prompt.kind.before(length))
+    alone = spaced(importance, MOST_ALONE)
+    masked = [alone[place] for place in spaced(importance[alone], MOST_MASKED)]
     return Removed(
-        length,
         importance,
         untouched,
         bare,
-        {
-            row: with_places([place for place in range(length) if place != row])
-            for row in left_out(importance)
-        },
+        {row: with_places([place for place in range(length) if place != row]) for row in alone},
+        {row: scores(case, [without(prompt, config, [row])]) for row in masked if row in front},
         {
             rule: {count: with_places(list(choose(importance, count))) for count in sizes(length)}
             for rule, choose in RULES.items()
@@ -202,7 +214,10 @@ def judged(removed: Removed, verdict: Verdict, rows: int) -> list[str]:
     whole = f"without the prompt {removed.bare.mean:.1f}: {cost} lost"
     if nothing_to_lose(verdict):
         return [f"{verdict.sentence}: there is nothing that a removal could cost", whole]
-    return [*_of_single(removed, rows), *_of_agreement(removed), *_of_kept(removed, rows), whole]
+    return [
+        *_of_single(removed, rows), *_of_masked(removed), *_of_agreement(removed),
+        *_of_kept(removed, rows), whole,
+    ]  # fmt: skip
 
 
 def _of_single(removed: Removed, rows: int) -> list[str]:
@@ -229,6 +244,21 @@ def _of_single(removed: Removed, rows: int) -> list[str]:
                 f"of {tried} {len(places)} {told} ({', '.join(map(str, places))}), {first}"
             )
     return notes
+
+
+def _of_masked(removed: Removed) -> list[str]:
+    """Whether a row that is deleted costs more than one that nobody sees, whose place is kept."""
+    if not removed.masked:
+        return []
+    masked = together(removed.masked.values())
+    more = drop(masked, together(removed.alone[row] for row in removed.masked))
+    begin = (
+        f"of {counted(len(removed.masked), 'row')} deleted, or kept in place and seen by nobody,"
+    )
+    if more.low <= 0 <= more.high:
+        return [f"{begin} neither can be told to cost more: deleting {more} more"]
+    ahead, cost = ("deleting", more) if more.low > 0 else ("masking", more.negative)
+    return [f"{begin} {ahead} costs {cost} more on the average"]
 
 
 def _of_agreement(removed: Removed) -> list[str]:
@@ -262,14 +292,18 @@ def _of_kept(removed: Removed, rows: int) -> list[str]:
 
 
 def _alone_table(removed: Removed, note: str) -> Table:
+    shares = 100 * removed.importance / (removed.importance.sum() or 1.0)
+    masked = {row: drop(removed.untouched, each) for row, each in removed.masked.items()}
     lines = tuple(
         (
-            row, float(removed.importance[row]), each.mean, *drop(removed.untouched, each),
-            p_value(removed.untouched, each),
+            row, float(shares[row]), each.mean, *drop(removed.untouched, each),
+            p_value(removed.untouched, each), masked[row].points if row in masked else None,
         )
         for row, each in removed.alone.items()
     )  # fmt: skip
-    columns = ("without row ", "importance ", "score ", "drop ", "from ", "to ", "p ")
+    columns = (
+        "without row ", "importance % ", "score ", "drop ", "from ", "to ", "p ", "drop if masked ",
+    )  # fmt: skip
     return Table("one row left out", columns, lines, note)
 
 

@@ -24,7 +24,8 @@ from spot.analysis.order import (
 from spot.analysis.picked import picked
 from spot.errors import SpotError
 from spot.prompts.prompt import SoftPrompt
-from tests.analysis.toy_cases import CONFIGS, model_of, prompt_of, toy_case
+from tests.analysis.mixed_cases import OTHER, mixed_case
+from tests.analysis.toy_cases import CONFIGS, model_of, prompt_of
 
 FAMILIES = pytest.mark.parametrize("family", CONFIGS)
 KINDS = [
@@ -79,7 +80,7 @@ def scored(case, prompt):
 @pytest.mark.parametrize(("kind", "family"), KINDS)
 def test_the_order_as_it_was_changes_nothing(kind, family, tiny_folder):
     model = model_of(family, tiny_folder)
-    case = toy_case(model, prompt_of(model, kind))
+    case = mixed_case(model, prompt_of(model, kind))
     found = scored(case, picked(case.prompt, range(5)))
     assert np.array_equal(found, scored(case, case.prompt))
     apart = np.abs(found - scored(case, picked(case.prompt, range(5)[::-1]))).max()
@@ -99,7 +100,7 @@ def test_an_order_is_that_of_the_prompts_arrays(kind, family, tiny_folder):
         for name, array in prompt.arrays.items()
     }
     moved = SoftPrompt(prompt.kind, arrays)
-    case = toy_case(model, prompt)
+    case = mixed_case(model, prompt)
     np.testing.assert_allclose(
         scored(case, picked(prompt, order)), scored(case, moved), rtol=0, atol=1e-5
     )
@@ -108,7 +109,7 @@ def test_an_order_is_that_of_the_prompts_arrays(kind, family, tiny_folder):
 def test_a_t5_without_positions_knows_no_order(tiny_folder):
     """A decoder always does: each row sees only those in front of it."""
     model = model_of("T5", tiny_folder, positions=False)
-    case = toy_case(model, prompt_of(model))
+    case = mixed_case(model, prompt_of(model))
     as_it_is = scored(case, case.prompt)
     for several in arrangements(5, case.soft_rows, seed=1).values():
         for order in several:
@@ -122,8 +123,7 @@ def test_a_t5_without_positions_knows_no_order(tiny_folder):
 def test_the_table_has_the_scores_of_prompts_made_by_hand(family, tiny_folder):
     model = model_of(family, tiny_folder)
     prompt, start = prompt_of(model), prompt_of(model, seed=1)
-    predictions = toy_case(model, prompt).evaluate(prompt).predictions
-    case = toy_case(model, prompt, start, labels=predictions)
+    case = mixed_case(model, prompt, start)
     finding = find(case)
     (table,) = finding.tables
     assert table.rows[0][:3] == ("prompt", "as it is", 100.0)
@@ -160,18 +160,18 @@ def test_a_prompt_of_one_row_and_one_without_rows_have_no_order(tiny_folder):
     with pytest.raises(
         SpotError, match="at least two rows, whose order can be changed, found 1 of"
     ):
-        find(toy_case(model, prompt_of(model, length=1)))
+        find(mixed_case(model, prompt_of(model, length=1)))
     with pytest.raises(SpotError, match="found 0 of a prompt of the kind decoder-"):
-        find(toy_case(model, prompt_of(model, "decoder-keys-values")))
+        find(mixed_case(model, prompt_of(model, "decoder-keys-values")))
     with pytest.raises(SpotError, match="rows beside keys and values has no one order"):
-        find(toy_case(model, prompt_of(model, "keys-values:rows=2")))
+        find(mixed_case(model, prompt_of(model, "keys-values:rows=2")))
     with pytest.raises(SpotError, match="expected a task"):
-        find(dataclasses.replace(toy_case(model, prompt_of(model)), task=None))
+        find(dataclasses.replace(mixed_case(model, prompt_of(model)), task=None))
 
 
 def test_two_rows_have_one_other_order(tiny_folder):
     model = model_of("T5", tiny_folder)
-    (table,) = find(toy_case(model, prompt_of(model, length=2))).tables
+    (table,) = find(mixed_case(model, prompt_of(model, length=2))).tables
     names = ["as it is", "reverse", "1 shuffle", "halves swapped", "sort by norm"]
     assert [line[1] for line in table.rows] == names
     assert table.rows[2][6] is None  # no deviation of one
@@ -180,9 +180,8 @@ def test_two_rows_have_one_other_order(tiny_folder):
 def tried(case, *right):
     """A prompt that has so many rows right as it is, reversed, and shuffled."""
     words = [case.task.labels[label] for label in case.rows.labels]
-    other = {"no": "yes", "yes": "no"}
     samples = [
-        resampled(case, [[word if row < count else other[word] for row, word in enumerate(words)]])
+        resampled(case, [[word if row < count else OTHER[word] for row, word in enumerate(words)]])
         for count in right
     ]
     return Tried("prompt", samples[0], {"reverse": samples[1], "shuffle": samples[2]}, {})
@@ -190,7 +189,7 @@ def tried(case, *right):
 
 def test_notes_tell_what_the_rows_can_show(tiny_folder):
     model = model_of("T5", tiny_folder)
-    case = toy_case(model, prompt_of(model), labels=["no", "yes"] * 12)
+    case = mixed_case(model, prompt_of(model), labels=["blue", "yes"] * 12)
     matters, worse = judged(case, tried(case, 24, 4, 14))
     assert matters.startswith("reverse costs 83.3 points (") and matters.endswith(
         "the order matters"

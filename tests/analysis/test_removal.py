@@ -33,10 +33,18 @@ from spot.training.batches import batch_of
 from spot.training.importance import scale_gradients
 from spot.training.step import batch_losses
 from spot.verdicts.verdict import Verdict
-from tests.analysis.toy_cases import CONFIGS, model_of, prompt_of, toy_case
+from tests.analysis.mixed_cases import OTHER, mixed_case
+from tests.analysis.toy_cases import CONFIGS, model_of, prompt_of
 
 FAMILIES = pytest.mark.parametrize("family", CONFIGS)
-KINDS = pytest.mark.parametrize("kind", ["prefix", "suffix", "around:after=2", "masked"])
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def looked(request, tiny_folder):
+    """A case and what was found about it."""
+    model = model_of(request.param, tiny_folder)
+    case = mixed_case(model, prompt_of(model))
+    return case, find(case)
 
 
 def scored(case, prompt):
@@ -48,24 +56,16 @@ def table(finding, title):
     return [dict(zip(found.columns, line, strict=True)) for line in found.rows]
 
 
-@FAMILIES
-@KINDS
-def test_removing_nothing_and_removing_all(family, kind, tiny_folder):
-    model = model_of(family, tiny_folder)
-    case = toy_case(model, prompt_of(model, kind))
-    assert np.array_equal(scored(case, picked(case.prompt, range(5))), scored(case, case.prompt))
-    assert np.array_equal(scored(case, picked(case.prompt, [])), scored(case, None))
-
-
-@FAMILIES
 @pytest.mark.parametrize(
-    ("kind", "shorter"),
-    [("prefix", "prefix"), ("suffix", "suffix"), ("around:after=2", "around:after=1")],
+    ("family", "kind", "shorter"),
+    [("T5", "around:after=2", "around:after=1"), ("decoder", "suffix", "suffix")],
 )
 def test_a_deleted_row_is_not_there(family, kind, shorter, tiny_folder):
     """Row 4 is the last, behind the text where some are: none in front of it moves there."""
     model = model_of(family, tiny_folder)
-    case = toy_case(model, prompt_of(model, kind))
+    case = mixed_case(model, prompt_of(model, kind))
+    assert np.array_equal(scored(case, picked(case.prompt, range(5))), scored(case, case.prompt))
+    assert np.array_equal(scored(case, picked(case.prompt, [])), scored(case, None))
     by_hand = SoftPrompt.of(find_kind(shorter), np.asarray(case.prompt)[:4])
     assert picked(case.prompt, range(4)).tokens == 4
     np.testing.assert_allclose(
@@ -73,62 +73,57 @@ def test_a_deleted_row_is_not_there(family, kind, shorter, tiny_folder):
     )
 
 
-@pytest.mark.parametrize("row", [0, 2, 4])
-def test_masking_is_deleting_where_there_are_no_positions(row, tiny_folder):
-    """Of a T5: the places of a decoder are in its queries and keys."""
-    for positions, same in ((False, True), (True, False)):
-        model = model_of("T5", tiny_folder, positions=positions)
-        case = toy_case(model, prompt_of(model))
+@pytest.mark.parametrize(
+    ("family", "positions", "same"),
+    [("T5", False, [0, 1, 2, 3, 4]), ("T5", True, [0]), ("decoder", True, [0])],
+)
+def test_masking_is_deleting_where_no_place_changes(family, positions, same, tiny_folder):
+    """A T5 without its bias knows no places. Without the first row all distances are as before."""
+    model = model_of(family, tiny_folder, positions=positions)
+    case = mixed_case(model, prompt_of(model))
+    for row in range(5):
         deleted = scored(case, picked(case.prompt, [place for place in range(5) if place != row]))
         masked = scored(case, without(case.prompt, model.config, [row]))
-        assert (np.abs(deleted - masked).max() <= 1e-5) == same
-
-
-def losses(model, rows, split):
-    """The cross entropy of every row of a split behind a prompt's rows [P, H]."""
-    every = range(len(split))
-    batch = batch_of([split.inputs[n] for n in every], [split.targets[n] for n in every])
-    effect = Effect(before=jnp.asarray(rows)[None])
-    return batch_losses(model.network, effect, tuple(map(jnp.asarray, batch)))
+        assert (np.abs(deleted - masked).max() <= 1e-5) == (row in same)
 
 
 @FAMILIES
 def test_importance_is_the_slope_of_the_loss_in_the_scale_of_a_row(family, tiny_folder):
     """|dL/dg| = |<dL/dp, p>|, by the chain rule, by the derivative in g, and by finite differences."""
     model = model_of(family, tiny_folder)
-    case = toy_case(model, prompt_of(model))
-    split, rows = case.more_rows("validation", 6), np.asarray(case.prompt)
+    case = mixed_case(model, prompt_of(model))
+    split, rows = case.more_rows("validation", 64), np.asarray(case.prompt)
+    every = range(len(split))
+    batch = batch_of([split.inputs[n] for n in every], [split.targets[n] for n in every])
+    batch = tuple(map(jnp.asarray, batch))
+
+    def losses(scale):
+        """Of every text [N] behind rows of its own, whose 4 pieces are scaled [N, P, 4]."""
+        effect = Effect(before=jnp.repeat(scale, 4, axis=2) * rows, by_row=True)
+        return batch_losses(model.network, effect, batch)
+
+    ones = np.ones((len(split), 5, 4), np.float32)
+    slopes = np.asarray(jax.grad(lambda scale: losses(scale).sum())(ones))
     found = scale_gradients(model, case.prompt, split)
     assert found.shape == (5, 1)
-
-    by_scale = jax.jacobian(lambda scale: losses(model, scale[:, None] * rows, split))(jnp.ones(5))
-    np.testing.assert_allclose(found[:, 0], np.abs(by_scale).mean(0), rtol=1e-6 * 10, atol=1e-6)
+    np.testing.assert_allclose(
+        found[:, 0], np.abs(slopes.sum(axis=2)).mean(axis=0), rtol=1e-6, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        scale_gradients(model, case.prompt, split, 4), np.abs(slopes).mean(0), rtol=1e-6, atol=1e-6
+    )
+    with pytest.raises(ValueError, match="a number of pieces that divides 16, found 3"):
+        scale_gradients(model, case.prompt, split, 3)
 
     def at(row, scale):
-        return np.asarray(
-            losses(model, rows * np.where(np.arange(5) == row, scale, 1)[:, None], split)
-        )
+        changed = ones.copy()
+        changed[:, row] *= scale
+        return np.asarray(losses(changed))
 
     for row in range(5):
         wide, narrow = ((at(row, 1 + h) - at(row, 1 - h)) / (2 * h) for h in (2e-2, 1e-2))
-        slopes = (4 * narrow - wide) / 3  # Richardson
-        assert found[row, 0] == pytest.approx(np.abs(slopes).mean(), rel=2e-3, abs=1e-4)
-
-
-@FAMILIES
-def test_pieces_are_equal_parts_of_a_row(family, tiny_folder):
-    model = model_of(family, tiny_folder)
-    case = toy_case(model, prompt_of(model))
-    split, rows = case.more_rows("validation", 6), np.asarray(case.prompt)
-    found = scale_gradients(model, case.prompt, split, 4)
-
-    def scaled(scale):
-        return losses(model, jnp.repeat(scale, 4, axis=1) * rows, split)
-
-    by_scale = jax.jacobian(scaled)(jnp.ones((5, 4)))
-    np.testing.assert_allclose(found, np.abs(by_scale).mean(0), rtol=1e-5, atol=1e-6)
-    with pytest.raises(ValueError, match="a number of pieces that divides 16, found 3"):
-        scale_gradients(model, case.prompt, split, 3)
+        by_difference = (4 * narrow - wide) / 3  # Richardson
+        assert found[row, 0] == pytest.approx(np.abs(by_difference).mean(), rel=2e-3, abs=1e-4)
 
 
 def test_pieces_of_the_lowest_importance_become_zero():
@@ -142,10 +137,10 @@ def test_pieces_of_the_lowest_importance_become_zero():
 
 def test_importance_in_parts_of_a_split_is_that_of_the_whole(tiny_folder, monkeypatch):
     model = model_of("T5", tiny_folder)
-    case = toy_case(model, prompt_of(model))
-    split = case.more_rows("validation", 7)
+    case = mixed_case(model, prompt_of(model))
+    split = case.more_rows("validation", 64)
     whole = scale_gradients(model, case.prompt, split)
-    monkeypatch.setattr("spot.training.importance.BATCH", 3)
+    monkeypatch.setattr("spot.training.importance.BATCH", 8)
     np.testing.assert_allclose(scale_gradients(model, case.prompt, split), whole, rtol=1e-5)
 
 
@@ -159,12 +154,9 @@ def test_numbers_of_rows():
     assert spaced(importance[:7], 40) == list(range(7))
 
 
-@FAMILIES
-def test_the_tables_have_the_scores_of_prompts_made_by_hand(family, tiny_folder):
-    model = model_of(family, tiny_folder)
-    prompt = prompt_of(model)
-    case = toy_case(model, prompt, labels=toy_case(model, prompt).evaluate(prompt).predictions)
-    finding, rows = find(case), np.asarray(prompt)
+def test_the_tables_have_the_scores_of_prompts_made_by_hand(looked):
+    case, finding = looked
+    model, prompt, rows = case.model, case.prompt, np.asarray(case.prompt)
     importance = scale_gradients(model, prompt, case.more_rows("validation", 64))[:, 0]
     assert "importance, the mean |dL/dg|" in finding.tables[0].note
     assert (
@@ -197,62 +189,46 @@ def test_the_tables_have_the_scores_of_prompts_made_by_hand(family, tiny_folder)
 
 
 def test_a_row_that_carries_everything_is_found(tiny_folder):
-    """Planted: a row decides most answers, and the others are zeros, which nothing depends on."""
+    """Planted: one row decides many answers, and the others are zeros, which nothing depends on."""
     model = model_of("T5", tiny_folder)
-    rows = np.zeros((4, 16), np.float32)
-    for seed in range(40):
-        rows[2] = np.random.default_rng(seed).normal(size=16) * 3
-        case = toy_case(model, rows)
-        answers = case.evaluate(rows).predictions
-        alike = [np.mean(np.array(case.evaluate(np.delete(rows, row, 0)).predictions) == answers)
-                 for row in (2, 0)]  # fmt: skip
-        if alike[0] < 0.5 and alike[1] > 0.9:
-            break
-    finding = find(toy_case(model, rows, labels=answers))
+    rows = np.zeros((5, 16), np.float32)
+    rows[2] = np.random.default_rng(3).normal(size=16)
+    finding = find(mixed_case(model, rows))
     lines = table(finding, "one row left out")
-    assert [line["importance % "] for line in lines] == [0, 0, 100, 0]
+    assert [line["importance % "] for line in lines] == [0, 0, 100, 0, 0]
     assert max(lines, key=lambda line: line["drop "])["without row "] == 2
-    (one,) = [line for line in table(finding, "rows kept")
-              if line["rows"] == "most important" and line["kept "] == 1]  # fmt: skip
-    assert one["score "] == pytest.approx(case_score(model, rows[2:3], answers))
     assert any("1 matter alone (2), row 2 most" in note for note in finding.notes)
 
 
-def case_score(model, prompt, answers):
-    return toy_case(model, prompt, labels=answers).score(prompt)
-
-
-@FAMILIES
-def test_a_prompt_of_one_row(family, tiny_folder):
-    model = model_of(family, tiny_folder)
-    case = toy_case(model, prompt_of(model, length=1))
-    (line,) = table(find(case), "one row left out")
-    assert line["score "] == pytest.approx(case.score(None)) == line["score "]
-    assert [line["kept "] for line in table(find(case), "rows kept")] == [0, 1] * 3
-
-
-def test_what_is_written_is_counted(tiny_folder):
+def test_a_prompt_of_one_row(tiny_folder):
     model = model_of("T5", tiny_folder)
-    case = toy_case(model, prompt_of(model))
+    case = mixed_case(model, prompt_of(model, length=1))
     finding = find(case)
-    counted = finding.tables[-1]
+    (line,) = table(finding, "one row left out")
+    assert line["score "] == pytest.approx(case.score(None))
+    assert [line["kept "] for line in table(finding, "rows kept")] == [0, 1] * 3
+
+
+def test_what_is_written_is_counted(looked):
+    case, finding = looked
+    counted, valid = finding.tables[-1], []
     for place, prompt in ((1, case.prompt), (2, None)):
-        texts = model.generate(case.rows.inputs, 8, prompt)
+        texts = case.model.generate(case.rows.inputs, 8, prompt)
+        valid.append(sum(text.strip() in case.task.labels for text in texts))
         for text, *counts in counted.rows:
             assert counts[place - 1] == texts.count("" if text == "(nothing)" else text)
     assert finding.notes[-1].startswith(
-        "of 24 answers 0 are label words with the prompt, 0 without"
+        f"of 24 answers {valid[0]} are label words with the prompt, {valid[1]} without it, where"
     )
 
 
-def test_kinds_that_are_no_rows_and_tasks_without_other_rows(tiny_folder, monkeypatch):
+def test_kinds_that_are_no_rows_and_tasks_without_other_rows(tiny_folder):
     model = model_of("T5", tiny_folder)
     with pytest.raises(SpotError, match="of the kind every-layer, whose numbers are not rows"):
-        find(toy_case(model, prompt_of(model, "every-layer")))
-    plain = find(toy_case(model, prompt_of(model, "low-rank")))
-    rows = find(toy_case(model, np.asarray(prompt_of(model, "low-rank"))))
-    assert plain.tables == rows.tables
-    case = toy_case(model, prompt_of(model))
+        find(mixed_case(model, prompt_of(model, "every-layer")))
+    product = prompt_of(model, "low-rank", length=1)
+    assert find(mixed_case(model, product)).tables == find(mixed_case(model, product.key)).tables
+    case = mixed_case(model, prompt_of(model))
     assert importance_split(case) == "validation"
     assert importance_split(dataclasses.replace(case, split="validation")) == "train"
     alone = dataclasses.replace(case, task=dataclasses.replace(case.task, splits=("test",)))
@@ -264,10 +240,9 @@ def test_kinds_that_are_no_rows_and_tasks_without_other_rows(tiny_folder, monkey
 
 def test_a_p_value_is_that_of_the_rows_that_only_one_has_right(tiny_folder):
     model = model_of("T5", tiny_folder)
-    case = toy_case(model, prompt_of(model))
+    case = mixed_case(model, prompt_of(model))
     words = [case.task.labels[label] for label in case.rows.labels]
-    other = {"no": "yes", "yes": "no"}
-    wrong = [[other[word] if row in places else word for row, word in enumerate(words)]
+    wrong = [[OTHER[word] if row in places else word for row, word in enumerate(words)]
              for places in ({0, 1}, {2, 3, 4, 5, 6, 7, 8, 9})]  # fmt: skip
     ours, theirs = (resampled(case, [each]) for each in wrong)
     assert p_value(ours, theirs) == pytest.approx(binomtest(2, 10).pvalue)
@@ -277,11 +252,10 @@ def test_a_p_value_is_that_of_the_rows_that_only_one_has_right(tiny_folder):
 def removed(case, *, alone, kept=(24, 24), importance=None, masked=()):
     """Scores of so many right rows: without each row of a prompt, and with one row or all."""
     words = [case.task.labels[label] for label in case.rows.labels]
-    other = {"no": "yes", "yes": "no"}
 
     def sample(right):
         return resampled(
-            case, [[word if row < right else other[word] for row, word in enumerate(words)]]
+            case, [[word if row < right else OTHER[word] for row, word in enumerate(words)]]
         )
 
     ranked = np.arange(len(alone), 0, -1.0) if importance is None else np.array(importance)
@@ -297,9 +271,9 @@ def removed(case, *, alone, kept=(24, 24), importance=None, masked=()):
 
 def test_notes_tell_what_the_rows_can_show(tiny_folder):
     model = model_of("T5", tiny_folder)
-    case = toy_case(model, prompt_of(model))
+    case = mixed_case(model, prompt_of(model))
     good = Verdict("above chance", "")
-    one, agree, kept, whole = judged(removed(case, alone=[8, 20, 24]), good, 24)
+    one, agree, kept, whole = judged(removed(case, alone=[8, 24, 20]), good, 24)
     assert one.startswith(
         "of 3 rows left out one by one 1 matter alone (0), row 0 most: 66.7 points"
     )
@@ -326,7 +300,7 @@ def test_notes_tell_what_the_rows_can_show(tiny_folder):
 
 def test_rows_that_hurt_are_named_and_chance_is_allowed_for(tiny_folder):
     model = model_of("T5", tiny_folder)
-    case = toy_case(model, prompt_of(model))
+    case = mixed_case(model, prompt_of(model))
     made = removed(case, alone=[24, 8, 24])
     hurt = dataclasses.replace(made, untouched=made.bare, kept={}, masked={})
     assert discoveries(hurt) == [0, 2]

@@ -58,21 +58,21 @@ class Case:
         return None if self.start is None else rows_of(self.start, self.name)
 
     @property
+    def known_task(self) -> Task:
+        """The task. Raises SpotError where there is none."""
+        return self._with_task()[0]
+
+    @property
     def scored_rows(self) -> TokenizedSplit:
         """The task's rows. Raises SpotError where there is no task."""
         return self._with_task()[1]
-
-    @property
-    def the_task(self) -> Task:
-        """The task. Raises SpotError where there is none."""
-        return self._with_task()[0]
 
     def more_rows(self, split: str, most: int) -> TokenizedSplit:
         """At most so many rows of another split of the task, with texts of the same lengths. Raises
         SpotError where there is no task, and for unusable rows.
         """
-        lengths = self.lengths or fitting(self.model, self.the_task, self.prompt, None, None)
-        return sample(tokens(self.the_task, split, self.model.vocabulary, lengths), most)
+        lengths = self.lengths or fitting(self.model, self.known_task, self.prompt, None, None)
+        return sample(tokens(self.known_task, split, self.model.vocabulary, lengths), most)
 
     def evaluate(self, prompt: Promptlike) -> Evaluation:
         """The metrics of another prompt, or of the bare model (None), on the case's rows. Raises SpotError

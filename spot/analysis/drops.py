@@ -52,7 +52,7 @@ def scores(case: Case, prompts: Sequence[Promptlike]) -> Sample:
 def resampled(case: Case, predictions: Sequence[Sequence[str]]) -> Sample:
     """The scores of several predictions of the case's rows. Raises SpotError where there is no task."""
     rows = case.scored_rows
-    return sample_of(predictions, case.the_task, rows, case.seed)
+    return sample_of(predictions, case.known_task, rows, case.seed)
 
 
 def drop(untouched: Sample, changed: Sample) -> Drop:
@@ -72,7 +72,7 @@ def together(samples: Iterable[Sample]) -> Sample:
 
 def judge(case: Case, untouched: Sample) -> Verdict:
     """Whether the untouched prompt is above chance: one at chance has nothing to lose."""
-    task, rows = case.the_task, case.scored_rows
+    task, rows = case.known_task, case.scored_rows
     return judge_score(
         metric_name(task), len(rows), untouched, floors(task, rows, case.seed), split=case.split
     )

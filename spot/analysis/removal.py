@@ -99,10 +99,10 @@ def importance_split(case: Case) -> str:
     """
     splits = [each for each in ("validation", "train") if each != case.split]
     for each in splits:
-        if each in case.the_task.splits:
+        if each in case.known_task.splits:
             return each
     raise SpotError(
-        f'task "{case.the_task.name}": expected rows beside those of {case.split}, to measure importance '
+        f'task "{case.known_task.name}": expected rows beside those of {case.split}, to measure importance '
         "on, found none",
         "score another split with --split",
     )
@@ -330,7 +330,7 @@ def _written(case: Case, prompt: SoftPrompt) -> tuple[Table, str]:
     """What the model writes with the prompt and without it: a table of the commonest answers, and how many
     are label words.
     """
-    rows, words = sample(case.scored_rows, ANSWERS, case.seed), case.the_task.labels
+    rows, words = sample(case.scored_rows, ANSWERS, case.seed), case.known_task.labels
     answers = [case.model.generate(rows.inputs, ANSWER_TOKENS, each) for each in (prompt, None)]
     counts = [Counter(each) for each in answers]
     listed = dict.fromkeys(text for each in counts for text, _ in each.most_common(MOST_ANSWERS))

@@ -14,7 +14,7 @@ from spot.prompts.prompt import SoftPrompt, as_prompt
 from spot.serving.fitting import fitting
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Task
-from spot.tasks.tokens import tokens
+from spot.tasks.tokens import Lengths, tokens
 from spot.tasks.vocabulary import label_tokens
 from spot.training.batches import sample
 from spot.training.evaluate import Evaluation, evaluate
@@ -32,7 +32,7 @@ class Case:
 
     start: the same kind of prompt before it was trained, None where it is not known. task: the one that it
     is scored on, with token arrays `rows` of n rows of `split` and token ids of each label word; None
-    without a task. seed: of all that is drawn at random.
+    without a task. seed: of all that is drawn at random. lengths: of the task's texts.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Case:
     rows: TokenizedSplit | None = None
     labels: tuple[tuple[int, ...], ...] = ()
     seed: int = 0
+    lengths: Lengths | None = None
 
     @property
     def soft_rows(self) -> np.ndarray:
@@ -66,6 +67,13 @@ class Case:
     def scored_rows(self) -> TokenizedSplit:
         """The task's rows. Raises SpotError where there is no task."""
         return self._with_task()[1]
+
+    def more_rows(self, split: str, most: int) -> TokenizedSplit:
+        """At most so many rows of another split of the task, with texts of the same lengths. Raises
+        SpotError where there is no task, and for unusable rows.
+        """
+        lengths = self.lengths or fitting(self.model, self.known_task, self.prompt, None, None)
+        return sample(tokens(self.known_task, split, self.model.vocabulary, lengths), most)
 
     def evaluate(self, prompt: Promptlike) -> Evaluation:
         """The metrics of another prompt, or of the bare model (None), on the case's rows. Raises SpotError
@@ -136,4 +144,4 @@ def case_of(
     lengths = fitting(model, task, prompt, None, None)
     rows = sample(tokens(task, split, model.vocabulary, lengths), most_rows)
     labels = tuple(map(tuple, label_tokens(task, model.vocabulary)))
-    return Case(name, model, prompt, start, task, split, rows, labels, seed)
+    return Case(name, model, prompt, start, task, split, rows, labels, seed, lengths)

@@ -3,8 +3,8 @@
     python -m benchmarks.inside --bank BANK [--rows 256] [--out FOLDER] [ENTRY...]
     python -m benchmarks.inside --model smollm2-135m --data FOLDER --start text:TEXT FILE...
 
-Each prompt is analysed as `spot analyze` does it, on its own task, once: an analysis that is there already is read. Prints
-a Markdown table with a row a prompt, and how many prompts show each of the claims.
+Each prompt is analysed as `spot analyze` does it, on its own task, once: an analysis that is there already
+is read. Prints a Markdown table with a row a prompt, and how many prompts show each of the claims.
 """
 
 from __future__ import annotations

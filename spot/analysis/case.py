@@ -9,6 +9,7 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.prompts.files import check_fit
 from spot.prompts.prompt import SoftPrompt, as_prompt
 from spot.serving.fitting import fitting
 from spot.tasks.examples import TokenizedSplit
@@ -98,15 +99,13 @@ def rows_of(prompt: SoftPrompt, name: str) -> np.ndarray:
     """The rows [P, H] of a prompt that is its rows, wherever they stand, or that does the same as rows in
     front of the text. Raises SpotError for the others. name: the prompt's, for the error.
     """
-    kind = prompt.kind
-    if kind.is_rows:
-        return np.asarray(prompt.arrays[kind.arrays[0]])
-    if kind.plain is not None:
-        return np.asarray(kind.plain(prompt.arrays), np.float32)
-    raise SpotError(
-        f"{name} is of the kind {kind.name}, whose numbers are not rows of the width of embeddings",
-        "choose other parts with --part, or a prompt that is its rows, as prefix",
-    )
+    rows = prompt.rows
+    if rows is None:
+        raise SpotError(
+            f"{name} is of the kind {prompt.kind.name}, whose numbers are not rows as wide as embeddings",
+            "choose other parts with --parts, or a prompt that is its rows, as prefix",
+        )
+    return rows
 
 
 def with_rows(prompt: SoftPrompt, rows: np.ndarray) -> SoftPrompt:
@@ -136,6 +135,9 @@ def case_of(
     and for unusable rows.
     """
     prompt, start = as_prompt(prompt), None if start is None else as_prompt(start)
+    check_fit(prompt, "to analyze", model)
+    if start is not None:
+        check_fit(start, "that it started from", model)
     if task is None:
         return Case(name, model, prompt, start, seed=seed)
     task = task.on(model)

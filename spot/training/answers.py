@@ -20,7 +20,7 @@ from spot.training.slots import Shares
 if TYPE_CHECKING:
     from spot.models.scoring import Promptlike
 
-ROWS = 64  # rows of a task that are answered: shares within 12 points, 19 times of 20
+ROWS = 32  # rows of a task that are answered, one batch: shares within 17 points, 19 times of 20
 
 
 def shares_of(answers: Sequence[str], words: Sequence[str]) -> Shares:

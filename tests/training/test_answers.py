@@ -7,11 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from spot.tasks.examples import Ragged
 from spot.training import answers
 from spot.training.answers import answer_shares, mean_shares, shares_of
 from spot.training.batches import Source
 from spot.training.evaluate import validate
 from spot.training.slots import Check, Shares
+from spot.verdicts.phases import PHASES, phase_of
 
 WORDS = ("no", "yes")
 
@@ -104,3 +106,40 @@ def test_every_check_has_shares_and_they_change_nothing(train, pair, monkeypatch
         for role in ("key", "value", "last"):
             np.testing.assert_array_equal(getattr(ours, role), getattr(bare, role))
         assert [c.score for c in ours.history] == [c.score for c in bare.history]
+
+
+def test_a_random_start_learns_label_words_first_and_the_task_last(tmp_path):
+    """Lester et al. start at random, too; the slow part is compiling the steps of spot-nano."""
+    import spot
+    from spot.training.build import new_slot
+    from spot.training.evaluate import majority_score
+    from spot.training.prompt_tuning import train_prompts
+    from spot.training.source import source_of
+
+    model, task = spot.load_model("spot-nano"), spot.load_task("mini_cb")
+    recipe = spot.Recipe(
+        length=8, init="random", learning_rate=0.1, batch_size=16, validation_examples=96,
+        steps=8, key_step=8, check_every=8, early_checks=(0, 2, 3, 4, 6), patience=0,
+    ).on(model)  # fmt: skip
+    source = source_of(task, model, recipe)
+    (trained,) = train_prompts(model, [new_slot(model, source, recipe, 1)], recipe, tmp_path)
+
+    def half_way(values):
+        level = (values[0] + max(values)) / 2
+        return next(place for place, value in enumerate(values) if value >= level)
+
+    history = trained.history
+    columns = zip(*((c.valid_labels, c.commonest_label, c.score) for c in history), strict=True)
+    valid, commonest, score = map(half_way, columns)
+    assert 0 < valid <= commonest < score
+    constant = majority_score(source)
+    phases = [phase_of(c.valid_labels, c.score, constant, c.n) for c in history]
+    assert list(dict.fromkeys(phases)) == list(PHASES)
+    # The last check, counted slowly: one row at a time.
+    member = source.members[0]
+    drawn = answers.sample(member.validation, answers.ROWS)
+    written = [model.generate(Ragged.of([row]), 4, trained.last)[0].strip() for row in drawn.inputs]
+    words = [word.strip() for word in member.definition.labels]
+    counts = [written.count(word) for word in words]
+    assert history[-1].valid_labels == pytest.approx(100 * sum(counts) / len(written))
+    assert history[-1].commonest_label == pytest.approx(100 * max(counts) / len(written))

@@ -10,7 +10,7 @@ import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -32,11 +32,12 @@ from spot.strategies.settings import TransferSettings
 from spot.strategies.single import check_kind
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.table import find_strategy
+from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import new_slot
 from spot.training.described import described
-from spot.training.evaluate import gain_interval, majority_score, sample_of
+from spot.training.evaluate import majority_score, sample_of
 from spot.training.judging import compared, metric_name
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs, prompt_digest
@@ -55,8 +56,8 @@ BEST_FILE = "best.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A start trained with one seed: the learning rate, step and prompt that validation chose, and all
-    checks on the way.
+    """A start trained with one seed: the learning rate, step and prompt that validation chose, all checks
+    on the way, and the folder of the training.
     """
 
     start: Start
@@ -66,6 +67,16 @@ class Candidate:
     validation: float
     prompt: SoftPrompt
     history: tuple[Check, ...]
+    folder: Path | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Failed:
+    """A start that could not be trained with this seed, and why."""
+
+    start: Start
+    seed: int
+    error: SpotError
 
 
 @dataclass(frozen=True, eq=False)
@@ -254,7 +265,7 @@ def transfer(
     report = judged_report(
         model, target, start, baseline, chosen, scored, recipe, runs, nearness=nearness
     )
-    bank.add_outcomes(outcomes(report))
+    bank.add_outcomes(outcomes(report.target, report.metric, report.runs))
     _write(report)
     return report
 
@@ -294,7 +305,7 @@ def transfer_from(
     for start in starts:
         own = [run for run in scored if run.start is start]
         report = judged_report(model, target, NAMED, baseline, own, [*baseline, *own], recipe, runs)
-        bank.add_outcomes(outcomes(report))
+        bank.add_outcomes(outcomes(report.target, report.metric, report.runs))
         _write(report)
         reports.append(report)
     return reports
@@ -318,16 +329,7 @@ def judged_report(
     scratch, transferred = (
         sample_of([run.predictions for run in arm], target, rows) for arm in (baseline, chosen)
     )
-    predictions = {run.seed: run.predictions for run in baseline}
-    measured = tuple(
-        run
-        if run.start.strategy == SCRATCH
-        else replace(
-            run,
-            gain_interval=gain_interval([run.predictions], [predictions[run.seed]], target, rows),
-        )
-        for run in scored
-    )
+    measured = with_gains(scored, target, rows)
     curves = tuple([points_of(run.history) for run in arm] for arm in (chosen, baseline))
     metric = metric_name(target)
     return TransferReport(
@@ -351,6 +353,28 @@ def judged_report(
             nearness=nearness,
         ),
         majority_score(source_of(target, model, recipe)),
+    )
+
+
+def with_gains(runs: Sequence[Run], target: Task, rows: TokenizedSplit) -> tuple[Run, ...]:
+    """The runs, each transfer with the interval over the target's test rows of its gain over the same seed
+    from scratch, where that is among them.
+    """
+    scratch = {
+        run.seed: sample_of([run.predictions], target, rows)
+        for run in runs
+        if run.start.strategy == SCRATCH
+    }
+    return tuple(
+        run
+        if run.start.strategy == SCRATCH or run.seed not in scratch
+        else replace(
+            run,
+            gain_interval=sample_of([run.predictions], target, rows)
+            .minus(scratch[run.seed])
+            .interval(),
+        )
+        for run in runs
     )
 
 
@@ -418,6 +442,26 @@ def train_starts(
     bank: of which a prompt from scratch is made, where the recipe's init or kind asks for it.
     Raises SpotError when every learning rate of a start failed with a loss that is not finite.
     """
+    candidates = []
+    for attempt in try_starts(model, target, starts, recipe, plan, runs, bank):
+        if isinstance(attempt, Failed):
+            raise attempt.error
+        candidates.append(attempt)
+    return candidates
+
+
+def try_starts(
+    model: Model,
+    target: Task,
+    starts: Sequence[Start],
+    recipe: Recipe,
+    plan: TransferSettings,
+    runs: Runs,
+    bank: Bank | None = None,
+    *,
+    title: str = "",
+) -> list[Candidate | Failed]:
+    """As `train_starts`, but a start whose learning rates all failed is in its place, with the reason."""
     recipe = recipe.on(model).replace(steps=plan.steps, key_step=min(recipe.key_step, plan.steps))
     source = source_of(target, model, recipe)
     runs.reporter.phase(f"loading {model.name}")
@@ -431,17 +475,29 @@ def train_starts(
             for rate in rates:
                 name = f"{target.name} from {start.source or start.name} lr {rate:g}"
                 slots.append(Slot(name, source, seed, init, rate))
-    trained = runs.train_prompts(model, slots, recipe, title=f"transfer to {target.name}")
+    title = title or f"transfer to {target.name}"
+    trained = runs.train_prompts(model, slots, recipe, title=title)
     report_improving(trained, "transfer.steps", runs.reporter)
-    rest = iter(trained)
-    candidates = []
+    groups = runs.groups(slots)
+    places = [runs.prompts_place(model, group, recipe, True) for group in groups]
+    folders = [place for place, group in zip(places, groups, strict=True) for _ in group]
+    rest = iter(zip(trained, folders, strict=True))
+    attempts: list[Candidate | Failed] = []
     for start, seed, tried in planned:
-        best, validation = _best(list(islice(rest, tried)))
+        own = list(islice(rest, tried))
+        try:
+            best, validation = _best([each for each, _ in own])
+        except SpotError as error:
+            attempts.append(Failed(start, seed, error))
+            continue
         begin = "" if start.init is None else f"{start.strategy}: {start.source or start.name}"
         prompt = described(model, target, recipe, best, begin)
-        rate, step = best.slot.learning_rate, best.value_step
-        candidates.append(Candidate(start, seed, rate, step, validation, prompt, best.history))
-    return candidates
+        folder = next(folder for each, folder in own if each is best)
+        rate, step, history = best.slot.learning_rate, best.value_step, best.history
+        attempts.append(
+            Candidate(start, seed, rate, step, validation, prompt, history, folder=folder)
+        )
+    return attempts
 
 
 def learning_rates(
@@ -488,27 +544,30 @@ def score_on_test(
         score.metrics,
         score.n,
         score.predictions,
+        folder=candidate.folder,
     )
 
 
-def outcomes(report: TransferReport) -> list[Outcome]:
-    """The bank's record: each transfer run beside the same seed's score from scratch."""
-    scratch = {run.seed: run.test for run in report.baseline}
+def outcomes(target: str, metric: str, runs: Sequence[Run]) -> list[Outcome]:
+    """The bank's record: each transfer run beside the same seed's score from scratch, where it is among
+    the runs.
+    """
+    scratch = {run.seed: run.test for run in runs if run.start.strategy == SCRATCH}
     return [
         Outcome(
             source=run.start.source or run.start.name,
-            target=report.target,
+            target=target,
             strategy=run.start.strategy,
             seed=run.seed,
-            metric=report.metric,
+            metric=metric,
             score=run.test,
-            baseline=scratch[run.seed],
+            baseline=scratch.get(run.seed),
             split="test",
             n=run.n_test,
             low=None if run.gain_interval is None else run.gain_interval[0],
             high=None if run.gain_interval is None else run.gain_interval[1],
         )
-        for run in report.runs
+        for run in runs
         if run.start.strategy != SCRATCH
     ]
 

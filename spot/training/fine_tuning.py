@@ -30,7 +30,7 @@ from spot.training.loop import Schedule, train
 from spot.training.optim import scaled_adafactor
 from spot.training.parts import FORESEEN, Batch, fitted, whole
 from spot.training.recipe import TrainSettings
-from spot.training.slots import Check, Reporter, Result, StartLoss
+from spot.training.slots import Check, Reporter, Result, StartLoss, Validation
 from spot.training.step import row_losses
 
 
@@ -152,7 +152,7 @@ class WeightLearner:
         """All weights by name, in float32."""
         return to_arrays(state.parameters)
 
-    def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
+    def validate(self, arrays: Arrays, index: int) -> Validation:
         """The mean over the source's members of their scores, with weights in the model's dtypes."""
         network = self.model.network
         weights = from_arrays(arrays, network.parameters)
@@ -177,13 +177,28 @@ def fine_tune(
     recipe: TrainSettings,
     folder: Path,
     reporter: Reporter | None = None,
+    trackers: Sequence[str] = (),
 ) -> FineTuned | None:
     """Train all weights on a source for `recipe.steps` in a folder; None when the loss was not finite
     before the first check. Raises what `WeightLearner` and `train` raise.
     """
     learner = WeightLearner(model, source, seed, learning_rate, recipe)
     schedule = Schedule(recipe.steps, recipe.check_every, None, recipe.patience)
-    result = train(learner, schedule, folder, title=learner.labels[0], reporter=reporter)[0]
+    (result,) = train(
+        learner,
+        schedule,
+        folder,
+        title=learner.labels[0],
+        reporter=reporter,
+        trackers=trackers,
+        config={
+            "model": model.name,
+            "fingerprint": model.fingerprint,
+            "task": source.name,
+            **recipe.model_dump(mode="json"),
+            "learning_rate": learning_rate,
+        },
+    )
     return tuned(model, learning_rate, result)
 
 

@@ -33,7 +33,7 @@ from spot.training.losses import check_loss, find_loss
 from spot.training.lowering import program_bytes, scoring_need
 from spot.training.parts import FORESEEN, alike, fitted, layout
 from spot.training.recipe import TrainSettings
-from spot.training.slots import Reporter, Slot, StartLoss, Trained
+from spot.training.slots import Reporter, Slot, StartLoss, Trained, Validation
 from spot.training.step import (
     PromptState,
     batch_losses,
@@ -178,7 +178,7 @@ class PromptLearner:
         """One slot's prompt."""
         return {name: np.asarray(array[index]) for name, array in state.params.items()}
 
-    def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
+    def validate(self, arrays: Arrays, index: int) -> Validation:
         """The mean score over the source's members."""
         return validate(self.model, SoftPrompt(self.kind, arrays), self.slots[index].source)
 
@@ -201,7 +201,7 @@ def train_prompts(
     title: str = "",
     validate: bool = True,
     reporter: Reporter | None = None,
-    tensorboard: bool = False,
+    trackers: Sequence[str] = (),
 ) -> list[Trained]:
     """Train S prompts at once; returns them in the order of `slots`.
 
@@ -231,12 +231,22 @@ def train_prompts(
         title=title,
         validate=validate,
         reporter=reporter,
-        tensorboard=tensorboard,
+        trackers=trackers,
+        config=tracked_config(model, recipe),
     )
     most = peak()
     if most is not None:
         reporter.detail(f"peak memory {gigabytes(most)}, {gigabytes(predicted.peak)} predicted")
     return [Trained.of(slot, result) for slot, result in zip(slots, results, strict=True)]
+
+
+def tracked_config(model: Model, recipe: TrainSettings) -> dict[str, Any]:
+    """What trackers are told of a training: the model, and all settings of the recipe."""
+    return {
+        "model": model.name,
+        "fingerprint": model.fingerprint,
+        **recipe.model_dump(mode="json"),
+    }
 
 
 def check_prompts(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from spot.training.checkpoint import Checkpoints
 from spot.training.loop import Schedule, train
-from spot.training.slots import Check, StartLoss
+from spot.training.slots import Check, StartLoss, Validation
 from tests.training.conftest import Watcher
 
 
@@ -39,7 +39,7 @@ class Counter:
     def __init__(self, *starts, scores=None, fails=None):
         self.starts = np.asarray(starts, np.float32)
         self.scores, self.fails = scores or {}, fails or {}
-        self.rows = [{"slot": f"n{index}"} for index in range(len(starts))]
+        self.rows = [{"slot": f"n{index}", "seed": index} for index in range(len(starts))]
         self.labels = [f"number {index}" for index in range(len(starts))]
 
     def start(self):
@@ -60,7 +60,7 @@ class Counter:
 
     def validate(self, arrays, index):
         number = float(arrays["number"])
-        return self.scores.get(index, {}).get(number, number), {"m": number}, 5
+        return Validation(self.scores.get(index, {}).get(number, number), {"m": number}, 5)
 
     def compiles(self, step):
         return step in self.shapes

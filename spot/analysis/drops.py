@@ -33,7 +33,7 @@ class Drop(NamedTuple):
     @property
     def negative(self) -> Drop:
         """The same as a gain."""
-        return Drop(-self.points, -self.high, -self.low)
+        return Drop(0.0 - self.points, 0.0 - self.high, 0.0 - self.low)
 
     @property
     def is_loss(self) -> bool:

@@ -233,15 +233,19 @@ def _of_single(removed: Removed, rows: int) -> list[str]:
             f"{drops[worst]}"
         ]
     notes = []
-    for places, told in (
-        ([row for row in found if drops[row].points > 0], "matter alone"),
-        ([row for row in found if drops[row].points < 0], "hurt: the score is higher without them"),
+    for places, one, several in (
+        ([row for row in found if drops[row].points > 0], "matters alone", "matter alone"),
+        (
+            [row for row in found if drops[row].points < 0],
+            "hurts: the score is higher without it",
+            "hurt: the score is higher without them",
+        ),
     ):
         if places:
             places.sort(key=lambda row: -abs(drops[row].points))
             first = f"row {places[0]} most: {drops[places[0]]}"
             notes.append(
-                f"of {tried} {len(places)} {told} ({', '.join(map(str, places))}), {first}"
+                f"of {tried} {len(places)} {one if len(places) == 1 else several} ({', '.join(map(str, places))}), {first}"
             )
     return notes
 

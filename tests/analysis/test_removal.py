@@ -142,7 +142,7 @@ def test_a_row_that_carries_everything_is_found(tiny_folder):
     lines = table(finding, "one row left out")
     assert [line["importance % "] for line in lines] == [0, 0, 100, 0, 0]
     assert max(lines, key=lambda line: line["drop "])["without row "] == 2
-    assert any("1 matter alone (2), row 2 most" in note for note in finding.notes)
+    assert any("1 matters alone (2), row 2 most" in note for note in finding.notes)
 
 
 def test_a_prompt_of_one_row(tiny_folder):
@@ -220,7 +220,7 @@ def test_notes_tell_what_the_rows_can_show(tiny_folder):
     good = Verdict("above chance", "")
     one, agree, kept, whole = judged(removed(case, alone=[8, 24, 20]), good, 24)
     assert one.startswith(
-        "of 3 rows left out one by one 1 matter alone (0), row 0 most: 66.7 points"
+        "of 3 rows left out one by one 1 matters alone (0), row 0 most: 66.7 points"
     )
     assert agree.startswith("importance does not tell what is lost without a row: Spearman's")
     assert kept.startswith("the 1 most important of 3 rows cannot be told from all on 24 rows: 0.0")

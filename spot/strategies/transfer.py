@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +39,7 @@ from spot.training.build import new_slot
 from spot.training.described import described
 from spot.training.evaluate import gain_interval, sample_of
 from spot.training.judging import compared, metric_name
+from spot.training.provenance import write_provenance
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs, prompt_digest
 from spot.training.slots import Check, Slot, Trained, report_improving
@@ -54,8 +56,8 @@ BEST_FILE = "best.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A start trained with one seed: the learning rate, step and prompt that validation chose, and all
-    checks on the way.
+    """A start trained with one seed: the learning rate, step and prompt that validation chose, all checks on
+    the way, and the folder of the training.
     """
 
     start: Start
@@ -65,6 +67,7 @@ class Candidate:
     validation: float
     prompt: SoftPrompt
     history: tuple[Check, ...]
+    folder: Path | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +238,7 @@ def transfer(
     )
     bank.add_outcomes(outcomes(report))
     _write(report)
+    write_provenance(report.folder, [model], recipe, bank, **plan.model_dump(mode="json"))
     return report
 
 
@@ -275,6 +279,8 @@ def transfer_from(
         report = judged_report(model, target, NAMED, baseline, own, [*baseline, *own], recipe, runs)
         bank.add_outcomes(outcomes(report))
         _write(report)
+        own = plan.model_dump(mode="json", exclude={"strategy", "k"})
+        write_provenance(report.folder, [model], recipe, bank, **own)
         reports.append(report)
     return reports
 
@@ -409,7 +415,11 @@ def train_starts(
         begin = "" if start.init is None else f"{start.strategy}: {start.source or start.name}"
         prompt = described(model, target, recipe, best, begin)
         rate, step = best.slot.learning_rate, best.value_step
-        candidates.append(Candidate(start, seed, rate, step, validation, prompt, best.history))
+        candidates.append(
+            Candidate(
+                start, seed, rate, step, validation, prompt, best.history, folder=best.folder
+            )
+        )  # fmt: skip
     return candidates
 
 
@@ -457,6 +467,7 @@ def score_on_test(
         score.metrics,
         score.n,
         score.predictions,
+        folder=candidate.folder,
     )
 
 
@@ -482,6 +493,13 @@ def outcomes(report: TransferReport) -> list[Outcome]:
     ]
 
 
+def _with_history(run: Run, folder: Path) -> dict[str, Any]:
+    """A run as a report has it: with its checks, and the folder of its training as seen from the report's."""
+    own = None if run.folder is None else Path(os.path.relpath(run.folder, folder)).as_posix()
+    checks = [check.to_json() for check in run.history]
+    return run.to_json() | {"folder": own, "history": checks}
+
+
 def _write(report: TransferReport) -> None:
     """report.json, the prompts of both arms, one a seed, and the best of them."""
     from spot.prompts.files import write_prompt
@@ -490,7 +508,7 @@ def _write(report: TransferReport) -> None:
         "target": report.target,
         "metric": report.metric,
         "strategy": report.strategy,
-        "runs": [run.to_json() for run in report.runs],
+        "runs": [_with_history(run, report.folder) for run in report.runs],
         "gains": report.gains,
         "interval": report.interval,
         "tfidf": report.tfidf,

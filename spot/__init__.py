@@ -20,6 +20,8 @@ __getattr__, __dir__, __all__ = attach(
         "Entry": "bank.entry",
         "Outcome": "bank.outcomes",
         "Bank": "bank.store",
+        "Analysis": "spot.analysis.analyze",
+        "analyze": "spot.analysis.analyze",
         "SpotError": "spot.errors",
         "Model": "spot.models.model",
         "load_model": "spot.models.model",

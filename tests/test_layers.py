@@ -27,6 +27,7 @@ LAYERS = (
     "spot.training",
     "spot.retrieval",
     "spot.serving",
+    "spot.analysis",
     "spot.strategies",
     "spot.study",
     "spot.plans",

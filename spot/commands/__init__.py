@@ -27,6 +27,7 @@ __all__ += ["COMMANDS", "main"]
 
 # A new command is a new file and a line here.
 COMMANDS = {
+    "analyze": Lazy("analyze", "Look inside a prompt."),
     "bank": Lazy("bank", "Look at, check, fill and share banks."),
     "baselines": Lazy("baselines", "Prompt design, prompt and model tuning."),
     "build-bank": Lazy("build_bank", "Train source prompts into a bank."),

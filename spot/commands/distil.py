@@ -93,7 +93,7 @@ def command(
         given: dict[str, Any] = {
             "recipe": config.recipe(),
             "teachers": [teacher_of(name, model, config) for name in teachers],
-            "start": find_prompt(start, config.bank.path, model),
+            "start": None if start is None else find_prompt(start, config.bank.path, model),
             "share": share,
             "temperature": temperature,
             "generations": generations,

@@ -53,7 +53,8 @@ def command(
         from spot.serving.scoring import sweep_templates
 
         model = the_model(config)
-        array, sizes = find_prompt(prompt, config.bank.path, model), lengths(config)
+        array = None if prompt is None else find_prompt(prompt, config.bank.path, model)
+        sizes = lengths(config)
         scored = task_to_score(task, array, prompt, config)
         if templates:
             tasks = in_every_template(scored.name, config)

@@ -79,7 +79,7 @@ def command(
         from spot.tasks.task import without_template
 
         model, sizes = the_model(config), lengths(config)
-        array = find_prompt(prompt, config.bank.path, model)
+        array = None if prompt is None else find_prompt(prompt, config.bank.path, model)
         answered = task_to_answer(task, array, prompt, config)
         if source is not None and target is not None:
             runs = runs_of(config, reporter)

@@ -72,13 +72,11 @@ def read_prompt(path: str | Path, model: Model | None = None) -> SoftPrompt:
     return replace(soft_prompt(kind, file.prompt, file.arrays, str(path)), facts=file.facts)
 
 
-def find_prompt(name: str | None, bank: Path, model: Model) -> SoftPrompt | None:
-    """The prompt of a file, or of an entry of the bank in that folder; None for the bare model.
+def find_prompt(name: str, bank: Path, model: Model) -> SoftPrompt:
+    """The prompt of a file, or of an entry of the bank in that folder.
 
     Raises SpotError or BankError for an unknown name or a prompt of another model or width.
     """
-    if name is None:
-        return None
     if os.path.exists(name) or Path(name).suffix in SUFFIXES:
         prompt = read_prompt(name, model)
         check_facts(prompt.facts, name, model)
@@ -89,6 +87,21 @@ def find_prompt(name: str | None, bank: Path, model: Model) -> SoftPrompt | None
         prompt = value_of(opened, entry)
     check_fit(prompt, name, model)
     return prompt
+
+
+def find_start(name: str, bank: Path, model: Model) -> SoftPrompt | None:
+    """What the prompt of an entry was before it was trained; None for a file, an entry that does not
+    hold it, and kinds that are more than rows, of which an entry holds the key alone.
+
+    Raises as `find_prompt`.
+    """
+    if os.path.exists(name) or Path(name).suffix in SUFFIXES:
+        return None
+    opened = Bank.open(bank)
+    entry = opened.get(name)
+    check_model(entry, model)
+    kind, init = find_kind(entry.prompt_kind), opened.prompts(entry).init
+    return SoftPrompt.of(kind, init) if kind.is_rows and init is not None else None
 
 
 def check_fit(prompt: SoftPrompt, name: str, model: Model) -> None:

@@ -1,0 +1,25 @@
+"""The parts of an analysis. A new one is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from spot.analysis import norms
+from spot.analysis.case import Case
+from spot.analysis.finding import Finding
+
+
+class Part(NamedTuple):
+    """One question to a prompt.
+
+    find: raises SpotError, with a sentence, for a prompt that it cannot read, or want of a task or start.
+    """
+
+    question: str
+    find: Callable[[Case], Finding]
+
+
+PARTS: dict[str, Part] = {
+    "norms": Part("how large its rows are, and how far they moved", norms.find),
+}

@@ -10,7 +10,7 @@ import numpy as np
 from bank.errors import BankError
 from bank.similarities import default_for_clusters
 from bank.store import Bank
-from spot.report.heatmap import heatmap
+from spot.report.heatmap import Heatmap, clustered, write_heatmap
 from spot.study.similarity import task_similarity
 
 
@@ -26,9 +26,18 @@ def bank_heatmap(
 ) -> Drawn:
     """Draw the similarity of all tasks of a bank to `out`; the suffix decides the format.
 
+    Raises BankError and SpotError as `heatmap_of`, and SpotError for another suffix.
+    """
+    drawing = heatmap_of(bank, similarity, values=values)
+    return Drawn(write_heatmap(drawing, out), drawing.similarity.similarity)
+
+
+def heatmap_of(bank: Bank, similarity: str | None = None, *, values: bool = False) -> Heatmap:
+    """The similarity of all tasks of a bank with its clustering.
+
     similarity: default: `bank.similarities.default_for_clusters`.
     Damaged entries are left out, with a warning. Raises BankError for an empty bank or an unknown
-    similarity, SpotError for another suffix.
+    similarity.
     """
     items = bank.items()
     entries, prompts = [entry for entry, _ in items], [arrays for _, arrays in items]
@@ -51,5 +60,4 @@ def bank_heatmap(
     what = "values" if values else "keys"
     count = f"{len(entries)} prompts, {seeds} seed{'s' if seeds > 1 else ''}"
     subtitle = f"{similarity} similarity of {what}, {count}"
-    path = heatmap(similarities, families, out, title="Task similarity", subtitle=subtitle)
-    return Drawn(path, similarity)
+    return clustered(similarities, families, title="Task similarity", subtitle=subtitle)

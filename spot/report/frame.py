@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spot.report.layout import wrapped
-from spot.report.palette import MUTED, TEXT
+from spot.report.palette import GRID, MUTED, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def style(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x, fontsize=9.5, color=TEXT, parse_math=False)
     axes.set_ylabel(y, fontsize=9.5, color=TEXT, parse_math=False)
     axes.tick_params(labelsize=8.5, color=MUTED, labelcolor=TEXT)
-    axes.grid(True, color="#E8E8E8", lw=0.7)
+    axes.grid(True, color=GRID, lw=0.7)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def facts_of(folder: Path, command: str) -> tuple[Table, ...]:
         tables += _of_provenance(read(folder / FILE, Provenance, command))
     if (folder / CONFIG).is_file():
         config = read(folder / CONFIG, dict[str, Any], command)
-        tables.append(_table("The whole config", flat(config)))
+        tables.append(facts_table("The whole config", flat(config)))
     return tuple(tables)
 
 
@@ -65,10 +65,10 @@ def _of_provenance(facts: Provenance) -> Iterator[Table]:
         rows.append(("its precision", model.precision))
     if facts.bank is not None:
         rows.append(("bank", f"{facts.bank.name}, {facts.bank.entries} entries"))
-    yield _table("Model and settings", [*rows, *flat(facts.settings)])
+    yield facts_table("Model and settings", [*rows, *flat(facts.settings)])
     if facts.recipe is not None:
-        yield _table("Recipe", flat(facts.recipe))
-    yield _table("Releases", list(facts.releases.items()))
+        yield facts_table("Recipe", flat(facts.recipe))
+    yield facts_table("Releases", list(facts.releases.items()))
 
 
 def flat(values: Mapping[str, Any], front: str = "") -> list[tuple[str, Any]]:
@@ -103,6 +103,7 @@ def plain(value: object) -> str:
     return str(value)
 
 
-def _table(title: str, pairs: list[tuple[str, Any]]) -> Table:
+def facts_table(title: str, pairs: Sequence[tuple[str, Any]]) -> Table:
+    """Settings with their values, as text."""
     rows: tuple[tuple[Cell, ...], ...] = tuple((name, plain(value)) for name, value in pairs)
     return Table(title, ("setting", "value"), rows)

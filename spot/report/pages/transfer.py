@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from spot.analysis.finding import Cell, Level, Line, Lines, Table
@@ -22,12 +22,13 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class StoredCheck:
-    """A check of a run."""
+    """A check of a run: its score and, in percent of rows, what is written."""
 
     step: int
     score: float | None
     n: int
-    metrics: dict[str, float | None] = field(default_factory=dict)
+    valid_labels: float | None = None
+    commonest_label: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,11 @@ def _choice(run: StoredRun) -> tuple[float, str]:
 def transfer_part(folder: Path) -> Part:
     """What a transfer has to show. Raises SpotError for a report that is damaged."""
     report = read(folder / "report.json", StoredTransfer, COMMAND)
-    sources = ", ".join(dict.fromkeys(run.task or run.strategy for run in report.chosen))
     return Part(
         f"Transfer to {report.target}",
         (report.verdict,),
         facts=facts_of(folder, COMMAND),
-        sections=(_scores(report, folder), *_curves(report, sources)),
+        sections=(_scores(report, folder), *_curves(report)),
     )
 
 
@@ -111,24 +111,102 @@ def _scores(report: StoredTransfer, folder: Path) -> Section:
         if run.strategy != SCRATCH
     ]
     if report.tfidf is not None:
-        n = report.scratch[0].n_test if report.scratch else None
-        rows.append((TFIDF, None, *([None] * 6), report.tfidf, None, None, n))
+        n = report.runs[0].n_test if report.runs else None
+        rows.append((TFIDF, None, None, None, None, None, None, report.tfidf, None, None, n))
     columns = (
-        "arm", "from", "seed ", "similarity ", "learning rate ", "step ", "validation ", "",
-        f"test {report.metric} ", "gain from ", "gain to ", "rows ",
+        "arm", "from", "similarity ", "seed ", "learning rate ", "step ", "validation ",
+        f"test {report.metric} ", "gain from ", "to ", "rows ",
     )  # fmt: skip
-    keep = [place for place, name in enumerate(columns) if name]
     table = Table(
-        f"{report.metric} on the test split",
-        tuple(columns[place] for place in keep),
-        tuple(tuple(row[place] for place in keep) for row in rows),
-        "validation chooses the learning rate and the step; a number that is a link leads to its run; the "
-        "gain over scratch of the same seed has a 95 % interval over test rows",
+        f"{report.target}: {report.metric} on the test split",
+        columns,
+        tuple(rows),
+        "Validation chooses the learning rate, the step and, of several sources, one a seed. A test score "
+        "that is a link leads to the run. Gains are over scratch of the same seed: 95 % intervals over rows.",
     )
-    gain = sum(report.gains) / len(report.gains) if report.gains else 0.0
     low, high = report.interval
-    notes = [
-        f"Transfer is {gain:+.1f} points over scratch, the mean of {counted(len(report.gains), 'seed')} "
-        f"(95 % interval over test rows and seeds: {low:+.1f} to {high:+.1f})."
-    ]
-    return Section("Test scores", (), (table,), tuple(notes))
+    gain = sum(report.gains) / len(report.gains) if report.gains else 0.0
+    note = (
+        f"Transfer is {gain:+.1f} points from scratch, the mean of {counted(len(report.gains), 'seed')}; "
+        f"95 % interval over rows and seeds: {low:+.1f} to {high:+.1f}."
+    )
+    return Section("Test scores", (), (table,), (note,))
+
+
+def _row(arm: str, run: StoredRun, folder: Path) -> tuple[Cell, ...]:
+    test = run.test if run.folder is None else Linked(run.test, folder / run.folder)
+    source = run.source if run.strategy != SCRATCH else None
+    return (
+        arm, source, run.similarity, run.seed, run.learning_rate, run.step, run.validation, test,
+        *(run.gain_interval or (None, None)), run.n_test,
+    )  # fmt: skip
+
+
+def _curves(report: StoredTransfer) -> list[Section]:
+    """The learning curves, and the phases of learning where checks have counted what is written."""
+    arms = {"scratch": report.scratch, "transfer": report.chosen}
+    scores = {name: [run.points for run in runs] for name, runs in arms.items()}
+    lines = [line for name, curves in scores.items() if (line := _line(name, curves)) is not None]
+    if not lines:
+        return []
+    means = {name: mean_curve(curves) for name, curves in scores.items()}
+    seeds = max(len(runs) for runs in arms.values())
+    notes = [head_start(means["transfer"], means["scratch"])]
+    notes += [f"Means of {seeds} seeds; bands: the lowest and the highest seed."] * (seeds > 1)
+    levels = [Level("transferred start", means["transfer"][0][1])] if notes[0] else []
+    title = f"Validation {report.metric} by step"
+    chart = Lines(title, "step", report.metric, tuple(lines), tuple(levels))
+    sections = [Section("Learning curves", (chart,), (), tuple(filter(None, notes)))]
+    return sections + phases_of(arms)
+
+
+PHASES: dict[str, Callable[[StoredCheck], float | None]] = {
+    "answers that are a label word": lambda check: check.valid_labels,
+    "answers that are the commonest label word": lambda check: check.commonest_label,
+}
+"""What a prompt learns first: to write label words at all, then to tell them apart."""
+
+
+def phases_of(arms: Mapping[str, Sequence[StoredRun]]) -> list[Section]:
+    """What the runs of each arm write, by step: a section, or none where no check has counted it."""
+    lines = []
+    for arm, runs in arms.items():
+        for name, share in PHASES.items():
+            curves = [
+                [
+                    Point(check.step, value, check.n)
+                    for check in run.history
+                    if (value := share(check)) is not None
+                ]
+                for run in runs
+            ]
+            lines.append(_line(f"{arm}: {name}", curves))
+    drawn = tuple(line for line in lines if line is not None)
+    if not drawn:
+        return []
+    note = (
+        "A prompt first learns to write label words at all, often one of them for every row, and then the "
+        "task: the score rises when the share of the commonest falls."
+    )
+    chart = Lines("Phases of learning: what is written", "step", "% of validation rows", drawn)
+    return [Section("Phases of learning", (chart,), (), (note,))]
+
+
+def _line(name: str, curves: Sequence[Sequence[Point]]) -> Line | None:
+    """The mean of several seeds with the lowest and the highest of them; None without a point."""
+    mean = mean_curve(curves)
+    if not mean:
+        return None
+    x, y = (tuple(float(value) for value in values) for values in zip(*mean, strict=True))
+    if len(curves) < 2:
+        return Line(name, x, y)
+    of_seeds = [dict(mean_curve([curve])) for curve in curves]
+    kept = [[_last(curve, step) for curve in of_seeds] for step, _ in mean]
+    values = [[value for value in each if value is not None] for each in kept]
+    return Line(name, x, y, tuple(map(min, values)), tuple(map(max, values)))
+
+
+def _last(curve: dict[int, float], step: int) -> float | None:
+    """The score of the last check up to a step, as a mean curve takes it."""
+    past = [score for own, score in curve.items() if own <= step]
+    return past[-1] if past else None

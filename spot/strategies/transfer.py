@@ -279,8 +279,8 @@ def transfer_from(
         report = judged_report(model, target, NAMED, baseline, own, [*baseline, *own], recipe, runs)
         bank.add_outcomes(outcomes(report))
         _write(report)
-        own = plan.model_dump(mode="json", exclude={"strategy", "k"})
-        write_provenance(report.folder, [model], recipe, bank, **own)
+        settings = plan.model_dump(mode="json", exclude={"strategy", "k"})
+        write_provenance(report.folder, [model], recipe, bank, **settings)
         reports.append(report)
     return reports
 

@@ -16,7 +16,11 @@ COMMAND = "spot analyze"
 def analysis_part(folder: Path) -> Part:
     """What an analysis has to show. Raises SpotError for one that is damaged."""
     found = Analysis.read(folder)
-    scored = "nothing" if found.task is None else f"{counted(found.n, 'row')} of {found.task}, {found.split}"
+    scored = (
+        "nothing"
+        if found.task is None
+        else f"{counted(found.n, 'row')} of {found.task}, {found.split}"
+    )
     facts = Table(
         "The prompt",
         ("setting", "value"),

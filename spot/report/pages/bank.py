@@ -20,7 +20,9 @@ def bank_part(bank: Bank) -> Part:
     Raises BankError for a bank that cannot be read.
     """
     entries = bank.entries()
-    warnings = [f"the damaged entry {name} is left out: {reason}" for name, reason in bank.damaged()]
+    warnings = [
+        f"the damaged entry {name} is left out: {reason}" for name, reason in bank.damaged()
+    ]
     sections = [_entries(bank, entries)]
     if entries:
         try:
@@ -46,8 +48,16 @@ def _facts(entries: Sequence[Entry]) -> Table:
     pairs.append(("seeds", sorted({entry.seed for entry in entries})))
     pairs.append(("kinds of prompts", sorted({entry.prompt_kind for entry in entries})))
     pairs.append(("made by release", sorted({entry.code for entry in entries if entry.code})))
-    shared = set.intersection(*({*map(_pair, entry.recipe.items())} for entry in entries)) if entries else set()
-    recipe = [(name, value) for name, value in (entries[0].recipe.items() if entries else ()) if _pair((name, value)) in shared]
+    shared = (
+        set.intersection(*({*map(_pair, entry.recipe.items())} for entry in entries))
+        if entries
+        else set()
+    )
+    recipe = [
+        (name, value)
+        for name, value in (entries[0].recipe.items() if entries else ())
+        if _pair((name, value)) in shared
+    ]
     return facts_table("The bank and what its recipes share", [*pairs, *recipe])
 
 
@@ -76,7 +86,7 @@ def _entries(bank: Bank, entries: Sequence[Entry]) -> Section:
 
 
 def _outcomes(outcomes: Sequence[Outcome]) -> list[Section]:
-    """The mean gain of each source and target over its seeds, weighted by precision; none without outcomes."""
+    """The mean gain of each source and target over its seeds, weighted by precision."""
     if not outcomes:
         return []
     groups: dict[tuple[str, str, str, str], list[Outcome]] = {}

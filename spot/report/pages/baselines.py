@@ -7,8 +7,10 @@ from pathlib import Path
 
 from spot.analysis.finding import Bars, Cell, Table
 from spot.report.pages.facts import facts_of
-from spot.report.pages.page import Part, Section
+from spot.report.pages.page import Linked, Part, Section
 from spot.report.pages.reading import read
+from spot.strategies.transfer import BEST_FILE
+from spot.study.baselines import PROMPT_TUNING
 from spot.verdicts.verdict import Verdict
 
 COMMAND = "spot baselines"
@@ -47,13 +49,20 @@ class StoredBaselines:
     verdict: Verdict | None = None
 
 
+def _linked(row: StoredRow, folder: Path) -> float:
+    """The test score, with the file of the prompt where one was trained."""
+    prompt = folder / BEST_FILE
+    return Linked(row.test, prompt) if row.method == PROMPT_TUNING and prompt.exists() else row.test
+
+
 def baselines_part(folder: Path) -> Part:
     """What baselines have to show. Raises SpotError for a file that is damaged."""
     stored = read(folder / "baselines.json", StoredBaselines, COMMAND)
     title = f"{stored.target}: {stored.metric} on the test split"
     rows: list[tuple[Cell, ...]] = [
         (
-            row.method, row.shots or None, row.parameters and row.parameters.trained, row.test,
+            row.method, row.shots or None, None if row.parameters is None else row.parameters.trained,
+            _linked(row, folder),
             row.deviation, *row.interval, *(row.gain or (None, None)), len(row.runs), row.n,
         )
         for row in stored.rows

@@ -140,7 +140,7 @@ def _section(
         "from ", "to ", "verdict", "rate ", "trained ", "ms a step ", "rows ",
     )  # fmt: skip
     note = (
-        "±: standard deviation over seeds. Intervals: 95 %, over test rows and seeds, of the score and of its "
+        "±: standard deviation over seeds. Intervals: 95 %, over test rows and seeds, of the score and its "
         "difference to the first row, which is paired. Rates and steps are chosen on validation. Of many "
         "intervals one in twenty misses by chance."
     )
@@ -154,7 +154,5 @@ def _section(
         tuple(Level(one.name, one.test) for one in beside),
     )
     best = max(own, key=lambda row: row.validation)
-    notes = (
-        f"Validation chooses {best.variant.label(stored.factors)}: {best.verdict.sentence}.",
-    )
+    notes = (f"Validation chooses {best.variant.label(stored.factors)}: {best.verdict.sentence}.",)
     return Section(title, (bars,), (Table(title, columns, tuple(rows), note),), notes)

@@ -1,4 +1,4 @@
-"""What was run and with what, of any folder of results: its provenance and its config, as far as they are there."""
+"""What was run and with what: the provenance and the config of a folder, as far as they are there."""
 
 from __future__ import annotations
 

@@ -48,9 +48,7 @@ def _of_points(chart: Points) -> Table:
     rows = [
         (group.name, label, x, y)
         for group in chart.groups
-        for x, y, label in zip(
-            group.x, group.y, group.labels or ("",) * len(group.x), strict=True
-        )
+        for x, y, label in zip(group.x, group.y, group.labels or ("",) * len(group.x), strict=True)
     ]
     levels = [(level.name, "", None, level.value) for level in chart.levels]
     return _table(chart, ("group", "label", f"{chart.x} ", f"{chart.y} "), [*rows, *levels])

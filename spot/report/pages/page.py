@@ -52,6 +52,4 @@ def section_of(finding: Finding) -> Section:
 
 def pictures_of(parts: Sequence[Part]) -> list[Picture]:
     """The pictures of a page, in its order."""
-    return [
-        picture for part in parts for section in part.sections for picture in section.pictures
-    ]
+    return [picture for part in parts for section in part.sections for picture in section.pictures]

@@ -1,4 +1,4 @@
-"""Reading of results that an earlier run has written: JSON of a bounded size, of the types that are expected."""
+"""Reading of results that an earlier run has written: JSON of a bounded size and of expected types."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 FOLDER = Path(__file__).parent
-LONG = 15  # rows of a table; a longer one opens when it is asked for
+LONG = 20  # rows of a table; a longer one opens when it is asked for
 
 TONES = {
     "above chance": "good",
@@ -54,7 +54,7 @@ class Shown(NamedTuple):
     link: str
 
 
-class Figure(NamedTuple):
+class Drawn(NamedTuple):
     """A picture as the page has it: its element, and its numbers."""
 
     title: str
@@ -105,11 +105,11 @@ def _template() -> Template:
     return environment.get_template("page.html")
 
 
-def figure_of(picture: Picture, name: str) -> Figure:
+def figure_of(picture: Picture, name: str) -> Drawn:
     """A picture as an element of a page, with its numbers. name: unlike that of others of the page."""
     drawing, marks = draw_marked(picture)
     title = title_of(picture)
-    return Figure(title, Markup(inline_svg(drawing, marks, title, name)), table_of(picture))
+    return Drawn(title, Markup(inline_svg(drawing, marks, title, name)), table_of(picture))
 
 
 def is_number(column: str) -> bool:
@@ -123,8 +123,11 @@ def shown(cell: Cell, beside: Path) -> Shown:
         return Shown("–", "", "")
     if isinstance(cell, str):
         return Shown(cell, "", "")
-    link = quote(Path(os.path.relpath(cell.folder, beside)).as_posix()) if isinstance(cell, Linked) else ""
-    return Shown(number_text(cell), repr(float(cell)) if isinstance(cell, float) else str(cell), link)
+    link = ""
+    if isinstance(cell, Linked):
+        link = quote(Path(os.path.relpath(cell.folder, beside)).as_posix())
+    exact = float(cell) if isinstance(cell, float) else cell
+    return Shown(number_text(cell), repr(exact), link)
 
 
 def number_text(value: float) -> str:

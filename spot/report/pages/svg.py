@@ -1,5 +1,5 @@
-"""A figure of Matplotlib as part of a page: without its white paper, in the page's colours, and with a mark on
-every value, which a pointer and a keyboard reach.
+"""A figure of Matplotlib as part of a page: without its white paper, in the page's colours, and with a
+mark on every value, which a pointer and a keyboard reach.
 
 The drawing is parsed and written anew as a tree, so that a name is text whatever it holds.
 """

@@ -1,4 +1,4 @@
-"""The part of a transfer: both arms, their learning curves with the phases of learning, and the start's worth."""
+"""The part of a transfer: both arms, their learning curves, the phases of learning, the start's worth."""
 
 from __future__ import annotations
 
@@ -151,9 +151,10 @@ def _curves(report: StoredTransfer) -> list[Section]:
         return []
     means = {name: mean_curve(curves) for name, curves in scores.items()}
     seeds = max(len(runs) for runs in arms.values())
-    notes = [head_start(means["transfer"], means["scratch"])]
+    worth = head_start(means["transfer"], means["scratch"])
+    notes = [worth[:1].upper() + worth[1:] + "." * bool(worth)]
     notes += [f"Means of {seeds} seeds; bands: the lowest and the highest seed."] * (seeds > 1)
-    levels = [Level("transferred start", means["transfer"][0][1])] if notes[0] else []
+    levels = [Level("transferred start", means["transfer"][0][1])] if worth else []
     title = f"Validation {report.metric} by step"
     chart = Lines(title, "step", report.metric, tuple(lines), tuple(levels))
     sections = [Section("Learning curves", (chart,), (), tuple(filter(None, notes)))]

@@ -58,8 +58,10 @@ def write_figures(
     for number, picture in enumerate(pictures_of(parts_of_all(places)), start=1):
         name = re.sub(r"[^a-z0-9]+", "-", title_of(picture).lower()).strip("-")[:60]
         path = Path(folder) / f"{number:02d}-{name}{suffix}"
-        write = write_heatmap if isinstance(picture, Heatmap) else write_chart
-        paths.append(write(picture, path))  # type: ignore[operator]
+        if isinstance(picture, Heatmap):
+            paths.append(write_heatmap(picture, path))
+        else:
+            paths.append(write_chart(picture, path))
     return paths
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spot.analysis.analyze import Analysis
 from spot.analysis.finding import Table
-from spot.report.pages.facts import facts_of
+from spot.report.pages.facts import facts_of, plain
 from spot.report.pages.page import Part, section_of
 from spot.verdicts.gains import counted
 
@@ -25,7 +25,7 @@ def analysis_part(folder: Path) -> Part:
         "The prompt",
         ("setting", "value"),
         (
-            ("prompt", Path(found.prompt).name),
+            ("prompt", plain(found.prompt)),
             ("kind", found.kind),
             ("model", found.model),
             ("scored on", scored),
@@ -33,7 +33,7 @@ def analysis_part(folder: Path) -> Part:
         ),
     )
     return Part(
-        f"Inside the prompt {Path(found.prompt).name}",
+        f"Inside the prompt {plain(found.prompt)}",
         warnings=tuple(f"{part} was skipped: {reason}" for part, reason in found.skipped.items()),
         facts=(facts, *facts_of(folder, COMMAND)),
         sections=tuple(map(section_of, found.findings)),

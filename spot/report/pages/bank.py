@@ -32,7 +32,7 @@ def bank_part(bank: Bank) -> Part:
             warnings.append(f"the tasks cannot be compared: {error.message}")
     sections += _outcomes(bank.outcomes())
     return Part(
-        f"The bank {bank.path.name}",
+        f"Bank {bank.path.name}",
         warnings=tuple(warnings),
         facts=(_facts(entries),),
         sections=tuple(sections),

@@ -73,7 +73,7 @@ def page_text(parts: Sequence[Part], beside: Path) -> str:
     script = (FOLDER / "page.js").read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _template().render(
-        title=" and ".join(visible(part.title) for part in parts),
+        title=" · ".join(part.title for part in parts),
         parts=parts,
         sections=sections,
         verdicts=[verdict for part in parts for verdict in part.verdicts],

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as xml
 
+from bank.characters import visible
 from spot.report.files import figure_bytes
 from spot.report.palette import COLOURS, GRID, MUTED, TEXT
 
@@ -62,7 +63,7 @@ def inline_svg(figure: Figure, marks: Sequence[Mark], title: str, name: str) -> 
         "viewBox": f"0 0 {width:g} {height:g}",
         "style": f"--width: {width / POINTS:.2f}",
         "role": "group",
-        "aria-label": title,
+        "aria-label": visible(title),
     }
     for number, mark in enumerate(marks):
         root.append(_mark(mark, first=number == 0))
@@ -106,6 +107,7 @@ def _mark(mark: Mark, first: bool) -> xml.Element:
     """A box that shows its value under a pointer, with or without a script, and when it has the focus. A
     picture is one stop of the Tab key; arrow keys move on from there.
     """
+    text = visible(mark.text)
     element = xml.Element(
         "rect",
         {
@@ -115,11 +117,11 @@ def _mark(mark: Mark, first: bool) -> xml.Element:
             "width": f"{mark.width:.2f}",
             "height": f"{mark.height:.2f}",
             "role": "img",
-            "aria-label": mark.text,
+            "aria-label": text,
             "tabindex": "0" if first else "-1",
             "data-row": str(mark.row),
             "data-column": str(mark.column),
         },
     )
-    xml.SubElement(element, "title").text = mark.text
+    xml.SubElement(element, "title").text = text
     return element

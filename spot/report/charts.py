@@ -180,6 +180,7 @@ def _finish(
             borderaxespad=0,
             frameon=False,
             fontsize=SMALL,
+            labelcolor=TEXT,
         )
         for text in legend.get_texts():
             text.set_parse_math(False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from spot.analysis import norms
+from spot.analysis import gate, layers, masks, norms
 from spot.analysis.case import Case
 from spot.analysis.finding import Finding
 
@@ -21,5 +21,8 @@ class Part(NamedTuple):
 
 
 PARTS: dict[str, Part] = {
+    "masks": Part("what becomes of it under other attention masks", masks.find),
+    "gate": Part("where the model attends to it", gate.find),
+    "layers": Part("in which layers it works", layers.find),
     "norms": Part("how large its rows are, and how far they moved", norms.find),
 }

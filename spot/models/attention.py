@@ -8,13 +8,14 @@ what comes back is divided in their place (Dao et al. 2022, arXiv 2205.14135, ap
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from spot.models.layers import (
+    MASKED,
     ProductForm,
     RandomKeys,
     attention_product,
@@ -35,6 +36,48 @@ class Memory(NamedTuple):
     keys: jax.Array
     values: jax.Array
     bias: jax.Array | None = None
+
+
+class Look(NamedTuple):
+    """Where a layer looks: queries [R, heads, Q, D], scaled, over memories.
+
+    stack: "read", "prompt" (rows by themselves, of a decoder), "cross" (a T5's answer at its text) or
+    "write". owned: for each memory, bool [1|R, K], its columns that are of a prompt. groups: int [1|R, Q],
+    whose queries they are, see PADDING, TEXT, PROMPT; those of an answer count as text.
+    """
+
+    stack: str
+    layer: int
+    query: jax.Array
+    memories: Sequence[Memory]
+    owned: Sequence[jax.Array]
+    groups: jax.Array
+
+
+PADDING, TEXT, PROMPT = 0, 1, 2
+Watch = Callable[[str, int, jax.Array, Sequence[Memory]], None]
+"""Called with stack, layer, queries and memories of every look while a network is traced."""
+
+
+def in_front(front: Memory | None, own: Memory) -> list[Memory]:
+    """What a layer attends to: what stands in front, if anything, and its own."""
+    return [own] if front is None else [front, own]
+
+
+def hide_columns(
+    hidden: jax.Array | None, front: Memory | None, bias: jax.Array
+) -> tuple[Memory | None, jax.Array]:
+    """A memory in front, and the additive bias [..., K] of what stands behind it, without the hidden
+    columns [C] of both, of which those of the front come first.
+    """
+    if hidden is None:
+        return front, bias
+    masked = jnp.where(hidden, MASKED, 0.0)
+    given = 0 if front is None else front.keys.shape[2]
+    if front is not None:
+        of_front = masked[:given][None, None, None]
+        front = front._replace(bias=of_front if front.bias is None else front.bias + of_front)
+    return front, bias + jnp.pad(masked[given:], (0, bias.shape[-1] - len(masked) + given))
 
 
 def attend(

@@ -14,7 +14,17 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from spot.models.attention import Memory, attend
+from spot.models.attention import (
+    PADDING,
+    PROMPT,
+    TEXT,
+    Look,
+    Memory,
+    Watch,
+    attend,
+    hide_columns,
+    in_front,
+)
 from spot.models.config import DecoderConfig
 from spot.models.effect import Effect, Visibility, behind, effect_of, visibility
 from spot.models.layers import (
@@ -57,7 +67,8 @@ class Read(NamedTuple):
     `prefix` ([S, kv, P, D], or [B, kv, P, D] where rows choose their prompt or have their own) and `text`
     ([M, kv, W, D], B/M texts a row) are keys and values of every layer; `mask` [B, W] marks each
     text's positions; `first` [B, H] is the embedding that the answer starts from, the text's last
-    token or the last prompt row behind it, and `position` [B] its place, prompt rows included.
+    token or the last prompt row behind it, and `position` [B] its place, prompt rows included. `hidden`
+    [L, P]: columns of the prefix that nothing sees, see `Effect`.
     """
 
     prefix: list[Pair]
@@ -65,6 +76,7 @@ class Read(NamedTuple):
     mask: jax.Array
     first: jax.Array
     position: jax.Array
+    hidden: jax.Array | None = None
 
 
 class DecodeState(NamedTuple):
@@ -111,20 +123,27 @@ class Block(nnx.Module):
         return query, (key, split_heads(value, self.config.num_kv_heads))
 
     def read(
-        self, x: jax.Array, turn: Pair, prefix: Pair | None, bias: jax.Array, random: RandomKeys
+        self, x: jax.Array, turn: Pair, prefix: Memory | None, bias: jax.Array, random: RandomKeys
     ) -> tuple[jax.Array, Pair]:
         """x [R, Q, H] after the layer, behind a prefix and under the additive bias [R|1, 1, Q, Q]; and its
         keys and values.
         """
         query, own = self.project(x, turn)
-        memories = [Memory(*prefix, None)] if prefix else []
-        return self.rest(x, query, [*memories, Memory(*own, bias)], random), own
+        memories = in_front(prefix, Memory(*own, bias))
+        return self.rest(x, query, memories, random), own
+
+    def look(
+        self, x: jax.Array, turn: Pair, prefix: Memory | None, bias: jax.Array
+    ) -> tuple[jax.Array, list[Memory]]:
+        """Queries and memories of `read`."""
+        query, own = self.project(x, turn)
+        return _scaled(query), in_front(prefix, Memory(*own, bias))
 
     def rest(
         self, x: jax.Array, query: jax.Array, memories: Sequence[Memory], random: RandomKeys
     ) -> jax.Array:
         """x [R, Q, H] after attention to the memories and the feed-forward part."""
-        seen = merge_heads(attend(self.form, query * query.shape[-1] ** -0.5, memories))
+        seen = merge_heads(attend(self.form, _scaled(query), memories))
         x = x + dropout(self.out(seen), self.config.dropout, fold(random, 0))
         normed = self.mlp_norm(x)
         hidden = self.down(gated(self.form, jax.nn.silu, self.gate(normed), self.up(normed)))
@@ -161,11 +180,21 @@ class Decoder(nnx.Module):
         prompts: as `effect_of` takes them. Texts whose prompt has rows behind them, or that name
         their prompt by `owner`, stand one in a row.
         """
-        texts, x, first, effect = self._embedded(tokens, prompts)
+        return self._encoded(*self._embedded(tokens, prompts), random)
+
+    def _encoded(
+        self,
+        texts: Packed,
+        x: jax.Array,
+        first: jax.Array,
+        effect: Effect,
+        random: RandomKeys,
+        watch: Watch | None = None,
+    ) -> Read:
         ends, (width, count) = texts.ends, (x.shape[1], texts.ends.shape[1])
         if count > 1 and (effect.after is not None or effect.owner is not None):
             raise ValueError("texts with rows behind them, or with an owner, cannot be packed")
-        prefix = self._prefix(effect, random)
+        prefix = self._prefix(effect, random, watch)
         length = prefix[0][0].shape[2] if prefix else 0
         if effect.after is not None:
             after = effect.to_rows(effect.after, x.shape[0])
@@ -180,10 +209,41 @@ class Decoder(nnx.Module):
         same = text_of[:, :, None] == text_of[:, None]
         bias = jnp.where(same, _causal(width)[:, 0], MASKED)[:, None]
         seen = prefix if effect.visible is None or effect.visible.seen else []
-        text = self._read(x, own_place, bias, seen, fold(random, 2))
+        fronts = _fronts(seen, effect.hidden)
+        text = self._read("read", x, own_place, bias, fronts, fold(random, 2), watch=watch)
         mask = (text_of[:, None] == jnp.arange(count)[:, None]).reshape(-1, width)
         position = length + jnp.diff(starts, axis=1)
-        return Read(prefix, text, mask, first, position.reshape(-1))
+        return Read(prefix, text, mask, first, position.reshape(-1), effect.hidden)
+
+    def looks(self, tokens: jax.Array, targets: jax.Array, prompts: Any = None) -> list[Look]:
+        """Where every layer looks while it reads tokens [B, T] and writes targets [B, T']; the first
+        query of what is written is the text's last token, or the last of the rows behind it.
+        """
+        found: list[Look] = []
+        texts, x, first, effect = self._embedded(tokens, prompts)
+        ends = texts.ends
+        count = 0 if effect.after is None else effect.after.shape[1]
+        places = jnp.arange(x.shape[1] + count)
+        # Of the rows behind a text the last one writes: it stands among what is written.
+        behind_text = (places > ends) & (places < ends + count) if count else places < 0
+        behind_text = jnp.broadcast_to(behind_text, (x.shape[0], len(places)))
+        mask = places < ends + count
+        read = jnp.where(behind_text, PROMPT, jnp.where(mask, TEXT, PADDING))
+        written = jnp.where(targets > 0, TEXT, PADDING)
+        no_target = jnp.zeros((1, targets.shape[1]), bool)
+
+        def watch(stack: str, layer: int, query: jax.Array, memories: Sequence[Memory]) -> None:
+            ones = [jnp.ones((1, each.keys.shape[2]), bool) for each in memories]
+            front = len(memories) - {"prompt": 0, "read": 1, "write": 2}[stack]
+            own = {"prompt": [], "read": [behind_text], "write": [behind_text, no_target]}[stack]
+            groups = {"read": read, "write": written}.get(stack)
+            if groups is None:
+                groups = jnp.full((1, query.shape[2]), PROMPT)
+            found.append(Look(stack, layer, query, memories, [*ones[:front], *own], groups))
+
+        encoded = self._encoded(texts, x, first, effect, None, watch)
+        self._decoded(encoded, targets, None, watch)
+        return found
 
     def _embedded(
         self, tokens: jax.Array | Packed, prompts: Any
@@ -207,7 +267,7 @@ class Decoder(nnx.Module):
         effect = self._embedded(jnp.ones((1, 1), jnp.int32), prompts)[3]
         return jnp.stack([jnp.stack(pair)[:, 0] for pair in self._prefix(effect, None)])
 
-    def _prefix(self, effect: Effect, random: RandomKeys) -> list[Pair]:
+    def _prefix(self, effect: Effect, random: RandomKeys, watch: Watch | None = None) -> list[Pair]:
         """Keys and values of every layer for all that stands in front of the texts: given ones, then those
         of rows, which attend to them.
         """
@@ -224,7 +284,12 @@ class Decoder(nnx.Module):
         causal = _causal(rows) if effect.visible is None else _among(effect.visible, rows)
         keys = fold(random if effect.by_row else prompt_keys(random), 1)
         places = start + jnp.arange(rows)[None]
-        own = self._read(effect.before, places, causal, given, keys, effect)
+        hidden = effect.hidden
+        fronts = _fronts(given, None if hidden is None else hidden[:, :start])
+        own_hidden = None if hidden is None else hidden[:, start:]
+        own = self._read(
+            "prompt", effect.before, places, causal, fronts, keys, effect, own_hidden, watch
+        )
         return _chosen(_joined(given, own) if given else own, owner)
 
     def read_rows(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -243,31 +308,48 @@ class Decoder(nnx.Module):
 
     def _read(
         self,
+        stack: str,
         x: jax.Array,
         places: jax.Array,
         bias: jax.Array,
-        prefix: list[Pair],
+        fronts: list[Memory],
         random: RandomKeys,
         effect: Effect = PLAIN,
+        hidden: jax.Array | None = None,
+        watch: Watch | None = None,
     ) -> list[Pair]:
         """Keys and values of every layer for x [R, Q, H] at places [R|1, Q] behind a prefix, under
-        the additive bias [R|1, 1, Q, Q]; effect: of the prompts whose rows x are, if they are.
+        the additive bias [R|1, 1, Q, Q]; effect: of the prompts whose rows x are, if they are, and which
+        of them are hidden [L, Q]. stack: the name for `watch`.
         """
         turn = rotation(self.config, places)
         pairs: list[Pair] = []
         *layers, last = self.layers()
         for index, layer in enumerate(layers):
-            before = prefix[index] if prefix else None
+            front = fronts[index] if fronts else None
             x = effect.at_layer(x, index, None) if index else x
-            x, own = forgotten(layer.read, self.remat)(x, turn, before, bias, fold(random, index))
+            own_bias = bias if hidden is None else hide_columns(hidden[index], None, bias)[1]
+            if watch is not None:
+                watch(stack, index, *layer.look(x, turn, front, own_bias))
+            x, own = forgotten(layer.read, self.remat)(
+                x, turn, front, own_bias, fold(random, index)
+            )
             pairs.append(own)
         x = effect.at_layer(x, len(layers), None) if layers else x
+        if watch is not None:
+            own_bias = bias if hidden is None else hide_columns(hidden[-1], None, bias)[1]
+            watch(stack, len(layers), *last.look(x, turn, fronts[-1] if fronts else None, own_bias))
         return [*pairs, last.project(x, turn)[1]]  # of the last layer nothing else is used
 
     def decode(self, read: Read, targets: jax.Array, random: RandomKeys = None) -> jax.Array:
         """Teacher-forced logits [G*B, T, V] of targets [G*B, T] after the texts; G consecutive rows
         share one text.
         """
+        return self._decoded(read, targets, random)
+
+    def _decoded(
+        self, read: Read, targets: jax.Array, random: RandomKeys, watch: Watch | None = None
+    ) -> jax.Array:
         times = targets.shape[0] // read.first.shape[0]
         length = targets.shape[1]
         places = jnp.repeat(read.position, times)[:, None] + jnp.arange(length)
@@ -277,6 +359,8 @@ class Decoder(nnx.Module):
         for index, layer in enumerate(self.layers()):
             query, own = layer.project(x, turn)
             memories = [*_memories(read, index), Memory(*own, causal)]
+            if watch is not None:
+                watch("write", index, _scaled(query), memories)
             x = layer.rest(x, query, memories, fold(random, 1000 + index))
         return self.head(x)
 
@@ -315,8 +399,21 @@ class Decoder(nnx.Module):
 
 def _memories(read: Read, index: int) -> list[Memory]:
     """Keys and values of the prompt in front and of the text, for one layer."""
-    prefix = [Memory(*read.prefix[index], None)] if read.prefix else []
+    prefix = _fronts(read.prefix, read.hidden)[index : index + 1]
     return [*prefix, Memory(*read.text[index], hide(read.mask))]
+
+
+def _fronts(pairs: list[Pair], hidden: jax.Array | None) -> list[Memory]:
+    """Keys and values of what stands in front as memories, a layer each, without hidden columns [L, P]."""
+    if hidden is None or not pairs:
+        return [Memory(*pair, None) for pair in pairs]
+    masked = jnp.where(hidden, MASKED, 0.0)[:, None, None, None]
+    return [Memory(*pair, bias) for pair, bias in zip(pairs, masked, strict=True)]
+
+
+def _scaled(query: jax.Array) -> jax.Array:
+    scaled: jax.Array = query * query.shape[-1] ** -0.5
+    return scaled
 
 
 def _joined(front: list[Pair], behind: list[Pair]) -> list[Pair]:

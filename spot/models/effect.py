@@ -34,7 +34,7 @@ class Visibility(NamedTuple):
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["before", "after", "owner", "layers", "keys_values", "writer", "text"],
+    data_fields=["before", "after", "owner", "layers", "keys_values", "writer", "text", "hidden"],
     meta_fields=["layers_added", "by_row", "visible"],
 )
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,10 @@ class Effect:
     the decoder of a T5. text: [B, T, H], read in place of the embedded texts. visible: who sees whom, where
     it is not as the model has it.
 
+    hidden: bool [R, P''+P], columns in front of the text (those of keys_values, then of before) that no row
+    sees, for each of the R layers of the stack that reads and, of a T5, for what its decoder sees of the
+    text; the places of what follows stay. For looking inside prompts, not for training.
+
     by_row: before and after are one for each row of the batch, [B, P, H], whatever `owner` says.
     """
 
@@ -62,6 +66,7 @@ class Effect:
     keys_values: jax.Array | None = None
     writer: jax.Array | None = None
     text: jax.Array | None = None
+    hidden: jax.Array | None = None
     layers_added: bool = False
     by_row: bool = False
     visible: Visibility | None = None

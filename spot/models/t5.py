@@ -4,7 +4,7 @@ by name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,7 +12,17 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from spot.models.attention import Memory, attend
+from spot.models.attention import (
+    PADDING,
+    PROMPT,
+    TEXT,
+    Look,
+    Memory,
+    Watch,
+    attend,
+    hide_columns,
+    in_front,
+)
 from spot.models.config import ModelConfig, T5Config
 from spot.models.decode import EOS
 from spot.models.effect import Effect, behind, effect_of, of_texts, visibility
@@ -91,12 +101,15 @@ class Attention(nnx.Module):
             self.value(memory), self.heads
         )
 
+    def queries(self, x: jax.Array) -> jax.Array:
+        """Queries [B, heads, Q, d_kv] of x [B, Q, H]."""
+        return split_heads(self.query(x), self.heads)
+
     def attend(
         self, x: jax.Array, memories: Sequence[Memory], random: RandomKeys = None
     ) -> jax.Array:
         """x [G*B, Q, H] over memories [B, heads, K, d_kv], each shared by G consecutive rows."""
-        queries = split_heads(self.query(x), self.heads)
-        seen = attend(self.form, queries, memories, self.dropout, random)
+        seen = attend(self.form, self.queries(x), memories, self.dropout, random)
         return self.out(merge_heads(seen))
 
     def attend_unprojected(
@@ -138,13 +151,21 @@ class EncoderLayer(nnx.Module):
         """Those [B, heads, K, d_kv] of self-attention over x [B, K, H]."""
         return self.attention.project(self.pre_attention_layer_norm(x))
 
+    def look(
+        self, x: jax.Array, bias: jax.Array, front: Memory | None
+    ) -> tuple[jax.Array, list[Memory]]:
+        """Queries, and memories, of self-attention over x [B, Q, H]; see `__call__`."""
+        normed = self.pre_attention_layer_norm(x)
+        own = Memory(*self.attention.project(normed), bias)
+        return self.attention.queries(normed), in_front(front, own)
+
     def __call__(
         self, x: jax.Array, bias: jax.Array, front: Memory | None, random: RandomKeys
     ) -> jax.Array:
         """x [B, Q, H] after the layer, with a memory in front of it or without."""
         normed = self.pre_attention_layer_norm(x)
         own = Memory(*self.attention.project(normed), bias)
-        seen = self.attention.attend(normed, _behind(front, own), fold(random, 0))
+        seen = self.attention.attend(normed, in_front(front, own), fold(random, 0))
         x = x + dropout(seen, self.dropout, fold(random, 1))
         hidden = self.mlp(self.pre_mlp_layer_norm(x), fold(random, 2))
         return x + dropout(hidden, self.dropout, fold(random, 3))
@@ -197,6 +218,19 @@ class DecoderLayer(nnx.Module):
         hidden = self.mlp(self.pre_mlp_layer_norm(x), fold(random, 4))
         return x + dropout(hidden, self.dropout, fold(random, 5))
 
+    def looks(
+        self, x: jax.Array, encoded: Encoded, bias: jax.Array, front: Memory | None
+    ) -> Iterator[tuple[str, jax.Array, list[Memory]]]:
+        """Queries, and memories, of self-attention ("write") and of attention to the text ("cross") over
+        whole targets x [B, Q, H]; see `teach`.
+        """
+        memories = in_front(front, Memory(*self.keys_values(x), bias))
+        yield "write", self.self_attention.queries(self.pre_self_attention_layer_norm(x)), memories
+        cross = self.encoder_decoder_attention
+        normed = self.pre_cross_attention_layer_norm(self.self_attend(x, memories))
+        text = Memory(*cross.project(encoded.output), hide(encoded.mask))
+        yield "cross", cross.queries(normed), [text]
+
     def teach(
         self,
         few: bool,
@@ -210,7 +244,7 @@ class DecoderLayer(nnx.Module):
         `Decoder.is_few`.
         """
         cross = self.encoder_decoder_attention
-        x = self.self_attend(x, _behind(front, Memory(*self.keys_values(x), bias)), random)
+        x = self.self_attend(x, in_front(front, Memory(*self.keys_values(x), bias)), random)
         memory = encoded.output if few else cross.project(encoded.output)
         return self.rest(x, memory, hide(encoded.mask), random)
 
@@ -236,6 +270,7 @@ class Encoder(nnx.Module):
         effect: Effect,
         random: RandomKeys,
         remat: bool = False,
+        watch: Watch | None = None,
     ) -> jax.Array:
         """x [B, Q, H], with the prompts' rows there already, after all layers."""
         positions = jnp.arange(x.shape[1])
@@ -248,7 +283,11 @@ class Encoder(nnx.Module):
         x = dropout(x, self.dropout, fold(random, 1000))
         for index, layer in enumerate(self.layers()):
             x = effect.at_layer(x, index, effect.owner) if index else x
-            x = forgotten(layer, remat)(x, bias, fronts[index], fold(random, index))
+            hidden = None if effect.hidden is None else effect.hidden[index]
+            front, own_bias = hide_columns(hidden, fronts[index], bias)
+            if watch is not None:
+                watch("read", index, *layer.look(x, own_bias, front))
+            x = forgotten(layer, remat)(x, own_bias, front, fold(random, index))
         return dropout(self.encoder_norm(x), self.dropout, fold(random, 1001))
 
 
@@ -285,7 +324,12 @@ class Decoder(nnx.Module):
         return _fronts(writer, self.relpos_bias, positions, self.depth)
 
     def __call__(
-        self, x: jax.Array, encoded: Encoded, random: RandomKeys, remat: bool = False
+        self,
+        x: jax.Array,
+        encoded: Encoded,
+        random: RandomKeys,
+        remat: bool = False,
+        watch: Watch | None = None,
     ) -> jax.Array:
         """x [G*B, Q, H], embedded targets, after all layers."""
         bias = self.bias(x.shape[1])
@@ -293,6 +337,9 @@ class Decoder(nnx.Module):
         x = dropout(x, self.dropout, fold(random, 1000))
         few = self.is_few(x.shape[0] // encoded.mask.shape[0] * x.shape[1])
         for index, layer in enumerate(self.layers()):
+            if watch is not None:
+                for stack, query, memories in layer.looks(x, encoded, bias, fronts[index]):
+                    watch(stack, index, query, memories)
             teach = forgotten(partial(layer.teach, few), remat)
             x = teach(x, encoded, bias, fronts[index], fold(random, index))
         return dropout(self.decoder_norm(x), self.dropout, fold(random, 1001))
@@ -319,11 +366,47 @@ class T5(nnx.Module):
         prompts: as `effect_of` takes them. Prompt rows take positions like tokens and are always
         visible (Lester et al. 2021, section 2); rows behind a text follow its EOS.
         """
+        return self._encoded(*self._surrounded(tokens, prompts), random)
+
+    def _surrounded(self, tokens: jax.Array, prompts: Any) -> tuple[jax.Array, jax.Array, Effect]:
+        """Embedded texts with the prompts' rows [B, Q, H], the mask [B, Q] of what is no padding, and the
+        effect.
+        """
         x, mask = self.token_embedder(tokens), tokens > 0
         effect = effect_of(prompts, x, mask)
-        x, mask = _surrounded(x if effect.text is None else effect.text, mask, effect)
-        output = self.encoder(x, mask, effect, random, self.remat)
-        return Encoded(output, mask, of_texts(effect.writer, effect.owner))
+        return *_surrounded(x if effect.text is None else effect.text, mask, effect), effect
+
+    def _encoded(
+        self,
+        x: jax.Array,
+        mask: jax.Array,
+        effect: Effect,
+        random: RandomKeys,
+        watch: Watch | None = None,
+    ) -> Encoded:
+        output = self.encoder(x, mask, effect, random, self.remat, watch)
+        return Encoded(output, _readable(mask, effect), of_texts(effect.writer, effect.owner))
+
+    def looks(self, tokens: jax.Array, targets: jax.Array, prompts: Any = None) -> list[Look]:
+        """Where every layer looks while it reads tokens [B, T] and writes targets [B, T']."""
+        found: list[Look] = []
+        x, mask, effect = self._surrounded(tokens, prompts)
+        rows = _rows_of_prompt(mask, tokens > 0, effect)
+        read = jnp.where(rows, PROMPT, jnp.where(mask, TEXT, PADDING))
+        shifted = jnp.pad(targets, ((0, 0), (1, 0)))[:, :-1]
+        written = jnp.where(targets > 0, TEXT, PADDING)
+        none = jnp.zeros((1, targets.shape[1]), bool)
+        columns = {"read": rows, "cross": rows, "write": none}
+
+        def watch(stack: str, layer: int, query: jax.Array, memories: Sequence[Memory]) -> None:
+            *front, _ = memories
+            owned = [jnp.ones((1, each.keys.shape[2]), bool) for each in front]
+            groups = read if stack == "read" else written
+            found.append(Look(stack, layer, query, memories, [*owned, columns[stack]], groups))
+
+        encoded = self._encoded(x, mask, effect, None, watch)
+        self.decoder(self.token_embedder(shifted), encoded, None, watch=watch)
+        return found
 
     def read_rows(self, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
         """What the encoder makes of rows [P, H] alone: (inputs [L, P, H] of its layers, their keys and
@@ -387,7 +470,7 @@ class T5(nnx.Module):
             new = jnp.stack(layer.keys_values(x))[:, :, :, 0]
             cache = cache.at[index, :, :, :, position].set(new)
             own = Memory(cache[index, 0], cache[index, 1], bias)
-            x = layer.self_attend(x, _behind(fronts[index], own))
+            x = layer.self_attend(x, in_front(fronts[index], own))
             x = layer.rest(x, state.memories[index], hide(state.mask))
         return self.head(self.decoder.decoder_norm(x))[:, 0], state._replace(cache=cache)
 
@@ -406,9 +489,20 @@ def _surrounded(x: jax.Array, mask: jax.Array, effect: Effect) -> tuple[jax.Arra
     return x, mask
 
 
-def _behind(front: Memory | None, own: Memory) -> list[Memory]:
-    """What a layer attends to: what stands in front, if anything, and its own."""
-    return [own] if front is None else [front, own]
+def _readable(mask: jax.Array, effect: Effect) -> jax.Array:
+    """The mask [B, Q] of what the decoder sees of a text and its prompt's rows."""
+    if effect.hidden is None or effect.before is None:
+        return mask
+    hidden = effect.hidden[-1][-effect.before.shape[1] :]
+    return mask & ~jnp.pad(hidden, (0, mask.shape[1] - len(hidden)))
+
+
+def _rows_of_prompt(mask: jax.Array, text: jax.Array, effect: Effect) -> jax.Array:
+    """bool [B, Q], the rows in front of texts and behind them, of texts whose tokens are marked [B, T]."""
+    front = 0 if effect.before is None else effect.before.shape[1]
+    places = jnp.arange(mask.shape[1])
+    behind = places >= front + text.sum(-1, keepdims=True)
+    return (places < front) | (behind & mask)
 
 
 def _fronts(

@@ -55,6 +55,8 @@ def _lines(chart: Lines, subtitle: str) -> Figure:
                 line.x, _values(line.low), _values(line.high), color=colour, alpha=0.15, lw=0
             )
     _finish(axes, chart.x, chart.y, handles, chart.levels)
+    if all(float(x).is_integer() for line in chart.lines for x in line.x):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 

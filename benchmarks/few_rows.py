@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import spot
-from spot.study import paired_bootstrap
+from spot.study import paired_interval
 from spot.tasks import mini_target_names
 
 
@@ -76,7 +76,7 @@ def main() -> None:
         print(row(target, reports), flush=True)
     print()
     for steps, of_targets in gains.items():
-        mean = paired_bootstrap(of_targets)
+        mean = paired_interval(of_targets)
         print(
             f"{steps} steps on {arguments.rows} rows: {mean.mean:+.1f} points over scratch "
             f"(95 % interval {mean.low:+.1f} to {mean.high:+.1f} over {len(of_targets)} targets and "

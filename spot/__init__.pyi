@@ -36,7 +36,8 @@ from spot.study.cells import compare as compare
 from spot.study.comparison import Comparison as Comparison
 from spot.study.distillation import Distillation as Distillation
 from spot.study.distillation import distil as distil
-from spot.study.run import Study as Study
+from spot.study.result import Study as Study
+from spot.study.result import read_study as read_study
 from spot.study.run import run_study as run_study
 from spot.study.starts import StartComparison as StartComparison
 from spot.study.starts import compare_starts as compare_starts

@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from bank.entry import OF_SEVERAL
-from bank.nearest import searchable, seeds_of_tasks
+from bank.errors import BankError
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
@@ -26,16 +25,17 @@ from spot.retrieval.settings import SearchSettings
 from spot.retrieval.target import recipe_for, search, settings_for
 from spot.strategies.settings import TransferSettings
 from spot.strategies.single import hit_starts
-from spot.strategies.start import SCRATCH, Situation, Start
+from spot.strategies.start import SCRATCH, Start
 from spot.strategies.table import find_strategy
 from spot.strategies.transfer import (
-    check_kinds,
     check_target,
     count_for,
     learning_rates,
     train_starts,
     transfer,
+    try_starts,
 )
+from spot.study.arms import GENERIC, LEAST, generic_entries, makers, sizes
 from spot.study.baselines import METHODS, Runner, check_methods, undesigned
 from spot.study.cells import (
     Column,
@@ -48,7 +48,8 @@ from spot.study.cells import (
 )
 from spot.study.comparison import Variant
 from spot.study.distillation import GENERATIONS, SHARE, TEMPERATURE, prepared
-from spot.study.run import generic_entries, generic_starts
+from spot.study.run import DEFAULTS as STUDY
+from spot.study.run import StudyPlan, check_targets, plan_of, source_count
 from spot.study.starts import multi_task, sources_of
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task
@@ -373,39 +374,70 @@ def plan_study(
     plan: TransferSettings | None = None,
     search_settings: SearchSettings | None = None,
     sources: Mapping[str, Task | Mixture] | None = None,
+    entries: Sequence[str] = (),
+    ks: Sequence[int] = STUDY.ks,
+    arms: Sequence[str] = STUDY.arms,
     runs: Runs,
 ) -> Plan:
     """The plan of `spot.run_study`. Raises what that raises before any training."""
-    recipe = recipe_for(bank, model, recipe)
-    plan = (plan or TransferSettings()).on(model)
-    settings = settings_for(bank, model, recipe, search_settings)
     targets = list({target.name: target.on(model) for target in targets}.values())
-    names = [target.name for target in targets]
+    settings = (recipe, plan, search_settings, sources, entries, ks, arms)
+    made = plan_of(bank, model, targets, *settings, runs)
+    check_targets(made, targets)
     stages = []
     for target in targets:
-        check_kinds(bank, target, recipe, settings, every=True)
-        check_target(target, model, recipe)
-        k, rehearsal = count_for(bank, target, settings), Rehearsal.of(runs)
-        query = queries(bank, model, target, recipe, settings)
+        rehearsal = Rehearsal.of(runs)
+        own = replace(made, runs=rehearsal)
+        query = queries(bank, model, target, own.recipe, own.search)
         stages.append(query)
         if query.left:
-            entries, _ = searchable(bank.entries(), (target.name,), settings.unlearned)
-            tasks = seeds_of_tasks([entry for entry in entries if entry.kind not in OF_SEVERAL])
-            count = len(tasks) + len(generic_entries(bank, names))
-            stages.append(counted_starts(model, target, count, recipe, plan))
-        else:
-            alone = settings.model_copy(update={"rerank_examples": 0})
-            answer = search(bank, model, target, k, recipe=recipe, settings=alone, runs=rehearsal)
-            hits = [hit for hit in answer.result.hits if hit.kind not in OF_SEVERAL]
-            situation = Situation(
-                bank, model, target, hits, recipe, sources or {}, plan, settings, rehearsal
-            )
-            starts = [Start(SCRATCH), *hit_starts("oracle", hits, situation)]
-            starts += generic_starts(names, situation)
+            stages += counted_column(own, target)
+            continue
+        alone = own.search.model_copy(update={"rerank_examples": 0})
+        k = count_for(bank, target, own.search)
+        answer = search(bank, model, target, k, recipe=own.recipe, settings=alone, runs=rehearsal)
+        situation = own.situation(target, own.nearest(answer.result.hits))
+        core = [Start(SCRATCH), *hit_starts("oracle", situation.hits, situation)]
+        for maker in makers(own.arms, situation, own.ks, own.names):
+            title = f"{maker.what}, {target.name}"
+            try:
+                starts = maker.make()
+            except Unfinished:
+                stages.append(rehearsal.stages.pop())
+                stages.append(counted_arm(own, title))
+                continue
+            except (SpotError, BankError):  # a gap of the study
+                continue
+            if maker.strategy == GENERIC:
+                core += starts
+                continue
             with contextlib.suppress(Unfinished):
-                train_starts(model, target, starts, recipe, plan, rehearsal, bank)
+                given = (own.recipe, own.transfer, rehearsal, bank)
+                try_starts(model, target, starts, *given, title=title)
+        with contextlib.suppress(Unfinished):
+            try_starts(model, target, core, own.recipe, own.transfer, rehearsal, bank)
         stages += rehearsal.stages
     return Plan(tuple(stages), (runs.root, bank.path))
+
+
+def counted_column(plan: StudyPlan, target: Task) -> list[Stage]:
+    """The runs of a target whose nearest sources are not known yet."""
+    tasks = source_count(plan, target)
+    several = len(generic_entries(plan.bank, plan.names)) if GENERIC in plan.arms else 0
+    stages = [counted_starts(plan.model, target, tasks + several, plan.recipe, plan.transfer)]
+    for arm in plan.arms:
+        for k in sizes(plan.ks, LEAST[arm], tasks) if arm in LEAST else ():
+            if not find_strategy(arm).wants_values:
+                stages.append(Stage(f"mixture for {target.name}", 1, plan.recipe.steps))
+            stages.append(counted_arm(plan, f"the {arm} of {k}, {target.name}"))
+    return stages
+
+
+def counted_arm(plan: StudyPlan, title: str) -> Stage:
+    """The runs from one start of an arm, with every seed and learning rate."""
+    start = Start("transfer")
+    rates = learning_rates(start, plan.recipe, plan.transfer, plan.model.embeddings)
+    return Stage(title, len(plan.transfer.seeds) * len(rates), plan.transfer.steps)
 
 
 def plan_baselines(

@@ -2,40 +2,73 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import math
+import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from spot.commands.names import TASKS
-from spot.commands.options import DRY_RUN, configured, plannable
+from spot.commands.options import DRY_RUN, Listed, NamesShorthand, Shorthand, configured, plannable
 
 if TYPE_CHECKING:
     from spot.config import Config
     from spot.report.output import Output
-    from spot.study.ranking import RankQuality
-    from spot.study.run import Study
+    from spot.study.ranking import RankQuality, TargetQuality
+    from spot.study.result import Study
     from spot.study.significance import Significance
+
+
+def arms() -> Iterable[str]:
+    """The names of all arms."""
+    from spot.study.arms import ARMS
+
+    return ARMS
 
 
 @click.command("study")
 @click.option(
+    "--targets",
     "--target",
     "targets",
     multiple=True,
+    type=Listed(),
     shell_complete=TASKS,
-    help="A target task; repeat it. Default: the mini suite's targets.",
+    help="Target tasks (default: the mini suite's targets).",
+)
+@click.option(
+    "--sources",
+    cls=Shorthand,
+    key="study.sources",
+    type=Listed(),
+    shell_complete=TASKS,
+    help="Tasks of the bank to start from (default: all).",
+)
+@click.option(
+    "--ks",
+    cls=Shorthand,
+    key="study.ks",
+    type=Listed(int),
+    help="How many of the nearest are tried, averaged or mixed (default: 1,3).",
+)
+@click.option(
+    "--arms",
+    cls=NamesShorthand,
+    key="study.arms",
+    type=Listed(),
+    names=arms,
+    help="{names} (default: all but mixture).",
 )
 @DRY_RUN
 @configured
 @plannable("prompts")
-def command(config: Config, out: Output, targets: tuple[str, ...], dry_run: bool) -> None:
+def command(config: Config, out: Output, targets: tuple[list[str], ...], dry_run: bool) -> None:
     """Oracle, best of top-k and scratch for several targets: is retrieval any good here?
 
     \b
-    Example: spot study --target mini_boolq --target mini_rte
+    Example: spot study --targets mini_boolq,mini_rte --ks 1,3
     """
     from spot.commands.objects import Sources, open_bank, runs_of, the_model, the_task
     from spot.report.console import progress
@@ -43,17 +76,21 @@ def command(config: Config, out: Output, targets: tuple[str, ...], dry_run: bool
     from spot.tasks.mini.suite import target_names
 
     bank = open_bank(config)
+    names = [name for names in targets for name in names] or config.study.targets or target_names()
     with progress(out) as reporter:
         reporter.phase("loading the model and the targets")
         from spot import run_study
 
         model = the_model(config)
-        tasks = [the_task(name, config) for name in targets or target_names()]
+        tasks = [the_task(name, config) for name in names]
         given: dict[str, Any] = {
             "recipe": config.recipe(),
             "plan": config.transfer,
             "search_settings": config.search,
             "sources": Sources(bank, config),
+            "entries": config.study.sources,
+            "ks": config.study.ks,
+            "arms": config.study.arms,
             "runs": runs_of(config, reporter),
         }
         if dry_run:
@@ -67,56 +104,93 @@ def command(config: Config, out: Output, targets: tuple[str, ...], dry_run: bool
 def show(result: Study, out: Output) -> None:
     """The paper's table, each method's gain with its interval and test, and the orders of the sources."""
     from spot.report.verdicts import show_verdict
-    from spot.study.tables import to_json, to_markdown
+    from spot.study.tables import to_markdown
 
     by_order = result.gains_by_order()
-    out.record(
-        {
-            "table": json.loads(to_json(result.table)),
-            "gains": {method: asdict(gain) for method, gain in result.gains.items()},
-            "by_order": {
-                order: {k: asdict(gain) for k, gain in gains.items()}
-                for order, gains in by_order.items()
-            },
-            "tfidf": result.tfidf,
-            "records": [asdict(record) for record in result.records],
-            "significance": {name: asdict(test) for name, test in result.significance.items()},
-            "ranking": {order: asdict(quality) for order, quality in result.ranking.items()},
-            "prompts": {target: str(path) for target, path in result.prompts.items()},
-        }
-    )
+    summary = result.summary()
+    del summary["verdict"]  # a record of its own
+    records = [asdict(record) for record in result.records]
+    out.record({**summary, "records": records, "folder": str(result.folder)})
     out.say(to_markdown(result.table))
     for method, gain in result.gains.items():
-        out.say(
-            f"{method}: {gain.mean:+.2f} points over scratch, "
-            f"95 % interval {gain.low:+.2f} to {gain.high:+.2f}"
-        )
+        bounds = f"95 % interval {gain.low:+.2f} to {gain.high:+.2f}"
+        rest = "no interval" if math.isinf(gain.low) else bounds
+        out.say(f"{method}: {gain.mean:+.2f} points over scratch, {rest}")
     rows = [(order, *(gain.signed for gain in gains.values())) for order, gains in by_order.items()]
     ks = next(iter(by_order.values()))
     columns = ("sources by", *(f"best of {k}" if k > 1 else "nearest" for k in ks))
     out.table("points over scratch, by what ranks the sources (95 % interval)", columns, rows)
     show_significance(result.significance, out)
     show_ranking(result.ranking, out)
+    show_correlations(result, out)
     show_targets(result, out)
+    for gap in result.missing:
+        out.say(gap.sentence)
     show_verdict(result.verdict, out)
     for target, path in result.prompts.items():
         out.say(f"best prompt for {target}: {path}")
+    if result.folder is not None:
+        out.say(f"report: spot report {shlex.quote(str(result.folder))}")
 
 
 def show_targets(result: Study, out: Output) -> None:
     """Each target's mean test scores, beside TF-IDF with logistic regression."""
     best = result.best
-    columns = ("target", "scratch ", *([f"{best.name} "] if best else []), "TF-IDF ")
+    columns = [
+        "target",
+        "scratch ",
+        *([f"{best.name} ", "relative error reduction % "] if best else []),
+        "TF-IDF ",
+    ]
     rows = [
         (
             target,
             float(result.scratch.test[row].mean()),
-            *([float(best.test[row].mean())] if best else []),
+            *([float(best.test[row].mean()), result.relative[best.name][target]] if best else []),
             result.tfidf.get(target),
         )
         for row, target in enumerate(result.table.targets)
     ]
     out.table("test scores by target; TF-IDF: with logistic regression", columns, rows)
+
+
+def show_correlations(result: Study, out: Output) -> None:
+    """The correlation of the search's similarity with the gain from each of a target's sources."""
+    quality = result.ranking[result.similarity]
+    ks = list(quality.regret)
+    out.table(
+        f"{result.similarity} similarity against gain by target (Pearson, 95 % interval by Fisher)",
+        (
+            "target",
+            "sources ",
+            "r",
+            "p ",
+            "p (Holm) ",
+            "Spearman ",
+            "NDCG ",
+            *(f"regret@{k} % " for k in ks),
+        ),
+        [
+            (
+                each.target,
+                each.sources,
+                *correlation_cells(each),
+                digits(each.ndcg),
+                *each.regret.values(),
+            )
+            for each in quality.targets
+        ],
+    )
+
+
+def correlation_cells(quality: TargetQuality) -> tuple[str | None, ...]:
+    """r with its interval, p, Holm's p and Spearman's rho, or that there is no correlation."""
+    found = quality.correlation
+    if found is None or quality.adjusted_p is None:
+        return "undefined", None, None, None
+    interval = f"{found.pearson:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+    p = (f"{value:.3g}" for value in (found.pearson_p, quality.adjusted_p))
+    return interval, *p, digits(found.spearman)
 
 
 def show_significance(tests: Mapping[str, Significance], out: Output) -> None:
@@ -133,7 +207,7 @@ def show_significance(tests: Mapping[str, Significance], out: Output) -> None:
 
 
 def digits(value: float | None) -> str | None:
-    """A number between -1 and 1 with three decimals, for orders differ little."""
+    """A number between -1 and 1 with three decimals, for orders differ little; a dash without."""
     return None if value is None else f"{value:.3f}"
 
 

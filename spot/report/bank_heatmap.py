@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from bank.errors import BankError
 from bank.similarities import default_for_clusters
 from bank.store import Bank
 from spot.report.heatmap import Heatmap, clustered, write_heatmap
-from spot.study.similarity import task_similarity
+from spot.study.similarity import inits_of, similarity_of_items
 
 
 class Drawn(NamedTuple):
@@ -40,21 +38,13 @@ def heatmap_of(bank: Bank, similarity: str | None = None, *, values: bool = Fals
     similarity.
     """
     items = bank.items()
-    entries, prompts = [entry for entry, _ in items], [arrays for _, arrays in items]
+    entries = [entry for entry, _ in items]
     if not entries:
         raise BankError(
             f"the bank {bank.path} has no entries to draw", "build some: spot build-bank"
         )
-    arrays = [prompt.start if values else prompt.key for prompt in prompts]
-    inits = [prompt.init for prompt in prompts]
-    starts = (
-        None
-        if any(init is None for init in inits)
-        else np.stack([init for init in inits if init is not None])
-    )
-    similarity = similarity or default_for_clusters(starts, len(entries))
-    tasks = [entry.task for entry in entries]
-    similarities = task_similarity(tasks, np.stack(arrays), similarity, inits=starts)
+    similarity = similarity or default_for_clusters(inits_of(items), len(entries))
+    similarities = similarity_of_items(items, similarity, values=values)
     families = {entry.task: entry.family for entry in entries}
     seeds = len({entry.seed for entry in entries})
     what = "values" if values else "keys"

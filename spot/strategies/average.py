@@ -1,8 +1,11 @@
-"""Start from the average of the k nearest values, weighted by similarity (SPoT, section 4.2)."""
+"""Start from the average of the k nearest values, weighted by similarity (SPoT, section 4.2), as it is or
+with the norms of its parts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -11,16 +14,19 @@ from spot.prompts.prompt import SoftPrompt
 from spot.strategies.single import start_prompts
 from spot.strategies.start import Situation, Start, Strategy, names_of, scores_of
 
+Mean = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
+"""(K arrays of one shape, weights [K]) -> their mean."""
 
-def _starts(situation: Situation) -> list[Start]:
+
+def _starts(strategy: str, mean: Mean, situation: Situation) -> list[Start]:
     hits = situation.hits
     values = start_prompts([hit.id for hit in hits], situation)
-    kind = values[0].kind
-    mean = {
-        name: mean_array([value.arrays[name] for value in values], scores_of(hits))
+    arrays = {
+        name: mean([value.arrays[name] for value in values], scores_of(hits))
         for name in values[0].arrays
     }
-    return [Start("average", None, names_of(hits), None, SoftPrompt(kind, mean), len(hits))]
+    prompt = SoftPrompt(values[0].kind, arrays)
+    return [Start(strategy, None, names_of(hits), None, prompt, len(hits))]
 
 
 def mean_array(arrays: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
@@ -29,6 +35,26 @@ def mean_array(arrays: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
     return weighted_average(flat, weights).reshape(arrays[0].shape)
 
 
+def matched_mean(arrays: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """The weighted average of K arrays [..., H], every row at the weighted mean norm of the rows that it
+    is made of: a mean of two rows of cosine c is shorter than they are, by sqrt((1 + c) / 2).
+    """
+    mean = mean_array(arrays, weights)
+    norms = [np.linalg.norm(array, axis=-1, keepdims=True) for array in (*arrays, mean)]
+    wanted, own = mean_array(norms[:-1], weights), norms[-1]
+    scale = np.divide(wanted, own, out=np.ones_like(own), where=own > 0)
+    return np.asarray(mean * scale)
+
+
 AVERAGE = Strategy(
-    "average", "from the average of the k nearest, weighted by similarity", _starts, combines=True
+    "average",
+    "from the average of the k nearest, weighted by similarity",
+    partial(_starts, "average", mean_array),
+    combines=True,
+)
+MATCHED = Strategy(
+    "average-matched",
+    "from that average with the norms of the prompts that it is made of",
+    partial(_starts, "average-matched", matched_mean),
+    combines=True,
 )

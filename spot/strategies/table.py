@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from spot.errors import look_up
-from spot.strategies.average import AVERAGE
+from spot.strategies.average import AVERAGE, MATCHED
 from spot.strategies.mixture import MIXTURE
 from spot.strategies.single import BEST, ORACLE
 from spot.strategies.start import Strategy
 
 STRATEGIES: dict[str, Strategy] = {
-    strategy.name: strategy for strategy in (BEST, AVERAGE, MIXTURE, ORACLE)
+    strategy.name: strategy for strategy in (BEST, AVERAGE, MATCHED, MIXTURE, ORACLE)
 }
 
 

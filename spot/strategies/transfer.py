@@ -33,11 +33,12 @@ from spot.strategies.settings import TransferSettings
 from spot.strategies.single import check_kind
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.table import find_strategy
+from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Mixture, Task
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import new_slot
 from spot.training.described import described
-from spot.training.evaluate import gain_interval, sample_of
+from spot.training.evaluate import sample_of
 from spot.training.judging import compared, metric_name
 from spot.training.provenance import write_provenance
 from spot.training.recipe import Recipe
@@ -56,8 +57,8 @@ BEST_FILE = "best.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A start trained with one seed: the learning rate, step and prompt that validation chose, all checks on
-    the way, and the folder of the training.
+    """A start trained with one seed: the learning rate, step and prompt that validation chose, all checks
+    on the way, and the folder of the training.
     """
 
     start: Start
@@ -68,6 +69,15 @@ class Candidate:
     prompt: SoftPrompt
     history: tuple[Check, ...]
     folder: Path | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Failed:
+    """A start that could not be trained with this seed, and why."""
+
+    start: Start
+    seed: int
+    error: SpotError
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +246,7 @@ def transfer(
     report = judged_report(
         model, target, start, baseline, chosen, scored, recipe, runs, nearness=nearness
     )
-    bank.add_outcomes(outcomes(report))
+    bank.add_outcomes(outcomes(report.target, report.metric, report.runs))
     _write(report)
     write_provenance(report.folder, [model], recipe, bank, **plan.model_dump(mode="json"))
     return report
@@ -277,7 +287,7 @@ def transfer_from(
     for start in starts:
         own = [run for run in scored if run.start is start]
         report = judged_report(model, target, NAMED, baseline, own, [*baseline, *own], recipe, runs)
-        bank.add_outcomes(outcomes(report))
+        bank.add_outcomes(outcomes(report.target, report.metric, report.runs))
         _write(report)
         settings = plan.model_dump(mode="json", exclude={"strategy", "k"})
         write_provenance(report.folder, [model], recipe, bank, **settings)
@@ -303,16 +313,7 @@ def judged_report(
     scratch, transferred = (
         sample_of([run.predictions for run in arm], target, rows) for arm in (baseline, chosen)
     )
-    predictions = {run.seed: run.predictions for run in baseline}
-    measured = tuple(
-        run
-        if run.start.strategy == SCRATCH
-        else replace(
-            run,
-            gain_interval=gain_interval([run.predictions], [predictions[run.seed]], target, rows),
-        )
-        for run in scored
-    )
+    measured = with_gains(scored, target, rows)
     curves = tuple([points_of(run.history) for run in arm] for arm in (chosen, baseline))
     metric = metric_name(target)
     return TransferReport(
@@ -335,6 +336,28 @@ def judged_report(
             curves=(curves[0], curves[1]),
             nearness=nearness,
         ),
+    )
+
+
+def with_gains(runs: Sequence[Run], target: Task, rows: TokenizedSplit) -> tuple[Run, ...]:
+    """The runs, each transfer with the interval over the target's test rows of its gain over the same seed
+    from scratch, where that is among them.
+    """
+    scratch = {
+        run.seed: sample_of([run.predictions], target, rows)
+        for run in runs
+        if run.start.strategy == SCRATCH
+    }
+    return tuple(
+        run
+        if run.start.strategy == SCRATCH or run.seed not in scratch
+        else replace(
+            run,
+            gain_interval=sample_of([run.predictions], target, rows)
+            .minus(scratch[run.seed])
+            .interval(),
+        )
+        for run in runs
     )
 
 
@@ -393,6 +416,26 @@ def train_starts(
     bank: of which a prompt from scratch is made, where the recipe's init or kind asks for it.
     Raises SpotError when every learning rate of a start failed with a loss that is not finite.
     """
+    candidates = []
+    for attempt in try_starts(model, target, starts, recipe, plan, runs, bank):
+        if isinstance(attempt, Failed):
+            raise attempt.error
+        candidates.append(attempt)
+    return candidates
+
+
+def try_starts(
+    model: Model,
+    target: Task,
+    starts: Sequence[Start],
+    recipe: Recipe,
+    plan: TransferSettings,
+    runs: Runs,
+    bank: Bank | None = None,
+    *,
+    title: str = "",
+) -> list[Candidate | Failed]:
+    """As `train_starts`, but a start whose learning rates all failed is in its place, with the reason."""
     recipe = recipe.on(model).replace(steps=plan.steps, key_step=min(recipe.key_step, plan.steps))
     source = source_of(target, model, recipe)
     runs.reporter.phase(f"loading {model.name}")
@@ -406,21 +449,25 @@ def train_starts(
             for rate in rates:
                 name = f"{target.name} from {start.source or start.name} lr {rate:g}"
                 slots.append(Slot(name, source, seed, init, rate))
-    trained = runs.train_prompts(model, slots, recipe, title=f"transfer to {target.name}")
+    title = title or f"transfer to {target.name}"
+    trained = runs.train_prompts(model, slots, recipe, title=title)
     report_improving(trained, "transfer.steps", runs.reporter)
     rest = iter(trained)
-    candidates = []
+    attempts: list[Candidate | Failed] = []
     for start, seed, tried in planned:
-        best, validation = _best(list(islice(rest, tried)))
+        own = list(islice(rest, tried))
+        try:
+            best, validation = _best(own)
+        except SpotError as error:
+            attempts.append(Failed(start, seed, error))
+            continue
         begin = "" if start.init is None else f"{start.strategy}: {start.source or start.name}"
         prompt = described(model, target, recipe, best, begin)
-        rate, step = best.slot.learning_rate, best.value_step
-        candidates.append(
-            Candidate(
-                start, seed, rate, step, validation, prompt, best.history, folder=best.folder
-            )
-        )  # fmt: skip
-    return candidates
+        rate, step, history = best.slot.learning_rate, best.value_step, best.history
+        attempts.append(
+            Candidate(start, seed, rate, step, validation, prompt, history, folder=best.folder)
+        )
+    return attempts
 
 
 def learning_rates(
@@ -471,24 +518,26 @@ def score_on_test(
     )
 
 
-def outcomes(report: TransferReport) -> list[Outcome]:
-    """The bank's record: each transfer run beside the same seed's score from scratch."""
-    scratch = {run.seed: run.test for run in report.baseline}
+def outcomes(target: str, metric: str, runs: Sequence[Run]) -> list[Outcome]:
+    """The bank's record: each transfer run beside the same seed's score from scratch, where it is among
+    the runs.
+    """
+    scratch = {run.seed: run.test for run in runs if run.start.strategy == SCRATCH}
     return [
         Outcome(
             source=run.start.source or run.start.name,
-            target=report.target,
+            target=target,
             strategy=run.start.strategy,
             seed=run.seed,
-            metric=report.metric,
+            metric=metric,
             score=run.test,
-            baseline=scratch[run.seed],
+            baseline=scratch.get(run.seed),
             split="test",
             n=run.n_test,
             low=None if run.gain_interval is None else run.gain_interval[0],
             high=None if run.gain_interval is None else run.gain_interval[1],
         )
-        for run in report.runs
+        for run in runs
         if run.start.strategy != SCRATCH
     ]
 

@@ -8,14 +8,15 @@ from spot.study.comparison import store_comparison as store_comparison
 from spot.study.ranking import RankQuality as RankQuality
 from spot.study.ranking import rank_quality as rank_quality
 from spot.study.records import TransferRecord as TransferRecord
-from spot.study.run import Study as Study
+from spot.study.result import Study as Study
+from spot.study.result import read_study as read_study
 from spot.study.run import run_study as run_study
 from spot.study.significance import Significance as Significance
 from spot.study.similarity import TaskSimilarity as TaskSimilarity
 from spot.study.similarity import task_similarity as task_similarity
 from spot.study.statistics import Interval as Interval
 from spot.study.statistics import holm as holm
-from spot.study.statistics import paired_bootstrap as paired_bootstrap
+from spot.study.statistics import paired_interval as paired_interval
 from spot.study.statistics import permutation_test as permutation_test
 from spot.study.tables import MethodScores as MethodScores
 from spot.study.tables import TransferTable as TransferTable

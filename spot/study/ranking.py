@@ -1,6 +1,6 @@
 """The quality of an order of the sources, judged by the runs that started from each of them.
 
-Judged on validation: every run has a validation score, a test score only those that a table reports.
+Judged on validation, as sources are chosen there.
 """
 
 from __future__ import annotations
@@ -8,34 +8,56 @@ from __future__ import annotations
 import contextlib
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spot.errors import SpotError
 from spot.study.records import Cell, Grid, TransferRecord, complete_grid
-from spot.study.statistics import correlation, ndcg, regret_at_k
+from spot.study.statistics import Correlation, correlation, holm, ndcg, regret_at_k
 
 Scores = NDArray[np.float64]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class RankQuality:
-    """Means over targets, of `ndcg` and `regret` over seeds, too; None where nothing is defined.
+class TargetQuality:
+    """An order of one target's `sources` sources; `ndcg` and `regret` are means over seeds, None where
+    nothing is defined.
 
-    `pearson` and `spearman` correlate the similarities of a target's sources with the gains from them,
-    which are means over seeds (Vu et al. 2022, section 5.2). `ndcg`, and `regret` by k in percent of
-    the best score, are those of Lin et al. 2024.
+    `correlation` is of the similarities with the gains, which are means over seeds (Vu et al. 2022,
+    section 5.2); None where all of either are equal, or of fewer than three sources. `adjusted_p` is
+    Holm's p-value of Pearson's r over all targets that have one.
+    """
+
+    target: str
+    sources: int
+    correlation: Correlation | None
+    adjusted_p: float | None
+    ndcg: float | None
+    regret: dict[int, float | None]
+
+
+@dataclass(frozen=True)
+class RankQuality:
+    """Means over targets, and each target's own; None where nothing is defined.
+
+    `pearson` and `spearman` correlate similarity with gain; `ndcg`, and `regret` by k in percent of the
+    best score, are those of Lin et al. 2024.
     """
 
     pearson: float | None
     spearman: float | None
     ndcg: float | None
     regret: dict[int, float | None]
+    targets: tuple[TargetQuality, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-serialisable dict."""
+        return asdict(self)
 
 
 def rank_quality(records: Sequence[TransferRecord], ks: Sequence[int]) -> RankQuality:
@@ -44,13 +66,37 @@ def rank_quality(records: Sequence[TransferRecord], ks: Sequence[int]) -> RankQu
     Raises SpotError for incomplete records (see `complete_grid`).
     """
     grid = complete_grid(records)
-    cells = [_similarity_and_score(cell) for cell in grid.cells.values()]
-    correlations = _defined(correlation, [_seed_means(grid, target) for target in grid.targets])
+    correlations = {
+        target: _defined(correlation, [_seed_means(grid, target)]) for target in grid.targets
+    }
+    tested = [target for target, found in correlations.items() if found]
+    adjusted = holm([correlations[target][0].pearson_p for target in tested])
+    adjusted_of = dict(zip(tested, map(float, adjusted), strict=True))
+    targets = []
+    for target in grid.targets:
+        cells = [_similarity_and_score(grid.cells[target, seed]) for seed in grid.seeds]
+        targets.append(
+            TargetQuality(
+                target,
+                len(cells[0][0]),
+                next(iter(correlations[target]), None),
+                adjusted_of.get(target),
+                _mean(_defined(ndcg, cells)),
+                {k: _mean(_defined(partial(regret_at_k, k=k), cells)) for k in ks},
+            )
+        )
+    return joined_quality(targets, ks)
+
+
+def joined_quality(targets: Sequence[TargetQuality], ks: Sequence[int]) -> RankQuality:
+    """The means over these targets, of those that a number is defined for."""
+    found = [each.correlation for each in targets if each.correlation is not None]
     return RankQuality(
-        pearson=_mean([each.pearson for each in correlations]),
-        spearman=_mean([each.spearman for each in correlations]),
-        ndcg=_mean(_defined(ndcg, cells)),
-        regret={k: _mean(_defined(partial(regret_at_k, k=k), cells)) for k in ks},
+        pearson=_mean([each.pearson for each in found]),
+        spearman=_mean([each.spearman for each in found]),
+        ndcg=_mean([each.ndcg for each in targets if each.ndcg is not None]),
+        regret={k: _mean([r for each in targets if (r := each.regret[k]) is not None]) for k in ks},
+        targets=tuple(targets),
     )
 
 

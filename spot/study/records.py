@@ -14,8 +14,12 @@ from spot.errors import SpotError, did_you_mean
 
 BASELINE = "none"
 SINGLE = ("best", "oracle")  # a run from one source, of either strategy
-COMBINED = ("average", "mixture", "generic")  # a run from k sources at once
+COMBINED = ("average", "average-matched", "mixture", "generic")  # a run from k sources at once
 STRATEGIES = (BASELINE, *SINGLE, *COMBINED)
+
+
+Arm = tuple[str, int, str]
+"""What several sources were made into: the strategy, k, and for a generic prompt its mixture, else ""."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,8 @@ class TransferRecord:
     """One finished target run; scores in 0..100.
 
     `source` (entry id), `source_task` and `similarity` (of query and key) belong to runs from one
-    source; `k` to an average, a mixture or a generic prompt of k sources. `validation` chooses,
-    `test` reports; it is None for a run that no table can report (see `reportable`).
+    source; `k` to an average, a mixture or a generic prompt of k sources, and a generic prompt has the
+    first two as well. `validation` chooses, `test` reports.
     """
 
     target: str
@@ -33,9 +37,15 @@ class TransferRecord:
     source_task: str | None
     similarity: float | None
     validation: float
-    test: float | None
+    test: float
     strategy: str
     k: int | None = None
+
+    @property
+    def arm(self) -> Arm:
+        """The arm of a run from several sources."""
+        name = self.source_task or "" if self.strategy == "generic" else ""
+        return self.strategy, self.k or 0, name
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ class Cell:
 
     baseline: TransferRecord
     single: tuple[TransferRecord, ...]
-    combined: dict[tuple[str, int], TransferRecord]
+    combined: dict[Arm, TransferRecord]
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class Grid:
     targets: tuple[str, ...]
     seeds: tuple[int, ...]
     cells: dict[tuple[str, int], Cell]
-    combined: tuple[tuple[str, int], ...]
+    combined: tuple[Arm, ...]
 
 
 def complete_grid(
@@ -67,7 +77,7 @@ def complete_grid(
 
     Expected: a baseline for every target and seed; with `same_sources` the same sources for every
     seed of a target (`planned` source ids per target, or those found for any of its seeds), else
-    the same number of sources in every cell; every (strategy, k) found anywhere in every cell. A
+    the same number of sources in every cell; every arm found anywhere in every cell. A
     source that failed for all seeds of a target is only noticed with `planned`. A run given twice
     counts once. Raises SpotError that lists what is missing, not finite, contradictory or unknown.
     """
@@ -77,12 +87,12 @@ def complete_grid(
     targets = tuple(sorted({record.target for record in records}))
     seeds = tuple(sorted({record.seed for record in records}))
     runs = _by_place(records)
-    combined = tuple(sorted({(place[2], int(place[3])) for place in runs if place[2] in COMBINED}))
+    combined = tuple(sorted({record.arm for record in records if record.strategy in COMBINED}))
     sources = {t: _sources(runs, t, planned) if same_sources else [] for t in targets}
     expected = [
         (target, seed, *place)
         for target in targets
-        for place in [(BASELINE, 0), *sources[target], *combined]
+        for place in [(BASELINE, ""), *sources[target], *((arm[0], arm) for arm in combined)]
         for seed in seeds
     ]
     missing = [_name(place) for place in expected if place not in runs]
@@ -97,7 +107,7 @@ def complete_grid(
     return Grid(targets, seeds, cells, combined)
 
 
-Place = tuple[str, int, str, "int | str"]  # target, seed, strategy, k or source id
+Place = tuple[str, int, str, "str | Arm"]  # target, seed, strategy, source id or arm
 
 
 def _problems(record: TransferRecord) -> list[str]:
@@ -107,7 +117,7 @@ def _problems(record: TransferRecord) -> list[str]:
         near = did_you_mean(record.strategy, STRATEGIES)
         problems.append(f'{where}: unknown strategy "{record.strategy}".{near}')
     for split, score in (("validation", record.validation), ("test", record.test)):
-        if score is not None and not math.isfinite(score):
+        if not math.isfinite(score):
             problems.append(f"{where}: the {split} score is {score}")
     if record.strategy in SINGLE:
         if record.source is None:
@@ -135,12 +145,13 @@ def _by_place(records: Iterable[TransferRecord]) -> dict[Place, TransferRecord]:
 def _place(record: TransferRecord) -> Place:
     if record.strategy in SINGLE:
         return (record.target, record.seed, "best", str(record.source))
-    return (record.target, record.seed, record.strategy, record.k or 0)
+    rest = record.arm if record.strategy in COMBINED else ""
+    return (record.target, record.seed, record.strategy, rest)
 
 
 def _sources(
     runs: dict[Place, TransferRecord], target: str, planned: Mapping[str, Collection[str]] | None
-) -> list[tuple[str, int | str]]:
+) -> list[tuple[str, str | Arm]]:
     names = {str(place[3]) for place in runs if place[0] == target and place[2] == "best"}
     names |= set(planned.get(target, ())) if planned else set()
     return [("best", name) for name in sorted(names)]
@@ -166,29 +177,12 @@ def _cell(
     runs: dict[Place, TransferRecord],
     target: str,
     seed: int,
-    combined: Iterable[tuple[str, int]],
+    combined: Iterable[Arm],
 ) -> Cell:
     single = [run for place, run in runs.items() if place[:3] == (target, seed, "best")]
     single.sort(key=lambda run: (-float(run.similarity or 0.0), str(run.source)))
-    combinations = {(name, k): runs[target, seed, name, k] for name, k in combined}
-    return Cell(runs[target, seed, BASELINE, 0], tuple(single), combinations)
-
-
-def reportable(records: Sequence[TransferRecord]) -> set[TransferRecord]:
-    """The records that a table may report: the baselines, the runs from several sources, and the
-    best by validation of the k most similar sources, for every k.
-
-    The first of equals is the best, as in `tables`. Raises SpotError as `complete_grid` does.
-    """
-    records_of_tables: set[TransferRecord] = set()
-    for cell in complete_grid(records).cells.values():
-        records_of_tables |= {cell.baseline, *cell.combined.values()}
-        best = -math.inf
-        for run in cell.single:
-            if run.validation > best:
-                best = run.validation
-                records_of_tables.add(run)
-    return records_of_tables
+    combinations = {arm: runs[target, seed, arm[0], arm] for arm in combined}
+    return Cell(runs[target, seed, BASELINE, ""], tuple(single), combinations)
 
 
 def _name(place: Place) -> str:
@@ -197,7 +191,7 @@ def _name(place: Place) -> str:
         return f'target "{target}", seed {seed}: the run without transfer'
     if strategy == "best":
         return f'target "{target}", seed {seed}: the run from "{rest}"'
-    return f'target "{target}", seed {seed}: {strategy} of k={rest}'
+    return f'target "{target}", seed {seed}: {strategy} {rest[2]}'.rstrip() + f" of k={rest[1]}"
 
 
 def _refuse(problems: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The study: every target from every source, so that retrieval can be judged against the oracle.
 
-Trains (or finds again) one run a source and seed for each target, and turns them into records.
+Trains (or finds again) one run a source and seed for each target, and what the arms of the study add. A run
+that fails leaves a gap that the result names.
 """
 
 from __future__ import annotations
@@ -8,105 +9,104 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from bank.entry import OF_SEVERAL, Entry
+from bank.entry import OF_SEVERAL
 from bank.errors import BankError
+from bank.nearest import Hit, searchable, seeds_of_tasks
 from bank.similarities import SIMILARITIES
 from bank.store import Bank
+from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
 from spot.prompts.files import write_prompt
-from spot.retrieval.estimators import ESTIMATORS
+from spot.prompts.stored import check_model, value_of
+from spot.retrieval.estimators import ESTIMATORS, Estimator
 from spot.retrieval.settings import SearchSettings
 from spot.retrieval.target import Answer, losses_of, recipe_for, search, settings_for
 from spot.strategies.settings import TransferSettings
-from spot.strategies.single import hit_starts, start_prompts
+from spot.strategies.single import hit_starts
 from spot.strategies.start import SCRATCH, Situation, Start
 from spot.strategies.transfer import (
     BEST_FILE,
     Candidate,
+    Failed,
+    Run,
     check_kinds,
     check_target,
     count_for,
+    outcomes,
     score_on_test,
-    train_starts,
+    try_starts,
+    with_gains,
 )
-from spot.study.ranking import RankQuality, rank_quality
-from spot.study.records import SINGLE, TransferRecord, reportable
-from spot.study.significance import Significance, significance
-from spot.study.statistics import Interval
-from spot.study.tables import BEST, MethodScores, TransferTable, method_scores, transfer_table
+from spot.study.arms import GENERIC, RERANKED, check_arms, makers
+from spot.study.records import TransferRecord
+from spot.study.result import Missing, Order, Study, StudyRun, write_study
+from spot.study.settings import StudySettings
+from spot.study.similarity import similarity_of_items
 from spot.tasks.metrics import main_metric
 from spot.tasks.task import Mixture, Task
 from spot.training.evaluate import split_metrics
+from spot.training.judging import metric_name
 from spot.training.recipe import Recipe
-from spot.training.runs import Runs, prompt_digest
-from spot.training.source import test_rows
+from spot.training.runs import Runs, data_digest, model_facts, prompt_digest
+from spot.training.source import source_of, test_rows
 from spot.training.tfidf import tfidf_answers
-from spot.verdicts.gains import judge_study
-from spot.verdicts.verdict import Verdict
 
-Order = dict[str, dict[str, float]]
-"""The scores of each target's sources by id, the higher the nearer."""
+RERANK_AMONG = 3  # sources: a good choice among three is worth more than another similarity
+RERANK_ROWS = 32  # where search.rerank_examples is 0
+DEFAULTS = StudySettings()
 
 
-@dataclass(frozen=True)
-class Study:
-    """A finished study: the paper's table, and each method's mean gain over scratch with its interval
-    and its test.
+@dataclass(frozen=True, eq=False)
+class StudyPlan:
+    """What a study does with every target; `tasks` are those of the entries to start from, None: all."""
 
-    `by_order` has the scores of the best of the top k for every order of the sources, the search's
-    similarity among them, and `ranking` the quality of these orders; `scratch` has the scores from
-    scratch. `tfidf` has each target's test score by TF-IDF with logistic regression, where it has labels.
-    `prompts` are the files of each target's best prompt on validation.
-    """
+    bank: Bank
+    model: Model
+    names: tuple[str, ...]
+    recipe: Recipe
+    transfer: TransferSettings
+    search: SearchSettings
+    sources: Mapping[str, Task | Mixture]
+    ks: tuple[int, ...]
+    arms: tuple[str, ...]
+    tasks: frozenset[str] | None
+    runs: Runs
 
-    table: TransferTable
-    gains: dict[str, Interval]
-    records: tuple[TransferRecord, ...]
-    scratch: MethodScores
-    by_order: dict[str, dict[int, MethodScores]]
-    significance: dict[str, Significance]
-    ranking: dict[str, RankQuality]
-    tfidf: dict[str, float] = field(default_factory=dict)
-    prompts: dict[str, Path] = field(default_factory=dict)
+    def situation(self, target: Task, hits: Sequence[Hit]) -> Situation:
+        """The target's situation."""
+        return Situation(
+            self.bank,
+            self.model,
+            target,
+            hits,
+            self.recipe,
+            self.sources,
+            self.transfer,
+            self.search,
+            self.runs,
+        )
 
-    @property
-    def best(self) -> MethodScores | None:
-        """The scores of the best of the most sources that the study's own search finds, if any."""
-        of_search = self.by_order.get(self.table.similarity, {})
-        return of_search[max(of_search)] if of_search else None
+    def nearest(self, hits: Sequence[Hit]) -> list[Hit]:
+        """The hits of one task that the study starts from."""
+        return [
+            hit
+            for hit in hits
+            if hit.kind not in OF_SEVERAL and (self.tasks is None or hit.task in self.tasks)
+        ]
 
-    @property
-    def verdict(self) -> Verdict:
-        """The judgement of transfer from what a search finds, or of the last method without it."""
-        best, targets = self.best, self.table.targets
-        name, gain = list(self.gains.items())[-1] if self.gains else ("transfer", None)
-        if best is not None:
-            name = (
-                "from the nearest source" if best.k == 1 else f"from the best of {best.k} sources"
-            )
-            gain = best.gain_over(self.scratch.test)
-        tfidf = None
-        if gain is not None and set(targets) <= set(self.tfidf):
-            tfidf = float(np.mean([self.tfidf[target] for target in targets]))
-        scratch = float(self.scratch.test.mean())
-        bounds = None if gain is None else (gain.mean, gain.low, gain.high)
-        return judge_study(name, bounds, len(targets), len(self.table.seeds), scratch, tfidf)
 
-    def gains_by_order(
-        self, scratch: NDArray[np.float64] | None = None
-    ) -> dict[str, dict[int, Interval]]:
-        """Mean gains of the best of the top k, for every order and k, over the study's scores from
-        scratch or over others [targets, seeds].
-        """
-        compared = self.scratch.test if scratch is None else scratch
-        return {
-            name: {k: scores.gain_over(compared) for k, scores in by_k.items()}
-            for name, by_k in self.by_order.items()
-        }
+@dataclass(frozen=True, eq=False)
+class Column:
+    """What a study measured on one target, and what it lacks."""
+
+    target: Task
+    runs: tuple[Run, ...] = ()
+    orders: Mapping[str, dict[str, float]] = field(default_factory=dict)
+    estimates: Mapping[str, dict[str, float]] = field(default_factory=dict)
+    missing: tuple[Missing, ...] = ()
+    prompt: Path | None = None
 
 
 def run_study(
@@ -118,63 +118,266 @@ def run_study(
     plan: TransferSettings | None = None,
     search_settings: SearchSettings | None = None,
     sources: Mapping[str, Task | Mixture] | None = None,
-    ks: Sequence[int] = (1, 3),
+    entries: Sequence[str] = (),
+    ks: Sequence[int] = DEFAULTS.ks,
+    arms: Sequence[str] = DEFAULTS.arms,
     runs: Runs | None = None,
 ) -> Study:
     """Run oracle, best of top k and scratch for every target, from all single-task entries that a
-    search compares, and from each mixture entry as a generic prompt.
+    search compares, and what the arms add; record every outcome in the bank, and write the result.
 
     recipe, search_settings, sources: as for `transfer`; plan: seeds, steps and rates of both arms.
-    Choices are made on validation, scores are of the test split. Raises SpotError or BankError for
-    unusable input; a run that fails stops the study, since a table with gaps would mislead.
+    entries: the tasks, or ids, of the bank's entries to start from; none: all. arms: names of
+    `spot.study.arms.ARMS`. Choices are made on validation, scores are of the test split.
+
+    A run that fails is missing from the result, which says so, and tables are made of complete targets.
+    Raises SpotError or BankError for unusable input before any training, and where no target is complete.
     """
     runs = runs or Runs()
-    recipe = recipe_for(bank, model, recipe)
-    plan = (plan or TransferSettings()).on(model)
-    settings = settings_for(bank, model, recipe, search_settings)
-    records: list[TransferRecord] = []
-    order_of: dict[str, Order] = {}
-    prompts: dict[str, Path] = {}
-    warned: set[str] = set()
+    made = plan_of(
+        bank, model, targets, recipe, plan, search_settings, sources, entries, ks, arms, runs
+    )
     targets = list({target.name: target for target in targets}.values())
     runs.reporter.phase("reading the rows of the targets")
+    check_targets(made, targets)
+    warned: set[str] = set()
+    columns: list[Column] = []
+    errors: list[SpotError | BankError] = []
     for target in targets:
-        check_kinds(bank, target, recipe, settings, every=True)
-        check_target(target, model, recipe)
+        try:
+            column = column_of(made, target, warned)
+        except (SpotError, BankError) as error:
+            errors.append(error)
+            missing = Missing(target.name, "every run", error.message, error.hint or "")
+            column = Column(target, missing=(missing,))
+        for gap in column.missing:
+            runs.reporter.warn(gap.sentence)
+        columns.append(column)
+    if len(errors) == len(targets):
+        raise errors[0]
+    study = joined_columns(made, columns)
+    study.grid  # noqa: B018  # raises where no target is complete
+    content = {name: value for name, value in study.to_json().items() if name != "prompts"}
+    for run in content["runs"]:
+        run["folder"] = ""  # a place is no content
+    return write_study(study, runs.place("study", "results", content))
+
+
+def plan_of(
+    bank: Bank,
+    model: Model,
+    targets: Sequence[Task],
+    recipe: Recipe | None,
+    plan: TransferSettings | None,
+    search_settings: SearchSettings | None,
+    sources: Mapping[str, Task | Mixture] | None,
+    entries: Sequence[str],
+    ks: Sequence[int],
+    arms: Sequence[str],
+    runs: Runs,
+) -> StudyPlan:
+    """The plan of a study. Raises SpotError for no target, for an arm, a k or an entry that is not known, and
+    for entries of another model.
+    """
+    if not targets:
+        raise SpotError("expected a target for the study, found none", "name one or more")
+    if wrong := [k for k in ks if k < 1]:
+        raise SpotError(f"expected ks of at least 1, found {wrong[0]}", "e.g. 1, 3")
+    of_bank = bank.entries()
+    for entry in of_bank:
+        check_model(entry, model)
+    recipe = recipe_for(bank, model, recipe)
+    known = {
+        name: entry.task
+        for entry in of_bank
+        if entry.kind not in OF_SEVERAL
+        for name in (entry.id, entry.task)
+    }
+    for name in entries:
+        if name not in known:
+            raise SpotError(
+                f'expected a task of the bank\'s entries, found "{name}".{did_you_mean(name, known)}',
+                f"spot bank list --bank {bank.path}",
+            )
+    tasks = frozenset(known[name] for name in entries)
+    made = StudyPlan(
+        bank,
+        model,
+        tuple(dict.fromkeys(target.name for target in targets)),
+        recipe,
+        (plan or TransferSettings()).on(model),
+        settings_for(bank, model, recipe, search_settings),
+        sources or {},
+        tuple(sorted(set(ks))),
+        tuple(check_arms(arms)),
+        tasks if entries else None,
+        runs,
+    )
+    # Of more sources than a target has there is no average, and none is comparable with others.
+    least = min((count for each in targets if (count := source_count(made, each))), default=0)
+    return replace(made, ks=tuple(k for k in made.ks if k <= least))
+
+
+def source_count(plan: StudyPlan, target: Task) -> int:
+    """The number of tasks with a prompt of their own that the target's search compares."""
+    entries, _ = searchable(plan.bank.entries(), (target.name,), plan.search.unlearned)
+    groups = seeds_of_tasks([entry for entry in entries if entry.kind not in OF_SEVERAL])
+    return sum(plan.tasks is None or group[0].task in plan.tasks for group in groups)
+
+
+def check_targets(plan: StudyPlan, targets: Sequence[Task]) -> None:
+    """Raises SpotError for rows or entries that no run could use, before any training."""
     for target in targets:
-        k = count_for(bank, target, settings)
-        answer = search_by(settings.similarity, bank, model, target, k, recipe, settings, runs)
-        for warning in answer.result.warnings:
-            if warning not in warned:
-                runs.reporter.warn(warning)
-                warned.add(warning)
-        hits = [hit for hit in answer.result.hits if hit.kind not in OF_SEVERAL]
-        for name, scores in orders(
-            bank, model, target, [hit.id for hit in hits], k, recipe, settings, runs
-        ).items():
-            order_of.setdefault(name, {})[target.name] = scores
-        situation = Situation(
-            bank, model, target, hits, recipe, sources or {}, plan, settings, runs
-        )
-        starts = [Start(SCRATCH), *hit_starts("oracle", hits, situation)]
-        starts += generic_starts([each.name for each in targets], situation)
-        ranked = [order[target.name] for order in order_of.values()]
-        candidates = train_starts(model, target, starts, recipe, plan, runs, bank)
-        prompts[target.name] = write_best(target, candidates, runs)
-        records += scored(model, target, candidates, ranked, recipe, runs)
-    planned = {target: list(scores) for target, scores in order_of[settings.similarity].items()}
-    usable = [k for k in ks if k <= min(len(ids) for ids in planned.values())]
-    table = transfer_table(records, ks=usable, similarity=settings.similarity, planned=planned)
-    _, _, (scratch, *methods) = method_scores(records, ks=usable, planned=planned)
-    gains = {scores.name: scores.gain_over(scratch.test) for scores in methods}
-    by_order, ranking = {}, {}
-    for name, order in order_of.items():
-        rows = [reordered(record, order[record.target]) for record in records]
-        by_order[name] = best_of(rows, usable)
-        ranking[name] = rank_quality(rows, usable)
-    tests = significance(methods, scratch.test)
-    tfidf = tfidf_scores(model, targets, recipe, runs)
-    return Study(table, gains, tuple(records), scratch, by_order, tests, ranking, tfidf, prompts)
+        check_kinds(plan.bank, target, plan.recipe, plan.search, every=True)
+        check_target(target, plan.model, plan.recipe)
+
+
+def column_of(plan: StudyPlan, target: Task, warned: set[str]) -> Column:
+    """Everything of one target. Raises SpotError or BankError where its search or its runs from scratch and
+    from one source fail as a whole.
+    """
+    bank, model, recipe, runs = plan.bank, plan.model, plan.recipe, plan.runs
+    k = count_for(bank, target, plan.search)
+    answer = search_by(plan.search.similarity, bank, model, target, k, recipe, plan.search, runs)
+    for warning in answer.result.warnings:
+        if warning not in warned:
+            runs.reporter.warn(warning)
+            warned.add(warning)
+    hits = plan.nearest(answer.result.hits)
+    ids = [hit.id for hit in hits]
+    order_of = orders(bank, model, target, ids, k, recipe, plan.search, runs)
+    situation = plan.situation(target, hits)
+    if not hits and plan.tasks is not None:
+        raise SpotError("none of the sources is another task", "name more sources")
+    core, rest, missing = starts_of(plan, situation)
+    attempts = try_starts(model, target, core, recipe, plan.transfer, runs, bank)
+    for what, start in rest:
+        title = f"{what}, {target.name}"
+        try:
+            attempts += try_starts(
+                model, target, [start], recipe, plan.transfer, runs, bank, title=title
+            )
+        except SpotError as error:
+            missing.append(Missing(target.name, what, error.message, error.hint or ""))
+    missing += [failure(target, each) for each in attempts if isinstance(each, Failed)]
+    candidates = [each for each in attempts if isinstance(each, Candidate)]
+    scored = [score_on_test(model, target, each, recipe, runs) for each in candidates]
+    done = with_gains(scored, target, test_rows(target, model, recipe))
+    bank.add_outcomes(outcomes(target.name, metric_name(target), done))
+    prompt = write_best(target, candidates, runs) if candidates else None
+    return Column(target, done, order_of, estimates(plan, target, hits), tuple(missing), prompt)
+
+
+def starts_of(
+    plan: StudyPlan, situation: Situation
+) -> tuple[list[Start], list[tuple[str, Start]], list[Missing]]:
+    """Scratch, every source and the generic prompts; the other arms' starts with what they are; and those
+    that cannot be made.
+    """
+    core = [Start(SCRATCH), *hit_starts("oracle", situation.hits, situation)]
+    rest: list[tuple[str, Start]] = []
+    missing = []
+    for maker in makers(plan.arms, situation, plan.ks, plan.names):
+        try:
+            starts = maker.make()
+        except (SpotError, BankError) as error:
+            name = situation.target.name
+            missing.append(Missing(name, maker.what, error.message, error.hint or ""))
+            continue
+        if maker.strategy == GENERIC:
+            core += starts
+        else:
+            rest += [(maker.what, start) for start in starts]
+    return core, rest, missing
+
+
+def failure(target: Task, failed: Failed) -> Missing:
+    """A run that failed as a gap of its target."""
+    start = failed.start
+    name = "from scratch" if start.strategy == SCRATCH else f"from {start.source or start.name}"
+    what = f"the run {name}, seed {failed.seed},"
+    return Missing(target.name, what, failed.error.message, failed.error.hint or "")
+
+
+def joined_columns(plan: StudyPlan, columns: Sequence[Column]) -> Study:
+    """The study of these targets."""
+    orders_of: dict[str, Order] = {}
+    estimates_of: dict[str, Order] = {}
+    for column in columns:
+        for by_name, found in ((orders_of, column.orders), (estimates_of, column.estimates)):
+            for name, scores in found.items():
+                by_name.setdefault(name, {})[column.target.name] = scores
+    items = plan.bank.items()
+    families = {entry.task: entry.family for entry, _ in items}
+    return Study(
+        model=plan.model.name,
+        fingerprint=plan.model.fingerprint,
+        similarity=plan.search.similarity,
+        ks=plan.ks,
+        metrics={column.target.name: metric_name(column.target) for column in columns},
+        runs=tuple(study_run(column.target, run) for column in columns for run in column.runs),
+        orders=orders_of,
+        estimates=estimates_of,
+        missing=tuple(gap for column in columns for gap in column.missing),
+        tfidf=tfidf_scores(plan.model, [each.target for each in columns], plan.recipe, plan.runs),
+        tasks=similarity_of_items(items, plan.search.similarity) if items else None,
+        families=families,
+        prompts={each.target.name: each.prompt for each in columns if each.prompt is not None},
+    )
+
+
+def study_run(target: Task, run: Run) -> StudyRun:
+    """A scored run as the study keeps it."""
+    record = TransferRecord(
+        target=target.name,
+        seed=run.seed,
+        source=run.start.source,
+        source_task=run.start.task,
+        similarity=run.start.similarity,
+        validation=run.validation,
+        test=run.test,
+        strategy=run.start.strategy,
+        k=run.start.k,
+    )
+    return StudyRun(
+        record,
+        run.learning_rate,
+        run.step,
+        run.test_metrics,
+        run.n_test,
+        run.gain_interval,
+        run.history,
+        run.folder,
+    )
+
+
+def estimates(plan: StudyPlan, target: Task, hits: Sequence[Hit]) -> dict[str, dict[str, float]]:
+    """The score (the higher, the better a start) of the few nearest by every estimator, computed once."""
+    near = [hit.id for hit in hits[:RERANK_AMONG]]
+    if RERANKED not in plan.arms or len(near) < 2:
+        return {}
+    rows = plan.search.rerank_examples or RERANK_ROWS
+    settings = plan.search.model_copy(update={"rerank_examples": rows})
+    values = [value_of(plan.bank, plan.bank.get(id)) for id in near]
+    read: dict[str, Any] = {
+        "model": model_facts(plan.model),
+        "prompts": [prompt_digest(value) for value in values],
+        "data": data_digest(source_of(target, plan.model, plan.recipe).members[0]),
+        "rows": rows,
+        "seed": settings.seeds[0],
+    }
+    found = {}
+    for name, estimator in ESTIMATORS.items():
+
+        def scores(estimator: Estimator = estimator) -> list[float]:
+            losses = losses_of(
+                plan.bank, plan.model, target, plan.recipe, near, settings, estimator
+            )
+            return [-losses[id] for id in near]
+
+        place = ("estimates", target.name, {**read, "estimator": name})
+        found[name] = dict(zip(near, plan.runs.remembered(*place, scores), strict=True))
+    return found
 
 
 def tfidf_scores(
@@ -242,79 +445,3 @@ def orders(
             losses = losses_of(bank, model, target, recipe, ids, settings, estimator)
             by_name[name] = {id: -losses[id] for id in ids}
     return by_name
-
-
-def reordered(record: TransferRecord, scores: Mapping[str, float]) -> TransferRecord:
-    """The record with another similarity of its source, where it has one."""
-    if record.strategy in SINGLE and record.source is not None:
-        return replace(record, similarity=scores[record.source])
-    return record
-
-
-def reported(records: Sequence[TransferRecord], ranked: Sequence[Mapping[str, float]]) -> set[int]:
-    """Indices of a target's records that a table may report under any of these orders."""
-    indices = set()
-    for scores in ranked:
-        rows = [reordered(record, scores) for record in records]
-        of_table = reportable(rows)
-        indices |= {index for index, row in enumerate(rows) if row in of_table}
-    return indices
-
-
-def best_of(records: Sequence[TransferRecord], ks: Sequence[int]) -> dict[int, MethodScores]:
-    """The scores of the best of the top k, for every k."""
-    _, _, methods = method_scores(records, ks=ks)
-    return {scores.k: scores for scores in methods if scores.method == BEST and scores.k}
-
-
-def generic_entries(bank: Bank, targets: Sequence[str]) -> list[Entry]:
-    """The bank's mixture entries that hold none of the targets."""
-    return [
-        entry
-        for entry in bank.entries()
-        if entry.kind == "mixture" and not set(entry.members) & set(targets)
-    ]
-
-
-def generic_starts(targets: Sequence[str], situation: Situation) -> list[Start]:
-    """These entries as starts that no search chooses (generic SPoT, section 2.2 of the paper); k is the
-    number of their tasks.
-    """
-    mixtures = generic_entries(situation.bank, targets)
-    prompts = start_prompts([entry.id for entry in mixtures], situation)
-    return [
-        Start("generic", entry.id, entry.task, None, prompt, len(entry.members))
-        for entry, prompt in zip(mixtures, prompts, strict=True)
-    ]
-
-
-def scored(
-    model: Model,
-    target: Task,
-    candidates: Sequence[Candidate],
-    ranked: Sequence[Mapping[str, float]],
-    recipe: Recipe,
-    runs: Runs,
-) -> list[TransferRecord]:
-    """The candidates as records; only those that a table may report are scored on test."""
-    plain = [
-        TransferRecord(
-            target=target.name,
-            seed=candidate.seed,
-            source=candidate.start.source,
-            source_task=candidate.start.task,
-            similarity=candidate.start.similarity,
-            validation=candidate.validation,
-            test=None,
-            strategy=candidate.start.strategy,
-            k=candidate.start.k,
-        )
-        for candidate in candidates
-    ]
-    to_score = reported(plain, ranked)
-    return [
-        replace(row, test=score_on_test(model, target, candidate, recipe, runs).test)
-        if index in to_score
-        else row
-        for index, (row, candidate) in enumerate(zip(plain, candidates, strict=True))
-    ]

@@ -1,4 +1,4 @@
-"""The settings of a comparison."""
+"""The settings of a comparison and of a study."""
 
 from __future__ import annotations
 
@@ -31,3 +31,19 @@ class CompareSettings(Stage):
     train.learning_rate."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of every cell."""
+
+
+class StudySettings(Stage):
+    """The targets and sources of a study, and what is made of several sources. The budget of a run is
+    `transfer`'s."""
+
+    targets: tuple[str, ...] = ()
+    """Target tasks; where none is set, those of the mini suite."""
+    sources: tuple[str, ...] = ()
+    """Tasks, or ids, of the bank's entries to start from; where none is set, all that a search compares."""
+    ks: tuple[Annotated[int, Field(ge=1)], ...] = (1, 3)
+    """How many of the nearest sources are tried, averaged or mixed."""
+    arms: tuple[str, ...] = ("average", "average-matched", "generic", "re-ranked")
+    """What stands beside the single sources: starts from k sources at once, average, average-matched and
+    mixture, which trains a prompt for each k; generic, the bank's mixtures; and re-ranked, a choice among the
+    nearest by their loss on target rows, which trains nothing."""

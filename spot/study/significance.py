@@ -32,7 +32,7 @@ def significance(
 ) -> dict[str, Significance]:
     """Test every method's gain over test scores from scratch [targets, seeds], by its name."""
     tests: list[PermutationTest] = [
-        permutation_test((method.test - baseline).mean(axis=1)) for method in methods
+        permutation_test(method.differences(baseline).mean(axis=1)) for method in methods
     ]
     adjusted = holm([test.p for test in tests])
     return {

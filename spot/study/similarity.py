@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spot.errors import SpotError
+
+if TYPE_CHECKING:
+    from bank.entry import Entry, Prompts
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,3 +117,19 @@ def task_similarity(
 
     starts = None if inits is None else np.asarray(inits)
     return average_by_task(tasks, find_similarity(similarity).matrix(prompts, starts), similarity)
+
+
+def inits_of(items: Sequence[tuple[Entry, Prompts]]) -> NDArray[np.float32] | None:
+    """The inits [N,P,H] of a bank's items; None where one is not known."""
+    inits = [prompts.init for _, prompts in items]
+    known = [init for init in inits if init is not None]
+    return np.stack(known) if known and len(known) == len(inits) else None
+
+
+def similarity_of_items(
+    items: Sequence[tuple[Entry, Prompts]], similarity: str, *, values: bool = False
+) -> TaskSimilarity:
+    """The task-by-task similarity of the keys, or the values, of a bank's items; see `task_similarity`."""
+    arrays = [prompts.start if values else prompts.key for _, prompts in items]
+    tasks = [entry.task for entry, _ in items]
+    return task_similarity(tasks, np.stack(arrays), similarity, inits=inits_of(items))

@@ -15,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spot.errors import SpotError
-from spot.study.records import Cell, Grid, TransferRecord, complete_grid
-from spot.study.statistics import Interval, paired_bootstrap, relative_error_reduction
+from spot.study.records import Arm, Cell, Grid, TransferRecord, complete_grid
+from spot.study.statistics import Interval, paired_interval, relative_error_reduction
 
 Choose = Callable[[Cell], TransferRecord]
 PAPER_KS = (1, 3, 6, 9, 12, 15)
+SCRATCH = "no transfer"
+ORACLE = "oracle"
 BEST = "best of top-k"
 _TITLES = {
     "average": "top-k weighted average",
+    "average-matched": "top-k weighted average, norms matched",
     "mixture": "top-k mixture",
     "generic": "generic (mixture) prompt",
 }
@@ -30,7 +33,9 @@ _TITLES = {
 
 @dataclass(frozen=True, eq=False)
 class MethodScores:
-    """Test scores [targets, seeds] of one method; `k` is None for the baseline."""
+    """Test scores [targets, seeds] of one method, NaN for a target that lacks one; `k` is None for the
+    baseline.
+    """
 
     method: str
     k: int | None
@@ -43,7 +48,20 @@ class MethodScores:
 
     def gain_over(self, baseline: NDArray[np.float64]) -> Interval:
         """The mean difference to other test scores [targets, seeds], with its 95 % interval."""
-        return paired_bootstrap((self.test - baseline).tolist())
+        return paired_interval(list(self.differences(baseline)))
+
+    def differences(self, baseline: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The differences to other test scores [targets, seeds], of the targets that have them."""
+        values = self.test - baseline
+        return np.asarray(values[~np.isnan(values).any(axis=1)])
+
+    def relative(self, baseline: NDArray[np.float64], best: float = 100.0) -> NDArray[np.float64]:
+        """The relative error reductions [targets, seeds] in percent (Vu et al. 2022, section 3.2); NaN
+        where nothing is left to reduce. Raises SpotError for scores above `best`.
+        """
+        pairs = zip(self.test.ravel(), baseline.ravel(), strict=True)
+        values = [relative_error_reduction(float(a), float(b), best=best) for a, b in pairs]
+        return 100.0 * np.array(values).reshape(self.test.shape)
 
 
 @dataclass(frozen=True)
@@ -56,13 +74,16 @@ class Spread:
 
 @dataclass(frozen=True)
 class Row:
-    """One line: `gain` in points, `relative` error reduction in percent, `score` in points."""
+    """One line: `gain` in points, `relative` error reduction in percent, `score` in points; means over
+    `targets` targets.
+    """
 
     method: str
     k: int | None
     gain: Spread | None
     relative: Spread | None
     score: Spread
+    targets: int
 
 
 @dataclass(frozen=True)
@@ -104,14 +125,21 @@ def method_scores(
             f"found {', '.join(map(str, wrong))}",
             "choose smaller k or run more sources",
         )
-    methods = [_scores(grid, "no transfer", None, lambda cell: cell.baseline)]
+    methods = [scores_of(grid, SCRATCH, None, lambda cell: cell.baseline)]
     if oracle and least:
-        methods.append(_scores(grid, "oracle", _source_count(grid), _choose_best(None)))
+        methods.append(scores_of(grid, ORACLE, _source_count(grid), _choose_best(None)))
     for k in chosen:
-        methods.append(_scores(grid, BEST, k, _choose_best(k)))
-    for name, k in grid.combined:
-        methods.append(_scores(grid, _TITLES[name], k, _choose_combined(name, k)))
+        methods.append(scores_of(grid, BEST, k, _choose_best(k)))
+    for arm in grid.combined:
+        methods.append(scores_of(grid, title_of(arm, grid.combined), arm[1], _choose_combined(arm)))
     return grid.targets, grid.seeds, methods
+
+
+def title_of(arm: Arm, arms: Collection[Arm]) -> str:
+    """The name of an arm in a table of these, which tells several generic prompts apart."""
+    strategy, _, name = arm
+    several = len({each for each in arms if each[0] == strategy and each[2]}) > 1
+    return f"generic prompt {name}" if several else _TITLES[strategy]
 
 
 def _choose_best(k: int | None) -> Choose:
@@ -119,27 +147,18 @@ def _choose_best(k: int | None) -> Choose:
     return lambda cell: max(cell.single[:k], key=lambda run: run.validation)
 
 
-def _choose_combined(name: str, k: int) -> Choose:
-    return lambda cell: cell.combined[name, k]
+def _choose_combined(arm: Arm) -> Choose:
+    return lambda cell: cell.combined[arm]
 
 
 def _source_count(grid: Grid) -> int:
     return max(len(cell.single) for cell in grid.cells.values())
 
 
-def _scores(grid: Grid, method: str, k: int | None, choose: Choose) -> MethodScores:
-    test = [[_test(choose(grid.cells[t, s])) for s in grid.seeds] for t in grid.targets]
+def scores_of(grid: Grid, method: str, k: int | None, choose: Choose) -> MethodScores:
+    """The test scores of the run that is chosen in every cell."""
+    test = [[choose(grid.cells[t, s]).test for s in grid.seeds] for t in grid.targets]
     return MethodScores(method, k, np.array(test, dtype=np.float64))
-
-
-def _test(run: TransferRecord) -> float:
-    if run.test is None:
-        raise SpotError(
-            f'target "{run.target}", seed {run.seed}: the run from {run.source or run.strategy} is '
-            "reported, but has no test score",
-            "score all that `reportable` names",
-        )
-    return run.test
 
 
 def transfer_table(
@@ -157,20 +176,32 @@ def transfer_table(
     Raises SpotError as `method_scores` does and for scores above `best`.
     """
     targets, seeds, methods = method_scores(records, ks=ks, oracle=oracle, planned=planned)
+    return table_of(targets, seeds, methods, similarity, best)
+
+
+def table_of(
+    targets: tuple[str, ...],
+    seeds: tuple[int, ...],
+    methods: Sequence[MethodScores],
+    similarity: str = "",
+    best: float = 100.0,
+) -> TransferTable:
+    """The table of these methods, of which the first is the baseline. Raises SpotError for scores above
+    `best`.
+    """
     baseline = methods[0].test
     undefined = tuple((targets[t], seeds[s]) for t, s in np.argwhere(baseline >= best))
-    rows = [Row(methods[0].method, None, None, None, _spread(baseline))]
+    rows = [Row(methods[0].method, None, None, None, _spread(baseline), len(targets))]
     for method in methods[1:]:
-        relative = np.vectorize(relative_error_reduction, otypes=[float])(
-            method.test, baseline, best=best
-        )
+        gain = method.test - baseline
         rows.append(
             Row(
                 method.method,
                 method.k,
-                _spread(method.test - baseline),
-                _spread(100.0 * relative),
+                _spread(gain),
+                _spread(method.relative(baseline, best)),
                 _spread(method.test),
+                len(method.differences(baseline)),
             )
         )
     return TransferTable(tuple(rows), targets, seeds, similarity, undefined)
@@ -194,7 +225,8 @@ def to_markdown(table: TransferTable) -> str:
     ]
     for row in table.rows:
         k = "–" if row.k is None else str(row.k)
-        cells = [row.method, k, _text(row.gain), _text(row.relative), _text(row.score)]
+        few = "" if row.targets == len(table.targets) else f" ({row.targets} targets)"
+        cells = [row.method + few, k, _text(row.gain), _text(row.relative), _text(row.score)]
         lines.append("| " + " | ".join(cells) + " |")
     measure = f" Sources ranked by {table.similarity} similarity." if table.similarity else ""
     lines += [
@@ -216,12 +248,13 @@ def _text(value: Spread | None) -> str:
 
 def to_json(table: TransferTable) -> str:
     """The table as JSON text; an undefined number is null."""
-    return json.dumps(_without_nan(asdict(table)), indent=2, allow_nan=False) + "\n"
+    return json.dumps(without_nan(asdict(table)), indent=2, allow_nan=False) + "\n"
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """A JSON value with null for every number that is not finite."""
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

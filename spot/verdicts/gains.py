@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,20 +93,32 @@ def judge_study(
     seeds: int,
     scratch: float,
     tfidf: float | None = None,
+    left_out: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on a study.
 
     method: what is judged, behind "transfer"; gain: (mean, low, high) of its points over scratch, over
-    targets and seeds, None where nothing was transferred. scratch, tfidf: mean test scores over targets.
+    targets and seeds, None where nothing was transferred; a bound is infinite where one number tells
+    nothing of the spread. scratch, tfidf: mean test scores over targets. left_out: incomplete targets.
     """
     evidence = f"{counted(targets, 'target')} and {counted(seeds, 'seed')}"
     numbers: dict[str, Any] = {"targets": targets, "seeds": seeds, "scratch": scratch}
+    rest = ""
+    if left_out:
+        numbers["left_out"] = list(left_out)
+        rest = f"; without {', '.join(left_out)}, where runs are missing"
     if gain is None:
         return Verdict(
-            "unknown", f"nothing was transferred to {counted(targets, 'target')}", numbers
+            "unknown", f"nothing was transferred to {counted(targets, 'target')}{rest}", numbers
         )
     mean, low, high = gain
-    numbers |= {"method": method, "gain": mean, "gain_low": low, "gain_high": high}
+    numbers |= {"method": method, "gain": mean}
+    if math.isinf(low):
+        sentence = (
+            f"{evidence} cannot show a difference: transfer {method} {mean:+.1f} points{rest}"
+        )
+        return Verdict("unknown", sentence, numbers)
+    numbers |= {"gain_low": low, "gain_high": high}
     points = f"{mean:+.1f} points (95 % interval {low:+.1f} to {high:+.1f} over {evidence})"
     if low > 0:
         kind, sentence = "helped", f"transfer {method} helped: {points}"
@@ -124,7 +137,7 @@ def judge_study(
             sentence += f"; {TFIDF} is better: {tfidf:.1f} against {ours:.1f}"
         else:
             sentence += f"; {TFIDF} has {tfidf:.1f}, these prompts {ours:.1f}"
-    return Verdict(kind, sentence, numbers)
+    return Verdict(kind, sentence + rest, numbers)
 
 
 def counted(number: int, noun: str) -> str:

@@ -32,13 +32,10 @@ from spot.study.comparison import Comparison, Gap, Reference, Variant
 from spot.study.comparison import Row as ComparedRow
 from spot.study.comparison import Trial as ComparedTrial
 from spot.study.distillation import Distillation, Line
-from spot.study.ranking import rank_quality
 from spot.study.records import TransferRecord
-from spot.study.run import Study, best_of
-from spot.study.significance import significance
+from spot.study.result import Missing, Study, StudyRun
 from spot.study.starts import StartComparison, StartRow
 from spot.study.statistics import Interval
-from spot.study.tables import method_scores, transfer_table
 from spot.tasks.inspection import Conflict, LabelReport, TableReport
 from spot.training.build import BuildReport
 from spot.training.evaluate import Evaluation
@@ -244,21 +241,26 @@ def records() -> list[TransferRecord]:
 
 
 def study() -> Study:
-    """The tables of `records`."""
-    rows = records()
-    _, _, (scratch, *methods) = method_scores(rows, ks=(1, 2))
-    gains = {method.name: method.gain_over(scratch.test) for method in methods}
-    table = transfer_table(rows, ks=(1, 2), similarity="average")
+    """The study of `records`, whose third target was interrupted."""
+    near = {"news-s0-1111": 0.9, "qqp-s0-4444": 0.1}
+    targets = ("boolq", "rte")
+    rest = TransferRecord("cb", 0, None, None, None, 60.0, 61.0, "none")
+    rows = [*records(), rest]
     return Study(
-        table,
-        gains,
-        tuple(rows),
-        scratch,
-        {"average": best_of(rows, (1, 2))},
-        significance(methods, scratch.test),
-        {"average": rank_quality(rows, (1, 2))},
-        {"boolq": 55.0, "rte": 60.0},
-        {"boolq": Path("spot-runs/study/boolq-0123/best.safetensors")},
+        model="nano",
+        fingerprint=BACKBONE.fingerprint,
+        similarity="average",
+        ks=(1, 2),
+        metrics={"boolq": "accuracy", "rte": "accuracy", "cb": "accuracy"},
+        runs=tuple(StudyRun(row, 0.3, 20, {"accuracy": row.test}, 5, None, ()) for row in rows),
+        orders={"average": dict.fromkeys((*targets, "cb"), near)},
+        estimates={
+            "zero-shot loss": {target: {k: -v for k, v in near.items()} for target in targets}
+        },
+        missing=(Missing("cb", "the run from news-s0-1111, seed 0,", "the loss was not finite"),),
+        tfidf={"boolq": 55.0, "rte": 60.0},
+        prompts={"boolq": Path("spot-runs/study/boolq-0123/best.safetensors")},
+        folder=Path("spot-runs/study/results-0123"),
     )
 
 

@@ -16,49 +16,37 @@ from spot.study.statistics import (
     correlation,
     holm,
     ndcg,
-    paired_bootstrap,
+    paired_interval,
     permutation_test,
     regret_at_k,
     relative_error_reduction,
 )
 
 
-def test_bootstrap_with_one_seed_is_scipys_one_level_bootstrap():
-    values = np.random.default_rng(0).normal(2.0, 1.0, size=12)
-    ours = paired_bootstrap([[value] for value in values], resamples=20000)
-    theirs = stats.bootstrap(
-        (values,), np.mean, n_resamples=20000, method="percentile", rng=np.random.default_rng(1)
-    ).confidence_interval
-    assert ours.mean == pytest.approx(values.mean())
-    assert ours.low == pytest.approx(theirs.low, abs=0.02)
-    assert ours.high == pytest.approx(theirs.high, abs=0.02)
+def test_interval_over_targets_is_scipys_for_their_means():
+    """Three seeds a target: the unit is the target, whose mean holds the noise of its seeds."""
+    groups = np.random.default_rng(0).normal(2.0, 1.0, size=(8, 3))
+    ours = paired_interval(list(groups), confidence=0.9)
+    theirs = stats.ttest_1samp(groups.mean(axis=1), 0).confidence_interval(0.9)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high))
+    assert (ours.mean, ours.confidence) == (pytest.approx(groups.mean()), 0.9)
 
 
-def test_bootstrap_of_two_levels_equals_full_enumeration():
-    groups = [[0.0, 4.0], [10.0, 12.0]]
-    means = []  # every pair of targets, and for each every pair of seeds: all equally likely
-    for first, second in itertools.product(groups, repeat=2):
-        for a in itertools.product(first, repeat=2):
-            for b in itertools.product(second, repeat=2):
-                means.append((np.mean(a) + np.mean(b)) / 2)
-    got = paired_bootstrap(groups, resamples=40000, confidence=0.8)
-    assert got.mean == pytest.approx(6.5)
-    assert got.low == pytest.approx(np.quantile(means, 0.1), abs=0.26)
-    assert got.high == pytest.approx(np.quantile(means, 0.9), abs=0.26)
-
-
-def test_bootstrap_covers_seed_noise_when_targets_agree():
-    got = paired_bootstrap([[0.0, 2.0], [0.0, 2.0]], resamples=4000)
-    assert got.low < 0.6 and got.high > 1.4  # one level over targets alone would be [1, 1]
-
-
-def test_bootstrap_repeats_with_its_seed_and_takes_ragged_seeds():
-    ragged = [[1.0, 2.0, 3.0], [0.5], [2.0, 2.5]]
-    assert paired_bootstrap(ragged, seed=5) == paired_bootstrap(ragged, seed=5)
-    assert paired_bootstrap(ragged, seed=5) != paired_bootstrap(ragged, seed=6)
-    assert paired_bootstrap(ragged).mean == pytest.approx((2.0 + 0.5 + 2.25) / 3)
-    constant = paired_bootstrap([[3.0, 3.0]])
+def test_interval_takes_ragged_seeds_and_one_target():
+    ragged = paired_interval([[1.0, 2.0, 3.0], [0.5], [2.0, 2.5]])
+    assert ragged.mean == pytest.approx((2.0 + 0.5 + 2.25) / 3)
+    seeds = [1.0, 2.0, 4.0]
+    alone, theirs = paired_interval([seeds]), stats.ttest_1samp(seeds, 0).confidence_interval()
+    assert (alone.low, alone.high) == pytest.approx((theirs.low, theirs.high))
+    constant = paired_interval([[3.0, 3.0]])
     assert (constant.low, constant.high) == (3.0, 3.0)
+
+
+def test_one_number_has_no_interval():
+    one = paired_interval([[3.0]])
+    assert (one.low, one.mean, one.high) == (-math.inf, 3.0, math.inf)
+    assert one.signed == "+3.0 (no interval)"
+    assert one.to_json() == {"mean": 3.0, "low": None, "high": None, "confidence": 0.95}
 
 
 def test_permutation_test_equals_counting_all_signs():
@@ -154,10 +142,10 @@ def test_regret_by_hand():
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: paired_bootstrap([]), "at least one target, found none"),
-        (lambda: paired_bootstrap([[1.0], []]), "target 1 as a list of at least 1"),
-        (lambda: paired_bootstrap([[math.nan]]), "target 0 holds NaN"),
-        (lambda: paired_bootstrap([[1.0]], confidence=95), "between 0 and 1, found 95"),
+        (lambda: paired_interval([]), "at least one target, found none"),
+        (lambda: paired_interval([[1.0], []]), "target 1 as a list of at least 1"),
+        (lambda: paired_interval([[math.nan]]), "target 0 holds NaN"),
+        (lambda: paired_interval([[1.0]], confidence=95), "between 0 and 1, found 95"),
         (lambda: permutation_test([]), "at least 1 numbers"),
         (lambda: holm([1.2]), r"in \[0, 1\], found \[1.2\]"),
         (lambda: holm([math.nan]), "found .nan."),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spot.errors import SpotError
-from spot.study.records import TransferRecord, complete_grid, reportable
+from spot.study.records import TransferRecord, complete_grid
 from spot.study.tables import method_scores, to_json, to_markdown, transfer_table
 
 
@@ -55,40 +55,6 @@ def test_methods_by_hand():
         ("top-k weighted average", 2): [[62, 63], [62, 63]],
         ("top-k mixture", 3): [[64, 64], [64, 64]],
     }
-
-
-def test_reportable_runs_by_hand():
-    names = {(row.target, row.seed, row.source) for row in reportable(records()) if row.source}
-    assert names == {
-        ("cb", 0, "p"), ("cb", 0, "q"), ("cb", 0, "r"),
-        ("cb", 1, "q"), ("cb", 1, "p"),  # r is more similar than p, but no better than q
-        ("rte", 0, "p"), ("rte", 0, "r"),  # q is as good as p, which comes first
-        ("rte", 1, "p"), ("rte", 1, "q"), ("rte", 1, "r"),
-    }  # fmt: skip
-    rest = [row for row in records() if row.source is None]
-    assert {row for row in reportable(records()) if row.source is None} == set(rest)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=6))
-def test_a_table_of_reportable_scores_is_the_table_of_all(sources):
-    every = [run("t", 0, 1.0, strategy="none")]
-    for number, (similarity, validation) in enumerate(sources):
-        test = float(number)
-        every.append(
-            run("t", 0, test, validation=validation, source=f"s{number}", sim=similarity / 4)
-        )
-    scored = reportable(every)
-    fewer = [row if row in scored else replace(row, test=None) for row in every]
-    ks = range(1, len(sources) + 1)
-    tables = [method_scores(rows, ks=ks)[2] for rows in (every, fewer)]
-    assert [row.test.tolist() for row in tables[0]] == [row.test.tolist() for row in tables[1]]
-
-
-def test_a_reported_run_without_a_test_score_is_refused():
-    rows = [replace(row, test=None) if row.source == "p" else row for row in records()]
-    with pytest.raises(SpotError, match=r'target "cb", seed 1: the run from p .* no test score'):
-        method_scores(rows, ks=[1])
 
 
 def test_table_by_hand():

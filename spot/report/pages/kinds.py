@@ -12,12 +12,14 @@ from spot.report.pages.bank import bank_part
 from spot.report.pages.baselines import baselines_part
 from spot.report.pages.comparison import comparison_part
 from spot.report.pages.page import Part
+from spot.report.pages.study import study_part
 from spot.report.pages.transfer import transfer_part
 
 Place = Bank | Path | str
 
 KINDS: dict[str, Callable[[Path], Part]] = {
     "report.json": transfer_part,
+    "study.json": study_part,
     "baselines.json": baselines_part,
     "comparison.json": comparison_part,
     "analysis.json": analysis_part,

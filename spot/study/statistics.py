@@ -91,12 +91,11 @@ def paired_interval(differences: Sequence[ArrayLike], *, confidence: float = 0.9
     """Student's interval of the mean paired difference over targets.
 
     `differences[t]` lists the differences of target t over its seeds (lengths may differ). The units are
-    the targets' means over seeds, n - 1 degrees of freedom for n targets: they hold the noise of the
-    seeds already, so that nothing is counted twice (a bootstrap that draws seeds inside drawn targets
-    does, and its percentiles are too narrow for ten targets; Hesterberg 2015). Of a single target the
-    units are its seeds, and the interval says nothing about other targets. Of a single number the
-    interval is unbounded. Raises SpotError for no targets, a target without seeds, NaN, or a confidence
-    outside (0, 1).
+    the n targets' means over seeds, n - 1 degrees of freedom. Their variance holds the noise of the seeds
+    already, so seeds are not drawn a second time, as a two-level bootstrap would; where the means of few
+    targets are equal by chance, it is what the seeds' own spread makes of it. Of a single target the
+    units are its seeds, and the interval says nothing about other targets; of a single number it is
+    unbounded. Raises SpotError for no targets, a target without seeds, NaN, or a confidence outside (0, 1).
     """
     if not 0 < confidence < 1:
         raise SpotError(f"expected a confidence between 0 and 1, found {confidence}", "use 0.95")
@@ -106,9 +105,22 @@ def paired_interval(differences: Sequence[ArrayLike], *, confidence: float = 0.9
     units = groups[0] if len(groups) == 1 else np.array([group.mean() for group in groups])
     mean, half = float(units.mean()), math.inf
     if units.size > 1:
-        error = float(units.std(ddof=1)) / math.sqrt(units.size)
-        half = float(stats.t.ppf((1 + confidence) / 2, units.size - 1)) * error
+        variance = float(units.var(ddof=1))
+        if variance == 0 and len(groups) > 1:
+            variance = _of_seeds(groups)
+        quantile = float(stats.t.ppf((1 + confidence) / 2, units.size - 1))
+        half = quantile * math.sqrt(variance / units.size)
     return Interval(mean, mean - half, mean + half, confidence)
+
+
+def _of_seeds(groups: Sequence[NDArray[np.float64]]) -> float:
+    """The variance of a target's mean that seeds alone make, a mean over the targets with several."""
+    several = [group for group in groups if group.size > 1]
+    if not several:
+        return 0.0
+    pooled = sum(float(((g - g.mean()) ** 2).sum()) for g in several)
+    pooled /= sum(group.size - 1 for group in several)
+    return float(np.mean([pooled / group.size for group in groups]))
 
 
 def permutation_test(

@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from spot.errors import SpotError
-from spot.study.ranking import RankQuality, rank_quality
+from spot.study.ranking import RankQuality, TargetQuality, rank_quality
 from spot.study.records import TransferRecord
 
 
 def records(scores, similarities, scratch=50.0):
     """A run from each source of every target and seed: scores {(target, seed): [N validations]},
-    similarities {target: [N]}; no run has a test score.
+    similarities {target: [N]}; test scores are told apart from them, for none is used.
     """
     runs = []
     for (target, seed), validations in scores.items():
-        runs.append(TransferRecord(target, seed, None, None, None, scratch + seed, None, "none"))
+        runs.append(TransferRecord(target, seed, None, None, None, scratch + seed, 1.0, "none"))
         for number, (score, near) in enumerate(zip(validations, similarities[target], strict=True)):
             source = f"s{number}"
-            runs.append(TransferRecord(target, seed, source, source, near, score, None, "oracle"))
+            runs.append(TransferRecord(target, seed, source, source, near, score, 2.0, "oracle"))
     return runs
 
 
@@ -74,7 +74,8 @@ def test_an_undefined_statistic_is_none_or_left_out_of_the_mean():
     assert (two.pearson, two.spearman) == (None, None)  # of two pairs there is no correlation
     assert two.regret[1] == pytest.approx(100 / 7)
     alone = rank_quality(records({("a", 0): [60.0]}, {"a": [0.5]}), (1,))
-    assert alone == RankQuality(None, None, None, {1: 0.0})
+    of_target = TargetQuality("a", 1, None, None, None, {1: 0.0})
+    assert alone == RankQuality(None, None, None, {1: 0.0}, (of_target,))
     # Matthews' correlation may be negative: no relevance is; the other target is still judged.
     scores = {("a", 0): [-5.0, -1.0, -2.0], ("b", 0): [10.0, 20.0, 30.0]}
     near = {"a": [0.3, 0.2, 0.1], "b": [0.1, 0.2, 0.3]}

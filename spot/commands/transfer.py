@@ -115,6 +115,8 @@ def show(report: TransferReport, out: Output) -> None:
             "tfidf": report.tfidf,
             "curves": report.mean_curves,
             "head_start": report.head_start,
+            "phases": report.phases,
+            "skipped_phases": report.skipped_phases,
         }
     )
     rows = [_row("scratch", run) for run in report.baseline]
@@ -131,6 +133,8 @@ def show(report: TransferReport, out: Output) -> None:
         out.say(line)
     if report.head_start:
         out.say(report.head_start)
+    if report.skipped_phases:
+        out.say(report.skipped_phases)
     out.say(f"prompts, scores and config: {report.folder}")
     show_verdict(report.verdict, out)
 

@@ -38,7 +38,7 @@ from spot.tasks.task import Mixture, Task
 from spot.tasks.vocabulary import label_tokens
 from spot.training.build import new_slot
 from spot.training.described import described
-from spot.training.evaluate import sample_of
+from spot.training.evaluate import majority_score, sample_of
 from spot.training.judging import compared, metric_name
 from spot.training.provenance import write_provenance
 from spot.training.recipe import Recipe
@@ -47,6 +47,7 @@ from spot.training.slots import Check, Slot, Trained, report_improving
 from spot.training.source import source_of, test_rows
 from spot.verdicts.curves import Mean, Point, head_start, mean_curve
 from spot.verdicts.gains import judge_transfer
+from spot.verdicts.phases import Steps, Written, phase_curve, skipped_phases
 from spot.verdicts.verdict import Verdict
 
 NAMED = "named"
@@ -117,7 +118,8 @@ class TransferReport:
     runs.
 
     `interval` is that of the mean gain, 95 % over test rows and seeds; `tfidf` the test score of TF-IDF
-    with logistic regression, None for free answers; `verdict` the judgement of all of it.
+    with logistic regression, None for free answers; `verdict` the judgement of all of it. `constant` is the
+    validation score of the best constant answer, where there is one.
     """
 
     target: str
@@ -130,6 +132,7 @@ class TransferReport:
     interval: tuple[float, float]
     tfidf: float | None
     verdict: Verdict
+    constant: float | None = None
 
     @property
     def gains(self) -> tuple[float, ...]:
@@ -161,6 +164,24 @@ class TransferReport:
         """
         curves = self.mean_curves
         return head_start(curves["transfer"], curves["scratch"])
+
+    @property
+    def phases(self) -> dict[str, Steps]:
+        """(step, phase of learning) of both arms, of the means over seeds, under "scratch" and "transfer";
+        [] where answers are free or nobody counted label words. See `spot.verdicts.phases`.
+        """
+        if self.constant is None:
+            return {arm: [] for arm in self.curves}
+        return {
+            arm: phase_curve([written_of(run) for run in runs], self.constant)
+            for arm, runs in self.curves.items()
+        }
+
+    @property
+    def skipped_phases(self) -> str:
+        """The phases that the transferred start skips, in a sentence; "" where it skips none."""
+        phases = self.phases
+        return skipped_phases(phases["transfer"], phases["scratch"])
 
     def _points(self) -> dict[str, list[list[Point]]]:
         return {arm: [points_of(run) for run in runs] for arm, runs in self.curves.items()}
@@ -336,6 +357,7 @@ def judged_report(
             curves=(curves[0], curves[1]),
             nearness=nearness,
         ),
+        majority_score(source_of(target, model, recipe)),
     )
 
 
@@ -365,6 +387,15 @@ def points_of(history: Sequence[Check]) -> list[Point]:
     """The validated checks of a run as the points of its learning curve."""
     return [
         Point(check.step, check.score, check.n) for check in history if math.isfinite(check.score)
+    ]
+
+
+def written_of(history: Sequence[Check]) -> list[Written]:
+    """The validated checks of a run that counted label words."""
+    return [
+        Written(check.step, check.valid_labels, check.score, check.n)
+        for check in history
+        if check.valid_labels is not None and math.isfinite(check.score)
     ]
 
 
@@ -563,6 +594,8 @@ def _write(report: TransferReport) -> None:
         "tfidf": report.tfidf,
         "verdict": report.verdict.to_json(),
         "head_start": report.head_start,
+        "phases": report.phases,
+        "skipped_phases": report.skipped_phases,
     }
     text = json.dumps(content, indent=1) + "\n"
     replace_file(report.folder / "report.json", text.encode())

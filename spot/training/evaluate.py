@@ -14,7 +14,9 @@ from spot.tasks.confusion import FROM_COUNTS, cells, guessing, scores_from_count
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.metrics import main_metric, score, to_class
 from spot.tasks.task import Task
+from spot.training.answers import answer_shares, mean_shares
 from spot.training.batches import Source
+from spot.training.slots import Shares, Validation
 from spot.verdicts.sample import Sample, exact_interval
 from spot.verdicts.scores import Reference
 from spot.verdicts.verdict import Verdict
@@ -251,15 +253,14 @@ def split_metrics(
     )
 
 
-def validate(
-    backbone: Model, prompt: Promptlike, source: Source
-) -> tuple[float, dict[str, float], int]:
-    """(score, metrics, rows) of a prompt on the validation rows of a source's members.
+def validate(backbone: Model, prompt: Promptlike, source: Source) -> Validation:
+    """The scores of a prompt on the validation rows of a source's members, and what it writes.
 
-    The score is the mean over members; the metrics of a mixture's members carry their names.
+    Score and shares are means over members; the metrics of a mixture's members carry their names.
     """
     scores: list[float] = []
     metrics: dict[str, float] = {}
+    shares: list[Shares] = []
     rows = 0
     for member in source.members:
         result = evaluate(backbone, prompt, member.definition, member.validation, member.labels)
@@ -267,7 +268,8 @@ def validate(
         rows += result.n
         prefix = f"{member.definition.name}/" if len(source.members) > 1 else ""
         metrics |= {prefix + name: value for name, value in result.metrics.items()}
-    return float(np.mean(scores)), metrics, rows
+        shares.append(answer_shares(backbone, prompt, member, result.predictions))
+    return Validation(float(np.mean(scores)), metrics, rows, mean_shares(shares))
 
 
 def majority_score(source: Source) -> float | None:

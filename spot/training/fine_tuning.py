@@ -30,7 +30,7 @@ from spot.training.loop import Schedule, train
 from spot.training.optim import scaled_adafactor
 from spot.training.parts import FORESEEN, Batch, fitted, whole
 from spot.training.recipe import TrainSettings
-from spot.training.slots import Check, Reporter, Result, StartLoss
+from spot.training.slots import Check, Reporter, Result, StartLoss, Validation
 from spot.training.step import row_losses
 
 
@@ -152,7 +152,7 @@ class WeightLearner:
         """All weights by name, in float32."""
         return to_arrays(state.parameters)
 
-    def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
+    def validate(self, arrays: Arrays, index: int) -> Validation:
         """The mean over the source's members of their scores, with weights in the model's dtypes."""
         network = self.model.network
         weights = from_arrays(arrays, network.parameters)

@@ -32,6 +32,7 @@ from spot.training.slots import (
     Reporter,
     Result,
     StartLoss,
+    Validation,
     best_check,
 )
 
@@ -92,8 +93,8 @@ class Learner(Protocol):
     def arrays(self, state: Any, index: int) -> Arrays:
         """The trained arrays of one slot."""
 
-    def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
-        """Score (0 to 100), metrics and number of rows on validation."""
+    def validate(self, arrays: Arrays, index: int) -> Validation:
+        """The scores on validation; reads only."""
 
     def compiles(self, step: int) -> bool:
         """True if a step, counted from 0, has arrays of a shape that none had that was asked for before."""
@@ -289,8 +290,8 @@ class _Run:
         if not self.validate:
             return Check(step, -math.inf, loss, {}, 0)
         self.reporter.phase(f"validating {self.learner.labels[index]}")
-        score, metrics, rows = self.learner.validate(arrays, index)
-        return Check(step, score, loss, metrics, rows)
+        score, metrics, rows, shares = self.learner.validate(arrays, index)
+        return Check(step, score, loss, metrics, rows, *shares)
 
     def check_start(self) -> None:
         """Report the losses before training, warn of a start that is far too high, and validate the start

@@ -33,7 +33,7 @@ from spot.training.losses import check_loss, find_loss
 from spot.training.lowering import program_bytes, scoring_need
 from spot.training.parts import FORESEEN, alike, fitted, layout
 from spot.training.recipe import TrainSettings
-from spot.training.slots import Reporter, Slot, StartLoss, Trained
+from spot.training.slots import Reporter, Slot, StartLoss, Trained, Validation
 from spot.training.step import (
     PromptState,
     batch_losses,
@@ -178,7 +178,7 @@ class PromptLearner:
         """One slot's prompt."""
         return {name: np.asarray(array[index]) for name, array in state.params.items()}
 
-    def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
+    def validate(self, arrays: Arrays, index: int) -> Validation:
         """The mean score over the source's members."""
         return validate(self.model, SoftPrompt(self.kind, arrays), self.slots[index].source)
 

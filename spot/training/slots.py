@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import filelock
 import numpy as np
@@ -43,11 +43,30 @@ BEST_SCORE = 100.0
 """The best possible score of every metric."""
 
 
+class Shares(NamedTuple):
+    """What a prompt writes, in percent of the rows that it answers greedily: answers that are a label word of
+    the task, and answers that are the commonest of these words. None where the task has none, or where
+    nobody counted.
+    """
+
+    valid_labels: float | None = None
+    commonest_label: float | None = None
+
+
+class Validation(NamedTuple):
+    """Score (0 to 100) and metrics of n validation rows, and what is written on some of them."""
+
+    score: float
+    metrics: dict[str, float]
+    n: int
+    shares: Shares = Shares()
+
+
 @dataclass(frozen=True)
 class Check:
     """A slot's validation score (0 to 100) after `step` steps, and its mean training loss since the
     check before; of step 0, the start, its loss on the first batch. Every check of a slot is made on the
-    same n rows. A score of -inf means that it was not validated.
+    same n rows. A score of -inf means that it was not validated. The last two are `Shares`.
     """
 
     step: int
@@ -55,6 +74,8 @@ class Check:
     loss: float
     metrics: dict[str, float]
     n: int
+    valid_labels: float | None = None
+    commonest_label: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; None for those that are not finite."""
@@ -65,10 +86,11 @@ class Check:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Check:
-        """The inverse of `to_json`; other keys are ignored."""
+        """The inverse of `to_json`; other keys are ignored. Earlier releases counted no shares."""
         score = -math.inf if row["score"] is None else row["score"]
         loss = math.nan if row["loss"] is None else row["loss"]
-        return cls(row["step"], score, loss, row["metrics"], row["n"])
+        shares = Shares(row.get("valid_labels"), row.get("commonest_label"))
+        return cls(row["step"], score, loss, row["metrics"], row["n"], *shares)
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,7 +124,8 @@ def run(start: Start, seed: int, validation: float, test: float) -> Run:
         validation=validation,
         prompt=SoftPrompt.of(PREFIX, PROMPT),
         history=tuple(
-            Check(step, 50.0 + (validation - 50.0) * step / 40, 0.5, {}, 64) for step in (0, 20, 40)
+            Check(step, 50.0 + (validation - 50.0) * step / 40, 0.5, {}, 64, valid, valid / 2)
+            for step, valid in ((0, 87.5 if start is NEWS else 25.0), (20, 100.0), (40, 100.0))
         ),
         test=test,
         test_metrics={"accuracy": test},
@@ -152,6 +153,7 @@ def transfer(*gains: float) -> TransferReport:
         Verdict(
             "helped" if min(gains) > 0 else "hurt", "transfer did something", {"gain": sum(gains)}
         ),
+        50.0,
     )
 
 

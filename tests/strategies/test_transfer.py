@@ -221,6 +221,38 @@ def test_the_head_start_is_read_from_the_curves_of_both_arms():
     )
 
 
+def test_phases_are_read_from_the_curves_of_both_arms():
+    def arm(*checks):
+        history = tuple(
+            Check(step, score, 0.5, {}, 100, valid, None if valid is None else valid / 2)
+            for step, (valid, score) in zip((0, 20, 40), checks, strict=True)
+        )
+        prompt = SoftPrompt.of(PREFIX, np.zeros((4, 16), np.float32))
+        return Run(Start("none"), 0, 0.3, 20, checks[-1][1], prompt, history, 80.0, {}, 16)
+
+    def report(scratch, transfer, constant):
+        return transfer_module.TransferReport(
+            "x", "accuracy", "best", (scratch,), (transfer,), (scratch, transfer), Path(), (0, 0),
+            None, Verdict("helped", ""), constant,
+        )  # fmt: skip
+
+    scratch = arm((10, 50), (90, 50), (100, 80))
+    transfer = arm((95, 70), (100, 75), (100, 80))
+    both = report(scratch, transfer, 50.0)
+    assert both.phases == {
+        "scratch": [(0, "junk"), (20, "labels"), (40, "task")],
+        "transfer": [(0, "task"), (20, "task"), (40, "task")],
+    }
+    assert both.skipped_phases == (
+        "scratch wrote mostly label words from step 20 on and beat the best constant answer from step 40 "
+        "on; the transferred start did both at step 0"
+    )
+    unknown = arm((None, 50), (None, 50), (None, 80))
+    for without in (report(scratch, transfer, None), report(unknown, unknown, 50.0)):
+        assert without.phases == {"scratch": [], "transfer": []}
+        assert without.skipped_phases == ""
+
+
 def test_average_starts_at_the_similarity_weighted_mean(lab, bank, tmp_path, tiny_backbone):
     at = lab.objects("transfer.strategy=average", "transfer.k=3", runs=tmp_path)
     hits = at.find(bank, "house", k=3, model=tiny_backbone).result.hits

@@ -11,7 +11,7 @@ from spot.training.batches import Source
 from spot.training.evaluate import Evaluation
 from spot.training.prompt_tuning import train_prompts
 from spot.training.recipe import TrainSettings
-from spot.training.slots import Reporter, Slot
+from spot.training.slots import Reporter, Shares, Slot
 from tests.toys import toy_data
 
 P = 3
@@ -84,7 +84,7 @@ def make_slot(sources):
 
 @pytest.fixture
 def scripted(monkeypatch):
-    """A function that sets the scores of coming checks: {task: [first check, second, …]}."""
+    """A function that sets the scores of coming checks, which write nothing: {task: [first check, …]}."""
 
     def script(**scores):
         left = {task: list(values) for task, values in scores.items()}
@@ -94,6 +94,7 @@ def scripted(monkeypatch):
             return Evaluation(value, {"accuracy": value}, len(split), ())
 
         monkeypatch.setattr(evaluation, "evaluate", evaluate)
+        monkeypatch.setattr(evaluation, "answer_shares", lambda *_: Shares())
 
     return script
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from spot.training.checkpoint import Checkpoints
 from spot.training.loop import Schedule, train
-from spot.training.slots import Check, StartLoss
+from spot.training.slots import Check, StartLoss, Validation
 from tests.training.conftest import Watcher
 
 
@@ -60,7 +60,7 @@ class Counter:
 
     def validate(self, arrays, index):
         number = float(arrays["number"])
-        return self.scores.get(index, {}).get(number, number), {"m": number}, 5
+        return Validation(self.scores.get(index, {}).get(number, number), {"m": number}, 5)
 
     def compiles(self, step):
         return step in self.shapes

@@ -251,7 +251,7 @@ def test_the_score_of_a_check_is_that_after_inner_steps(learner, tiny_backbone, 
 
     made = learner()
     arrays = dict(slot.init.arrays)
-    score, metrics, rows = made.validate(arrays, 0)
+    score, metrics, rows, _ = made.validate(arrays, 0)
     start = made.start().params
     each = []
     for number, member in enumerate(slot.source.members):

@@ -30,7 +30,7 @@ from spot.training.meta.visits import Visit, fixed_visit, visits
 from spot.training.optim import at_rates, optimiser
 from spot.training.prompt_tuning import check_prompts
 from spot.training.recipe import TrainSettings
-from spot.training.slots import Reporter, Slot, StartLoss
+from spot.training.slots import Reporter, Slot, StartLoss, Validation
 from spot.training.step import slot_losses
 
 EXPLODED = 100.0
@@ -280,8 +280,8 @@ class MetaLearner:
             return {}
         return {"meta_gradient": float(made.mean()), "meta_gradient_max": float(made.max())}
 
-    def validate(self, arrays: Arrays, index: int) -> tuple[float, dict[str, float], int]:
-        """(score, metrics, rows): the mean over tasks of the validation score after K inner steps on each."""
+    def validate(self, arrays: Arrays, index: int) -> Validation:
+        """The mean over tasks of the validation score after K inner steps on each."""
         scores: list[float] = []
         metrics: dict[str, float] = {}
         rows = 0
@@ -295,7 +295,7 @@ class MetaLearner:
             name = member.definition.name
             metrics |= {f"{name}/{metric}": value for metric, value in result.metrics.items()}
             rows += result.n
-        return float(np.mean(scores)), metrics, rows
+        return Validation(float(np.mean(scores)), metrics, rows)
 
     def adapted(self, start: Params, member: int) -> Arrays:
         """The arrays after K inner steps on a task, on the rows that every check draws."""

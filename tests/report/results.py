@@ -27,6 +27,8 @@ from spot.analysis.finding import (
 from spot.prompts.prompt import SoftPrompt
 from spot.strategies import transfer as strategies
 from spot.study import baselines, store_comparison
+from spot.study.result import write_study
+from spot.study.similarity import TaskSimilarity
 from spot.training.provenance import write_provenance
 from spot.training.runs import Runs
 from spot.training.slots import Check
@@ -78,6 +80,42 @@ def baselines_folder(root: Path, target: str = "boolq") -> Path:
     prompt = SoftPrompt.of(samples.PREFIX, samples.PROMPT)
     baselines._write(table, {0: prompt, 1: prompt})
     return table.folder
+
+
+def study_folder(root: Path, target: str = "boolq") -> Path:
+    """The study of the samples with checks, folders of runs, and the similarity of its tasks."""
+    study = samples.study()
+    name = {"boolq": target}
+    runs = []
+    for run in study.runs:
+        folder = root / "prompts" / f"{run.record.target}-1"
+        folder.mkdir(parents=True, exist_ok=True)
+        record = replace(run.record, target=name.get(run.record.target, run.record.target))
+        level = 50.0 if record.strategy == "none" else 60.0
+        history = checks([level, 0.5 * (level + record.validation), record.validation])
+        # As from another place, where paths are others.
+        elsewhere = Path("/elsewhere/spot-runs", *folder.parts[-2:])
+        runs.append(replace(run, record=record, history=history, folder=elsewhere))
+    orders = {
+        order: {name.get(own, own): scores for own, scores in by.items()}
+        for order, by in {**study.orders, **study.estimates}.items()
+    }
+    tasks = TaskSimilarity(
+        ("news", target), np.array([[1.0, 0.25], [0.25, 1.0]]), "centered", (1, 1)
+    )
+    return write_study(
+        replace(
+            study,
+            runs=tuple(runs),
+            metrics={name.get(own, own): metric for own, metric in study.metrics.items()},
+            tfidf={name.get(own, own): score for own, score in study.tfidf.items()},
+            orders={"average": orders["average"]},
+            estimates={"zero-shot loss": orders["zero-shot loss"]},
+            tasks=tasks,
+            families={"news": "topic"},
+        ),
+        root / "study" / "results-0123",
+    ).folder  # type: ignore[return-value]
 
 
 def comparison_folder(root: Path) -> Path:

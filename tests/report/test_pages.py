@@ -35,11 +35,13 @@ from tests.report.results import (
     charts,
     comparison_folder,
     rows_of,
+    study_folder,
     transfer_folder,
 )
 
 MAKERS = {
     "report.json": transfer_folder,
+    "study.json": study_folder,
     "baselines.json": baselines_folder,
     "comparison.json": comparison_folder,
     "analysis.json": analysis_folder,
@@ -54,6 +56,7 @@ def evil(tmp_path_factory):
     root = tmp_path_factory.mktemp("evil")
     return [
         transfer_folder(root, EVIL),
+        study_folder(root, EVIL),
         baselines_folder(root, EVIL),
         analysis_folder(root, EVIL),
         bank_folder(root, EVIL_TASKS),
@@ -173,9 +176,16 @@ def test_phases_are_drawn_where_checks_have_counted_them(tmp_path):
     for run in stored["runs"]:
         for place, check in enumerate(run["history"]):
             check |= {"valid_labels": 40.0 * place, "commonest_label": 30.0}
+    stored["phases"] = {"scratch": [[0, "junk"], [10, "labels"]], "transfer": [[0, "labels"]]}
+    stored["skipped_phases"] = "the start skips junk"
     (folder / "report.json").write_text(json.dumps(stored))
     page = Tree(spot.report_page(folder)).root
-    (table,) = [t for t in page.all("table") if t.all("caption")[0].text.startswith("Phases")]
+    (phases,) = [t for t in page.all("table") if "by step, of the" in t.all("caption")[0].text]
+    assert [tuple(row.values()) for row in rows_of(phases)] == [
+        ("0", "junk", "labels"), ("10", "labels", "–"),
+    ]  # fmt: skip
+    assert "The start skips junk." in page.text
+    (table,) = [t for t in page.all("table") if t.all("caption")[0].text.startswith("Phases of")]
     rows = {tuple(row.values())[:3] for row in rows_of(table)}
     assert ("transfer: answers that are a label word", "10.00", "40.00") in rows
     assert ("scratch: answers that are the commonest label word", "20.00", "30.00") in rows
@@ -240,6 +250,70 @@ def test_a_bank_shows_entries_outcomes_and_how_tasks_relate(tmp_path):
     assert (row["target"], row["score"], row["gain"], row["rows"]) == ("cb", "61.25", "6.25", "128")
     empty = spot.Bank(tmp_path / "empty")
     assert "Entries" in spot.report_page(empty)
+
+
+def test_the_numbers_of_a_study_are_those_of_its_summary(tmp_path):
+    folder = study_folder(tmp_path)
+    stored = json.loads((folder / "study.json").read_text())
+    summary = stored["summary"]
+    page = Tree(spot.report_page(folder, tmp_path)).root
+    tables = {table.all("caption")[0].text.split(" Means")[0]: table for table in page.all("table")}
+    methods = rows_of(tables["Methods"])
+    assert [row["test score"] for row in methods] == [
+        f"{row['score']['mean']:.2f}" for row in summary["table"]["rows"]
+    ]
+    by_name = {row["method"]: row for row in methods}
+    for name, gain in summary["gains"].items():
+        assert by_name[name]["gain"] == f"{gain['mean']:.2f}"
+        assert by_name[name]["p"] == f"{summary['significance'][name]['p']:.2f}"
+    runs = next(table for title, table in tables.items() if title.startswith("Runs"))
+    assert [row["test"] for row in rows_of(runs)] == [
+        f"{run['test']:.2f}" for run in stored["runs"]
+    ]
+    assert {link.attributes["href"] for link in runs.all("a")} == {
+        f"prompts/{name}-1" for name in ("boolq", "rte", "cb")
+    }
+    warning, verdict = page.all("p", "verdict")
+    assert (
+        warning.text
+        == "warning cb: the run from news-s0-1111, seed 0, is missing: the loss was not finite"
+    )
+    assert verdict.text.endswith(summary["verdict"]["sentence"])
+
+
+def test_the_curves_of_a_study_have_oracle_and_scratch(tmp_path):
+    folder = study_folder(tmp_path)
+    summary = json.loads((folder / "study.json").read_text())["summary"]
+    page = Tree(spot.report_page(folder)).root
+    title = "Test score of the best of the k nearest sources"
+    (table,) = [each for each in page.all("table") if each.all("caption")[0].text == title]
+    rows = [list(row.values()) for row in rows_of(table)]
+    scores = {row["method"]: row["score"]["mean"] for row in summary["table"]["rows"]}
+    levels = {row[0]: row[2] for row in rows if row[1] == "–"}
+    assert levels == {
+        "from scratch": f"{scores['no transfer']:.2f}",
+        "oracle": f"{scores['oracle']:.2f}",
+    }
+    for k, gain in summary["by_order"]["average"].items():
+        (row,) = [
+            row for row in rows if row[:2] == ["average (the study's search)", f"{int(k)}.00"]
+        ]
+        assert row[2] == f"{scores['no transfer'] + gain['mean']:.2f}"
+    assert {"popularity", "random"} <= {row[0] for row in rows}
+    assert "scratch (50.0)" in page.text and len(page.all("svg")) == 7
+
+
+def test_a_damaged_study_is_a_sentence(tmp_path):
+    path = study_folder(tmp_path) / "study.json"
+    stored = json.loads(path.read_text())
+    for member, value in (("format", 9), ("runs", [{}]), ("orders", 5), ("metrics", None)):
+        path.write_text(json.dumps({**stored, member: value}))
+        with pytest.raises(SpotError, match=r"study\.json: .*(expected the result|is damaged)"):
+            spot.report_page(path.parent)
+    stored["runs"][0]["test"] = "high"
+    path.write_text(json.dumps(stored))
+    with pytest.raises(SpotError, match=r"study\.json: .*is damaged"):
+        spot.report_page(path.parent)
 
 
 def test_a_comparison_shows_rows_references_and_gaps(tmp_path):

@@ -14,6 +14,7 @@ from tests.report.results import (
     bank_folder,
     baselines_folder,
     comparison_folder,
+    study_folder,
     transfer_folder,
 )
 
@@ -76,6 +77,7 @@ def page_file(tmp_path_factory):
     root = tmp_path_factory.mktemp("pages")
     folders = [
         transfer_folder(root, EVIL),
+        study_folder(root, EVIL),
         baselines_folder(root, EVIL),
         comparison_folder(root),
         analysis_folder(root, EVIL),

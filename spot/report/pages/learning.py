@@ -24,16 +24,14 @@ class StoredCheck:
     @classmethod
     def of(cls, check: Check) -> StoredCheck:
         """A check as a file has it."""
-        row = check.to_json()
-        return cls(
-            check.step, row["score"], check.n, row.get("valid_labels"), row.get("commonest_label")
-        )
+        shares = check.valid_labels, check.commonest_label
+        return cls(check.step, check.to_json()["score"], check.n, *shares)
 
 
 History = Sequence[StoredCheck]
 Arms = Mapping[str, Sequence[History]]
 """The histories of the runs of "scratch" and of "transfer"."""
-PHASES: dict[str, Callable[[StoredCheck], float | None]] = {
+WRITTEN: dict[str, Callable[[StoredCheck], float | None]] = {
     "answers that are a label word": lambda check: check.valid_labels,
     "answers that are the commonest label word": lambda check: check.commonest_label,
 }
@@ -75,7 +73,7 @@ def _phases(arms: Arms) -> list[Section]:
     """What the runs of each arm write, by step."""
     lines = []
     for arm, runs in arms.items():
-        for name, share in PHASES.items():
+        for name, share in WRITTEN.items():
             curves = [
                 [
                     Point(check.step, value, check.n)

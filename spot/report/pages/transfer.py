@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spot.analysis.finding import Cell, Table
@@ -12,6 +12,7 @@ from spot.report.pages.page import Linked, Part, Section
 from spot.report.pages.reading import read
 from spot.strategies.start import SCRATCH
 from spot.verdicts.gains import counted
+from spot.verdicts.phases import PHASES
 from spot.verdicts.scores import TFIDF
 from spot.verdicts.verdict import Verdict
 
@@ -50,6 +51,8 @@ class StoredTransfer:
     interval: Interval
     tfidf: float | None
     verdict: Verdict
+    phases: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    skipped_phases: str = ""
 
     @property
     def scratch(self) -> list[StoredRun]:
@@ -125,4 +128,21 @@ def _learning(report: StoredTransfer) -> list[Section]:
     arms = {"scratch": report.scratch, "transfer": report.chosen}
     histories = {arm: [run.history for run in runs] for arm, runs in arms.items()}
     seeds = max(map(len, arms.values()))
-    return learning_sections(histories, report.metric, counted(seeds, "seed") * (seeds > 1))
+    sections = learning_sections(histories, report.metric, counted(seeds, "seed") * (seeds > 1))
+    if not sections or not any(report.phases.values()):
+        return sections
+    last = sections[-1]
+    sentence = report.skipped_phases
+    notes = (*last.notes, *([f"{sentence[:1].upper()}{sentence[1:]}."] if sentence else []))
+    return [*sections[:-1], replace(last, tables=(*last.tables, _phases(report)), notes=notes)]
+
+
+def _phases(report: StoredTransfer) -> Table:
+    """The phase of each arm at every step."""
+    by_arm = {arm: dict(steps) for arm, steps in report.phases.items()}
+    steps = sorted({step for of_arm in by_arm.values() for step in of_arm})
+    rows = tuple((step, *(of_arm.get(step) for of_arm in by_arm.values())) for step in steps)
+    note = "; ".join(f"{name}: {meaning}" for name, meaning in PHASES.items())
+    return Table(
+        "Phase of learning by step, of the mean over seeds", ("step ", *by_arm), rows, note
+    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bank.files import replace_file
 from bank.reading import read_json
@@ -52,7 +52,7 @@ class Analysis:
         path = Path(folder) / FILE
         try:
             return _FORM.validate_json(json.dumps(read_json(path)))
-        except (ValidationError, ValueError) as error:
+        except (OSError, ValueError) as error:  # a ValidationError is a ValueError
             raise SpotError(
                 f"{path}: expected an analysis, found another content: {str(error).splitlines()[0]}",
                 "make it again with spot analyze --out",
@@ -85,7 +85,7 @@ def analyze(
     Raises SpotError for an unknown part, a prompt of another model, and a named part that cannot read it.
     """
     for each in parts or ():
-        look_up(PARTS, each, "part of an analysis", "--part")
+        look_up(PARTS, each, "part of an analysis", "--parts")
     reporter = reporter or Reporter()
     case = case_of(name, model, prompt, task, start, split=split, most_rows=most_rows, seed=seed)
     findings, skipped = [], {}

@@ -60,15 +60,20 @@ class MaskedPrompt:
         return Masked(self.prompt.stacked(), hidden, self.visible)
 
 
-def front_columns(prompt: HostPrompt, config: ModelConfig) -> int:
-    """C, the columns that a prompt puts in front of a text: keys and values, then rows. Raises SpotError
-    for a prompt that puts none there.
-    """
+def front_sizes(prompt: HostPrompt, config: ModelConfig) -> tuple[int, int]:
+    """What a prompt puts in front of a text: the number of keys and values, and of rows."""
     embedded = jax.ShapeDtypeStruct((1, 1, config.d_model), jnp.float32)
     mask = jax.ShapeDtypeStruct((1, 1), bool)
     effect = jax.eval_shape(lambda x, seen: prompt.stacked().effect(x, seen), embedded, mask)
     given = 0 if effect.keys_values is None else effect.keys_values.shape[-2]
-    count = given + (0 if effect.before is None else effect.before.shape[1])
+    return given, 0 if effect.before is None else effect.before.shape[1]
+
+
+def front_columns(prompt: HostPrompt, config: ModelConfig) -> int:
+    """C, the columns that a prompt puts in front of a text. Raises SpotError for a prompt that puts none
+    there.
+    """
+    count = sum(front_sizes(prompt, config))
     if count == 0:
         raise SpotError(
             "the prompt puts nothing in front of the text, so no column of it can be hidden",

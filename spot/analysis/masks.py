@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from spot.analysis.case import Case
 from spot.analysis.finding import Bars, Finding, Level, Table
-from spot.analysis.hidden import MaskedPrompt, front_columns
+from spot.analysis.hidden import MaskedPrompt, front_sizes
 from spot.errors import SpotError
 from spot.models.effect import Visibility
 from spot.training.evaluate import gain_interval
@@ -31,8 +31,7 @@ def find(case: Case) -> Finding:
     task, and a prompt without rows in front of the text.
     """
     config = case.model.config
-    front_columns(case.prompt, config)
-    if case.prompt.kind.before(len(case.prompt.key)) == 0:
+    if front_sizes(case.prompt, config)[1] == 0:
         raise SpotError(
             f"{case.name} has no rows in front of the text to mask", "choose a kind such as prefix"
         )

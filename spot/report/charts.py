@@ -41,6 +41,8 @@ def draw_chart(chart: Chart, subtitle: str = "") -> Figure:
 
 
 def _lines(chart: Lines, subtitle: str) -> Figure:
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = _axes(chart.title, subtitle, [line.name for line in chart.lines], chart.levels)
     handles: dict[str, Any] = {}
     for number, line in enumerate(chart.lines):
@@ -56,7 +58,7 @@ def _lines(chart: Lines, subtitle: str) -> Figure:
             )
     _finish(axes, chart.x, chart.y, handles, chart.levels)
     if all(float(x).is_integer() for line in chart.lines for x in line.x):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

@@ -85,6 +85,20 @@ def names(network, texts, effect):
     return found
 
 
+def looked(network, texts, effect):
+    """Every look."""
+    arrays = jax.jit(
+        lambda network, texts, effect: [
+            look._replace(stack=None, layer=None)
+            for look in network.module().looks(texts, TARGETS, effect)
+        ]
+    )(network, texts, effect)
+    return [
+        look._replace(stack=stack, layer=layer)
+        for look, (stack, layer) in zip(arrays, names(network, texts, effect), strict=True)
+    ]
+
+
 def close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
@@ -123,7 +137,7 @@ def test_what_attention_gives_is_what_the_layer_adds(texts, rows):
     """From one look, attention's terms and the rest of the layer give the queries of the next look."""
     network = network_of("T5")
     module, effect = network.module(), Effect(before=rows)
-    looks = [look for look in module.looks(texts, TARGETS, effect) if look.stack == "read"]
+    looks = [look for look in looked(network, texts, effect) if look.stack == "read"]
     x = module._surrounded(jnp.asarray(texts), effect)[0]
     for layer, look, after in zip(module.encoder.layers(), looks, looks[1:], strict=False):
         parts = split(look)
@@ -138,7 +152,7 @@ def test_what_attention_gives_is_what_the_layer_adds(texts, rows):
 def test_the_looks_are_those_of_the_decoder(texts, rows):
     network = network_of("decoder")
     module, effect = network.module(), Effect(before=rows)
-    looks = [look for look in module.looks(texts, TARGETS, effect) if look.stack == "write"]
+    looks = [look for look in looked(network, texts, effect) if look.stack == "write"]
     read = module.encode(texts, effect)
     x = jnp.concatenate(
         [read.first[:, None], module.token_embedder(jnp.asarray(TARGETS[:, :-1]))], axis=1
@@ -154,7 +168,7 @@ def test_the_looks_are_those_of_the_decoder(texts, rows):
 
 def test_the_gate_is_the_share_of_weights_on_the_prompt(network, texts, rows):
     """By numpy, from the logits of one look."""
-    look = network.module().looks(texts, TARGETS, Effect(before=rows))[0]
+    look = looked(network, texts, Effect(before=rows))[0]
     query = np.asarray(look.query)
     weights, owned = [], []
     for memory, own in zip(look.memories, look.owned, strict=True):
@@ -171,7 +185,7 @@ def test_the_gate_is_the_share_of_weights_on_the_prompt(network, texts, rows):
 
 def test_a_prompt_twice_doubles_the_odds(network, texts, rows):
     """At fixed logits: the columns of the prompt once more."""
-    looks = network.module().looks(texts, TARGETS, fronted(network, rows))
+    looks = looked(network, texts, fronted(network, rows))
     look = next(look for look in looks if len(look.memories) > 1 and look.stack != "prompt")
     front, *others = look.memories
     of_front, *of_others = look.owned
@@ -272,7 +286,7 @@ def test_sums_count_every_query_once(family, network, texts, rows):
 
 def test_groups_mark_text_and_prompt(texts, rows):
     network = network_of("T5")
-    look = network.module().looks(texts, TARGETS, around(rows))[0]
+    look = looked(network, texts, around(rows))[0]
     expected = [[PROMPT] * P + [TEXT] * n + [PROMPT] * 2 + [0] * (T - n) for n in LENGTHS]
     assert np.asarray(look.groups).tolist() == expected
 

@@ -165,7 +165,8 @@ def test_a_search_ranks_keys_of_its_own_kind_without_a_warning(case):
 
 
 def test_a_study_compares_every_source(case):
-    study, *_ = case.json("study", "--target", "house", sets=("search.rerank_examples=4",))
+    sets = ("search.rerank_examples=4", 'study.arms=["generic"]')
+    study, *_ = case.json("study", "--target", "house", sets=sets)
     assert {record["strategy"] for record in study["records"]} == {"none", "oracle", "generic"}
     assert "zero-shot loss" in study["by_order"]
 

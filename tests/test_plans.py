@@ -60,8 +60,21 @@ def written(folder):
             0,
         ),
         (
-            "study --target house --target animal",
+            "study --targets house,animal --ks 1 --arms generic",
             ["query house", "transfer to house", "query animal", "transfer to animal"],
+            0,
+        ),
+        (
+            "study --target house --ks 1,2 --arms average,mixture",
+            [
+                "query house",
+                "transfer to house",
+                "the average of 2, house",
+                "mixture for house",
+                "the mixture of 1, house",
+                "mixture for house",
+                "the mixture of 2, house",
+            ],
             0,
         ),
         (

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from bank.combine import weighted_average
+from spot.errors import SpotError
 from spot.prompts.prompt import SoftPrompt
 from spot.strategies.single import start_prompts
 from spot.strategies.start import Situation, Start, Strategy, names_of, scores_of
@@ -21,6 +22,12 @@ Mean = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
 def _starts(strategy: str, mean: Mean, situation: Situation) -> list[Start]:
     hits = situation.hits
     values = start_prompts([hit.id for hit in hits], situation)
+    if mean is matched_mean and values[0].named:
+        raise SpotError(
+            f"average-matched needs prompts that are their rows alone, {hits[0].id} is a "
+            f"{values[0].kind.name} prompt with other arrays",
+            "use average for it",
+        )
     arrays = {
         name: mean([value.arrays[name] for value in values], scores_of(hits))
         for name in values[0].arrays
@@ -36,7 +43,7 @@ def mean_array(arrays: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
 
 
 def matched_mean(arrays: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
-    """The weighted average of K arrays [..., H], every row at the weighted mean norm of the rows that it
+    """The weighted average of K arrays [P, H], every row at the weighted mean norm of the rows that it
     is made of: a mean of two rows of cosine c is shorter than they are, by sqrt((1 + c) / 2).
     """
     mean = mean_array(arrays, weights)

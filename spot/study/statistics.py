@@ -52,7 +52,9 @@ class PermutationTest:
 
 @dataclass(frozen=True)
 class Correlation:
-    """Pearson's r with p and confidence interval, and Spearman's rho with p, over n pairs."""
+    """Pearson's r with p and confidence interval, and Spearman's rho with p, over n pairs. Both p-values are
+    of Student's t, which for rho is too small below about eight pairs.
+    """
 
     pearson: float
     pearson_p: float

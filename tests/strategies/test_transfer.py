@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -265,6 +266,21 @@ def test_average_starts_at_the_similarity_weighted_mean(lab, bank, tmp_path, tin
     assert (start.strategy, start.k, start.source) == ("average", 3, None)
     np.testing.assert_allclose(start.init.key, slow / sum(weights), rtol=1e-5, atol=1e-6)
     assert start.name == "+".join(hit.task for hit in hits)
+
+
+def test_a_matched_average_has_the_norms_of_its_parts(lab, bank, tmp_path, tiny_backbone):
+    at = lab.objects(runs=tmp_path)
+    hits = at.find(bank, "house", k=3, model=tiny_backbone).result.hits
+    given = situation(at, bank, "house", tiny_backbone, hits)
+    ((plain,), (matched,)) = (
+        STRATEGIES[name].starts(given) for name in ("average", "average-matched")
+    )
+    stored, weights = values(bank), np.array([hit.score for hit in hits])
+    for row, (mean, ours) in enumerate(zip(plain.init.key, matched.init.key, strict=True)):
+        norms = [math.dist(stored[hit.id][row], [0] * len(mean)) for hit in hits]
+        assert np.linalg.norm(ours) == pytest.approx(weights @ norms / weights.sum(), rel=1e-5)
+        assert ours @ mean / np.linalg.norm(ours) == pytest.approx(np.linalg.norm(mean), rel=1e-5)
+    assert (matched.strategy, matched.k) == ("average-matched", 3)
 
 
 def test_the_oracle_tries_every_entry_but_the_targets_own(lab, bank, tmp_path, tiny_backbone, seen):

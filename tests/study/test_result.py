@@ -248,7 +248,7 @@ def test_a_file_that_is_no_study_is_a_sentence(tmp_path, content, text):
         read_study(tmp_path)
 
 
-def null_study(rng, targets=8, seeds=2, sources=6) -> Study:
+def null_study(rng, targets=7, seeds=2, sources=8) -> Study:
     """No source helps and no similarity knows: every score is its target's plus noise of its own."""
     near = {f"s{number}": float(rng.normal()) for number in range(sources)}
     scores = {
@@ -259,17 +259,17 @@ def null_study(rng, targets=8, seeds=2, sources=6) -> Study:
     return study(scores, near=near, ks=(1,))
 
 
-def test_without_an_effect_every_test_is_positive_in_3_to_7_of_100_studies():
+def test_without_an_effect_every_test_is_positive_in_3_to_7_of_100_studies(monkeypatch):
     """Of the nearest source, which is chosen without a look at any score: the sign-flip test of its gain
     and the interval of the verdict; Pearson's and Spearman's test on every target; Holm's, of any target.
     """
+    monkeypatch.setattr("spot.study.ranking.ndcg", lambda *_: 0.0)  # slow, and no test
     rng = np.random.default_rng(0)
     counts = {name: [] for name in ("gain", "interval", "pearson", "spearman", "holm")}
     for _ in range(1000):
         result = null_study(rng)
-        method = result.best
-        gain = method.gain_over(result.scratch.test)
-        tests = result.significance["best of top-k k=1"]
+        name = "best of top-k k=1"
+        gain, tests = result.gains[name], result.significance[name]
         counts["gain"].append(tests.p <= 0.05)
         counts["interval"].append(gain.low > 0 or gain.high < 0)
         targets = rank_quality(result.core, (1,)).targets

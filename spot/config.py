@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from bank.characters import is_writable
 from bank.reading import parse_toml, read_toml
@@ -78,8 +78,14 @@ class TrainConfig(TrainSettings):
     slots: int | None = Field(None, ge=1)
     """Prompts that are trained at once, in one compiled step. Where it is not set: 4 on a CPU, 16 on an
     accelerator."""
-    tensorboard: bool = False
-    """Write event files beside metrics.jsonl; needs the extra "tensorboard"."""
+    trackers: tuple[str, ...] = ()
+    """Tools that are told of the settings and of every check: tensorboard, wandb, mlflow and trackio, joined
+    by commas; each needs the extra of its name."""
+
+    @field_validator("trackers", mode="before")
+    @classmethod
+    def _split(cls, names: Any) -> Any:
+        return tuple(filter(None, names.split(","))) if isinstance(names, str) else names
 
 
 class TuningSettings(Stage):
@@ -309,7 +315,7 @@ def _explained(error: ValidationError, where: str) -> SpotError:
         if key in RENAMED:
             return SpotError(
                 f'{where}: unknown config key "{key}": it is "{RENAMED[key]}" now',
-                f"for example --set {RENAMED[key]}={shown(problem['input'])}",
+                f"for example --set {RENAMED[key]}={NEW_VALUES.get(key, shown(problem['input']))}",
             )
         siblings = [name for name in known if name.rpartition(".")[0] == key.rpartition(".")[0]]
         elsewhere = [name for name in known if name.endswith(f".{path[-1]}")]
@@ -365,6 +371,12 @@ def _kinds() -> Iterable[str]:
     return KINDS
 
 
+def _trackers() -> Iterable[str]:
+    from spot.training.trackers.table import TRACKERS
+
+    return TRACKERS
+
+
 def _similarities() -> Iterable[str]:
     from bank.similarities import SIMILARITIES
 
@@ -377,15 +389,18 @@ def _sources() -> Iterable[str]:
     return SOURCES
 
 
-RENAMED = {"model.devices": "devices.model"}
+RENAMED = {"model.devices": "devices.model", "train.tensorboard": "train.trackers"}
 """Keys of earlier releases, and what they are now."""
+NEW_VALUES = {"train.tensorboard": "tensorboard"}
+"""The values that an example of a renamed key shows, where it is not the one that was set."""
 TABLES = {
     "transfer.strategy": _strategies,
     "prompt.kind": _kinds,
     "search.similarity": _similarities,
     "data.source": _sources,
+    "train.trackers": _trackers,
 }
-"""The keys whose values are names of a table, which is imported only for a value that was set."""
+"""The keys whose values are names of a table, or several, which is imported only for a value that was set."""
 WITH_OPTIONS = {"prompt.kind"}
 """Those whose names may have options behind them, which the field itself checks."""
 
@@ -397,12 +412,16 @@ def _check_names(config: Config) -> None:
             continue
         section, field = key.split(".")
         value, default = (getattr(getattr(c, section), field) for c in (config, defaults))
-        if value != default and value not in (names := list(table())):
-            raise SpotError(
-                f"{key}: expected {', '.join(names[:-1])} or {names[-1]}, found {shown(value)}."
-                f"{did_you_mean(value, names)}",
-                f"the default is {default}",
-            )
+        if value == default:
+            continue
+        names = list(table())
+        for each in value if isinstance(value, tuple) else (value,):
+            if each not in names:
+                raise SpotError(
+                    f"{key}: expected {', '.join(names[:-1])} or {names[-1]}, found {shown(each)}."
+                    f"{did_you_mean(each, names)}",
+                    f"the default is {_default([section, field])}",
+                )
 
 
 def _check(config: Config) -> None:

@@ -32,7 +32,10 @@ EXTRAS = {  # the package that tells whether an extra is installed, and what nee
     "hub": ("huggingface-hub", "models and data sets of the Hugging Face hub"),
     "parquet": ("pyarrow", "tables in Parquet"),
     "decoders": ("tokenizers", "Llama, SmolLM2, Qwen2, and GGUF files"),
-    "tensorboard": ("tensorboard", "train.tensorboard"),
+    "tensorboard": ("tensorboard", "train.trackers=tensorboard"),
+    "wandb": ("wandb", "train.trackers=wandb"),
+    "mlflow": ("mlflow", "train.trackers=mlflow"),
+    "trackio": ("trackio", "train.trackers=trackio"),
 }
 
 

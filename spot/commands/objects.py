@@ -126,7 +126,7 @@ def runs_of(config: Config, reporter: Reporter) -> Runs:
     slots, devices = config.train.slots, config.devices.slot
     if slots is None and devices > 1:
         slots = slots_on(devices)
-    return Runs(config.runs, reporter, slots, config.train.tensorboard)
+    return Runs(config.runs, reporter, slots, config.train.trackers)
 
 
 def write_config(folder: Path, config: Config) -> None:

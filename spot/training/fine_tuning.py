@@ -177,13 +177,28 @@ def fine_tune(
     recipe: TrainSettings,
     folder: Path,
     reporter: Reporter | None = None,
+    trackers: Sequence[str] = (),
 ) -> FineTuned | None:
     """Train all weights on a source for `recipe.steps` in a folder; None when the loss was not finite
     before the first check. Raises what `WeightLearner` and `train` raise.
     """
     learner = WeightLearner(model, source, seed, learning_rate, recipe)
     schedule = Schedule(recipe.steps, recipe.check_every, None, recipe.patience)
-    result = train(learner, schedule, folder, title=learner.labels[0], reporter=reporter)[0]
+    (result,) = train(
+        learner,
+        schedule,
+        folder,
+        title=learner.labels[0],
+        reporter=reporter,
+        trackers=trackers,
+        config={
+            "model": model.name,
+            "fingerprint": model.fingerprint,
+            "task": source.name,
+            **recipe.model_dump(mode="json"),
+            "learning_rate": learning_rate,
+        },
+    )
     return tuned(model, learning_rate, result)
 
 

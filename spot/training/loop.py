@@ -13,7 +13,7 @@ import json
 import math
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -21,11 +21,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bank.files import replace_file, writing
+from bank.files import replace_file, sha256_hex, writing
 from spot.models.runtime import device_errors
 from spot.prompts.kind import Arrays
 from spot.training.checkpoint import Checkpoints
-from spot.training.events import write_events
 from spot.training.slots import (
     BEST_SCORE,
     Check,
@@ -35,6 +34,8 @@ from spot.training.slots import (
     Validation,
     best_check,
 )
+from spot.training.trackers.tracker import Tracked
+from spot.training.trackers.tracking import Tracking
 
 METRICS = "metrics.jsonl"
 """The file in a run's folder with its losses and checks, a line each."""
@@ -136,12 +137,15 @@ def train(
     title: str = "",
     validate: bool = True,
     reporter: Reporter | None = None,
-    tensorboard: bool = False,
+    trackers: Sequence[str] = (),
+    config: Mapping[str, Any] | None = None,
 ) -> list[Result]:
     """Train for `schedule.steps`, or until every slot has stopped; one result a slot.
 
     validate: score each slot every `check_every` steps and keep the best; without it the value is that
-    of the last check. One process at a time may train in a folder: hold `spot.training.runs.alone`.
+    of the last check. trackers: keys of `spot.training.trackers.table.TRACKERS`, which are told of the
+    config, JSON values, and of every check. One process at a time may train in a folder: hold
+    `spot.training.runs.alone`.
     Raises SpotError or BankError when the folder cannot be written or memory is short. KeyboardInterrupt
     saves a checkpoint first.
     """
@@ -152,8 +156,9 @@ def train(
     with (
         device_errors(),
         contextlib.closing(Checkpoints(folder / "checkpoints")) as checkpoints,
+        Tracking(trackers, tracked(learner, folder, title, config or {}), reporter) as tracking,
     ):
-        run = _Run(learner, schedule, folder, validate, reporter, checkpoints, tensorboard)
+        run = _Run(learner, schedule, folder, validate, reporter, checkpoints, tracking)
         begin = run.restore()
         if begin == 0:
             run.check_start()
@@ -161,6 +166,20 @@ def train(
         run.steps(begin)
         reporter.end()
     return run.results()
+
+
+def tracked(learner: Learner, folder: Path, title: str, config: Mapping[str, Any]) -> list[Tracked]:
+    """What trackers are told of each of the S: resumed runs are those of the same folder."""
+    return [
+        Tracked(
+            f"{own.get('slot', folder.name)}-s{own['seed']}",
+            title,
+            sha256_hex(f"{folder.name} {index}")[:16],
+            folder,
+            {**config, **own},
+        )
+        for index, own in enumerate(learner.rows)
+    ]
 
 
 class _Run:
@@ -174,11 +193,11 @@ class _Run:
         validate: bool,
         reporter: Reporter,
         checkpoints: Checkpoints,
-        tensorboard: bool,
+        tracking: Tracking,
     ) -> None:
         self.learner, self.schedule, self.folder = learner, schedule, folder
         self.validate, self.reporter = validate, reporter
-        self.checkpoints, self.tensorboard = checkpoints, tensorboard
+        self.checkpoints, self.tracking = checkpoints, tracking
         self.count = count = len(learner.labels)
         self.state = learner.start()
         self.value = [learner.arrays(self.state, index) for index in range(count)]
@@ -211,6 +230,9 @@ class _Run:
             self.history = self.checks()
         text = "".join(json.dumps(row) + "\n" for row in self.rows)
         replace_file(self.folder / METRICS, text.encode())
+        for index in range(self.count):
+            for row in self.rows_of(index):
+                self.tracking.log(index, row)
         return step
 
     def steps(self, step: int) -> None:
@@ -264,7 +286,7 @@ class _Run:
             history = self.history[index]
             history.append(self.validation(arrays, index, step, loss))
             facts = self.learner.facts(self.state, index)
-            self.record({**self.learner.rows[index], **facts, **history[-1].to_json()})
+            self.record(index, {**facts, **history[-1].to_json()})
             self.reporter.check(self.learner.labels[index], history[-1])
             if best_check(history, schedule.settles) is history[-1]:
                 self.value[index] = arrays
@@ -299,8 +321,8 @@ class _Run:
         """
         self.reporter.phase("computing the loss before training")
         starts = self.learner.start_losses()
-        for row, label, start in zip(self.learner.rows, self.learner.labels, starts, strict=False):
-            self.record({**row, "step": 0, **start.to_json()})
+        for index, (label, start) in enumerate(zip(self.learner.labels, starts, strict=False)):
+            self.record(index, {"step": 0, **start.to_json()})
             text = (
                 f"{label}: start loss {start.prompt:.2f} "
                 f"(no prompt {start.promptless:.2f}, log V {start.uniform:.2f})"
@@ -315,24 +337,25 @@ class _Run:
             self.loss_count[:] = 1
             self.check(0)
 
-    def record(self, row: dict[str, Any]) -> None:
-        """Append one line to metrics.jsonl."""
+    def record(self, index: int, values: dict[str, Any]) -> None:
+        """Append one line of a slot to metrics.jsonl, and tell the trackers."""
+        row = {**self.learner.rows[index], **values}
         self.rows.append(row)
         path = self.folder / METRICS
         with writing(path), path.open("a", encoding="utf-8") as out:
             out.write(json.dumps(row) + "\n")
-        if self.tensorboard:
-            write_events(self.folder / "events", row)
+        self.tracking.log(index, row)
+
+    def rows_of(self, index: int) -> list[dict[str, Any]]:
+        """The rows of one slot."""
+        own = self.learner.rows[index]
+        return [row for row in self.rows if {name: row.get(name) for name in own} == own]
 
     def checks(self) -> list[list[Check]]:
         """The checks among the rows, by slot."""
         return [
-            [
-                Check.from_json(row)
-                for row in self.rows
-                if "score" in row and {name: row.get(name) for name in own} == own
-            ]
-            for own in self.learner.rows
+            [Check.from_json(row) for row in self.rows_of(index) if "score" in row]
+            for index in range(self.count)
         ]
 
     def results(self) -> list[Result]:

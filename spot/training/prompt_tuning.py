@@ -201,7 +201,7 @@ def train_prompts(
     title: str = "",
     validate: bool = True,
     reporter: Reporter | None = None,
-    tensorboard: bool = False,
+    trackers: Sequence[str] = (),
 ) -> list[Trained]:
     """Train S prompts at once; returns them in the order of `slots`.
 
@@ -231,12 +231,22 @@ def train_prompts(
         title=title,
         validate=validate,
         reporter=reporter,
-        tensorboard=tensorboard,
+        trackers=trackers,
+        config=tracked_config(model, recipe),
     )
     most = peak()
     if most is not None:
         reporter.detail(f"peak memory {gigabytes(most)}, {gigabytes(predicted.peak)} predicted")
     return [Trained.of(slot, result, folder) for slot, result in zip(slots, results, strict=True)]
+
+
+def tracked_config(model: Model, recipe: TrainSettings) -> dict[str, Any]:
+    """What trackers are told of a training: the model, and all settings of the recipe."""
+    return {
+        "model": model.name,
+        "fingerprint": model.fingerprint,
+        **recipe.model_dump(mode="json"),
+    }
 
 
 def check_prompts(model: Model, slots: Sequence[Slot], recipe: TrainSettings) -> None:

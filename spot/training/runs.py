@@ -32,6 +32,7 @@ from spot.training.batches import Source, TaskData
 from spot.training.evaluate import Evaluation, evaluate
 from spot.training.recipe import Recipe
 from spot.training.slots import Reporter, Slot, Trained, say_of_lock
+from spot.training.trackers.table import check_trackers
 
 if TYPE_CHECKING:
     from spot.training.fine_tuning import FineTuned
@@ -66,14 +67,19 @@ class Runs:
     """The folder of all runs, and how they are executed.
 
     slots: S, the prompts that are trained at once; None: as many as suit the device. reporter: told of
-    progress and of found work, of equal titles once: `reported` holds them.
+    progress and of found work, of equal titles once: `reported` holds them. trackers: tools that are told
+    of every check, see `spot.training.trackers.table`.
     """
 
     root: Path = Path("spot-runs")
     reporter: Reporter = field(default_factory=Reporter)
     slots: int | None = None
-    tensorboard: bool = False
+    trackers: tuple[str, ...] = ()
     reported: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Raises SpotError for a tracker that is unknown or not installed."""
+        check_trackers(self.trackers)
 
     def place(self, stage: str, name: str, read: Mapping[str, Any]) -> Path:
         """The folder of a run.
@@ -161,7 +167,7 @@ class Runs:
                 title=title,
                 validate=validate,
                 reporter=self.reporter,
-                tensorboard=self.tensorboard,
+                trackers=self.trackers,
             )
             results.store(folder, done)
             _remove_checkpoints(folder)
@@ -202,7 +208,9 @@ class Runs:
 
         folder = self.fine_tuning_place(model, source, seed, rate, recipe)
         with alone(folder, self.reporter):
-            return fine_tune(model, source, seed, rate, recipe, folder, self.reporter)
+            return fine_tune(
+                model, source, seed, rate, recipe, folder, self.reporter, self.trackers
+            )
 
     def evaluate(
         self,

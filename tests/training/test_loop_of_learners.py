@@ -39,7 +39,7 @@ class Counter:
     def __init__(self, *starts, scores=None, fails=None):
         self.starts = np.asarray(starts, np.float32)
         self.scores, self.fails = scores or {}, fails or {}
-        self.rows = [{"slot": f"n{index}"} for index in range(len(starts))]
+        self.rows = [{"slot": f"n{index}", "seed": index} for index in range(len(starts))]
         self.labels = [f"number {index}" for index in range(len(starts))]
 
     def start(self):

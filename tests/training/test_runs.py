@@ -340,7 +340,7 @@ def test_training_is_called_with_what_was_given(runs, train, make_slot, monkeypa
     ((given, recipe, more),) = calls
     assert (list(given), recipe) == (slots, RECIPE)
     assert more == {
-        "title": "toys", "validate": False, "reporter": runs.reporter, "tensorboard": False,
+        "title": "toys", "validate": False, "reporter": runs.reporter, "trackers": (),
     }  # fmt: skip
 
 

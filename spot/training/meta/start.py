@@ -171,6 +171,7 @@ def train_start(
         return trained
     from spot.training.loop import Schedule, train
     from spot.training.meta.learner import MetaLearner, remedy
+    from spot.training.prompt_tuning import tracked_config
 
     learner = MetaLearner(model, slot, recipe, settings, runs.reporter)
     every = min(settings.check_every, settings.steps)
@@ -185,7 +186,8 @@ def train_start(
             folder,
             title=f"start from {slot.name}",
             reporter=runs.reporter,
-            tensorboard=runs.tensorboard,
+            trackers=runs.trackers,
+            config={**tracked_config(model, recipe), "meta": settings.model_dump(mode="json")},
         )
         trained = Trained.of(slot, result)
         if trained.failed_step:

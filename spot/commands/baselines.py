@@ -67,9 +67,9 @@ def command(config: Config, out: Output, target: str, methods: str | None, dry_r
         result = baselines(model, task, recipe, **given)
     write_config(result.folder, config)
     show(result, out)
+    show_report(out, result.folder)
     if result.best is not None:
         show_use(result.best, config, out)
-    show_report(out, result.folder)
 
 
 def show(result: Baselines, out: Output) -> None:

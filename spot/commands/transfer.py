@@ -97,8 +97,8 @@ def command(config: Config, out: Output, target: str, plot: Path | None, dry_run
     if plot is not None:
         curves.learning_curves(curves.transfer_plot(report), plot)
         out.say(f"learning curves written to {plot}")
-    show_use(report.best, config, out)
     show_report(out, report.folder)
+    show_use(report.best, config, out)
 
 
 def show(report: TransferReport, out: Output) -> None:

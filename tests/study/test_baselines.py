@@ -57,6 +57,8 @@ def test_every_row_is_what_the_functions_of_one_thing_give(lab, tmp_path, model)
     assert done.exit_code == 0, done.stderr
     *rows, used = lines(done.stdout)
     zero, few, prompt, tuned = [row for row in rows if row.get("parameters")]
+    page = spot.report_page(shlex.split(rows[-1]["report"])[2])  # of the folder that is named
+    assert all(f"{row['test']:.2f}</data>" in page for row in (zero, few, prompt, tuned))
     loaded = load(model_settings(model))
 
     def objects(*more):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 import string
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import spot
 from bank.formats import read_prompt_file
 from spot.commands.objects import lengths
 from spot.errors import SpotError

@@ -1,8 +1,8 @@
 from bank.entry import Entry as Entry
 from bank.outcomes import Outcome as Outcome
 from bank.store import Bank as Bank
-from spot.analysis.analyze import Analysis as Analysis
-from spot.analysis.analyze import analyze as analyze
+from spot.analysis.analysis import Analysis as Analysis
+from spot.analysis.analysis import analyze as analyze
 from spot.errors import SpotError as SpotError
 from spot.models.model import Model as Model
 from spot.models.model import load_model as load_model

@@ -19,6 +19,7 @@ NAMES = [
 HEAVY = ["jax", "tensorflow", "scipy", "seqio", "sklearn", "matplotlib", "faiss"]
 HELPS = [
     "",
+    "analyze",
     "build-bank",
     "search",
     "transfer",

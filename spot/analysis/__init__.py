@@ -7,8 +7,8 @@ from bank.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     globals(),
     {
-        "Analysis": "spot.analysis.analyze",
-        "analyze": "spot.analysis.analyze",
+        "Analysis": "spot.analysis.analysis",
+        "analyze": "spot.analysis.analysis",
         "Case": "spot.analysis.case",
         "case_of": "spot.analysis.case",
         "Bars": "spot.analysis.finding",

@@ -1,5 +1,5 @@
-from spot.analysis.analyze import Analysis as Analysis
-from spot.analysis.analyze import analyze as analyze
+from spot.analysis.analysis import Analysis as Analysis
+from spot.analysis.analysis import analyze as analyze
 from spot.analysis.case import Case as Case
 from spot.analysis.case import case_of as case_of
 from spot.analysis.finding import Bars as Bars

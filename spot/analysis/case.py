@@ -9,11 +9,12 @@ import numpy as np
 
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.prompts.files import check_fit
 from spot.prompts.prompt import SoftPrompt, as_prompt
 from spot.serving.fitting import fitting
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Task
-from spot.tasks.tokens import tokens
+from spot.tasks.tokens import Lengths, tokens
 from spot.tasks.vocabulary import label_tokens
 from spot.training.batches import sample
 from spot.training.evaluate import Evaluation, evaluate
@@ -31,7 +32,7 @@ class Case:
 
     start: the same kind of prompt before it was trained, None where it is not known. task: the one that it
     is scored on, with token arrays `rows` of n rows of `split` and token ids of each label word; None
-    without a task. seed: of all that is drawn at random.
+    without a task. seed: of all that is drawn at random. lengths: of the task's texts.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Case:
     rows: TokenizedSplit | None = None
     labels: tuple[tuple[int, ...], ...] = ()
     seed: int = 0
+    lengths: Lengths | None = None
 
     @property
     def soft_rows(self) -> np.ndarray:
@@ -57,9 +59,21 @@ class Case:
         return None if self.start is None else rows_of(self.start, self.name)
 
     @property
+    def known_task(self) -> Task:
+        """The task. Raises SpotError where there is none."""
+        return self._with_task()[0]
+
+    @property
     def scored_rows(self) -> TokenizedSplit:
         """The task's rows. Raises SpotError where there is no task."""
         return self._with_task()[1]
+
+    def more_rows(self, split: str, most: int) -> TokenizedSplit:
+        """At most so many rows of another split of the task, with texts of the same lengths. Raises
+        SpotError where there is no task, and for unusable rows.
+        """
+        lengths = self.lengths or fitting(self.model, self.known_task, self.prompt, None, None)
+        return sample(tokens(self.known_task, split, self.model.vocabulary, lengths), most)
 
     def evaluate(self, prompt: Promptlike) -> Evaluation:
         """The metrics of another prompt, or of the bare model (None), on the case's rows. Raises SpotError
@@ -85,15 +99,13 @@ def rows_of(prompt: SoftPrompt, name: str) -> np.ndarray:
     """The rows [P, H] of a prompt that is its rows, wherever they stand, or that does the same as rows in
     front of the text. Raises SpotError for the others. name: the prompt's, for the error.
     """
-    kind = prompt.kind
-    if kind.is_rows:
-        return np.asarray(prompt.arrays[kind.arrays[0]])
-    if kind.plain is not None:
-        return np.asarray(kind.plain(prompt.arrays), np.float32)
-    raise SpotError(
-        f"{name} is of the kind {kind.name}, whose numbers are not rows of the width of embeddings",
-        "choose other parts with --part, or a prompt that is its rows, as prefix",
-    )
+    rows = prompt.rows
+    if rows is None:
+        raise SpotError(
+            f"{name} is of the kind {prompt.kind.name}, whose numbers are not rows as wide as embeddings",
+            "choose other parts with --parts, or a prompt that is its rows, as prefix",
+        )
+    return rows
 
 
 def with_rows(prompt: SoftPrompt, rows: np.ndarray) -> SoftPrompt:
@@ -123,10 +135,13 @@ def case_of(
     and for unusable rows.
     """
     prompt, start = as_prompt(prompt), None if start is None else as_prompt(start)
+    check_fit(prompt, "to analyze", model)
+    if start is not None:
+        check_fit(start, "that it started from", model)
     if task is None:
         return Case(name, model, prompt, start, seed=seed)
     task = task.on(model)
     lengths = fitting(model, task, prompt, None, None)
     rows = sample(tokens(task, split, model.vocabulary, lengths), most_rows)
     labels = tuple(map(tuple, label_tokens(task, model.vocabulary)))
-    return Case(name, model, prompt, start, task, split, rows, labels, seed)
+    return Case(name, model, prompt, start, task, split, rows, labels, seed, lengths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spot.analysis.case import Case
+from spot.analysis.drops import Drop, drop, scores
 from spot.analysis.finding import Finding, Level, Line, Lines, Table
 from spot.analysis.hidden import front_columns, readers, without
 
@@ -23,19 +24,21 @@ def find(case: Case) -> Finding:
     config, prompt = case.model.config, case.prompt
     front_columns(prompt, config)
     count = readers(config)
-    whole, bare = case.score(prompt), case.score(None)
+    untouched, bare = scores(case, [prompt]), case.score(None)
+    whole = untouched.mean
     chosen = sorted({round(place) for place in np.linspace(0, count - 1, min(count, MOST_LAYERS))})
     ways = {
         "hidden from here upward": [range(layer, count) for layer in chosen],
         "hidden below": [range(layer) for layer in chosen],
         ALONE: [range(layer, layer + 1) for layer in chosen],
     }
-    scores = {
-        way: [case.score(without(prompt, config, layers=layers)) for layers in hidden]
+    samples = {
+        way: [scores(case, [without(prompt, config, layers=layers)]) for layers in hidden]
         for way, hidden in ways.items()
     }
+    means = {way: [sample.mean for sample in every] for way, every in samples.items()}
     names = [_name(layer, count, len(config.stacks) > 1) for layer in chosen]
-    rows = tuple(zip(names, *scores.values(), strict=True))
+    rows = tuple(zip(names, *means.values(), strict=True))
     table = Table(
         "score with the prompt's columns hidden in some layers",
         ("layer", *(f"{way} " for way in ways)),
@@ -43,20 +46,19 @@ def find(case: Case) -> Finding:
         f"with the prompt {whole:.1f}, without {bare:.1f}; {len(case.scored_rows)} rows of {case.split}",
     )
     places = tuple(float(layer + 1) for layer in chosen)
-    lines = tuple(Line(way, places, tuple(values)) for way, values in scores.items())
+    lines = tuple(Line(way, places, tuple(values)) for way, values in means.items())
     levels = (Level("with the prompt", whole), Level("without", bare))
     chart = Lines("Score with the prompt hidden in some layers", "layer", "score", lines, levels)
-    notes = _notes(scores[ALONE], names, whole)
-    return Finding("layers", "in which layers it works", (table,), (chart,), notes)
+    costs = [drop(untouched, sample) for sample in samples[ALONE]]
+    return Finding("layers", "in which layers it works", (table,), (chart,), (_note(costs, names),))
 
 
 def _name(layer: int, count: int, reads_twice: bool) -> str:
     return "the decoder" if reads_twice and layer == count - 1 else str(layer + 1)
 
 
-def _notes(alone: list[float], names: list[str], whole: float) -> tuple[str, ...]:
-    worst = int(np.argmin(alone))
+def _note(costs: list[Drop], names: list[str]) -> str:
+    worst = max(range(len(costs)), key=lambda place: costs[place].points)
     where = names[worst] if names[worst].startswith("the") else f"layer {names[worst]}"
-    if alone[worst] >= whole:
-        return ("λ := 0 in one layer alone costs nothing in any layer that was tried",)
-    return (f"λ := 0 in one layer alone costs most in {where}: {alone[worst] - whole:+.1f} points",)
+    told = "" if costs[worst].is_loss else ", which cannot be told from 0"
+    return f"λ := 0 in one layer alone costs most in {where}: {costs[worst]}{told}"

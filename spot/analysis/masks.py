@@ -5,11 +5,11 @@ section 2, let all see all).
 from __future__ import annotations
 
 from spot.analysis.case import Case
+from spot.analysis.drops import Drop, drop, scores
 from spot.analysis.finding import Bars, Finding, Level, Table
 from spot.analysis.hidden import MaskedPrompt, front_sizes
 from spot.errors import SpotError
 from spot.models.effect import Visibility
-from spot.training.evaluate import gain_interval
 
 BOTH_WAYS = {
     "the prompt does not see the text": Visibility("all", text=False),
@@ -36,32 +36,34 @@ def find(case: Case) -> Finding:
             f"{case.name} has no rows in front of the text to mask", "choose a kind such as prefix"
         )
     masks = BOTH_WAYS if len(config.stacks) > 1 else CAUSAL
-    plain, bare, rows = case.evaluate(case.prompt), case.score(None), case.scored_rows
-    lines: list[tuple[str, float, float, float, float]] = []
-    assert case.task is not None
-    for name, visible in masks.items():
-        other = case.evaluate(MaskedPrompt(case.prompt, visible=visible))
-        low, high = gain_interval([other.predictions], [plain.predictions], case.task, rows)
-        lines.append((name, other.value, other.value - plain.value, low, high))
+    untouched, bare, count = scores(case, [case.prompt]), case.score(None), len(case.scored_rows)
+    changed = {
+        name: scores(case, [MaskedPrompt(case.prompt, visible=visible)])
+        for name, visible in masks.items()
+    }
+    gains = {name: drop(untouched, sample).negative for name, sample in changed.items()}
+    lines = [(name, changed[name].mean, *gain) for name, gain in gains.items()]
     table = Table(
         "scores under other masks",
         ("mask", "score ", "difference ", "95 % from ", "to "),
-        (("as trained", plain.value, None, None, None), *lines),
-        f"{len(rows)} rows of {case.split}; intervals over rows",
+        (("as trained", untouched.mean, None, None, None), *lines),
+        f"{count} rows of {case.split}; intervals over rows",
     )
     chart = Bars(
         "Score under attention masks other than the one of training",
         "score",
         tuple(line[0] for line in lines),
         tuple(line[1] for line in lines),
-        tuple(plain.value + line[3] for line in lines),
-        tuple(plain.value + line[4] for line in lines),
-        (Level("as trained", plain.value), Level("without the prompt", bare)),
+        tuple(untouched.mean + line[3] for line in lines),
+        tuple(untouched.mean + line[4] for line in lines),
+        (Level("as trained", untouched.mean), Level("without the prompt", bare)),
     )
-    notes = tuple(
-        f"{name}: {gain:+.1f} points ({low:+.1f} to {high:+.1f})"
-        for name, _, gain, low, high in lines
-    )
+    notes = tuple(_note(name, gain) for name, gain in gains.items())
     return Finding(
         "masks", "what becomes of it under other attention masks", (table,), (chart,), notes
     )
+
+
+def _note(name: str, gain: Drop) -> str:
+    told = "" if gain.low > 0 or gain.high < 0 else ", which cannot be told from 0"
+    return f"{name}: {gain.points:+.1f} points ({gain.low:+.1f} to {gain.high:+.1f}){told}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from spot.analysis import gate, layers, masks, norms
+from spot.analysis import discrete, gate, layers, masks, nearest_tokens, norms, order, removal
 from spot.analysis.case import Case
 from spot.analysis.finding import Finding
 
@@ -21,8 +21,12 @@ class Part(NamedTuple):
 
 
 PARTS: dict[str, Part] = {
+    "norms": Part("how large its rows are, and how far they moved", norms.find),
+    "nearest": Part("which tokens its rows are near to", nearest_tokens.find),
+    "discrete": Part("what is left of it as words", discrete.find),
+    "order": Part("what the order of its rows is worth", order.find),
+    "removal": Part("what is left without some of its rows, or without any", removal.find),
     "masks": Part("what becomes of it under other attention masks", masks.find),
     "gate": Part("where the model attends to it", gate.find),
     "layers": Part("in which layers it works", layers.find),
-    "norms": Part("how large its rows are, and how far they moved", norms.find),
 }

@@ -12,7 +12,7 @@ from spot.commands.names import PROMPTS, TASKS
 from spot.commands.options import PATH, Listed, configured
 
 if TYPE_CHECKING:
-    from spot.analysis.analyze import Analysis
+    from spot.analysis.analysis import Analysis
     from spot.config import Config
     from spot.report.output import Output
 
@@ -76,9 +76,9 @@ def command(
         try:
             scored = task_to_score(task, array, prompt, config)
         except SpotError as error:
-            if task is not None or parts:
+            if task is not None:
                 raise
-            reporter.warn(f"nothing is scored: {error.message}")
+            reporter.warn(f"nothing is scored: {error.message}; {error.hint}")
             scored = None
         result = analyze(
             model, scored, array, start=before, parts=parts, split=split,

@@ -17,6 +17,7 @@ from bank.entry import Entry
 from bank.store import Bank
 from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
+from spot.prompts.discretise import Tokens, nearest_ids
 from spot.prompts.facts import check_facts
 from spot.prompts.files import read_prompt
 from spot.prompts.kind import Start, no_sources
@@ -183,6 +184,23 @@ def _file(request: Request) -> SoftPrompt:
     return prompt
 
 
+def _nearest(request: Request) -> np.ndarray:
+    """The embeddings of the tokens that a file's rows are nearest to by cosine."""
+    prompt = read_prompt(request.argument)
+    check_facts(prompt.facts, request.argument, request.identity)
+    rows, width = prompt.rows, request.embedding.shape[1]
+    if rows is None or rows.shape[1] != width:
+        kind = prompt.kind.name
+        found = f"a {kind} prompt" if rows is None else f"rows {rows.shape[1]} wide"
+        raise SpotError(
+            f"init {request.settings.init}: expected a prompt that is its rows, {width} wide as the "
+            f"model's embeddings, found {found}",
+            "name a prompt of this model of the kind prefix",
+        )
+    tokens = Tokens.of(request.embedding, request.vocabulary)
+    return np.asarray(request.embedding[nearest_ids(rows, tokens)], np.float32)
+
+
 def _check_kind(name: str, kind: str, wanted: str) -> None:
     if kind != wanted:
         raise SpotError(
@@ -201,6 +219,7 @@ INITS: dict[str, Init] = {
         Init("words", "as text, without what the words have in common", _words),
         Init("entry", "the prompt of a bank's entry", _entry, argument="id"),
         Init("file", "a prompt file", _file, argument="path"),
+        Init("nearest", "the tokens nearest to a prompt file's rows", _nearest, argument="path"),
     )
 }
 

@@ -60,6 +60,17 @@ class SoftPrompt:
         return {} if self.kind.is_rows else dict(self.arrays)
 
     @property
+    def rows(self) -> np.ndarray | None:
+        """The rows [P, H] of a prompt that is its rows, wherever they stand, or that does the same as rows
+        in front of the text; None for the others.
+        """
+        if self.kind.is_rows:
+            return np.asarray(self.arrays[self.kind.arrays[0]], np.float32)
+        if self.kind.plain is not None:
+            return np.asarray(self.kind.plain(self.arrays), np.float32)
+        return None
+
+    @property
     def tokens(self) -> int:
         """Rows that it adds to a text's context."""
         length = len(self.key)

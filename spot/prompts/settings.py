@@ -20,8 +20,8 @@ class PromptSettings(Stage):
     length: Length = Field(20, ge=1)
     """Tokens of the prompt."""
     init: str | None = None
-    """Where the prompt starts: vocab, labels, random, text, words, entry:<id> or file:<path>; where it is
-    not set, the model's own start."""
+    """Where the prompt starts: vocab, labels, random, text, words, entry:<id>, file:<path> or
+    nearest:<path>; where it is not set, the model's own start."""
     text: str = ""
     """The text of the inits text and words."""
     filler: Literal["vocab", "random"] = "vocab"

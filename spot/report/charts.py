@@ -41,8 +41,6 @@ def draw_chart(chart: Chart, subtitle: str = "") -> Figure:
 
 
 def _lines(chart: Lines, subtitle: str) -> Figure:
-    from matplotlib.ticker import MaxNLocator
-
     figure, axes = _axes(chart.title, subtitle, [line.name for line in chart.lines], chart.levels)
     handles: dict[str, Any] = {}
     for number, line in enumerate(chart.lines):
@@ -57,8 +55,6 @@ def _lines(chart: Lines, subtitle: str) -> Figure:
                 line.x, _values(line.low), _values(line.high), color=colour, alpha=0.15, lw=0
             )
     _finish(axes, chart.x, chart.y, handles, chart.levels)
-    if all(float(x).is_integer() for line in chart.lines for x in line.x):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -71,9 +67,10 @@ def _points(chart: Points, subtitle: str) -> Figure:
         (handles[group.name],) = axes.plot(
             group.x, group.y, marker, color=colour, ms=5, ls="", alpha=0.85
         )
-        for x, y, label in zip(group.x, group.y, group.labels, strict=False):
+        for place, (x, y, label) in enumerate(zip(group.x, group.y, group.labels, strict=False)):
+            above = 3 if place % 2 else -9  # labels of neighbours do not meet
             axes.annotate(
-                shorten(one_line(label), 18), (x, y), (4, 3), textcoords="offset points",
+                shorten(one_line(label), 18), (x, y), (4, above), textcoords="offset points",
                 fontsize=7, color=MUTED, parse_math=False,
             )  # fmt: skip
     _finish(axes, chart.x, chart.y, handles, chart.levels)
@@ -169,12 +166,17 @@ def _finish(
     levels: Sequence[Level],
     across: bool = False,
 ) -> None:
-    """Levels, axis titles and legend."""
+    """Levels, axis titles and legend; whole numbers below positions and steps."""
+    from matplotlib.ticker import MaxNLocator
+
     for number, level in enumerate(levels):
         draw = axes.axvline if across else axes.axhline
         dash = LEVEL_LINES[number % len(LEVEL_LINES)]
         handles[level.name] = draw(level.value, ls=dash, color=MUTED, lw=1.2, zorder=1)
     style(axes, x, y)
+    places = np.concatenate([line.get_xdata() for line in axes.get_lines()] or [[0.5]])
+    if not across and np.all(places == np.round(places)):
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
     if len(handles) > 1 or levels:
         legend = axes.legend(
             list(handles.values()),

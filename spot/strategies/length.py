@@ -24,10 +24,11 @@ from spot.strategies.settings import TransferSettings
 from spot.strategies.transfer import BEST_FILE, check_target
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.task import Task
-from spot.training.batches import Source, batch_of, sample
+from spot.training.batches import Source, sample
 from spot.training.build import new_slot
 from spot.training.described import described
 from spot.training.evaluate import sample_of
+from spot.training.importance import scale_gradients, strongest
 from spot.training.judging import compared, metric_name
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs, model_facts, prompt_digest, split_digest
@@ -246,15 +247,6 @@ WAYS: dict[str, Callable[[Search], list[LengthTrial]]] = {
 """The ways to a length. A new one is one function and one line here."""
 
 
-def strongest(importance: np.ndarray, count: int) -> np.ndarray:
-    """The places of the highest numbers [count], in order; of equals the first.
-
-    >>> strongest(np.array([0.1, 0.9, 0.5, 0.9]), 2).tolist()
-    [1, 3]
-    """
-    return np.sort(np.argsort(-importance, kind="stable")[:count])
-
-
 def row_importance(search: Search, prompt: SoftPrompt) -> np.ndarray:
     """How much each row of a prompt matters [P]: E |dL/dg_i| at g = 1, of rows p_i that are scaled by g_i
     (Ma et al., XPrompt, section 3.2), on training rows; computed once.
@@ -267,34 +259,10 @@ def row_importance(search: Search, prompt: SoftPrompt) -> np.ndarray:
     }
 
     def measure() -> list[float]:
-        found: list[float] = scale_gradients(search.model, prompt, rows)
+        found: list[float] = scale_gradients(search.model, prompt, rows)[:, 0].tolist()
         return found
 
     return np.asarray(search.runs.remembered("importance", search.target.name, read, measure))
-
-
-def scale_gradients(model: Model, prompt: SoftPrompt, rows: TokenizedSplit) -> list[float]:
-    """The mean over rows of |<p_i, dL/dp_i>| for each row p_i of the prompt [P]."""
-    import jax
-    import jax.numpy as jnp
-
-    from spot.models.sharding import place_rows
-    from spot.prompts.stacked import stack
-    from spot.training.step import batch_losses
-
-    every = range(len(rows))
-    batch = batch_of([rows.inputs[row] for row in every], [rows.targets[row] for row in every])
-    batch = place_rows(model.network.mesh, batch)
-    prompts = stack([prompt] * len(rows))  # one a row, so that gradients are not added over rows
-
-    def loss(params: dict[str, Any]) -> jax.Array:
-        return jnp.sum(batch_losses(model.network, replace(prompts, params=params), batch))
-
-    (gradient,) = (
-        np.asarray(array, np.float64) for array in jax.grad(loss)(prompts.params).values()
-    )
-    products = (gradient * np.asarray(prompt.key, np.float64)).sum(axis=2)
-    return [float(value) for value in np.abs(products).mean(axis=0)]
 
 
 def find_length(

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from spot.analysis.analyze import FILE, Analysis, analyze
+from spot.analysis.analysis import FILE, Analysis, analyze
 from spot.analysis.parts import PARTS
 from spot.errors import SpotError
 from tests.analysis.toy_cases import model_of, prompt_of, task_of
@@ -50,8 +50,10 @@ def test_an_unknown_part_is_named(model):
 
 
 def test_a_prompt_of_another_width_is_refused(model):
-    with pytest.raises(SpotError, match="expected a prompt"):
+    with pytest.raises(SpotError, match="the prompt to analyze is 8 wide, the model 16"):
         analyze(model, task_of(), np.zeros((3, 8), np.float32), parts=["layers"])
+    with pytest.raises(SpotError, match="that it started from is 8 wide, the model 16"):
+        analyze(model, None, prompt_of(model), start=np.zeros((3, 8), np.float32))
 
 
 def test_an_analysis_is_read_as_it_was_written(model, tmp_path):

@@ -13,6 +13,9 @@ from bank.evaluation import Evaluation as RetrievalEvaluation
 from bank.importing import ImportReport
 from bank.nearest import Hit, SearchResult
 from bank.outcomes import Outcome
+from spot.analysis.analysis import Analysis
+from spot.analysis.finding import Bars, Table
+from spot.analysis.finding import Finding as FindingOfPart
 from spot.commands.doctor import Finding
 from spot.models.counts import Counts
 from spot.models.defaults import LM_ADAPTED, NANO
@@ -49,6 +52,25 @@ from tests.toys import tiny_config
 
 BACKBONE = Backbone("nano", "0123456789abcdef" * 4)
 PROMPT = np.arange(6, dtype=np.float32).reshape(2, 3)
+ANALYSIS = Analysis(
+    prompt="news-s0-1111",
+    kind="prefix",
+    model="nano",
+    task="news",
+    split="test",
+    n=128,
+    seed=0,
+    findings=(
+        FindingOfPart(
+            "norms",
+            "how large its rows are",
+            (Table("norms", ("rows of", "mean norm "), (("prompt", 43.73), ("start", None))),),
+            (Bars("Mean norms", "norm", ("prompt", "start"), (43.73, None)),),
+            ("rows are smaller than embeddings",),
+        ),
+    ),
+    skipped={"gate": "news-s0-1111 adds no columns to attention"},
+)
 OUTCOMES = (
     Outcome(
         "news-s0-1111", "boolq", "best", 0, "accuracy", 61.25, 55.0, "test", 128, low=2.5, high=10.0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spot.commands import (
+    analyze,
     baselines,
     build_bank,
     compare,
@@ -45,6 +46,7 @@ SCREENS = Path(__file__).parent / "screens"
 OUTPUTS = {"txt": People(), "jsonl": JsonLines()}
 
 VIEWS: dict[str, Callable[[Output], None]] = {
+    "analyze": lambda out: analyze.show(samples.ANALYSIS, Path("there"), out),
     "build": lambda out: build_bank.show(samples.BUILD, samples.bank(), out),
     "build-nothing": lambda out: build_bank.show(samples.NOTHING_BUILT, samples.bank(), out),
     "search": lambda out: search.show(samples.ANSWER, out),

@@ -10,7 +10,11 @@ from bank.formats import export_prompt
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.prompts import inits as module
+from spot.prompts.files import write_prompt
 from spot.prompts.inits import default_rate, init_prompt, relabelled
+from spot.prompts.kind import Start
+from spot.prompts.kinds import find_kind
+from spot.prompts.prompt import SoftPrompt
 from spot.prompts.settings import PromptSettings
 from tests.toys import toy_model, write_tokenizer, write_vocabulary
 
@@ -264,6 +268,47 @@ def test_a_prompt_of_another_shape_is_refused(start, tmp_path, shape):
     with pytest.raises(SpotError, match=found) as caught:
         start(f"file:{tmp_path}/p.npy")
     assert "prompt.length" in caught.value.hint
+
+
+@pytest.fixture
+def nearest(vocabulary):
+    """A function that makes a prompt from the tokens nearest to a file's rows, and its embeddings."""
+    embedding = np.random.default_rng(1).normal(size=(V, H)).astype(np.float32)
+
+    def make(path, length=6, kind="prefix"):
+        settings = PromptSettings(init=f"nearest:{path}", length=length, kind=kind)
+        return init_prompt(settings, toy_model(MODEL, embedding, vocabulary), [], 0)
+
+    return make, embedding
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".safetensors"])
+def test_nearest_are_the_tokens_of_a_file(nearest, vocabulary, tmp_path, suffix):
+    make, embedding = nearest
+    ids = vocabulary.processor().EncodeAsIds("a red cat")
+    rows = 3 * embedding[ids] + 1e-3
+    export_prompt(tmp_path / f"p{suffix}", rows)
+    start = make(tmp_path / f"p{suffix}", len(ids))
+    np.testing.assert_array_equal(start.key, embedding[ids])
+    np.testing.assert_array_equal(make(tmp_path / f"p{suffix}", len(ids), "suffix").key, start.key)
+
+
+def test_nearest_needs_rows_of_the_models_width(nearest, tmp_path):
+    make, embedding = nearest
+    export_prompt(tmp_path / "wide.npy", np.ones((6, H + 1), np.float32))
+    with pytest.raises(
+        SpotError, match=f"expected a prompt that is its rows.*found rows {H + 1} wide"
+    ):
+        make(tmp_path / "wide.npy")
+    kind = find_kind("keys-values")
+    start = Start.of_sizes(toy_model(MODEL, embedding).config, 6)
+    write_prompt(tmp_path / "kv.safetensors", SoftPrompt(kind, kind.make(start)))
+    with pytest.raises(SpotError, match="found a keys-values prompt") as caught:
+        make(tmp_path / "kv.safetensors")
+    assert "of the kind prefix" in caught.value.hint
+    export_prompt(tmp_path / "long.npy", np.ones((7, H), np.float32))
+    with pytest.raises(SpotError, match=f"expected a prompt of 6 x {H}.*found 7 x {H}"):
+        make(tmp_path / "long.npy")
 
 
 @pytest.mark.parametrize(

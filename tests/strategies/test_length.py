@@ -9,10 +9,10 @@ import spot
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import value_of
-from spot.strategies.length import scale_gradients, strongest
 from spot.strategies.settings import TransferSettings
 from spot.training.batches import batch_of, sample
 from spot.training.build import new_slot
+from spot.training.importance import scale_gradients, strongest
 from spot.training.runs import Runs
 from spot.training.source import source_of
 from spot.verdicts.lengths import falls, levels_off, shortest
@@ -79,7 +79,7 @@ def test_pruning_keeps_the_strongest_rows_of_the_key(at):
     for seed in (0, 1):
         key, kept = np.asarray(long.trained[seed].key), np.arange(4)
         for before, after in ((long, middle), (middle, short)):
-            importance = scale_gradients(at.model, before.trained[seed].value, rows)
+            importance = scale_gradients(at.model, before.trained[seed].value, rows)[:, 0]
             kept = kept[sorted(np.argsort(importance)[-after.length :])]
             assert np.array_equal(np.asarray(after.trained[seed].slot.init), key[kept])
         assert not np.array_equal(key, np.asarray(long.trained[seed].slot.init))
@@ -92,7 +92,7 @@ def test_importance_is_the_slope_of_every_rows_loss(at, lab):
 
     rows = sample(source_of(at.task("house"), at.model, at.recipe).members[0].train, 3)
     prompt = value_of(spot.Bank(lab.bank), spot.Bank(lab.bank).get("bird"))
-    found = scale_gradients(at.model, prompt, rows)
+    found = scale_gradients(at.model, prompt, rows)[:, 0]
 
     def losses(place, scale):
         scaled = np.asarray(prompt).copy()

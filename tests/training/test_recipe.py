@@ -48,6 +48,7 @@ INITS = [
     {"init": "words", "text": "one two"},
     {"init": "entry:toy-s0-12345678"},
     {"init": "file:some/where.npy"},
+    {"init": "nearest:some/where.npy"},
 ]
 
 

@@ -127,7 +127,7 @@ def test_the_command_explains_a_key():
     done = invoke("config", "--explain", "transfer.strategy", "--set", "transfer.strategy=oracle")
     first, *rest = done.stdout.splitlines()
     assert first == 'transfer.strategy = "oracle"  (from: --set)'
-    assert "  expected: a text: best, average, mixture, oracle" in rest
+    assert "  expected: a text: best, average, average-matched, mixture, oracle" in rest
     assert '  default: "best"' in rest and "  example: --set transfer.strategy=best" in rest
     (row,) = lines(invoke("config", "--explain", "transfer.strategy", "--json").stdout)
     assert row["choices"] == ["best", "average", "mixture", "oracle"]

@@ -5,7 +5,6 @@ with the norms of its parts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 
@@ -19,21 +18,31 @@ Mean = Callable[[Sequence[np.ndarray], np.ndarray], np.ndarray]
 """(K arrays of one shape, weights [K]) -> their mean."""
 
 
-def _starts(strategy: str, mean: Mean, situation: Situation) -> list[Start]:
-    hits = situation.hits
-    values = start_prompts([hit.id for hit in hits], situation)
-    if mean is matched_mean and values[0].named:
+def _average(situation: Situation) -> list[Start]:
+    values = start_prompts([hit.id for hit in situation.hits], situation)
+    return [_start("average", values, mean_array, situation)]
+
+
+def _matched(situation: Situation) -> list[Start]:
+    ids = [hit.id for hit in situation.hits]
+    values = start_prompts(ids, situation)
+    if values[0].named:
         raise SpotError(
-            f"average-matched needs prompts that are their rows alone, {hits[0].id} is a "
+            f"average-matched needs prompts that are their rows alone, {ids[0]} is a "
             f"{values[0].kind.name} prompt with other arrays",
             "use average for it",
         )
+    return [_start("average-matched", values, matched_mean, situation)]
+
+
+def _start(strategy: str, values: Sequence[SoftPrompt], mean: Mean, situation: Situation) -> Start:
+    hits = situation.hits
     arrays = {
         name: mean([value.arrays[name] for value in values], scores_of(hits))
         for name in values[0].arrays
     }
     prompt = SoftPrompt(values[0].kind, arrays)
-    return [Start(strategy, None, names_of(hits), None, prompt, len(hits))]
+    return Start(strategy, None, names_of(hits), None, prompt, len(hits))
 
 
 def mean_array(arrays: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
@@ -56,12 +65,12 @@ def matched_mean(arrays: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarra
 AVERAGE = Strategy(
     "average",
     "from the average of the k nearest, weighted by similarity",
-    partial(_starts, "average", mean_array),
+    _average,
     combines=True,
 )
 MATCHED = Strategy(
     "average-matched",
     "from that average with the norms of the prompts that it is made of",
-    partial(_starts, "average-matched", matched_mean),
+    _matched,
     combines=True,
 )

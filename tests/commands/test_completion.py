@@ -35,7 +35,10 @@ def complete(*words):
         (("study", "--target", "mini_rte", "--target", "mini_cr"), ["mini_crossword"]),
         (("train", "--task", "mini_rte+mini_q"), ["mini_rte+mini_qqp"]),
         (("train", "--task", "superg"), ["superglue"]),
-        (("transfer", "--strategy", ""), ["best", "average", "mixture", "oracle"]),
+        (
+            ("transfer", "--strategy", ""),
+            ["best", "average", "average-matched", "mixture", "oracle"],
+        ),
         (("bank", "export", "x", "--format", "pe"), ["peft-prefix", "peft"]),
         (("config", "--explain", "train.st"), ["train.steps"]),
         (("train", "--set", "train.st"), ["train.steps="]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bank.store import Bank
 from spot.commands.usage import report_of
 from spot.errors import SpotError
 from spot.prompts.files import find_prompt
+from spot.prompts.kinds import find_kind
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.strategies import transfer as transfer_module
@@ -296,6 +298,16 @@ def test_a_matched_average_has_the_norms_of_its_parts(lab, bank, tmp_path, tiny_
         assert np.linalg.norm(ours) == pytest.approx(weights @ norms / weights.sum(), rel=1e-5)
         assert ours @ mean / np.linalg.norm(ours) == pytest.approx(np.linalg.norm(mean), rel=1e-5)
     assert (matched.strategy, matched.k) == ("average-matched", 3)
+
+
+def test_a_prompt_of_more_than_rows_has_no_matched_average(monkeypatch):
+    value = SoftPrompt(find_kind("low-rank"), {"rows": np.ones((2, 3), np.float32)})
+    monkeypatch.setattr("spot.strategies.average.start_prompts", lambda *_: [value])
+    given = SimpleNamespace(hits=[SimpleNamespace(id="news-s0")])
+    with pytest.raises(
+        SpotError, match="rows alone, news-s0 is a low-rank prompt with other arrays"
+    ):
+        STRATEGIES["average-matched"].starts(given)
 
 
 def test_the_oracle_tries_every_entry_but_the_targets_own(lab, bank, tmp_path, tiny_backbone, seen):

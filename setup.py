@@ -62,12 +62,12 @@ setup(
         "hub": ["huggingface-hub>=0.30", "pyarrow>=17"],
         "parity": ["peft>=0.15", "torch>=2.4", "transformers>=4.50"],  # of `make parity` and tests
         "parquet": ["pyarrow>=17"],
-        "mlflow": ["mlflow>=3"],
+        "mlflow": ["mlflow>=3.17"],
         "seqio": SEQIO,  # with TensorFlow, two thirds of a gigabyte to download
         "tensorboard": ["tensorboard>=2.18"],
         "tpu": ["jax[tpu]>=0.10"],
-        "trackio": ["trackio>=0.20"],
-        "wandb": ["wandb>=0.22"],
+        "trackio": ["trackio>=0.43"],
+        "wandb": ["wandb>=0.31"],
         # The others are imported by the first, which does not ask for them.
         "tfds": ["tensorflow-datasets>=4.9.7", "importlib-resources>=6", "tensorflow>=2.16"],
         "test": [

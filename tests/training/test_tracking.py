@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -199,9 +200,11 @@ def leveldb_records(content):
     """
     assert content[:4] == b":W&B" and len(content) < 1 << 15
     place = 7
-    while place < len(content):
+    while place + 7 < len(content):
         size = int.from_bytes(content[place + 4 : place + 6], "little")
         assert content[place + 6] == 1
+        if place + 7 + size > len(content):
+            return  # half written
         yield content[place + 7 : place + 7 + size]
         place += 7 + size
 
@@ -210,10 +213,13 @@ def read_wandb(folder, name, identity):
     from wandb.proto.wandb_internal_pb2 import Record
 
     (path,) = (folder / "wandb").glob(f"offline-run-*-{identity}/run-{identity}.wandb")
+    records, deadline = [], time.monotonic() + 20
+    # Its service may still be writing where one process had the run twice.
+    while not any(record.HasField("exit") for record in records) and time.monotonic() < deadline:
+        time.sleep(0.1)
+        records = [Record.FromString(data) for data in leveldb_records(path.read_bytes())]
     scalars, config = {}, {}
-    for data in leveldb_records(path.read_bytes()):
-        record = Record()
-        record.ParseFromString(data)
+    for record in records:
         if record.WhichOneof("record_type") == "run":
             assert record.run.display_name == name
             config |= {each.key: json.loads(each.value_json) for each in record.run.config.update}

@@ -12,7 +12,7 @@ import numpy as np
 from bank.entry import Backbone, Entry, Prompts, entry_id
 from bank.outcomes import Outcome
 from bank.store import Bank
-from spot.analysis.analyze import Analysis
+from spot.analysis.analysis import Analysis
 from spot.analysis.finding import (
     Bars,
     Finding,

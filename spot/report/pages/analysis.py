@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spot.analysis.analyze import Analysis
+from spot.analysis.analysis import Analysis
 from spot.analysis.finding import Table
 from spot.report.pages.facts import facts_of, plain
 from spot.report.pages.page import Part, section_of

@@ -236,8 +236,8 @@ def test_a_page_has_the_parts_that_are_there(tmp_path):
     assert titles == [
         "What was run",
         "Test scores",
-        "what one is near to",
-        "how large its rows are",
+        "What one is near to",
+        "How large its rows are",
     ]
 
 

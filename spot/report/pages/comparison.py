@@ -155,4 +155,6 @@ def _section(
     )
     best = max(own, key=lambda row: row.validation)
     notes = (f"Validation chooses {best.variant.label(stored.factors)}: {best.verdict.sentence}.",)
-    return Section(title, (bars,), (Table(title, columns, tuple(rows), note),), notes)
+    return Section(
+        f"Test scores, {title}", (bars,), (Table(title, columns, tuple(rows), note),), notes
+    )

@@ -47,7 +47,8 @@ class Part:
 
 def section_of(finding: Finding) -> Section:
     """A finding as a section."""
-    return Section(finding.title, finding.charts, finding.tables, finding.notes)
+    title = finding.title[:1].upper() + finding.title[1:]
+    return Section(title, finding.charts, finding.tables, finding.notes)
 
 
 def pictures_of(parts: Sequence[Part]) -> list[Picture]:

@@ -1,10 +1,10 @@
 """What is seen inside prompts: norms, neighbours, words, order, for many prompts beside each other.
 
     python -m benchmarks.inside --bank BANK [--rows 256] [--out FOLDER] [ENTRY...]
-    python -m benchmarks.inside --model smollm2-135m --task sst2 --data FOLDER --start text:TEXT FILE...
+    python -m benchmarks.inside --model smollm2-135m --data FOLDER --start text:TEXT FILE...
 
-Each prompt is analysed as `spot analyze` does it, once: an analysis that is there already is read. Prints
-a Markdown table with a row a prompt, and how many prompts show each of the claims.
+Each prompt is analysed as `spot analyze` does it, on its own task, once: an analysis that is there already
+is read. Prints a Markdown table with a row a prompt, and how many prompts show each of the claims.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from pathlib import Path
 
 import spot
 from spot.analysis import Analysis, Finding
+from spot.prompts.facts import trained_task
 from spot.prompts.files import find_prompt, find_start
 from spot.prompts.inits import init_prompt
 from spot.prompts.settings import PromptSettings
+from spot.tasks.catalog import DataSettings
 
 PARTS = ("norms", "nearest", "discrete", "order", "gate")
 Row = dict[str, float]
@@ -58,7 +60,6 @@ def main() -> None:
     parser.add_argument("prompts", nargs="*")
     parser.add_argument("--bank", type=Path, default=Path("spot-bank"))
     parser.add_argument("--model", default="spot-nano")
-    parser.add_argument("--task")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--start", help="the init of files, as text:WORDS")
     parser.add_argument("--rows", type=int, default=256)
@@ -90,7 +91,7 @@ def analyses(model: spot.Model, arguments: argparse.Namespace) -> Iterator[tuple
             start = find_start(name, arguments.bank, model)
             if arguments.start:
                 start = start_of(arguments.start, prompt, model)
-            task = spot.load_task(arguments.task or prompt.facts.task, data=arguments.data)
+            task = trained_task(prompt.facts, DataSettings(dir=arguments.data))
             spot.analyze(
                 model, task, prompt, start=start, parts=PARTS, most_rows=arguments.rows, name=name
             ).write(folder)

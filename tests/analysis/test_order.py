@@ -203,4 +203,5 @@ def test_notes_tell_what_the_rows_can_show(tiny_folder):
     assert helped == "scores higher than the order that was learned: reverse"
     (nothing,) = judged(case, tried(case, 3, 3, 3))
     assert nothing.startswith("at chance: ") and nothing.endswith("another order could cost")
+    assert Drop(-3.0, -5.0, -1.0).negative == (3.0, 1.0, 5.0)
     assert str(Drop(12.34, 8.06, 16.2)) == "12.3 points (8.1 to 16.2)"

@@ -21,6 +21,8 @@ class Tracking:
     def __init__(self, names: Sequence[str], runs: Sequence[Tracked], reporter: Reporter) -> None:
         self.reporter = reporter
         self.trackers: dict[str, list[Tracker]] = {name: [] for name in names}
+        if names:
+            reporter.phase(f"starting {', '.join(names)}")
         for name in names:
             with self.tolerant(name):
                 for run in runs:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,15 @@ def test_names_stay_text_in_tables_and_pictures(evil):
 def test_what_cannot_be_seen_is_escaped(tmp_path):
     text = spot.report_page(transfer_folder(tmp_path, "a\x1b[2Jb\u202e\x00"))
     assert not re.search("[\x00\x1b\u202e]", text) and "a\\x1b[2Jb\\u202e\\x00" in text
+
+
+@pytest.mark.parametrize("chart", charts("a\x00\x1b\u202eb"), ids=lambda chart: chart.kind)
+def test_pictures_escape_what_cannot_be_seen(chart):
+    chart = replace(
+        chart, title="\x00t", **{name: "\x00" for name in ("x", "y") if hasattr(chart, name)}
+    )
+    text = inline_svg(*draw_marked(chart), chart.title, "f1")
+    assert not re.search("[\x00\x1b\u202e]", text) and "\\x00" in text
 
 
 def test_the_numbers_of_a_transfer_are_those_of_its_file(tmp_path):
@@ -310,10 +320,11 @@ def test_a_damaged_study_is_a_sentence(tmp_path):
         path.write_text(json.dumps({**stored, member: value}))
         with pytest.raises(SpotError, match=r"study\.json: .*(expected the result|is damaged)"):
             spot.report_page(path.parent)
-    stored["runs"][0]["test"] = "high"
-    path.write_text(json.dumps(stored))
-    with pytest.raises(SpotError, match=r"study\.json: .*is damaged"):
-        spot.report_page(path.parent)
+    for member, value in (("test", "high"), ("source_task", 5), ("n_test", [])):
+        runs = [{**stored["runs"][0], member: value}, *stored["runs"][1:]]
+        path.write_text(json.dumps({**stored, "runs": runs}))
+        with pytest.raises(SpotError, match=r"study\.json: .*(is damaged|input should be)"):
+            spot.report_page(path.parent)
 
 
 def test_a_comparison_shows_rows_references_and_gaps(tmp_path):
@@ -451,6 +462,15 @@ def test_results_of_another_type_are_a_sentence(tmp_path, name):
     folder = transfer_folder(tmp_path)
     (folder / name).write_text('{"rows": 5, "models": "nano", "target": null}')
     with pytest.raises(SpotError, match=f"{name}: expected the results of spot .*input should be"):
+        spot.report_page(folder)
+
+
+def test_numbers_that_cannot_be_drawn_are_a_sentence(tmp_path):
+    folder = transfer_folder(tmp_path)
+    stored = json.loads((folder / "report.json").read_text())
+    stored["runs"][2]["history"][0]["valid_labels"] = -1e308
+    (folder / "report.json").write_text(json.dumps(stored))
+    with pytest.raises(SpotError, match='the picture "Phases of learning.*" cannot be drawn'):
         spot.report_page(folder)
 
 

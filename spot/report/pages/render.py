@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from bank.characters import visible
 from spot.analysis.finding import Cell, Table
+from spot.errors import SpotError
 from spot.report.pages.marks import draw_marked
 from spot.report.pages.numbers import table_of, title_of
 from spot.report.pages.page import Linked, Part, Picture
@@ -106,10 +107,20 @@ def _template() -> Template:
 
 
 def figure_of(picture: Picture, name: str) -> Drawn:
-    """A picture as an element of a page, with its numbers. name: unlike that of others of the page."""
-    drawing, marks = draw_marked(picture)
+    """A picture as an element of a page, with its numbers. name: unlike that of others of the page.
+
+    Raises SpotError for numbers that cannot be drawn.
+    """
     title = title_of(picture)
-    return Drawn(title, Markup(inline_svg(drawing, marks, title, name)), table_of(picture))
+    try:
+        drawing, marks = draw_marked(picture)
+        element = inline_svg(drawing, marks, title, name)
+    except (ValueError, ArithmeticError) as error:
+        raise SpotError(
+            f'the picture "{title}" cannot be drawn: {error}',
+            "are its numbers what was measured? repeat the command that made them",
+        ) from error
+    return Drawn(title, Markup(element), table_of(picture))
 
 
 def is_number(column: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from spot.report.heatmap import clustered
 from spot.report.pages.facts import DIGITS, facts_of, facts_table
 from spot.report.pages.learning import StoredCheck, learning_sections, points, worth_of
 from spot.report.pages.page import Linked, Part, Section
+from spot.report.pages.reading import read
 from spot.study.ranking import TargetQuality
 from spot.study.records import BASELINE, SINGLE
 from spot.study.result import STUDY_FILE, Study, StudyRun, read_study
@@ -36,9 +38,48 @@ from spot.verdicts.scores import TFIDF
 COMMAND = "spot study"
 
 
+@dataclass(frozen=True)
+class StoredRun:
+    """The types of a run that a page shows."""
+
+    target: str
+    seed: int
+    source: str | None
+    source_task: str | None
+    similarity: float | None
+    validation: float
+    test: float
+    strategy: str
+    k: int | None
+    learning_rate: float
+    step: int
+    n_test: int
+    gain_interval: tuple[float, float] | None
+    history: tuple[StoredCheck, ...]
+    folder: str | None
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """The types of study.json, which `read_study` takes as they are."""
+
+    model: str
+    fingerprint: str
+    similarity: str
+    ks: tuple[int, ...]
+    metrics: dict[str, str]
+    runs: tuple[StoredRun, ...]
+    orders: dict[str, dict[str, dict[str, float]]]
+    estimates: dict[str, dict[str, dict[str, float]]]
+    missing: tuple[dict[str, str], ...]
+    tfidf: dict[str, float]
+    families: dict[str, str]
+
+
 def study_part(folder: Path) -> Part:
     """What a study has to show. Raises SpotError for a file that is damaged."""
     study = read_study(folder)
+    read(folder / STUDY_FILE, StoredStudy, COMMAND)  # its types
     try:
         return _part(study, folder)
     except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:

@@ -50,7 +50,8 @@ class Mark:
 
 def inline_svg(figure: Figure, marks: Sequence[Mark], title: str, name: str) -> str:
     """The element of a figure with these marks. name: a prefix of its ids, unlike that of other figures."""
-    root = xml.fromstring(figure_bytes(figure, ".svg"))
+    # What cannot be seen is no XML, as control characters in the name of an axis.
+    root = xml.fromstring(visible(figure_bytes(figure, ".svg").decode()))
     for parent in root.iter():
         for child in list(parent):
             if _local(child.tag) in ("metadata", "style"):  # a style would hold for the whole page

@@ -15,11 +15,8 @@ from pathlib import Path
 
 import spot
 from spot.analysis import Analysis, Finding
-from spot.prompts.facts import trained_task
-from spot.prompts.files import find_prompt, find_start
-from spot.prompts.inits import init_prompt
-from spot.prompts.settings import PromptSettings
-from spot.tasks.catalog import DataSettings
+from spot.prompts import PromptSettings, find_prompt, find_start, init_prompt, trained_task
+from spot.tasks import DataSettings
 
 PARTS = ("norms", "nearest", "discrete", "order", "gate")
 Row = dict[str, float]

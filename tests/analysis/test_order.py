@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spot.analysis.drops import Drop, resampled
@@ -42,6 +42,7 @@ def lengths_and_moves(draw):
     return length, draw(st.integers(-90, 90)), draw(st.integers(0, 2**32 - 1))
 
 
+@settings(deadline=None)
 @given(lengths_and_moves())
 def test_every_order_has_each_row_once(drawn):
     length, by, seed = drawn
@@ -52,6 +53,7 @@ def test_every_order_has_each_row_once(drawn):
         assert sorted(order) == list(range(length))
 
 
+@settings(deadline=None)
 @given(lengths_and_moves())
 def test_orders_move_rows_as_their_names_say(drawn):
     length, by, seed = drawn

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -26,17 +24,12 @@ from spot.analysis.removal import (
     without_pieces,
 )
 from spot.errors import SpotError
-from spot.models.effect import Effect
 from spot.prompts.kinds import find_kind
 from spot.prompts.prompt import SoftPrompt
-from spot.training.batches import batch_of
 from spot.training.importance import scale_gradients
-from spot.training.step import batch_losses
 from spot.verdicts.verdict import Verdict
 from tests.analysis.mixed_cases import OTHER, mixed_case
 from tests.analysis.toy_cases import CONFIGS, model_of, prompt_of
-
-FAMILIES = pytest.mark.parametrize("family", CONFIGS)
 
 
 @pytest.fixture(scope="module", params=CONFIGS)
@@ -87,45 +80,6 @@ def test_masking_is_deleting_where_no_place_changes(family, positions, same, tin
         assert (np.abs(deleted - masked).max() <= 1e-5) == (row in same)
 
 
-@FAMILIES
-def test_importance_is_the_slope_of_the_loss_in_the_scale_of_a_row(family, tiny_folder):
-    """|dL/dg| = |<dL/dp, p>|, by the chain rule, by the derivative in g, and by finite differences."""
-    model = model_of(family, tiny_folder)
-    case = mixed_case(model, prompt_of(model))
-    split, rows = case.more_rows("validation", 64), np.asarray(case.prompt)
-    every = range(len(split))
-    batch = batch_of([split.inputs[n] for n in every], [split.targets[n] for n in every])
-    batch = tuple(map(jnp.asarray, batch))
-
-    def losses(scale):
-        """Of every text [N] behind rows of its own, whose 4 pieces are scaled [N, P, 4]."""
-        effect = Effect(before=jnp.repeat(scale, 4, axis=2) * rows, by_row=True)
-        return batch_losses(model.network, effect, batch)
-
-    ones = np.ones((len(split), 5, 4), np.float32)
-    slopes = np.asarray(jax.grad(lambda scale: losses(scale).sum())(ones))
-    found = scale_gradients(model, case.prompt, split)
-    assert found.shape == (5, 1)
-    np.testing.assert_allclose(
-        found[:, 0], np.abs(slopes.sum(axis=2)).mean(axis=0), rtol=1e-6, atol=1e-6
-    )
-    np.testing.assert_allclose(
-        scale_gradients(model, case.prompt, split, 4), np.abs(slopes).mean(0), rtol=1e-6, atol=1e-6
-    )
-    with pytest.raises(ValueError, match="a number of pieces that divides 16, found 3"):
-        scale_gradients(model, case.prompt, split, 3)
-
-    def at(row, scale):
-        changed = ones.copy()
-        changed[:, row] *= scale
-        return np.asarray(losses(changed))
-
-    for row in range(5):
-        wide, narrow = ((at(row, 1 + h) - at(row, 1 - h)) / (2 * h) for h in (2e-2, 1e-2))
-        by_difference = (4 * narrow - wide) / 3  # Richardson
-        assert found[row, 0] == pytest.approx(np.abs(by_difference).mean(), rel=2e-3, abs=1e-4)
-
-
 def test_pieces_of_the_lowest_importance_become_zero():
     rows = np.arange(1, 9, dtype=np.float32).reshape(2, 4)
     importance = np.array([[3.0, 1.0], [2.0, 4.0]])
@@ -133,15 +87,6 @@ def test_pieces_of_the_lowest_importance_become_zero():
     assert without_pieces(rows, importance, 50).tolist() == [[1, 2, 0, 0], [0, 0, 7, 8]]
     assert without_pieces(rows, importance, 0).tolist() == rows.tolist()
     assert not without_pieces(rows, importance, 100).any()
-
-
-def test_importance_in_parts_of_a_split_is_that_of_the_whole(tiny_folder, monkeypatch):
-    model = model_of("T5", tiny_folder)
-    case = mixed_case(model, prompt_of(model))
-    split = case.more_rows("validation", 64)
-    whole = scale_gradients(model, case.prompt, split)
-    monkeypatch.setattr("spot.training.importance.BATCH", 8)
-    np.testing.assert_allclose(scale_gradients(model, case.prompt, split), whole, rtol=1e-5)
 
 
 def test_numbers_of_rows():

@@ -398,25 +398,26 @@ def plan_study(
         answer = search(bank, model, target, k, recipe=own.recipe, settings=alone, runs=rehearsal)
         situation = own.situation(target, own.nearest(answer.result.hits))
         core = [Start(SCRATCH), *hit_starts("oracle", situation.hits, situation)]
+        rest: list[tuple[str, list[Start]]] = []
+        trained: list[Stage] = []
         for maker in makers(own.arms, situation, own.ks, own.names):
             title = f"{maker.what}, {target.name}"
             try:
                 starts = maker.make()
             except Unfinished:
-                stages.append(rehearsal.stages.pop())
-                stages.append(counted_arm(own, title))
+                trained += [rehearsal.stages.pop(), counted_arm(own, title)]
                 continue
             except (SpotError, BankError):  # a gap of the study
                 continue
             if maker.strategy == GENERIC:
                 core += starts
-                continue
+            else:
+                rest.append((title, starts))
+        given = (own.recipe, own.transfer, rehearsal, bank)
+        for title, starts in (("", core), *rest):
             with contextlib.suppress(Unfinished):
-                given = (own.recipe, own.transfer, rehearsal, bank)
                 try_starts(model, target, starts, *given, title=title)
-        with contextlib.suppress(Unfinished):
-            try_starts(model, target, core, own.recipe, own.transfer, rehearsal, bank)
-        stages += rehearsal.stages
+        stages += [*rehearsal.stages, *trained]
     return Plan(tuple(stages), (runs.root, bank.path))
 
 

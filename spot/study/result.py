@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bank.files import replace_file
+from bank.files import canonical_json, replace_file, sha256_hex
 from bank.reading import read_json
 from spot.errors import SpotError
 from spot.settings import shown
@@ -427,13 +427,17 @@ class Study:
 
 def write_study(study: Study, folder: Path) -> Study:
     """Write the study to study.json in the folder; the study that knows it."""
-    text = json.dumps(study.to_json(), allow_nan=False, ensure_ascii=False) + "\n"
+    content = json.loads(json.dumps(study.to_json(), allow_nan=False))
+    content["checksum"] = sha256_hex(canonical_json(content))
+    text = json.dumps(content, ensure_ascii=False) + "\n"
     replace_file(folder / STUDY_FILE, text.encode())
     return replace(study, folder=folder)
 
 
 def read_study(folder: Path) -> Study:
-    """The study of a folder. Raises SpotError for a file that is not there or is none of a study."""
+    """The study of a folder. Raises SpotError for a file that is not there, is none of a study, or was
+    changed since.
+    """
     path = folder / STUDY_FILE if folder.is_dir() else folder
     hint = "name the folder that `spot study` names"
     try:
@@ -448,10 +452,13 @@ def read_study(folder: Path) -> Study:
             f"{path}: expected the result of a study of format {FORMAT}, found {shown(found)}",
             "repeat the study: its runs are found again",
         )
-    try:
-        return Study.from_json(content, path.parent)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise SpotError(f"{path}: the result of a study is damaged ({error!r})", hint) from error
+    checksum = content.pop("checksum", None)
+    if checksum != sha256_hex(canonical_json(content)):
+        raise SpotError(
+            f"{path}: the content does not match its own checksum: it was changed",
+            "repeat the study: its runs are found again",
+        )
+    return Study.from_json(content, path.parent)
 
 
 def reordered(record: TransferRecord, scores: Mapping[str, float]) -> TransferRecord:

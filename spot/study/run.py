@@ -61,7 +61,10 @@ DEFAULTS = StudySettings()
 
 @dataclass(frozen=True, eq=False)
 class StudyPlan:
-    """What a study does with every target; `tasks` are those of the entries to start from, None: all."""
+    """What a study does with every target; `tasks` are those of the entries to start from, None: all.
+
+    has_sources: some target has a source, else there are mixtures alone.
+    """
 
     bank: Bank
     model: Model
@@ -73,6 +76,7 @@ class StudyPlan:
     ks: tuple[int, ...]
     arms: tuple[str, ...]
     tasks: frozenset[str] | None
+    has_sources: bool
     runs: Runs
 
     def situation(self, target: Task, hits: Sequence[Hit]) -> Situation:
@@ -158,9 +162,10 @@ def run_study(
         raise errors[0]
     study = joined_columns(made, columns)
     study.grid  # noqa: B018  # raises where no target is complete
-    content = {name: value for name, value in study.to_json().items() if name != "prompts"}
+    content = study.to_json()
+    del content["prompts"], content["summary"]  # places, and what follows from the rest
     for run in content["runs"]:
-        run["folder"] = ""  # a place is no content
+        del run["folder"]
     folder = runs.place("study", "results", content)
     settings = made.transfer.model_dump(mode="json", exclude={"strategy", "k"})
     settings |= {
@@ -220,11 +225,12 @@ def plan_of(
         tuple(sorted(set(ks))),
         tuple(check_arms(arms)),
         tasks if entries else None,
+        False,
         runs,
     )
     # Of more sources than a target has there is no average, and none is comparable with others.
     least = min((count for each in targets if (count := source_count(made, each))), default=0)
-    return replace(made, ks=tuple(k for k in made.ks if k <= least))
+    return replace(made, ks=tuple(k for k in made.ks if k <= least), has_sources=least > 0)
 
 
 def source_count(plan: StudyPlan, target: Task) -> int:
@@ -256,7 +262,7 @@ def column_of(plan: StudyPlan, target: Task, warned: set[str]) -> Column:
     ids = [hit.id for hit in hits]
     order_of = orders(bank, model, target, ids, k, recipe, plan.search, runs)
     situation = plan.situation(target, hits)
-    if not hits and plan.tasks is not None:
+    if not hits and (plan.has_sources or plan.tasks is not None):
         raise SpotError("none of the sources is another task", "name more sources")
     core, rest, missing = starts_of(plan, situation)
     attempts = try_starts(model, target, core, recipe, plan.transfer, runs, bank)

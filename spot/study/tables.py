@@ -252,9 +252,9 @@ def to_json(table: TransferTable) -> str:
 
 
 def without_nan(value: Any) -> Any:
-    """A JSON value with null for every number that is not finite."""
+    """A JSON value with texts as keys, and null for every number that is not finite."""
     if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
+        return {str(key): without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

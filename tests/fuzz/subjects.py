@@ -506,6 +506,20 @@ def _read_config(folder: Path) -> Value:
 
 WEIGHTS = ("model/*.json", "model/*.safetensors")
 
+
+def _make_study(folder: Path) -> None:
+    from spot.study.result import write_study
+    from tests.commands.samples import study
+
+    write_study(study(), folder)
+
+
+def _read_study(folder: Path) -> Value:
+    from spot.study.result import read_study
+
+    return read_study(folder).to_json()
+
+
 SUBJECTS: tuple[Subject, ...] = (
     Subject("npy prompt", _write_prompt("p.npy"), _read_prompt("p.npy")),
     Subject(
@@ -528,6 +542,7 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("results of a run", _make_results, _read_results, guarded=True, less=subset),
     Subject("remembered values", _make_remembered, _remembered, ("**/*.json",), True),
     Subject("plan of a build", _make_plan, _read_plan, ("plan.json",), True),
+    Subject("result of a study", _make_study, _read_study, ("study.json",), True),
     Subject("token cache", _make_tokens, _tokens, ("cache/tokens/*.npz",), True),
     Subject("fingerprint cache", _make_fingerprint, _fingerprint, ("cache/fingerprints/*",), True),
     Subject("stored model", _make_own_model, _load, WEIGHTS),

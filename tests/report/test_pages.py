@@ -315,15 +315,10 @@ def test_the_curves_of_a_study_have_oracle_and_scratch(tmp_path):
 
 def test_a_damaged_study_is_a_sentence(tmp_path):
     path = study_folder(tmp_path) / "study.json"
-    stored = json.loads(path.read_text())
-    for member, value in (("format", 9), ("runs", [{}]), ("orders", 5), ("metrics", None)):
-        path.write_text(json.dumps({**stored, member: value}))
-        with pytest.raises(SpotError, match=r"study\.json: .*(expected the result|is damaged)"):
-            spot.report_page(path.parent)
-    for member, value in (("test", "high"), ("source_task", 5), ("n_test", [])):
-        runs = [{**stored["runs"][0], member: value}, *stored["runs"][1:]]
-        path.write_text(json.dumps({**stored, "runs": runs}))
-        with pytest.raises(SpotError, match=r"study\.json: .*(is damaged|input should be)"):
+    text = path.read_text()
+    for before, after in (('"seed": 0', '"seed": 3'), ('"format": 1', '"format": 9'), ("{", "[")):
+        path.write_text(text.replace(before, after, 1))
+        with pytest.raises(SpotError, match=r"study\.json: .*(expected the result|was changed)"):
             spot.report_page(path.parent)
 
 

@@ -197,6 +197,16 @@ def test_equal_scores_everywhere_are_undefined_not_errors(score, near):
     json.dumps(result.to_json(), allow_nan=False)
 
 
+def test_a_target_without_sources_is_incomplete_where_others_have_some():
+    own = study(SCORES)
+    rows = tuple(each for each in own.runs if each.record.target == "a" or not each.record.source)
+    result = replace(own, runs=rows, orders={"average": {"a": NEAR, "b": {}}})
+    assert (result.complete, result.left_out) == (("a",), ("b",))
+    rows = tuple(each for each in own.runs if not each.record.source)
+    alone = replace(own, runs=rows, orders={"average": {"a": {}, "b": {}}})  # mixtures alone
+    assert (alone.complete, alone.gains, alone.usable_ks) == (("a", "b"), {}, [])
+
+
 def test_one_source_and_one_target():
     result = study({("a", 0): (50.0, 60.0)}, near={"p": 0.9}, ks=(1,))
     gain = result.gains["oracle k=1"]
@@ -229,6 +239,10 @@ def test_a_study_comes_back_from_its_file(tmp_path):
     assert read.runs[0].history == made.runs[0].history
     assert read.records == made.records and read.table == made.table
     assert read.tasks.entries == (1, 2) and read.prompts == made.prompts
+    file = tmp_path / "study.json"
+    file.write_text(file.read_text().replace('"validation": 60.0', '"validation": 61.0', 1))
+    with pytest.raises(SpotError, match="does not match its own checksum: it was changed"):
+        read_study(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +252,7 @@ def test_a_study_comes_back_from_its_file(tmp_path):
         ("{", "expected the result of a study"),
         ('{"format": 99}', "of format 1, found 99"),
         ("[1]", "of format 1, found null"),
-        ('{"format": 1, "model": "nano"}', "the result of a study is damaged"),
+        ('{"format": 1, "model": "nano"}', "does not match its own checksum"),
     ],
 )
 def test_a_file_that_is_no_study_is_a_sentence(tmp_path, content, text):

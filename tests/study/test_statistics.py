@@ -42,6 +42,13 @@ def test_interval_takes_ragged_seeds_and_one_target():
     assert (constant.low, constant.high) == (3.0, 3.0)
 
 
+def test_equal_means_of_targets_are_not_certainty():
+    """Two targets whose seeds give 0 and 2: the variance of a mean of two seeds is 2 / 2."""
+    got = paired_interval([[0.0, 2.0], [2.0, 0.0]])
+    half = stats.t.ppf(0.975, 1) * math.sqrt((2 / 2) / 2)
+    assert (got.low, got.high) == pytest.approx((1 - half, 1 + half))
+
+
 def test_one_number_has_no_interval():
     one = paired_interval([[3.0]])
     assert (one.low, one.mean, one.high) == (-math.inf, 3.0, math.inf)

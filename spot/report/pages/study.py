@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +21,13 @@ from spot.analysis.finding import (
     Points,
     Table,
 )
-from spot.errors import SpotError
 from spot.report.heatmap import clustered
 from spot.report.pages.facts import DIGITS, facts_of, facts_table
 from spot.report.pages.learning import StoredCheck, learning_sections, points, worth_of
 from spot.report.pages.page import Linked, Part, Section
-from spot.report.pages.reading import read
 from spot.study.ranking import TargetQuality
 from spot.study.records import BASELINE, SINGLE
-from spot.study.result import STUDY_FILE, Study, StudyRun, read_study
+from spot.study.result import Study, StudyRun, read_study
 from spot.study.statistics import Interval
 from spot.verdicts.gains import counted
 from spot.verdicts.scores import TFIDF
@@ -38,58 +35,9 @@ from spot.verdicts.scores import TFIDF
 COMMAND = "spot study"
 
 
-@dataclass(frozen=True)
-class StoredRun:
-    """The types of a run that a page shows."""
-
-    target: str
-    seed: int
-    source: str | None
-    source_task: str | None
-    similarity: float | None
-    validation: float
-    test: float
-    strategy: str
-    k: int | None
-    learning_rate: float
-    step: int
-    n_test: int
-    gain_interval: tuple[float, float] | None
-    history: tuple[StoredCheck, ...]
-    folder: str | None
-
-
-@dataclass(frozen=True)
-class StoredStudy:
-    """The types of study.json, which `read_study` takes as they are."""
-
-    model: str
-    fingerprint: str
-    similarity: str
-    ks: tuple[int, ...]
-    metrics: dict[str, str]
-    runs: tuple[StoredRun, ...]
-    orders: dict[str, dict[str, dict[str, float]]]
-    estimates: dict[str, dict[str, dict[str, float]]]
-    missing: tuple[dict[str, str], ...]
-    tfidf: dict[str, float]
-    families: dict[str, str]
-
-
 def study_part(folder: Path) -> Part:
-    """What a study has to show. Raises SpotError for a file that is damaged."""
+    """What a study has to show. Raises SpotError for a file that is none of a study, or was changed."""
     study = read_study(folder)
-    read(folder / STUDY_FILE, StoredStudy, COMMAND)  # its types
-    try:
-        return _part(study, folder)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
-        raise SpotError(
-            f"{folder / STUDY_FILE}: the result of a study is damaged ({error!r})",
-            f"write it again: {COMMAND} finds finished work",
-        ) from error
-
-
-def _part(study: Study, folder: Path) -> Part:
     facts = facts_table(
         "The study",
         [

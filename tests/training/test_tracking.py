@@ -333,7 +333,7 @@ print(told.warnings)
 """
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", ["wandb", "mlflow", "trackio"])  # the others only write files
 def test_a_tool_asks_for_no_network(name, local):
     pytest.importorskip(name, reason=f"the extra {name} is not installed")
     work = local / "work"

@@ -128,6 +128,7 @@ def study(
         search_settings=config.search,
         sources=Sources(bank, config),
         ks=KS,
+        arms=("generic",),
         runs=runs,
     )
 

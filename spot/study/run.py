@@ -6,6 +6,7 @@ that fails leaves a gap that the result names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -259,11 +260,11 @@ def column_of(plan: StudyPlan, target: Task, warned: set[str]) -> Column:
             runs.reporter.warn(warning)
             warned.add(warning)
     hits = plan.nearest(answer.result.hits)
+    if not hits and (plan.has_sources or plan.tasks is not None):
+        raise SpotError("none of the sources is another task", "name more sources")
     ids = [hit.id for hit in hits]
     order_of = orders(bank, model, target, ids, k, recipe, plan.search, runs)
     situation = plan.situation(target, hits)
-    if not hits and (plan.has_sources or plan.tasks is not None):
-        raise SpotError("none of the sources is another task", "name more sources")
     core, rest, missing = starts_of(plan, situation)
     attempts = try_starts(model, target, core, recipe, plan.transfer, runs, bank)
     for what, start in rest:
@@ -276,7 +277,13 @@ def column_of(plan: StudyPlan, target: Task, warned: set[str]) -> Column:
             missing.append(Missing(target.name, what, error.message, error.hint or ""))
     missing += [failure(target, each) for each in attempts if isinstance(each, Failed)]
     candidates = [each for each in attempts if isinstance(each, Candidate)]
-    scored = [score_on_test(model, target, each, recipe, runs) for each in candidates]
+    every = [score_on_test(model, target, each, recipe, runs) for each in candidates]
+    scored = [run for run in every if math.isfinite(run.validation) and math.isfinite(run.test)]
+    missing += [
+        failure(target, Failed(run.start, run.seed, SpotError("its score is not a number")))
+        for run in every
+        if run not in scored
+    ]
     done = with_gains(scored, target, test_rows(target, model, recipe))
     bank.add_outcomes(outcomes(target.name, metric_name(target), done))
     prompt = write_best(target, candidates, runs) if candidates else None

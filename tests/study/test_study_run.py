@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from bank.store import Bank
 from spot.errors import SpotError
 from spot.prompts.stored import value_of
 from spot.retrieval.estimators import zero_shot_losses
+from spot.study import run as study_module
 from spot.study.ranking import rank_quality
 from spot.study.result import read_study, reordered
 from spot.training.runs import Runs
@@ -256,6 +258,22 @@ def test_a_run_that_fails_leaves_a_gap_that_is_named(lab, tmp_path, tiny_backbon
         SpotError, match="no target of the study is complete: house: the run from bird"
     ):
         at.study(bank, ["house"], tiny_backbone, ks=(1,), arms=())
+
+
+def test_a_score_that_is_not_a_number_is_a_gap(lab, tmp_path, tiny_backbone, monkeypatch):
+    bank = Bank.open(lab.copy(tmp_path / "bank"))
+    score = study_module.score_on_test
+
+    def broken(model, target, candidate, *rest):
+        run = score(model, target, candidate, *rest)
+        return replace(run, test=math.nan) if run.start.task == "bird" else run
+
+    monkeypatch.setattr(study_module, "score_on_test", broken)
+    with pytest.raises(
+        SpotError, match="the run from bird-.* is missing: its score is not a number"
+    ):
+        lab.objects(*SETS, runs=tmp_path).study(bank, ["house"], tiny_backbone, ks=(1,), arms=())
+    assert sorted(each.source.split("-")[0] for each in bank.outcomes()) == ["colour", "place"]
 
 
 def test_an_arm_that_cannot_be_made_is_named(lab, tmp_path, tiny_backbone, monkeypatch):

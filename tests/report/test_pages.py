@@ -197,8 +197,8 @@ def test_phases_are_drawn_where_checks_have_counted_them(tmp_path):
     assert "The start skips junk." in page.text
     (table,) = [t for t in page.all("table") if t.all("caption")[0].text.startswith("Phases of")]
     rows = {tuple(row.values())[:3] for row in rows_of(table)}
-    assert ("transfer: answers that are a label word", "10.00", "40.00") in rows
-    assert ("scratch: answers that are the commonest label word", "20.00", "30.00") in rows
+    assert ("transfer: label words", "10.00", "40.00") in rows
+    assert ("scratch: the commonest label word", "20.00", "30.00") in rows
 
 
 def test_warnings_and_judgements_come_first(tmp_path):

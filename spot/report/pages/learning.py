@@ -32,8 +32,8 @@ History = Sequence[StoredCheck]
 Arms = Mapping[str, Sequence[History]]
 """The histories of the runs of "scratch" and of "transfer"."""
 WRITTEN: dict[str, Callable[[StoredCheck], float | None]] = {
-    "answers that are a label word": lambda check: check.valid_labels,
-    "answers that are the commonest label word": lambda check: check.commonest_label,
+    "label words": lambda check: check.valid_labels,
+    "the commonest label word": lambda check: check.commonest_label,
 }
 """What a prompt learns first: to write label words at all, then to tell them apart."""
 
@@ -87,8 +87,8 @@ def _phases(arms: Arms) -> list[Section]:
     if not drawn:
         return []
     note = (
-        "A prompt first learns to write label words at all, often one of them for every row, and then the "
-        "task: the score rises when the share of the commonest falls."
+        "The share of greedy answers that are label words of the task, and that are the commonest of these: "
+        "near 100 % it is one answer for every row."
     )
     chart = Lines("Phases of learning: what is written", "step", "% of validation rows", drawn)
     return [Section("Phases of learning", (chart,), (), (note,))]

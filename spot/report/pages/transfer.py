@@ -96,7 +96,7 @@ def _scores(report: StoredTransfer, folder: Path) -> Section:
         n = report.runs[0].n_test if report.runs else None
         rows.append((TFIDF, None, None, None, None, None, None, report.tfidf, None, None, n))
     columns = (
-        "arm", "from", "similarity ", "seed ", "learning rate ", "step ", "validation ",
+        "arm", "from", "similarity ", "seed ", "rate ", "step ", "validation ",
         f"test {report.metric} ", "gain from ", "to ", "rows ",
     )  # fmt: skip
     table = Table(

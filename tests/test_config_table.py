@@ -130,7 +130,7 @@ def test_the_command_explains_a_key():
     assert "  expected: a text: best, average, average-matched, mixture, oracle" in rest
     assert '  default: "best"' in rest and "  example: --set transfer.strategy=best" in rest
     (row,) = lines(invoke("config", "--explain", "transfer.strategy", "--json").stdout)
-    assert row["choices"] == ["best", "average", "mixture", "oracle"]
+    assert row["choices"] == ["best", "average", "average-matched", "mixture", "oracle"]
     wrong = invoke("config", "--explain", "train.key_ste")
     assert (wrong.exit_code, wrong.stdout) == (1, "")
     assert 'unknown config key "train.key_ste". Did you mean "train.key_step"?' in wrong.stderr

@@ -28,6 +28,7 @@ setup(
         "bank": ["py.typed"],
         "spot": ["py.typed"],
         "spot.models": ["nano/*"],
+        "spot.report.pages": ["page.css", "page.html", "page.js"],
         "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
     },
     entry_points={"console_scripts": ["spot=spot.commands:main"]},
@@ -38,6 +39,7 @@ setup(
         "filelock>=3.12",
         "flax>=0.12.5",
         "jax>=0.10",
+        "jinja2>=3.1",
         "matplotlib>=3.9",
         "numpy>=2.0",
         "optax>=0.2.6",
@@ -72,6 +74,7 @@ setup(
             *SEQIO,
             "gguf>=0.17",
             "hypothesis>=6.100",
+            "playwright>=1.45",  # drives an installed Chromium
             # Its compiler for TPUs needs none; there are wheels for Linux on x86-64 alone.
             'jax[tpu]>=0.10; sys_platform == "linux" and platform_machine == "x86_64"',
             "pyarrow>=17",

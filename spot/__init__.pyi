@@ -11,6 +11,9 @@ from spot.prompts.files import read_prompt as read_prompt
 from spot.prompts.files import write_prompt as write_prompt
 from spot.prompts.prompt import SoftPrompt as SoftPrompt
 from spot.report.bank_heatmap import bank_heatmap as bank_heatmap
+from spot.report.pages.write import report_page as report_page
+from spot.report.pages.write import write_figures as write_figures
+from spot.report.pages.write import write_report as write_report
 from spot.retrieval.settings import SearchSettings as SearchSettings
 from spot.retrieval.target import Answer as Answer
 from spot.retrieval.target import search as search

@@ -54,7 +54,7 @@ def test_it_holds_the_markers_of_typed_packages(names):
 
 
 def test_it_holds_the_embedded_model_and_the_mini_suite(names):
-    data = sources(".xz", ".safetensors", ".model", ".json", ".md")
+    data = sources(".xz", ".safetensors", ".model", ".json", ".md", ".html", ".css", ".js")
     assert {name for name in names if Path(name).suffix not in (".py", ".pyi", ".typed")} == data
     assert "spot/models/nano/weights.safetensors" in names
     assert sum(name.endswith(".jsonl.xz") for name in names) == 26 * 3

@@ -43,6 +43,7 @@ COMMANDS = {
     "meta": Lazy("meta", "Learn a start from several tasks."),
     "models": Lazy("models", "List models."),
     "predict": Lazy("predict", "Use a prompt on texts."),
+    "report": Lazy("report", "A page of results to look at."),
     "search": Lazy("search", "Rank a bank's entries for a target."),
     "study": Lazy("study", "Is retrieval any good here? Tables."),
     "tasks": Lazy("tasks", "List tasks, and whether data is there."),

@@ -110,6 +110,8 @@ def write_figures(result: Analysis, folder: Path, suffix: str) -> None:
 
 def show(result: Analysis, folder: Path, out: Output) -> None:
     """The tables and notes of every part; what was skipped, and why."""
+    from spot.commands.usage import show_report
+
     for finding in result.findings:
         out.record({"prompt": result.prompt, **asdict(finding)})
         out.say(f"\n{finding.part}: {finding.title}")
@@ -123,3 +125,4 @@ def show(result: Analysis, folder: Path, out: Output) -> None:
     for part, reason in result.skipped.items():
         out.say(f"{part}: skipped, {reason}")
     out.say(f"numbers and figures: {folder}")
+    show_report(out, folder)

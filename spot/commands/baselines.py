@@ -44,7 +44,7 @@ def command(config: Config, out: Output, target: str, methods: str | None, dry_r
     Example: spot baselines --target mini_rte --methods zero-shot,prompt-tuning
     """
     from spot.commands.objects import runs_of, the_model, the_task, write_config
-    from spot.commands.usage import show_use
+    from spot.commands.usage import show_report, show_use
     from spot.report.console import progress
     from spot.report.plans import show_plan
 
@@ -67,6 +67,7 @@ def command(config: Config, out: Output, target: str, methods: str | None, dry_r
         result = baselines(model, task, recipe, **given)
     write_config(result.folder, config)
     show(result, out)
+    show_report(out, result.folder)
     if result.best is not None:
         show_use(result.best, config, out)
 

@@ -77,7 +77,15 @@ def command(
     \b
     Example: spot compare mini_cb mini_rte --kinds prefix,suffix --lengths 5,20 --rates 0.1,0.3
     """
-    from spot.commands.objects import bank_of_starts, open_bank, runs_of, the_model, the_task
+    from spot.commands.objects import (
+        bank_of_starts,
+        open_bank,
+        runs_of,
+        the_model,
+        the_task,
+        write_config,
+    )
+    from spot.commands.usage import show_report
     from spot.report.console import progress
     from spot.report.plans import show_plan
     from spot.study.cells import TRANSFER
@@ -94,7 +102,8 @@ def command(
         reporter.phase("loading the models and the tasks")
         from spot import compare
         from spot.plans import joined_plans, plan_compare
-        from spot.study import joined
+        from spot.study import joined, store_comparison
+        from spot.training.provenance import write_provenance
 
         runs = runs_of(config, reporter)
         calls = []
@@ -107,11 +116,17 @@ def command(
             plans = {objects[0].name: plan_compare(*objects, **given) for objects, given in calls}
             return show_plan(joined_plans(plans), out, reporter)
         result = joined([compare(*objects, **given) for objects, given in calls])
+        folder = store_comparison(result, runs)
+        models = [model for (model, _, _), _ in calls]
+        recipe = calls[0][0][2] if len(calls) == 1 else None
+        write_provenance(folder, models, recipe, bank, seeds=list(config.compare.seeds))
+    write_config(folder, config)
     show(result, out)
     for path in paths:
         out.say(f"table written to {report.write_comparison(result, path)}")
     if plot is not None:
         out.say(f"picture written to {figure.comparison_plot(result, plot)}")
+    show_report(out, folder)
 
 
 def configs_of(config: Config, places: Sequence[Layer]) -> list[Config]:

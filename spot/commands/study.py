@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -70,14 +69,7 @@ def command(config: Config, out: Output, targets: tuple[list[str], ...], dry_run
     \b
     Example: spot study --targets mini_boolq,mini_rte --ks 1,3
     """
-    from spot.commands.objects import (
-        Sources,
-        open_bank,
-        runs_of,
-        the_model,
-        the_task,
-        write_config,
-    )
+    from spot.commands.objects import Sources, open_bank, runs_of, the_model, the_task, write_config
     from spot.report.console import progress
     from spot.report.plans import show_plan
     from spot.tasks.mini.suite import target_names
@@ -112,6 +104,7 @@ def command(config: Config, out: Output, targets: tuple[list[str], ...], dry_run
 
 def show(result: Study, out: Output) -> None:
     """The paper's table, each method's gain with its interval and test, and the orders of the sources."""
+    from spot.commands.usage import show_report
     from spot.report.verdicts import show_verdict
     from spot.study.tables import to_markdown
 
@@ -139,7 +132,7 @@ def show(result: Study, out: Output) -> None:
     for target, path in result.prompts.items():
         out.say(f"best prompt for {target}: {path}")
     if result.folder is not None:
-        out.say(f"report: spot report {shlex.quote(str(result.folder))}")
+        show_report(out, result.folder)
 
 
 def show_targets(result: Study, out: Output) -> None:

@@ -68,7 +68,7 @@ def command(config: Config, out: Output, target: str, plot: Path | None, dry_run
         the_task,
         write_config,
     )
-    from spot.commands.usage import show_use
+    from spot.commands.usage import show_report, show_use
     from spot.report.console import progress
     from spot.report.plans import show_plan
 
@@ -97,6 +97,7 @@ def command(config: Config, out: Output, target: str, plot: Path | None, dry_run
     if plot is not None:
         curves.learning_curves(curves.transfer_plot(report), plot)
         out.say(f"learning curves written to {plot}")
+    show_report(out, report.folder)
     show_use(report.best, config, out)
 
 

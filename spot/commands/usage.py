@@ -1,4 +1,4 @@
-"""The last lines of commands that train a prompt: its file, and the command that uses it."""
+"""The last lines of commands: a prompt's file with the command that uses it, the one that makes a report."""
 
 from __future__ import annotations
 
@@ -33,3 +33,19 @@ def use_of(prompt: Path, config: Config, task: str = "") -> str:
         if value != getattr(default, name):
             words += ["--set", f"model.{name}={value}"]
     return shlex.join(words)
+
+
+def show_report(out: Output, *places: Path) -> None:
+    """The command that makes the page of these folders of results."""
+    command = report_of(*places)
+    out.record({"report": command})
+    out.say(f"report: {command}")
+
+
+def report_of(*places: Path) -> str:
+    """The command that makes the page of these folders of results.
+
+    >>> report_of(Path("spot-runs/transfer/rte 1"))
+    "spot report 'spot-runs/transfer/rte 1' --out report.html"
+    """
+    return shlex.join(["spot", "report", *map(str, places), "--out", "report.html"])

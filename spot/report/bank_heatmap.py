@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bank.errors import BankError
 from bank.similarities import default_for_clusters
 from bank.store import Bank
-from spot.report.heatmap import heatmap
+from spot.report.heatmap import Heatmap, clustered, write_heatmap
 from spot.study.similarity import inits_of, similarity_of_items
 
 
@@ -24,9 +24,18 @@ def bank_heatmap(
 ) -> Drawn:
     """Draw the similarity of all tasks of a bank to `out`; the suffix decides the format.
 
+    Raises BankError and SpotError as `heatmap_of`, and SpotError for another suffix.
+    """
+    drawing = heatmap_of(bank, similarity, values=values)
+    return Drawn(write_heatmap(drawing, out), drawing.similarity.similarity)
+
+
+def heatmap_of(bank: Bank, similarity: str | None = None, *, values: bool = False) -> Heatmap:
+    """The similarity of all tasks of a bank with its clustering.
+
     similarity: default: `bank.similarities.default_for_clusters`.
     Damaged entries are left out, with a warning. Raises BankError for an empty bank or an unknown
-    similarity, SpotError for another suffix.
+    similarity.
     """
     items = bank.items()
     entries = [entry for entry, _ in items]
@@ -41,5 +50,4 @@ def bank_heatmap(
     what = "values" if values else "keys"
     count = f"{len(entries)} prompts, {seeds} seed{'s' if seeds > 1 else ''}"
     subtitle = f"{similarity} similarity of {what}, {count}"
-    path = heatmap(similarities, families, out, title="Task similarity", subtitle=subtitle)
-    return Drawn(path, similarity)
+    return clustered(similarities, families, title="Task similarity", subtitle=subtitle)

@@ -107,8 +107,8 @@ def _heat(chart: Heat, subtitle: str) -> Figure:
     figure, axes = framed(WIDTH, height, left, 1.2, title, visible(subtitle), bottom)
     values = np.array([_values(row) for row in chart.values], float).reshape(rows, columns)
     image = axes.imshow(np.ma.masked_invalid(values), aspect="auto", cmap="viridis")
-    axes.set_xlabel(chart.x, fontsize=9.5, color=TEXT, parse_math=False)
-    axes.set_ylabel(chart.y, fontsize=9.5, color=TEXT, parse_math=False)
+    axes.set_xlabel(one_line(chart.x), fontsize=9.5, color=TEXT, parse_math=False)
+    axes.set_ylabel(one_line(chart.y), fontsize=9.5, color=TEXT, parse_math=False)
     for axis, names in (("x", chart.columns), ("y", chart.rows)):
         step = -(-len(names) // MOST_TICKS)
         places = range(0, len(names), step)
@@ -128,7 +128,7 @@ def _heat(chart: Heat, subtitle: str) -> Figure:
                 )
     bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02)
     bar.ax.tick_params(labelsize=7.5, labelcolor=TEXT)
-    bar.set_label(chart.unit, fontsize=SMALL, color=TEXT)
+    bar.set_label(one_line(chart.unit), fontsize=SMALL, color=TEXT)
     return figure
 
 
@@ -186,6 +186,7 @@ def _finish(
             borderaxespad=0,
             frameon=False,
             fontsize=SMALL,
+            labelcolor=TEXT,
         )
         for text in legend.get_texts():
             text.set_parse_math(False)

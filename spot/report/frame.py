@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spot.report.layout import wrapped
-from spot.report.palette import MUTED, TEXT
+from spot.report.layout import one_line, wrapped
+from spot.report.palette import GRID, MUTED, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,10 +53,10 @@ def framed(
 
 def style(axes: Axes, x: str, y: str) -> None:
     """Label the axes, and draw a quiet grid behind what they show."""
-    axes.set_xlabel(x, fontsize=9.5, color=TEXT, parse_math=False)
-    axes.set_ylabel(y, fontsize=9.5, color=TEXT, parse_math=False)
+    axes.set_xlabel(one_line(x), fontsize=9.5, color=TEXT, parse_math=False)
+    axes.set_ylabel(one_line(y), fontsize=9.5, color=TEXT, parse_math=False)
     axes.tick_params(labelsize=8.5, color=MUTED, labelcolor=TEXT)
-    axes.grid(True, color="#E8E8E8", lw=0.7)
+    axes.grid(True, color=GRID, lw=0.7)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

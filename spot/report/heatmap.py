@@ -64,16 +64,31 @@ def heatmap(
 ) -> Path:
     """Write the similarity of M tasks, ordered by clustering, to `path`; returns the path.
 
-    Pictures, a self-contained `.html` page, `.csv` with the ordered matrix under a header of task
-    names, or `.json` with the tree and the clusters (as many as there are families), see WRITERS.
-    Raises SpotError for another suffix, NaN, or a folder that cannot be written.
+    Raises SpotError as `clustered` and `write_heatmap`.
     """
+    writer_for(path, WRITERS)  # a wrong suffix is refused before the work
+    return write_heatmap(clustered(similarity, families, title=title, subtitle=subtitle), path)
+
+
+def clustered(
+    similarity: TaskSimilarity, families: Mapping[str, str], *, title: str = "", subtitle: str = ""
+) -> Heatmap:
+    """The similarity of M tasks with its clustering. Raises SpotError for NaN."""
     from spot.study.clusters import cluster
 
-    write = writer_for(path, WRITERS)
     similarity = replace(similarity, tasks=tuple(map(one_line, similarity.tasks)))
     families = {one_line(task): one_line(family) for task, family in families.items()}
-    drawing = Heatmap(similarity, cluster(similarity), families, visible(title), visible(subtitle))
+    return Heatmap(similarity, cluster(similarity), families, visible(title), visible(subtitle))
+
+
+def write_heatmap(drawing: Heatmap, path: str | Path) -> Path:
+    """Write a heatmap to `path`; returns the path.
+
+    Pictures, a self-contained `.html` page, `.csv` with the ordered matrix under a header of task
+    names, or `.json` with the tree and the clusters (as many as there are families), see WRITERS.
+    Raises SpotError for another suffix, BankError for a folder that cannot be written.
+    """
+    write = writer_for(path, WRITERS)
     return write_atomic(path, write(drawing))
 
 

@@ -10,6 +10,7 @@ LINES = ("-", "--", ":", "-.")
 UNKNOWN = "#E3E3E3"
 TEXT = "#222222"
 MUTED = "#666666"
+GRID = "#E8E8E8"
 
 
 def colour_and_hatch(index: int) -> tuple[str, str]:

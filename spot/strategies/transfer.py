@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,7 @@ from spot.training.build import new_slot
 from spot.training.described import described
 from spot.training.evaluate import majority_score, sample_of
 from spot.training.judging import compared, metric_name
+from spot.training.provenance import write_provenance
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs, prompt_digest
 from spot.training.slots import Check, Slot, Trained, report_improving
@@ -267,6 +269,7 @@ def transfer(
     )
     bank.add_outcomes(outcomes(report.target, report.metric, report.runs))
     _write(report)
+    write_provenance(report.folder, [model], recipe, bank, **plan.model_dump(mode="json"))
     return report
 
 
@@ -307,6 +310,8 @@ def transfer_from(
         report = judged_report(model, target, NAMED, baseline, own, [*baseline, *own], recipe, runs)
         bank.add_outcomes(outcomes(report.target, report.metric, report.runs))
         _write(report)
+        settings = plan.model_dump(mode="json", exclude={"strategy", "k"})
+        write_provenance(report.folder, [model], recipe, bank, **settings)
         reports.append(report)
     return reports
 
@@ -478,24 +483,20 @@ def try_starts(
     title = title or f"transfer to {target.name}"
     trained = runs.train_prompts(model, slots, recipe, title=title)
     report_improving(trained, "transfer.steps", runs.reporter)
-    groups = runs.groups(slots)
-    places = [runs.prompts_place(model, group, recipe, True) for group in groups]
-    folders = [place for place, group in zip(places, groups, strict=True) for _ in group]
-    rest = iter(zip(trained, folders, strict=True))
+    rest = iter(trained)
     attempts: list[Candidate | Failed] = []
     for start, seed, tried in planned:
         own = list(islice(rest, tried))
         try:
-            best, validation = _best([each for each, _ in own])
+            best, validation = _best(own)
         except SpotError as error:
             attempts.append(Failed(start, seed, error))
             continue
         begin = "" if start.init is None else f"{start.strategy}: {start.source or start.name}"
         prompt = described(model, target, recipe, best, begin)
-        folder = next(folder for each, folder in own if each is best)
         rate, step, history = best.slot.learning_rate, best.value_step, best.history
         attempts.append(
-            Candidate(start, seed, rate, step, validation, prompt, history, folder=folder)
+            Candidate(start, seed, rate, step, validation, prompt, history, folder=best.folder)
         )
     return attempts
 
@@ -572,6 +573,13 @@ def outcomes(target: str, metric: str, runs: Sequence[Run]) -> list[Outcome]:
     ]
 
 
+def _with_history(run: Run, folder: Path) -> dict[str, Any]:
+    """A run as a report has it: with its checks, and the folder of its training as seen from the report's."""
+    own = None if run.folder is None else Path(os.path.relpath(run.folder, folder)).as_posix()
+    checks = [check.to_json() for check in run.history]
+    return run.to_json() | {"folder": own, "history": checks}
+
+
 def _write(report: TransferReport) -> None:
     """report.json, the prompts of both arms, one a seed, and the best of them."""
     from spot.prompts.files import write_prompt
@@ -580,7 +588,7 @@ def _write(report: TransferReport) -> None:
         "target": report.target,
         "metric": report.metric,
         "strategy": report.strategy,
-        "runs": [run.to_json() for run in report.runs],
+        "runs": [_with_history(run, report.folder) for run in report.runs],
         "gains": report.gains,
         "interval": report.interval,
         "tfidf": report.tfidf,

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = attach(
         "Comparison": "spot.study.comparison",
         "Variant": "spot.study.comparison",
         "joined": "spot.study.comparison",
+        "store_comparison": "spot.study.comparison",
         "RankQuality": "spot.study.ranking",
         "rank_quality": "spot.study.ranking",
         "TransferRecord": "spot.study.records",

@@ -41,6 +41,7 @@ from spot.training.evaluate import (
     split_metrics,
 )
 from spot.training.judging import metric_name
+from spot.training.provenance import write_provenance
 from spot.training.recipe import FINE_TUNING_RATES, Recipe
 from spot.training.runs import (
     Runs,
@@ -213,6 +214,8 @@ def baselines(
     folder = runs.place("baselines", target.name, {"rows": [row.to_json() for row in rows]})
     table = Baselines(target.name, metric_name(target), tuple(rows), folder, judge(runner, rows))
     _write(table, {seed: prompt for _, prompts in results for seed, prompt in prompts.items()})
+    own = plan.model_dump(mode="json", include={"seeds", "steps", "learning_rates"})
+    write_provenance(folder, [model], recipe, methods=chosen, fine_tuning_rates=list(rates), **own)
     return table
 
 
@@ -365,6 +368,7 @@ def _write(table: Baselines, prompts: dict[int, SoftPrompt]) -> None:
         "target": table.target,
         "metric": table.metric,
         "rows": [row.to_json() for row in table.rows],
+        "verdict": table.verdict.to_json(),
     }
     text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     replace_file(table.folder / "baselines.json", text.encode())

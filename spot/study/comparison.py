@@ -4,14 +4,19 @@ more tasks and models under one budget.
 
 from __future__ import annotations
 
+import json
+import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bank.files import replace_file
+
 if TYPE_CHECKING:
     from spot.study.statistics import Interval
+    from spot.training.runs import Runs
     from spot.verdicts.verdict import Verdict
 
 FACTORS = ("kind", "loss", "start", "length")
@@ -242,3 +247,22 @@ def joined(comparisons: Sequence[Comparison]) -> Comparison:
         tuple(dict.fromkeys(one for each in comparisons for one in each.references)),
         tuple(gap for each in comparisons for gap in each.gaps),
     )
+
+
+def store_comparison(comparison: Comparison, runs: Runs) -> Path:
+    """Write comparison.json to a folder among the runs that is named by its content; the folder. Prompts are
+    named as seen from it.
+
+    Raises BankError when it cannot be written.
+    """
+    content = comparison.to_json()
+    prompts = [row.prompt and row.prompt.parent.name for row in comparison.rows]
+    read = {**content, "rows": [{**row, "prompt": None} for row in content["rows"]]}
+    names = dict.fromkeys(name for row in comparison.rows for name in row.targets)
+    folder = runs.place("compare", "+".join(names), {**read, "prompts": prompts})
+    for row in content["rows"]:
+        if row["prompt"]:
+            row["prompt"] = Path(os.path.relpath(row["prompt"], folder)).as_posix()
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    replace_file(folder / "comparison.json", text.encode())
+    return folder

@@ -49,6 +49,7 @@ from spot.tasks.metrics import main_metric
 from spot.tasks.task import Mixture, Task
 from spot.training.evaluate import split_metrics
 from spot.training.judging import metric_name
+from spot.training.provenance import write_provenance
 from spot.training.recipe import Recipe
 from spot.training.runs import Runs, data_digest, model_facts, prompt_digest
 from spot.training.source import source_of, test_rows
@@ -166,7 +167,15 @@ def run_study(
     del content["prompts"], content["summary"]  # places, and what follows from the rest
     for run in content["runs"]:
         del run["folder"]
-    return write_study(study, runs.place("study", "results", content))
+    folder = runs.place("study", "results", content)
+    settings = made.transfer.model_dump(mode="json", exclude={"strategy", "k"})
+    settings |= {
+        "ks": list(made.ks),
+        "arms": list(made.arms),
+        "rerank": made.search.rerank_examples,
+    }
+    write_provenance(folder, [model], made.recipe, bank, **settings)
+    return write_study(study, folder)
 
 
 def plan_of(

@@ -237,7 +237,7 @@ def train_prompts(
     most = peak()
     if most is not None:
         reporter.detail(f"peak memory {gigabytes(most)}, {gigabytes(predicted.peak)} predicted")
-    return [Trained.of(slot, result) for slot, result in zip(slots, results, strict=True)]
+    return [Trained.of(slot, result, folder) for slot, result in zip(slots, results, strict=True)]
 
 
 def tracked_config(model: Model, recipe: TrainSettings) -> dict[str, Any]:

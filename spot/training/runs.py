@@ -180,7 +180,8 @@ class Runs:
             return []
         self.reporter.say(f"found: {title} (trained before)")
         self.reporter.detail(f"  in {folder}")
-        return [Trained.of(slot, result) for slot, result in zip(slots, stored, strict=True)]
+        pairs = zip(slots, stored, strict=True)
+        return [Trained.of(slot, result, folder) for slot, result in pairs]
 
     def fine_tuning_place(
         self, model: Model, source: Source, seed: int, rate: float, recipe: Recipe

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import filelock
@@ -136,7 +137,7 @@ class Trained:
     """A trained prompt: `key` at the key step, `value` at the best check, `last` at the end.
 
     `failed_step` is the step whose loss was not finite, 0 when all were; results before it are kept.
-    `verdict` judges the value's validation score, if made.
+    `verdict` judges the value's validation score, if made; `folder` is that of the run, with its metrics.
     """
 
     slot: Slot
@@ -147,9 +148,10 @@ class Trained:
     history: tuple[Check, ...]
     failed_step: int = 0
     verdict: Verdict | None = None
+    folder: Path | None = None
 
     @classmethod
-    def of(cls, slot: Slot, result: Result) -> Trained:
+    def of(cls, slot: Slot, result: Result, folder: Path | None = None) -> Trained:
         """A slot with the result of its training."""
 
         def prompt(arrays: Arrays) -> SoftPrompt:
@@ -163,6 +165,7 @@ class Trained:
             best=result.best,
             history=result.history,
             failed_step=result.failed_step,
+            folder=folder,
         )
 
     @property

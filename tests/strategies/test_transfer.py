@@ -10,8 +10,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import spot
 from bank.errors import BankError
 from bank.store import Bank
+from spot.commands.usage import report_of
 from spot.errors import SpotError
 from spot.prompts.files import find_prompt
 from spot.prompts.kinds import find_kind
@@ -142,7 +144,20 @@ def test_a_transfer_twice_gives_the_same_numbers_and_one_outcome_a_run(
     assert {run.gain_interval for run in first.baseline} == {None}
     written = json.loads((first.folder / "report.json").read_text())
     assert written["gains"] == list(first.gains)
-    assert written["runs"] == [run.to_json() for run in first.runs]
+    for row, run in zip(written["runs"], first.runs, strict=True):
+        checks = [Check.from_json(check) for check in row.pop("history")]
+        assert [(check.step, check.score) for check in checks] == [
+            (check.step, check.score) for check in run.history
+        ]
+        # The folder of the run that it comes of, as seen from the report's.
+        assert (first.folder / row.pop("folder") / "trained.json").samefile(
+            run.folder / "trained.json"
+        )
+        assert row == run.to_json()
+    made = json.loads((first.folder / "provenance.json").read_text())
+    assert made["models"][0]["fingerprint"] == tiny_backbone.fingerprint
+    assert made["settings"]["seeds"] == [0, 1] and made["bank"]["entries"] == len(bank.entries())
+    assert made["releases"]["spot"] == spot.__version__ and made["recipe"]["length"] == 4
     assert written["verdict"] == first.verdict.to_json()
     assert written["interval"] == list(first.interval) and written["tfidf"] == first.tfidf
     assert first.interval[0] <= first.gain <= first.interval[1]
@@ -439,6 +454,7 @@ def test_the_command_prints_both_arms(lab, tmp_path):
     )
     assert done.exit_code == 0, done.stderr
     *records, used = lines(done.stdout)
+    assert records[-1] == {"report": report_of(Path(used["best"]).parent)}
     runs = [record for record in records if "strategy" in record]
     (verdict,) = [record["verdict"] for record in records if "verdict" in record]
     assert verdict["kind"] in KINDS

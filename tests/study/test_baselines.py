@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 import string
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import spot
 from bank.formats import read_prompt_file
 from spot.commands.objects import lengths
 from spot.errors import SpotError
@@ -57,6 +59,8 @@ def test_every_row_is_what_the_functions_of_one_thing_give(lab, tmp_path, model)
     assert done.exit_code == 0, done.stderr
     *rows, used = lines(done.stdout)
     zero, few, prompt, tuned = [row for row in rows if row.get("parameters")]
+    page = spot.report_page(shlex.split(rows[-1]["report"])[2])  # of the folder that is named
+    assert all(f"{row['test']:.2f}</data>" in page for row in (zero, few, prompt, tuned))
     loaded = load(model_settings(model))
 
     def objects(*more):

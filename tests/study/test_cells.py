@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import zlib
 from dataclasses import replace
 
@@ -424,12 +425,16 @@ def test_the_command_is_the_function(lab, tmp_path, tiny_backbone):
     assert done.exit_code == 0, done.stderr
     at = lab.objects(runs=tmp_path / "other")
     result = compared(at, at.model, ("house", "place"), kinds=KINDS)
-    rows = [line for line in lines(done.stdout) if line.pop("what") == "row"]
+    *found, last = lines(done.stdout)
+    rows = [line for line in found if line.pop("what") == "row"]
     expected = [row.to_json() for row in result.rows]
     for line in (*rows, *expected):
         line |= {"seconds": 0, "prompt": None}
     assert rows == expected
     assert {path.name for path in tmp_path.glob("a.*")} == {"a.json", "a.md", "a.svg"}
+    page = spot.report_page(shlex.split(last["report"])[2])  # of the folder that the command names
+    assert all(f"{row['test']:.2f}</data>" in page for row in expected)
+    assert all(f"{title} on " in page for title in ("house", "place", "mean of 2 tasks"))
 
 
 def test_the_table_is_shown_by_task_with_its_mean(lab):

@@ -245,7 +245,8 @@ def _of_single(removed: Removed, rows: int) -> list[str]:
             places.sort(key=lambda row: -abs(drops[row].points))
             first = f"row {places[0]} most: {drops[places[0]]}"
             notes.append(
-                f"of {tried} {len(places)} {one if len(places) == 1 else several} ({', '.join(map(str, places))}), {first}"
+                f"of {tried} {len(places)} {one if len(places) == 1 else several} "
+                f"({', '.join(map(str, places))}), {first}"
             )
     return notes
 

@@ -514,6 +514,23 @@ def _make_study(folder: Path) -> None:
     write_study(study(), folder)
 
 
+def _make_page(name: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        from tests.report import results
+
+        made: Path = getattr(results, f"{name}_folder")(folder / "runs")
+        shutil.copytree(made, folder / "results")
+        shutil.rmtree(folder / "runs")
+
+    return make
+
+
+def _read_page(folder: Path) -> Value:
+    from spot import report_page
+
+    return report_page(folder / "results")
+
+
 def _read_study(folder: Path) -> Value:
     from spot.study.result import read_study
 
@@ -543,6 +560,10 @@ SUBJECTS: tuple[Subject, ...] = (
     Subject("remembered values", _make_remembered, _remembered, ("**/*.json",), True),
     Subject("plan of a build", _make_plan, _read_plan, ("plan.json",), True),
     Subject("result of a study", _make_study, _read_study, ("study.json",), True),
+    *(
+        Subject(f"page of {name}", _make_page(name), _read_page, ("**/*.json",))
+        for name in ("transfer", "baselines", "study", "comparison", "analysis")
+    ),
     Subject("token cache", _make_tokens, _tokens, ("cache/tokens/*.npz",), True),
     Subject("fingerprint cache", _make_fingerprint, _fingerprint, ("cache/fingerprints/*",), True),
     Subject("stored model", _make_own_model, _load, WEIGHTS),

@@ -20,6 +20,8 @@ from spot.tasks import DataSettings
 
 PARTS = ("norms", "nearest", "discrete", "order", "gate")
 Row = dict[str, float]
+TIGHTER = "tighter than around random directions"
+"""What the notes on neighbours say of a mean beyond the middle 95 % of the null's means."""
 
 COLUMNS: dict[str, Callable[[Row], str]] = {
     "norm / embeddings": lambda row: f"{row['norm']:.2f}",
@@ -37,10 +39,8 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
 CLAIMS: dict[str, Callable[[Row], bool]] = {
     "norms above the embeddings'": lambda row: row["norm"] > 1,
     "norms above the start's": lambda row: row["norm"] > row["start norm"],
-    "neighbours closer to each other than around random directions (z > 2)": lambda row: (
-        row["z"] > 2
-    ),
-    "the same, mean-centred": lambda row: row["centred z"] > 2,
+    "neighbours tighter than around random directions": lambda row: row["tight"] > 0,
+    "the same, mean-centred": lambda row: row["centred tight"] > 0,
     "label words near more positions than random directions": lambda row: (
         row["labels"] > row["labels by chance"]
     ),
@@ -112,12 +112,15 @@ def numbers(analysis: Analysis) -> Row:
     }
     shuffled = next(row for name, row in orders.items() if name.endswith("shuffles"))
     gates = [row["mean λ"] for row in lines(by_part["gate"], 0)]
+    tight, centred_tight = (TIGHTER in note for note in by_part["nearest"].notes[:2])
     centred, labels = nearest["the same, mean-centred"], nearest["near to a label word (%)"]
     return {
         "norm": norms["prompt"]["of the embeddings'"],
         "start norm": norms["start"]["of the embeddings'"],
         "z": nearest["cosine among the nearest"]["z, random directions"],
         "centred z": centred["z, random directions"],
+        "tight": float(tight),
+        "centred tight": float(centred_tight),
         "labels": labels["prompt"],
         "labels by chance": labels["random directions"],
         "score": words["the prompt"]["score"],

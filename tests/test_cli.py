@@ -41,6 +41,8 @@ COMMANDS = sorted(commands())
 
 def test_all_commands_are_there():
     assert {words[0] for words in COMMANDS} == {
+        "analyze",
+        "report",
         "build-bank",
         "search",
         "transfer",

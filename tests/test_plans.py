@@ -27,9 +27,9 @@ def trained(monkeypatch):
         done.append((len(slots), recipe.steps))
         return real(model, slots, recipe, folder, title=title, **more)
 
-    def tune(model, source, seed, rate, recipe, folder, reporter=None):
+    def tune(model, source, seed, rate, recipe, *more):
         done.append((1, recipe.steps))
-        return tuned(model, source, seed, rate, recipe, folder, reporter)
+        return tuned(model, source, seed, rate, recipe, *more)
 
     monkeypatch.setattr(prompt_tuning, "train_prompts", train)
     monkeypatch.setattr(fine_tuning, "fine_tune", tune)

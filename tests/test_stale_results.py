@@ -51,7 +51,7 @@ def own(lab, tmp_path):
         records = [
             {name: value for name, value in record.items() if name not in ("prompts", "folder")}
             for record in lines(done.stdout)
-            if "use" not in record
+            if "use" not in record and "report" not in record
         ]  # without the places of files
         return done, prompt.read_bytes() if words[0] == "train" else records
 

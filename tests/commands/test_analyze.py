@@ -22,7 +22,8 @@ def test_an_entry_is_scored_on_its_own_task_beside_its_start(lab, tmp_path):
         "--out", "there", "--figures", "png", "--json",
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
-    norms, layers, last = lines(done.stdout)
+    norms, layers, last, report = lines(done.stdout)
+    assert report == {"report": "spot report there --out report.html"}
     assert [norms["part"], layers["part"]] == ["norms", "layers"]
     assert last["skipped"] == {} and last["folder"] == "there"
     rows = {row[0] for row in norms["tables"][0]["rows"]}

@@ -116,7 +116,7 @@ def test_the_table_has_trained_shares_and_intervals(lab):
     )  # fmt: skip
     assert done.exit_code == 0, done.stderr
     title, names, *lines = done.stdout.splitlines()
-    rows, (hint, legend, about, verdict) = lines[:3], lines[3:]
+    rows, (hint, legend, about, verdict, report) = lines[:3], lines[3:]
     assert title == "house: accuracy on the test split"
     assert names.split() == [
         "method", "trained", "%", "test", "95", "%", "over", "zero-shot", "runs", "n",
@@ -128,6 +128,7 @@ def test_the_table_has_trained_shares_and_intervals(lab):
     assert legend.startswith("±: standard deviation")
     assert "data.input_length" in hint and "spot-runs/baselines/house" in about
     assert "accuracy" in verdict and "16 test rows" in verdict
+    assert report.startswith("report: spot report spot-runs/baselines/house")
 
 
 class Killed(Exception):

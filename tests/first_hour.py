@@ -10,6 +10,7 @@ hold verdict, file and command, and that command answers raw texts as texts in t
 from __future__ import annotations
 
 import csv
+import html
 import json
 import os
 import re
@@ -64,9 +65,11 @@ def walk(
     assert re.search(r"^1\s.*-s0-", said, re.MULTILINE), said
     said = spot(folder, "transfer", "--target", toml.name)
     again = spot(folder, "transfer", "--target", toml.name)
-    verdict, file, use = said.splitlines()[-3:]
-    assert again.splitlines()[-3:] == [verdict, file, use], again
+    verdict, report, file, use = said.splitlines()[-4:]
+    assert again.splitlines()[-4:] == [verdict, report, file, use], again
     assert VERDICT.match(verdict) and re.search(r"\d", verdict), verdict
+    spot(folder, *shlex.split(report.removeprefix("report: "))[1:])
+    assert verdict in html.unescape((folder / "report.html").read_text("utf-8")), report
     path = file.removeprefix("best prompt: ")
     assert path.endswith("best.safetensors") and (folder / path).is_file(), file
     scores = scored(folder, path, name)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from spot.analysis.altered import Altered
 from spot.errors import SpotError
 from spot.models.config import ModelConfig
 from spot.models.effect import Effect, HostPrompt, Prompts, Visibility
@@ -35,24 +35,11 @@ class Masked:
 
 
 @dataclass(frozen=True, eq=False)
-class MaskedPrompt:
+class MaskedPrompt(Altered):
     """A prompt with other masks, for scoring. hidden: bool [R, C], see `Effect`; visible: who sees whom."""
 
-    prompt: HostPrompt
     hidden: np.ndarray | None = None
     visible: Visibility | None = None
-
-    @property
-    def tokens(self) -> int:
-        """As of the prompt: places stay."""
-        return self.prompt.tokens
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(self.prompt, dtype, copy=copy)
-
-    def misfit(self, config: ModelConfig) -> str:
-        """See `HostPrompt`."""
-        return self.prompt.misfit(config)
 
     def stacked(self) -> Masked:
         """The same prompt on the device."""

@@ -9,25 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from spot.analysis.altered import Altered
 from spot.errors import SpotError
-from spot.models.config import ModelConfig
-from spot.models.effect import Effect, HostPrompt, Prompts
+from spot.models.effect import Effect, Prompts
 from spot.prompts.prompt import SoftPrompt
 
 
 @dataclass(frozen=True, eq=False)
-class Picked:
+class Picked(Altered):
     """A prompt's rows at these places, of `prompt.tokens`, the front ones first. As many stand in front of
     the text as there are places of rows that stood there.
     """
 
-    prompt: HostPrompt
     front: tuple[int, ...]
     behind: tuple[int, ...]
 
@@ -35,13 +32,6 @@ class Picked:
     def tokens(self) -> int:
         """Rows that it adds to a text's context."""
         return len(self.front) + len(self.behind)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.array(np.asarray(self.prompt), dtype, copy=copy)
-
-    def misfit(self, config: ModelConfig) -> str:
-        """In what the whole prompt does not fit the architecture."""
-        return self.prompt.misfit(config)
 
     def stacked(self) -> Prompts:
         """The same on the device, S = 1."""

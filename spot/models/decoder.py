@@ -399,7 +399,8 @@ class Decoder(nnx.Module):
 
 def _memories(read: Read, index: int) -> list[Memory]:
     """Keys and values of the prompt in front and of the text, for one layer."""
-    prefix = _fronts(read.prefix, read.hidden)[index : index + 1]
+    own = slice(index, index + 1)
+    prefix = _fronts(read.prefix[own], None if read.hidden is None else read.hidden[own])
     return [*prefix, Memory(*read.text[index], hide(read.mask))]
 
 

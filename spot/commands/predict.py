@@ -61,9 +61,11 @@ def ways() -> Iterable[str]:
 @click.option(
     "--weights",
     metavar="validation|similarity|A,B,…",
-    help="Weigh prompts by validation score above chance, by nearness to the task in the bank, or so.",
+    help="By validation score above chance, by similarity to the task in the bank, or these numbers.",
 )
-@click.option("--calibrate", is_flag=True, help="Subtract what each prompt says to no text at all.")
+@click.option(
+    "--calibrate", is_flag=True, help="Subtract what each prompt says to a text without content."
+)
 @click.option("--margins", is_flag=True, help="Add how far the answer is ahead of the next.")
 @configured
 @plannable("answers")

@@ -16,7 +16,7 @@ from benchmarks.bench.adapters import ATTENTIONS
 from benchmarks.bench.backbones import Backbone, random_t5, smollm2
 from benchmarks.bench.lines import Line
 from benchmarks.bench.sizes import Sizes
-from benchmarks.bench.text import random_texts, whole_lines
+from benchmarks.bench.text import beginnings, random_texts, whole_lines
 from benchmarks.bench.timing import Contender, agree, in_turns, quickest
 from benchmarks.bench.training import PRECISIONS, TOLERANCES, start_prompt
 from spot.tasks import Ragged
@@ -205,12 +205,9 @@ def on_smollm2(sizes: Sizes) -> list[Line]:
     """SmolLM2-135M on lines of text."""
     with tempfile.TemporaryDirectory() as folder:
         backbone = smollm2(Path(folder))
-        scored = sizes.decoder_scored_rows
-        count = -(-scored // sizes.batch)
-        data = whole_lines(sizes, count, backbone.model("float32"))
-        lines = list(np.concatenate([texts for texts, _ in data]))
-        least, most = sizes.short_texts
-        lengths = np.random.default_rng(5).integers(least, most + 1, scored)
-        texts = [line[:length] for line, length in zip(lines, lengths, strict=False)]
-        whole = lines[: sizes.written_rows]
+        model = backbone.model("float32")
+        texts = beginnings(sizes, model)
+        count = -(-sizes.written_rows // sizes.batch)
+        lines = np.concatenate([rows for rows, _ in whole_lines(sizes, count, model)])
+        whole = list(lines[: sizes.written_rows])
         return answers(backbone, texts, whole, sizes, sizes.decoder_rounds)

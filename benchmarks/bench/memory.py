@@ -33,6 +33,11 @@ def peak_of(step: Callable[[int], object]) -> float:
     return (_status("VmHWM") - before) / 1e3
 
 
+def resident() -> float:
+    """Megabytes of this process in memory."""
+    return _status("VmRSS") / 1e3
+
+
 def _status(name: str) -> float:
     """Kilobytes of a line of /proc/self/status."""
     lines = Path("/proc/self/status").read_text().splitlines()

@@ -37,6 +37,7 @@ class Sizes:
     slot_rounds: int = 2
     bank_tasks: int = 8
     bank_steps: int = 30
+    many_prompts: int = 1000
 
 
 FULL = Sizes()
@@ -59,4 +60,5 @@ QUICK = Sizes(
     slot_rounds=2,
     bank_tasks=2,
     bank_steps=3,
+    many_prompts=40,
 )

@@ -32,6 +32,8 @@ ROWS = {
     "smollm2-sst2-step": Row("a step, SmolLM2, sst2", "training:smollm2_sst2", SMOLLM2, data=True),
     "t5-answers": Row("scoring and greedy answers, T5 1.1 small", "answers:on_t5", PEFT),
     "smollm2-answers": Row("scoring and greedy answers, SmolLM2", "answers:on_smollm2", SMOLLM2),
+    "t5-mixed": Row("a batch of many prompts, T5 1.1 small", "mixed:on_t5", PEFT),
+    "smollm2-mixed": Row("a batch of many prompts, SmolLM2", "mixed:on_smollm2", SMOLLM2),
     "bank": Row("a bank beside PEFT's Trainer", "bank_build:bank_build", (*PEFT, "accelerate")),
     "nano-slots": Row("prompts at once, spot-nano", "slots:on_nano"),
     "t5-slots": Row("prompts at once, T5 1.1 small", "slots:on_t5"),

@@ -78,3 +78,12 @@ def task_rows(task: str, sizes: Sizes, count: int, model: spot.Model) -> list[Ba
         batch_of([split.inputs[row] for row in step], [split.targets[row] for row in step])
         for step in rows
     ]
+
+
+def beginnings(sizes: Sizes, model: spot.Model) -> list[np.ndarray]:
+    """Beginnings of lines of text, of the lengths of `short_texts`."""
+    count = -(-sizes.decoder_scored_rows // sizes.batch)
+    lines = np.concatenate([texts for texts, _ in whole_lines(sizes, count, model)])
+    least, most = sizes.short_texts
+    lengths = np.random.default_rng(5).integers(least, most + 1, sizes.decoder_scored_rows)
+    return [line[:length] for line, length in zip(lines, lengths, strict=False)]

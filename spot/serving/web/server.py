@@ -59,7 +59,7 @@ class Server(uvicorn.Server):
     """Uvicorn, stopped so that every accepted request is answered.
 
     The first SIGTERM or SIGINT begins to drain: new requests are told so (503), those that were accepted are
-    answered, then the socket is closed. The second ends the process at once.
+    answered, then the socket is closed. The second waits for no answer any more, the third for nothing.
     """
 
     def __init__(self, app: FastAPI, service: Service, drain: float) -> None:
@@ -83,10 +83,12 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The signals' handler; Uvicorn's own would raise them again once it has ended."""
-        if self.service.draining:
-            self.should_exit = self.force_exit = True
-        else:
+        if not self.service.draining:
             self.begin_drain()
+        elif self.drain:
+            self.drain = 0.0
+        else:
+            self.should_exit = self.force_exit = True
 
     def begin_drain(self) -> None:
         """Take no more requests, and end once those that were accepted are answered."""
@@ -100,7 +102,10 @@ class Server(uvicorn.Server):
         if not self.service.draining:
             return False
         seconds = time.monotonic() - self.drained_since
-        return (not self.service.in_flight and seconds >= FAREWELL) or seconds >= self.drain
+        if seconds >= self.drain and self.service.in_flight:
+            self.service.give_up()
+            return True
+        return not self.service.in_flight and seconds >= min(FAREWELL, self.drain)
 
 
 def open_service(
@@ -168,7 +173,8 @@ def _batches(predictors: Sequence[Predictor], rows: int) -> list[list[Predictor]
 def run_server(
     service: Service, watch: Watch, settings: ServerSettings, listening: socket.socket
 ) -> bool:
-    """Serve until a signal ends it. True if all that was accepted has been answered.
+    """Serve until a signal ends it. True if the model's thread has ended, too; `service.lost` are the requests
+    that were accepted and not answered.
 
     The service's engine has been started.
     """
@@ -179,6 +185,4 @@ def run_server(
     finally:
         watch.stop()
         service.engine.stop()
-    if server.force_exit:
-        return False
-    return service.in_flight == 0 and service.engine.join(1)
+    return service.engine.join(1)

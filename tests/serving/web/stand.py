@@ -100,7 +100,9 @@ def running(bank, model, answering=None, wait=None, **settings):
     """
     # A look every hour: tests look by themselves.
     chosen = ServerSettings(**{"port": 0, "poll": 3600.0, "drain": 5.0, **settings})
-    service, watch = open_service(bank, model, lambda prompt, name: task(prompt.facts.task), chosen, None, answering)
+    service, watch = open_service(
+        bank, model, lambda prompt, name: task(prompt.facts.task), chosen, None, answering
+    )
     with bound(chosen) as listening:
         server = Server(create_app(service, chosen), service, chosen.drain)
         service.engine.start()
@@ -156,5 +158,10 @@ def everything(connection):
 
 def post(body, *headers, path="/v1/predict"):
     """The bytes of a request with this body."""
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", "Connection: close"]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        "Connection: close",
+    ]
     return "\r\n".join([*lines, *headers, f"Content-Length: {len(body)}", "", ""]).encode() + body

@@ -76,7 +76,9 @@ def test_a_task_is_answered_by_its_best_entry(server, bank, tiny_backbone):
     assert first != pytest.approx(other[0].probabilities, abs=TOLERANCE)
 
 
-def test_an_entry_is_found_by_its_id_its_only_task_or_how_its_id_begins(server, bank, tiny_backbone):
+def test_an_entry_is_found_by_its_id_its_only_task_or_how_its_id_begins(
+    server, bank, tiny_backbone
+):
     own = ids(bank)["colour", 0]
     for name in (own, own[:12]):
         answered = ask(server, entry=name, texts=TEXTS)

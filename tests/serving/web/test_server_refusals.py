@@ -143,7 +143,9 @@ def test_a_body_of_the_limit_is_taken_and_one_byte_more_is_413(small_server):
 
 
 def test_a_stated_length_beyond_the_limit_is_refused_before_a_byte_of_it_is_sent(small_server):
-    head = post(b"", "Expect: 100-continue").replace(b"Content-Length: 0", b"Content-Length: 9999999")
+    head = post(b"", "Expect: 100-continue").replace(
+        b"Content-Length: 0", b"Content-Length: 9999999"
+    )
     begun = time.monotonic()
     with raw(small_server.port, head, read=False) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
@@ -195,7 +197,14 @@ def test_a_wrong_token_is_401_and_says_how_to_send_it(bank, tiny_backbone):
             return server.client.send(request)
 
         assert send(f"Bearer {token}").status_code == 200
-        wrong = (token, "Bearer", f"Bearer {token}x", f"Bearer {token[:-1]}", f"Basic {token}", "Bearer \xe9")
+        wrong = (
+            token,
+            "Bearer",
+            f"Bearer {token}x",
+            f"Bearer {token[:-1]}",
+            f"Basic {token}",
+            "Bearer \xe9",
+        )
         for header in (None, *wrong):
             header = header.encode("latin-1") if header else header
             for path in ("/v1/prompts", "/metrics", "/nothing"):
@@ -204,7 +213,9 @@ def test_a_wrong_token_is_401_and_says_how_to_send_it(bank, tiny_backbone):
                 assert answer.headers["www-authenticate"] == "Bearer"
         for path in ("/healthz", "/docs", "/openapi.json"):
             assert send(None, path).status_code == 200
-        predict = server.client.post("/v1/predict", json=ASK, headers={"Authorization": "Bearer no"})
+        predict = server.client.post(
+            "/v1/predict", json=ASK, headers={"Authorization": "Bearer no"}
+        )
         refused(predict, 401, "found another one")
         assert server.client.post("/v1/predict", json=ASK).status_code == 200
 
@@ -264,7 +275,11 @@ def test_a_full_queue_is_429_with_the_time_to_try_again(bank, tiny_backbone):
         assert [answer.status_code for answer in answers] == [200] * 3
         assert server.client.post("/v1/predict", json=ASK).status_code == 200
         large = {"ensemble": "colour", "texts": [TEXT] * 2}
-        refused(server.client.post("/v1/predict", json=large), 413, "at most 2 rows, texts times prompts, found 4")
+        refused(
+            server.client.post("/v1/predict", json=large),
+            413,
+            "at most 2 rows, texts times prompts, found 4",
+        )
 
 
 def test_the_time_limit_is_504_and_takes_the_request_out_of_the_queue(bank, tiny_backbone):
@@ -323,7 +338,9 @@ def test_killed_clients_leave_nothing_behind(bank, tiny_backbone):
         assert 'spot_requests_total{route="/v1/predict",status="499"} 2.0' in counted
 
 
-def test_a_request_that_breaks_the_model_is_500_alone_and_tells_nothing(bank, tiny_backbone, caplog):
+def test_a_request_that_breaks_the_model_is_500_alone_and_tells_nothing(
+    bank, tiny_backbone, caplog
+):
     model = Scripted()
     model.fail = "bad"
     with running(bank, tiny_backbone, model, batch_wait=0.5, batch_rows=3) as server:
@@ -337,7 +354,10 @@ def test_a_request_that_breaks_the_model_is_500_alone_and_tells_nothing(bank, ti
         (failed,) = [answer for answer in answers if answer.status_code == 500]
         refused(failed, 500, "the server could not answer this request", "its log says")
         assert "secret" not in failed.text and "Traceback" not in failed.text
-        assert any("/secret/folder" in (record.exc_text or record.getMessage()) for record in caplog.records)
+        assert any(
+            "/secret/folder" in (record.exc_text or record.getMessage())
+            for record in caplog.records
+        )
         assert sorted(model.batches[0]) == ["bad", "x", "y"]
         assert server.client.post("/v1/predict", json=ASK).status_code == 200
 
@@ -365,7 +385,9 @@ def test_a_port_that_is_taken_is_said_so():
     with bound(ServerSettings(port=0)) as taken:
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(SpotError, match=f"cannot listen on 127.0.0.1 port {port}: Address already"):
+        with pytest.raises(
+            SpotError, match=f"cannot listen on 127.0.0.1 port {port}: Address already"
+        ):
             bound(ServerSettings(port=port))
 
 

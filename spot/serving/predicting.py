@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,15 +20,15 @@ from spot.serving.ensemble import (
     by_numbers,
     by_texts,
     check_one_task,
+    comparing,
+    is_regression,
     log_probabilities,
-    normal_form,
-    number_of,
 )
 from spot.serving.fitting import fitting
+from spot.serving.prompt_set import PromptSet
 from spot.settings import shown
 from spot.tasks.examples import Ragged
 from spot.tasks.files import Row
-from spot.tasks.metrics import NUMBER_METRICS
 from spot.tasks.shots import with_few_shot
 from spot.tasks.task import Task
 from spot.tasks.tokens import Lengths, token_count
@@ -143,10 +143,7 @@ class Predictor:
         """The answer to each text, in order."""
         inputs = self.rows(texts)
         if self.task.scoring == "generate":
-            length = self.lengths.targets
-            return self.generated(
-                texts, [self.model.generate(inputs, length, prompt) for prompt in self.prompts]
-            )
+            return self.generated(texts, self._written(inputs))
         return self.ranked(texts, self._scores(inputs))
 
     def rows(self, texts: Sequence[str]) -> Ragged:
@@ -189,25 +186,13 @@ class Predictor:
             ]
         predictions = []
         for text, members in zip(texts, zip(*written, strict=True), strict=True):
-            if self.is_regression:
+            if is_regression(self.task.metrics):
                 combined = by_numbers(members, self._shares)
             else:
-                combined = by_texts(members, self._shares, self.normal)
+                combined = by_texts(members, self._shares, comparing(self.task.metrics))
             answer, votes, agreement = combined
             predictions.append(Prediction(text, answer, {}, None, votes, agreement, members))
         return predictions
-
-    @property
-    def is_regression(self) -> bool:
-        """True for a task whose answers are numbers."""
-        return bool(self.task.metrics) and set(self.task.metrics) <= set(NUMBER_METRICS)
-
-    @property
-    def normal(self) -> Callable[[str], str]:
-        """The normal form in which two answers to the task are compared."""
-        if self.is_regression:
-            return lambda text: str(number_of(text))
-        return normal_form(self.task.metrics)
 
     @cached_property
     def prior(self) -> np.ndarray:
@@ -245,7 +230,31 @@ class Predictor:
 
     def _scores(self, inputs: Ragged) -> np.ndarray:
         """Log-likelihood of the label words of each member, float32 [M, N, C]."""
-        return np.stack([self.model.score(inputs, self.labels, prompt) for prompt in self.prompts])
+        if len(self.prompts) == 1:
+            return self.model.score(inputs, self.labels, self.prompts[0])[None]
+        owner, tiled = self._tiled(inputs)
+        scores = self._members.score(owner, tiled, [self.labels] * len(owner))
+        return np.stack(scores).reshape(len(self.prompts), len(inputs), -1)
+
+    def _written(self, inputs: Ragged) -> list[list[str]]:
+        """What each member writes, [M][N]."""
+        length, count = self.lengths.targets, len(inputs)
+        if len(self.prompts) == 1:
+            return [self.model.generate(inputs, length, self.prompts[0])]
+        owner, tiled = self._tiled(inputs)
+        texts = self._members.generate(owner, tiled, [length] * len(owner))
+        return [texts[start : start + count] for start in range(0, len(texts), count)]
+
+    def _tiled(self, inputs: Ragged) -> tuple[list[int], Ragged]:
+        """The rows once for each member, M * N of them, and whose each is."""
+        members, count = len(self.prompts), len(inputs)
+        owner = [member for member in range(members) for _ in range(count)]
+        return owner, Ragged.of([inputs[row] for _ in range(members) for row in range(count)])
+
+    @cached_property
+    def _members(self) -> PromptSet:
+        """The members side by side, so that rows behind all of them share a forward pass."""
+        return PromptSet(self.model, self.prompts)
 
     def _check_ways(self) -> None:
         """Raises SpotError for what generated answers, which have no scores, cannot be."""

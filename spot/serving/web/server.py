@@ -5,21 +5,25 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import product
 from types import FrameType
 
+import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
-from spot.models.padding import FEW_BUCKETS
+from spot.models.padding import FEW_BUCKETS, bucket_length
+from spot.prompts.prompt import SoftPrompt
 from spot.serving.predicting import Predictor
+from spot.serving.prompt_set import ROW_COUNTS
 from spot.serving.web.answering import PlacedPrompts
 from spot.serving.web.app import create_app
 from spot.serving.web.catalogue import Catalogue, TaskOf, read_catalogue
-from spot.serving.web.engine import Answering, Engine, cost
+from spot.serving.web.engine import Answering, Engine
 from spot.serving.web.metrics import Metrics
 from spot.serving.web.service import Service
 from spot.serving.web.settings import ServerSettings
@@ -29,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 30  # seconds that a connection stays open without a request
 HEADERS = 32 << 10  # bytes of a request's line and headers
+WARM_UP = 60.0  # seconds of compiling before a server takes requests
 FAREWELL = 0.5  # seconds in which a server that stops still says so to new requests
 
 
@@ -144,30 +149,34 @@ def open_service(
     return service, Watch(bank, catalogue, read, service.publish, settings.poll)
 
 
-def warm_up(service: Service) -> float:
-    """Compile what the first requests would wait for: every entry once, and full batches of every length of
-    texts. Returns seconds.
+def warm_up(service: Service, seconds: float = WARM_UP) -> float:
+    """Compile what requests would wait for: batches of every length of texts and number of rows, of one entry
+    for each shape of prompts and label words. Begins with what is most common and ends after `seconds`,
+    whatever is left. Returns the seconds it took.
     """
     begun = time.monotonic()
     predictors = [each.predictor for each in service.catalogue.served.values()]
+    shapes = {_shape(each): each for each in reversed(predictors)}
     longest = max(predictor.lengths.inputs for predictor in predictors)
+    most = service.engine.batch_rows
+    counts = [most, *(count for count in ROW_COUNTS if count < most)]
     # Half of what texts are padded to, for a template has tokens of its own.
-    for length in (*(size // 2 for size in FEW_BUCKETS if size // 2 < longest), longest):
+    lengths = [*(size // 2 for size in FEW_BUCKETS if size // 2 < longest), longest]
+    for length, count, predictor in product(lengths, counts, shapes.values()):
+        if time.monotonic() - begun > seconds:
+            _log.info("compiled for %g s; other shapes of requests compile when they come", seconds)
+            break
         text = " ".join(["a"] * length)
-        for batch in _batches(predictors, service.engine.batch_rows):
-            service.engine.submit([(each, text) for each in batch]).future.result()
+        service.engine.submit([(predictor, text)] * count).future.result()
     return time.monotonic() - begun
 
 
-def _batches(predictors: Sequence[Predictor], rows: int) -> list[list[Predictor]]:
-    """The predictors in full batches; the last one is filled up with copies."""
-    out: list[list[Predictor]] = []
-    for start in range(0, len(predictors), rows):
-        part = list(predictors[start : start + rows])
-        while sum(cost((each, "")) for each in part) < rows:
-            part.append(part[len(part) % len(predictors[start : start + rows])])
-        out.append(part)
-    return out
+def _shape(predictor: Predictor) -> tuple[object, ...]:
+    """What the programs of a predictor depend on."""
+    labels = bucket_length(len(predictor.labels)), max(map(len, predictor.labels), default=0)
+    prompt = predictor.prompts[0]
+    kind = prompt.kind.name if isinstance(prompt, SoftPrompt) else ""
+    return kind, np.shape(prompt), labels, predictor.lengths.targets if not predictor.labels else 0
 
 
 def run_server(

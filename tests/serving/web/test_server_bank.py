@@ -13,8 +13,10 @@ import pytest
 from bank.entry import Backbone, id_of
 from bank.store import Bank
 from spot.errors import SpotError
+from spot.serving.web.answering import PlacedPrompts
 from spot.serving.web.catalogue import read_catalogue, stamps_of
 from spot.serving.web.server import open_service, warm_up
+from spot.serving.web.service import ensemble_of
 from spot.serving.web.settings import ServerSettings
 from tests.serving.web.stand import Scripted, ids, item, make_bank, running, task, until
 
@@ -187,15 +189,62 @@ def test_small_banks_have_fewer_neighbours(tiny_backbone, tmp_path, names):
         assert all(np.isfinite(each.similarity) for each in near)
 
 
-def test_warming_up_reads_every_entry_in_full_batches_of_every_length(bank, tiny_backbone):
-    model = Scripted()
-    settings = ServerSettings(batch_rows=8)
+def warmed(bank, model, seconds=60.0, batch_rows=8):
+    """The batches that warming up reads."""
+    scripted = Scripted()
+    settings = ServerSettings(batch_rows=batch_rows)
     service, _ = open_service(
-        bank, tiny_backbone, lambda prompt, name: task(prompt.facts.task), settings, None, model
+        bank, model, lambda prompt, name: task(prompt.facts.task), settings, None, scripted
     )
     service.engine.start()
-    assert warm_up(service) > 0
+    assert warm_up(service, seconds) >= 0
     service.engine.stop()
     assert service.engine.join(10)
-    assert [len(batch) for batch in model.batches] == [8] * len(model.batches)
-    assert [len(batch[0].split()) for batch in model.batches] == [16, 32]
+    return [(len(batch), len(batch[0].split())) for batch in scripted.batches]
+
+
+def test_warming_up_reads_batches_of_every_size_and_length_for_each_shape(bank, tiny_backbone):
+    # The entries have prompts and label words of one shape, and texts of up to 32 tokens.
+    sizes = [8, 1, 2, 4]
+    assert warmed(bank, tiny_backbone) == [(n, length) for length in (16, 32) for n in sizes]
+    bank.add(item(tiny_backbone, "animal"))  # whose answers are generated
+    twice = [(n, length) for length in (16, 32) for n in sizes for _ in "ab"]
+    assert warmed(bank, tiny_backbone) == twice
+
+
+def test_warming_up_has_an_end(bank, tiny_backbone, caplog):
+    caplog.set_level(logging.INFO, LOG)
+    assert len(warmed(bank, tiny_backbone, seconds=0.0)) <= 1
+    assert "compile when they come" in caplog.text
+
+
+def test_prompts_of_ensembles_are_placed_once_and_those_that_went_are_dropped(bank, tiny_backbone):
+    catalogue = read_catalogue(bank, tiny_backbone, lambda prompt, name: task(prompt.facts.task))
+    placed = PlacedPrompts(tiny_backbone)
+    served = list(catalogue.served.values())
+    placed.hold([each.predictor for each in served])
+    assert placed.prompts == 4
+    together = ensemble_of(tiny_backbone, catalogue.of_task("colour"), "vote")
+    bird = catalogue.best("bird").predictor
+    rows = [(together, "a red cat"), (bird, "a blue hen")]
+    first = placed.answers(rows)
+    assert placed.prompts == 4
+    for predictor, answer in zip((together, bird), first, strict=True):
+        (alone,) = predictor.answers([answer.text])
+        assert answer.probabilities == pytest.approx(alone.probabilities, abs=1e-5)
+    placed.hold([bird])
+    assert placed.prompts == 1
+    again = placed.answers(rows)  # of a request that began before
+    assert placed.prompts == 3
+    assert [each.answer for each in again] == [each.answer for each in first]
+
+
+def test_predictors_of_ensembles_do_not_pile_up(bank, tiny_backbone, monkeypatch):
+    monkeypatch.setattr("spot.serving.web.answering.PASSING", 3)
+    catalogue = read_catalogue(bank, tiny_backbone, lambda prompt, name: task(prompt.facts.task))
+    placed = PlacedPrompts(tiny_backbone)
+    placed.hold([each.predictor for each in catalogue.served.values()])
+    for _ in range(10):
+        together = ensemble_of(tiny_backbone, catalogue.of_task("colour"), "mean")
+        placed.answers([(together, "a red cat")])
+        assert len(placed._mixed) <= 7

@@ -29,6 +29,7 @@ setup(
         "spot": ["py.typed"],
         "spot.models": ["nano/*"],
         "spot.report.pages": ["page.css", "page.html", "page.js"],
+        "spot.serving.web": ["static/*"],
         "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
     },
     entry_points={"console_scripts": ["spot=spot.commands:main"]},

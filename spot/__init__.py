@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = attach(
         "SearchSettings": "spot.retrieval.settings",
         "Answer": "spot.retrieval.target",
         "search": "spot.retrieval.target",
+        "Ensemble": "spot.serving.ensemble",
         "PredictedFile": "spot.serving.files",
         "predict_file": "spot.serving.files",
         "Prediction": "spot.serving.predicting",

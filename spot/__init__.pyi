@@ -17,6 +17,7 @@ from spot.report.pages.write import write_report as write_report
 from spot.retrieval.settings import SearchSettings as SearchSettings
 from spot.retrieval.target import Answer as Answer
 from spot.retrieval.target import search as search
+from spot.serving.ensemble import Ensemble as Ensemble
 from spot.serving.files import PredictedFile as PredictedFile
 from spot.serving.files import predict_file as predict_file
 from spot.serving.predicting import Prediction as Prediction

@@ -93,7 +93,7 @@ def command(
     while True:
         with progress(out) as reporter:
             reporter.phase(f"answering {len(chunk)} texts")
-            predictions = predict(model, answered, array, chunk, **sizes)
+            predictions = predict(model, answered, array, chunk, calibrate=False, **sizes)
         show(predictions, out)
         if not (chunk := list(islice(rows, AT_ONCE))):
             break

@@ -5,6 +5,7 @@ from bank.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     globals(),
     {
+        "Ensemble": "spot.serving.ensemble",
         "PredictedFile": "spot.serving.files",
         "predict_file": "spot.serving.files",
         "Prediction": "spot.serving.predicting",

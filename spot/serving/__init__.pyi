@@ -1,3 +1,4 @@
+from spot.serving.ensemble import Ensemble as Ensemble
 from spot.serving.files import PredictedFile as PredictedFile
 from spot.serving.files import predict_file as predict_file
 from spot.serving.predicting import Prediction as Prediction

@@ -179,11 +179,11 @@ def _answered(
             while chunk := list(islice(rows, ROWS)):
                 answers = predictor.answers(list(row_texts(task, chunk)))
                 written = []
-                for row, (answer, shares) in zip(chunk, answers, strict=True):
+                for row, each in zip(chunk, answers, strict=True):
                     word = task.values.get(label_key(row.fields.get(plan.label)))
                     labelled += word is not None
-                    correct += word == answer
-                    written.append(_with_answer(plan, row, answer, shares))
+                    correct += word == each.answer
+                    written.append(_with_answer(plan, row, each.answer, each.probabilities))
                 write(written)
                 reporter.advance(predictor.texts, math.nan)
     finally:

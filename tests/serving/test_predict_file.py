@@ -22,7 +22,7 @@ from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.serving import files
 from spot.serving.files import predict_file
-from spot.serving.predicting import predict
+from spot.serving.predicting import Prediction, predict
 from spot.serving.writers import Columns, writer_of
 from spot.tasks.files import data_rows
 from spot.tasks.task import Task
@@ -323,7 +323,7 @@ def test_an_interrupt_leaves_nothing_behind(quick, monkeypatch):
         calls.append(len(texts))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return [("no", {"no": 1.0, "yes": 0.0})] * len(texts)
+        return [Prediction(text, "no", {"no": 1.0, "yes": 0.0}) for text in texts]
 
     with monkeypatch.context() as patch:
         patch.setattr(files.Predictor, "answers", interrupted)
@@ -359,7 +359,9 @@ def test_a_large_file_takes_little_memory(quick, suffix, monkeypatch):
     rows = write(f"in{suffix}", [{"id": number, "text": text} for number in range(100_000)])
     shares = {"no": 0.25, "yes": 0.75}
     monkeypatch.setattr(
-        files.Predictor, "answers", lambda self, texts: [("yes", shares)] * len(texts)
+        files.Predictor,
+        "answers",
+        lambda self, texts: [Prediction(text, "yes", shares, 0.5) for text in texts],
     )
     few = write(f"few{suffix}", [{"id": 1, "text": text}])
     predict_file(quick, TASK, None, few, f"warm{suffix}")  # imports are not counted

@@ -17,7 +17,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 import spot
-from bank.characters import is_writable
 from spot.errors import SpotError, did_you_mean
 from spot.models.context import check_context
 from spot.models.padding import bucket_length
@@ -51,6 +50,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         400: "The body is no JSON.",
         401: "The token is missing or wrong.",
         404: "No such task or entry.",
+        408: "The body did not come in time.",
         413: "The body, or the number of texts, is too large.",
         415: "The body is not said to be JSON.",
         422: "A field is missing, unknown or wrong; the message names it.",
@@ -73,25 +73,26 @@ def create_app(service: Service, settings: ServerSettings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    pages = [make() for make in PAGES]
-    app.include_router(_api(service, settings))
-    app.include_router(_about(service, app))
-    for router in pages:
+    own, pages = [_api(service, settings), _about(service, app)], [make() for make in PAGES]
+    for router in (*own, *pages):
         app.include_router(router)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown)
     app.add_exception_handler(Exception, _failed)
-    of_pages = [getattr(route, "path", "") for router in pages for route in router.routes]
-    known = [getattr(route, "path", "") for route in app.routes]
     app.add_middleware(
         Guard,
         service=service,
         settings=settings,
-        routes={*known, *of_pages},
-        public={*OPEN, *of_pages},
+        routes={*OPEN, *_paths([*own, *pages])},
+        public={*OPEN, *_paths(pages)},
     )
     return app
+
+
+def _paths(routers: Sequence[APIRouter]) -> set[str]:
+    """The paths of all routes."""
+    return {getattr(route, "path", "") for router in routers for route in router.routes}
 
 
 def _api(service: Service, settings: ServerSettings) -> APIRouter:
@@ -180,12 +181,6 @@ def rendered(predictor: Predictor, texts: Sequence[str | Mapping[str, object]]) 
             )
             message = f"texts[{number}]: {reason or error.message}"
             raise Refusal(422, message, row_hint(predictor)) from error
-        if not is_writable(out[-1]):
-            raise Refusal(
-                422,
-                f"texts[{number}]: expected characters of Unicode, found half of a surrogate pair",
-                "write characters beyond U+FFFF as both halves, or as they are",
-            )
     return out
 
 
@@ -229,6 +224,8 @@ async def answered(
             f"expected at most {engine.queue:,} rows, texts times prompts, found {needed:,}",
             "send fewer texts at once",
         )
+    if not engine.is_alive:
+        raise Refusal(503, "the model has stopped", "restart the server; its log says what went wrong")
     try:
         job = engine.submit(rows)
     except Full as full:
@@ -321,7 +318,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     """400 for a body that is no JSON, 422 with the field for one that is another."""
     assert isinstance(error, RequestValidationError)  # registered for it alone
-    problem = error.errors()[0]
+    problems = error.errors()
+    # A misspelt field is missing, too; what is wrong is its name.
+    unknown = [each for each in problems if each["type"] == "extra_forbidden"]
+    problem = (unknown or problems)[0]
     if problem["type"] == "json_invalid":
         where = problem["loc"][-1]
         reason = problem.get("ctx", {}).get("error", "")

@@ -184,6 +184,8 @@ class Engine:
         room = self.batch_rows
         while self._jobs:
             job = self._jobs[0]
+            if batch and cost(job.rows[job.begun]) > room:
+                return batch
             if not job.begun and not job.future.set_running_or_notify_cancel():
                 self._jobs.popleft()
                 self._waiting -= job.cost

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from bank.formats import Facts
 from spot.errors import SpotError, did_you_mean
 from spot.prompts.prompt import SoftPrompt
 from spot.tasks.answers import normalized_answer
+from spot.tasks.metrics import NUMBER_METRICS
 
 Combine = Literal["vote", "mean", "score"]
 
@@ -243,8 +244,17 @@ NORMAL_FORMS: Mapping[str, Callable[[str], str]] = dict.fromkeys(
 """The normal form in which a metric compares texts; of the others that without outer white space."""
 
 
-def normal_form(metrics: Sequence[str]) -> Callable[[str], str]:
-    """The function to the normal form by which the first of the metrics that has one compares texts."""
+def is_regression(metrics: Sequence[str]) -> bool:
+    """True for the metrics of a task whose answers are numbers."""
+    return bool(metrics) and set(metrics) <= set(NUMBER_METRICS)
+
+
+def comparing(metrics: Sequence[str]) -> Callable[[str], str]:
+    """The function to the normal form in which answers are compared: of numbers their value, of texts the
+    normal form of the first metric that has one.
+    """
+    if is_regression(metrics):
+        return lambda text: str(number_of(text))
     return next((NORMAL_FORMS[name] for name in metrics if name in NORMAL_FORMS), str.strip)
 
 
@@ -270,6 +280,17 @@ class Disagreement:
     def agreement(self) -> tuple[float, ...]:
         """The share of rows in which each member gave the ensemble's answer, 0 to 1."""
         return tuple(count / self.rows for count in self.agreed)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values by name: the shares, rounded to 6 decimals, and the counts behind them."""
+        share = None if self.share is None else round(self.share, 6)
+        agreement = [round(each, 6) for each in self.agreement]
+        return {**asdict(self), "share": share, "agreement": agreement}
+
+    @classmethod
+    def of_json(cls, counts: Mapping[str, Any]) -> Disagreement:
+        """From the counts as JSON has them."""
+        return cls(counts["rows"], counts["pairs"], counts["apart"], tuple(counts["agreed"]))
 
     def seen(
         self, answer: str, members: Sequence[str], normal: Callable[[str], str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,15 +20,14 @@ from spot.serving.ensemble import (
     by_numbers,
     by_texts,
     check_one_task,
+    comparing,
+    is_regression,
     log_probabilities,
-    normal_form,
-    number_of,
 )
 from spot.serving.fitting import fitting
 from spot.settings import shown
 from spot.tasks.examples import Ragged
 from spot.tasks.files import Row
-from spot.tasks.metrics import NUMBER_METRICS
 from spot.tasks.shots import with_few_shot
 from spot.tasks.task import Task
 from spot.tasks.tokens import Lengths, token_count
@@ -189,25 +188,13 @@ class Predictor:
             ]
         predictions = []
         for text, members in zip(texts, zip(*written, strict=True), strict=True):
-            if self.is_regression:
+            if is_regression(self.task.metrics):
                 combined = by_numbers(members, self._shares)
             else:
-                combined = by_texts(members, self._shares, self.normal)
+                combined = by_texts(members, self._shares, comparing(self.task.metrics))
             answer, votes, agreement = combined
             predictions.append(Prediction(text, answer, {}, None, votes, agreement, members))
         return predictions
-
-    @property
-    def is_regression(self) -> bool:
-        """True for a task whose answers are numbers."""
-        return bool(self.task.metrics) and set(self.task.metrics) <= set(NUMBER_METRICS)
-
-    @property
-    def normal(self) -> Callable[[str], str]:
-        """The normal form in which two answers to the task are compared."""
-        if self.is_regression:
-            return lambda text: str(number_of(text))
-        return normal_form(self.task.metrics)
 
     @cached_property
     def prior(self) -> np.ndarray:

@@ -45,14 +45,18 @@ class Columns:
         return list(self.types)
 
 
-def writer_of(path: Path) -> Callable[[Path, Columns], AbstractContextManager[Write]]:
-    """The writer for a file's suffix. Raises SpotError for another suffix, and without pyarrow."""
+def writer_of(
+    path: Path, what: str = "the answers", option: str = "--out"
+) -> Callable[[Path, Columns], AbstractContextManager[Write]]:
+    """The writer for a file's suffix. what, option: of the file, for errors. Raises SpotError for another
+    suffix, and without pyarrow.
+    """
     suffix = path.suffix.lower()
     if suffix not in WRITERS:
         raise SpotError(
-            f"expected a file ending in {', '.join(WRITERS)} for the answers, found {path}."
+            f"expected a file ending in {', '.join(WRITERS)} for {what}, found {path}."
             + did_you_mean(suffix, WRITERS),
-            "change the suffix of --out",
+            f"change the suffix of {option}",
         )
     if suffix == ".parquet":
         try:

@@ -29,6 +29,16 @@ Dtype = Literal["float32", "bfloat16"]
 Body = Mapping[str, Any]
 
 
+def check_decoder(model: Model) -> None:
+    """Raises SpotError for a model whose prompts no upstream server takes."""
+    if len(model.config.stacks) > 1:
+        raise SpotError(
+            f"expected a decoder for an upstream server, found the encoder-decoder {model.name}",
+            "servers such as vLLM take prompts as embeddings of decoders alone; without --upstream, "
+            "spot serve answers with this model itself",
+        )
+
+
 @dataclass(frozen=True)
 class Insertion:
     """Puts prompts into bodies. model: a decoder, the same as the upstream server's. dtype: that of the
@@ -40,12 +50,7 @@ class Insertion:
     limit: int = LIMIT
 
     def __post_init__(self) -> None:
-        if len(self.model.config.stacks) > 1:
-            raise SpotError(
-                f"expected a decoder for an upstream server, found the encoder-decoder {self.model.name}",
-                "servers such as vLLM take prompts as embeddings of decoders alone; without --upstream, "
-                "spot serve answers with this model itself",
-            )
+        check_decoder(self.model)
 
     def completion(self, body: Body, front: Array) -> dict[str, Any]:
         """The body of /v1/completions with its text, or its list of texts, as embeddings [P+T, H] each.

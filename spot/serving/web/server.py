@@ -23,6 +23,7 @@ from spot.serving.web.engine import Answering, Engine, cost
 from spot.serving.web.metrics import Metrics
 from spot.serving.web.service import Service
 from spot.serving.web.settings import ServerSettings
+from spot.serving.web.upstream import Upstream
 from spot.serving.web.watch import Watch, log_faults
 
 _log = logging.getLogger(__name__)
@@ -166,13 +167,17 @@ def _batches(predictors: Sequence[Predictor], rows: int) -> list[list[Predictor]
 
 
 def run_server(
-    service: Service, watch: Watch, settings: ServerSettings, listening: socket.socket
+    service: Service,
+    watch: Watch,
+    settings: ServerSettings,
+    listening: socket.socket,
+    upstream: Upstream | None = None,
 ) -> bool:
     """Serve until a signal ends it. True if all that was accepted has been answered.
 
-    The service's engine has been started.
+    The service's engine has been started. upstream: as for `create_app`.
     """
-    server = Server(create_app(service, settings), service, settings.drain)
+    server = Server(create_app(service, settings, upstream), service, settings.drain)
     watch.start()
     try:
         server.run(sockets=[listening])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.prompts.prompt import SoftPrompt
 from spot.serving.ensemble import Ensemble
 from spot.serving.predicting import Predictor
 from spot.serving.web.catalogue import Catalogue, Served, public_name
@@ -68,6 +69,12 @@ class Service:
             self._ensembles.clear()
             self._catalogue = catalogue
         self.engine.hold([each.predictor for each in catalogue.served.values()])
+
+    def prompt(self, name: str) -> SoftPrompt:
+        """The prompt of an entry. Raises Refusal for an unknown name."""
+        (prompt,) = self.catalogue.find(name).predictor.prompts
+        assert isinstance(prompt, SoftPrompt)  # entries are
+        return prompt
 
     def choose(self, question: Question) -> Choice:
         """Who answers a question. Raises Refusal for unknown names, and for entries that do not fit

@@ -38,8 +38,8 @@ class Upstream:
     """A server with the interface of OpenAI's, such as vLLM's; `Upstream.at` checks an address.
 
     token: sent to it as a bearer token, "" for none; what clients send to this server never is. dtype: of the
-    embeddings. silence: seconds without a byte of an answer before it is given up. connections: at once; busy: seconds that a
-    request waits for one.
+    embeddings. silence: seconds without a byte of an answer before it is given up. connections: at once;
+    busy: seconds that a request waits for one.
     """
 
     url: str

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from spot.serving.web.page import FILES, FOLDER, page_routes
 from tests.report.test_pages_in_browser import CONTRASTS, FOCUSED, LEAST_CONTRAST
+from tests.serving.web import stand
 from tests.serving.web.running import serving
 
 EVIL = "<img src=x onerror=\"document.title='hacked'\">"
@@ -93,7 +94,6 @@ def test_the_page_and_its_files_are_answered_with_a_strict_policy():
         answer = client.get(f"/static/{name}")
         assert answer.headers["content-type"].startswith(kind)
         assert answer.content == (FOLDER / name).read_bytes()
-        assert answer.headers["x-content-type-options"] == "nosniff"
     policy = dict(
         rule.split(" ", 1) for rule in page.headers["content-security-policy"].split("; ")
     )
@@ -410,6 +410,34 @@ def test_a_screen_reader_finds_landmarks_and_names(visit):
     settings = {each["name"]: each["value"]["value"] for each in live[0]["properties"]}
     assert (settings["live"], settings["atomic"]) == ("polite", True)
     assert page.locator("html").get_attribute("lang") == "en"
+
+
+@in_browser
+def test_the_real_server_answers_the_page(browser, tmp_path, tiny_backbone):
+    """The same with the server's own routes, guard and catalogue, and a token."""
+    bank = stand.make_bank(tmp_path / "bank", tiny_backbone)
+    with stand.running(bank, tiny_backbone, stand.Scripted(), token=TOKEN) as server:
+        page = browser.new_page()
+        wrong: list[str] = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        answer = page.goto(server.url)
+        assert answer is not None and answer.headers["x-content-type-options"] == "nosniff"
+        page.get_by_label("Token of this server").fill(TOKEN)
+        page.keyboard.press("Enter")
+        page.get_by_label("Task").select_option("pair")
+        page.get_by_label("a", exact=True).fill("a hen")
+        page.get_by_label("b", exact=True).fill("a bird")
+        page.keyboard.press("Control+Enter")
+        assert answered(page) == "no, 75.0 %"
+        near = page.get_by_role("table", name=re.compile("^Nearest sources")).locator("tbody tr")
+        assert {row.split("\t")[0] for row in near.all_inner_texts()} == {"colour", "bird"}
+        page.get_by_label("Task").select_option("colour")
+        page.get_by_label("Prompt").select_option("")
+        page.get_by_label("text").fill("a red cat")
+        page.get_by_role("button", name="Ask").click()
+        page.get_by_role("columnheader", name="prompt").wait_for()  # sources of both prompts
+        assert wrong == []
+        page.close()
 
 
 @in_browser

@@ -22,15 +22,23 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from bank.entry import Backbone
+from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.kinds import find_kind
 from spot.prompts.prompt import SoftPrompt
+from spot.prompts.stored import value_of
+from spot.serving.web.app import create_app
 from spot.serving.web.insertion import Insertion
 from spot.serving.web.proxy import proxy_routes
 from spot.serving.web.refusal import Refusal
+from spot.serving.web.server import Server, bound, open_service
+from spot.serving.web.server import address as server_address
+from spot.serving.web.settings import ServerSettings
 from spot.serving.web.upstream import Upstream
+from spot.tasks.task import Task
 from tests.serving.web.running import serving
+from tests.serving.web.stand import Scripted, item, until
 from tests.torch_reader import tensor_of_base64
 from tests.toys import tiny_config, tiny_decoder, toy_model, write_tokenizer
 
@@ -538,3 +546,70 @@ def test_what_is_no_address_is_refused_without_its_password(address):
 def test_the_address_may_end_in_v1(address):
     assert Upstream.at(address).url == "http://h:1"
     assert Upstream.at("https://h/prefix/v1").url == "https://h/prefix"
+
+
+@contextmanager
+def real(decoder, upstream, folder, **settings):
+    """`spot serve --upstream` without its command: the server's own guard, catalogue and errors."""
+    bank = Bank(folder / "bank")
+    bank.add_many([item(decoder, "colour", seed) for seed in (0, 1)])
+    chosen = ServerSettings(port=0, poll=3600.0, drain=WAIT, **settings)
+    task = Task.from_rows("colour", ROWS, ROWS, ROWS, inputs="{text}", labels=["a", "b"])
+    service, watch = open_service(bank, decoder, lambda *_: task, chosen, None, Scripted())
+    with bound(chosen) as listening:
+        app = create_app(service, chosen, Upstream.at(upstream.address, "for-vllm"))
+        server = Server(app, service, chosen.drain)
+        service.engine.start()
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        until(lambda: server.started)
+        url = server_address(listening)
+        with httpx2.Client(base_url=url, timeout=WAIT) as client:
+            yield SimpleNamespace(client=client, url=url, bank=bank, server=server, thread=thread)
+        if not service.draining:
+            server.begin_drain()
+        thread.join(WAIT)
+        service.engine.stop()
+        assert not thread.is_alive()
+
+
+ROWS = [{"text": "ab", "label": "a"}]
+
+
+def test_the_server_inserts_prompts_of_its_bank(decoder, upstream, tmp_path):
+    upstream.reset()
+    with real(decoder, upstream, tmp_path, token="mine") as proxy:
+        proxy.client.headers["Authorization"] = "Bearer mine"
+        listed = proxy.client.get("/v1/prompts").json()
+        name = listed[1]["entry"]
+        body = {"model": "m", "prompt": "d", "prompt_id": name}
+        answer = proxy.client.post("/v1/completions", json=body)
+        assert answer.status_code == 200, answer.text
+        unknown = proxy.client.post("/v1/completions", json={**body, "prompt_id": name[:-1] + "x"})
+        predicted = proxy.client.post("/v1/predict", json={"entry": name, "texts": ["ab"]})
+        none = httpx2.get(f"{proxy.url}/v1/models", timeout=WAIT)
+        prompt = np.asarray(value_of(proxy.bank, proxy.bank.get(name)))
+    (seen,) = upstream.seen
+    tensor = tensor_of_base64(json.loads(seen.body)["prompt_embeds"])
+    rows = np.concatenate([prompt, EMBEDDINGS[IDS["d"]]])
+    assert tensor.tobytes() == rows.tobytes()
+    assert seen.headers["authorization"] == "Bearer for-vllm"
+    assert unknown.status_code == 404 and f'Did you mean "{name}"?' in unknown.json()["error"]
+    assert predicted.json()["answers"][0]["answer"] == "no"  # this server's own route
+    assert none.status_code == 401
+
+
+def test_a_stop_lets_a_stream_end_and_takes_no_more(decoder, upstream, tmp_path):
+    upstream.reset()
+    with real(decoder, upstream, tmp_path) as proxy:
+        with proxy.client.stream("GET", "/v1/events") as answer:
+            raw = answer.iter_raw()
+            received = next(raw)
+            proxy.server.begin_drain()
+            late = httpx2.get(f"{proxy.url}/v1/models", timeout=WAIT)
+            threading.Timer(
+                1.0, upstream.go_on.set
+            ).start()  # longer than an idle server would wait
+            received += b"".join(raw)
+        proxy.thread.join(WAIT)
+    assert received == b"".join(EVENTS) and late.status_code == 503

@@ -20,7 +20,9 @@ from spot.retrieval.target import search as search
 from spot.serving.ensemble import Ensemble as Ensemble
 from spot.serving.files import PredictedFile as PredictedFile
 from spot.serving.files import predict_file as predict_file
+from spot.serving.mixed import MixedPredictor as MixedPredictor
 from spot.serving.predicting import Prediction as Prediction
+from spot.serving.predicting import Predictor as Predictor
 from spot.serving.predicting import predict as predict
 from spot.serving.scoring import evaluate as evaluate
 from spot.strategies.combination import CombinationReport as CombinationReport

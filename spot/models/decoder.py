@@ -77,6 +77,7 @@ class Read(NamedTuple):
     first: jax.Array
     position: jax.Array
     hidden: jax.Array | None = None
+    empty: jax.Array | None = None
 
 
 class DecodeState(NamedTuple):
@@ -195,7 +196,12 @@ class Decoder(nnx.Module):
         if count > 1 and (effect.after is not None or effect.owner is not None):
             raise ValueError("texts with rows behind them, or with an owner, cannot be packed")
         prefix = self._prefix(effect, random, watch)
-        length = prefix[0][0].shape[2] if prefix else 0
+        length, empty = prefix[0][0].shape[2] if prefix else 0, None
+        if prefix and effect.padding is not None:
+            empty = effect.empty(length)
+            length = length - effect.to_rows(effect.padding, x.shape[0])[:, None]
+            if effect.owner is not None and not effect.by_row:
+                empty = empty[effect.owner]
         if effect.after is not None:
             after = effect.to_rows(effect.after, x.shape[0])
             rows = jnp.concatenate([first[:, None], after], axis=1)
@@ -209,11 +215,11 @@ class Decoder(nnx.Module):
         same = text_of[:, :, None] == text_of[:, None]
         bias = jnp.where(same, _causal(width)[:, 0], MASKED)[:, None]
         seen = prefix if effect.visible is None or effect.visible.seen else []
-        fronts = _fronts(seen, effect.hidden)
+        fronts = _fronts(seen, effect.hidden, empty)
         text = self._read("read", x, own_place, bias, fronts, fold(random, 2), watch=watch)
         mask = (text_of[:, None] == jnp.arange(count)[:, None]).reshape(-1, width)
         position = length + jnp.diff(starts, axis=1)
-        return Read(prefix, text, mask, first, position.reshape(-1), effect.hidden)
+        return Read(prefix, text, mask, first, position.reshape(-1), effect.hidden, empty)
 
     def looks(self, tokens: jax.Array, targets: jax.Array, prompts: Any = None) -> list[Look]:
         """Where every layer looks while it reads tokens [B, T] and writes targets [B, T']; the first
@@ -284,8 +290,15 @@ class Decoder(nnx.Module):
         causal = _causal(rows) if effect.visible is None else _among(effect.visible, rows)
         keys = fold(random if effect.by_row else prompt_keys(random), 1)
         places = start + jnp.arange(rows)[None]
-        hidden = effect.hidden
-        fronts = _fronts(given, None if hidden is None else hidden[:, :start])
+        hidden, empty = effect.hidden, effect.empty(start + rows)
+        if empty is not None:
+            places = places - effect.padding[:, None]
+            causal = causal + jnp.where(empty[:, None, None, start:], MASKED, 0.0)
+        fronts = _fronts(
+            given,
+            None if hidden is None else hidden[:, :start],
+            None if empty is None else empty[:, :start],
+        )
         own_hidden = None if hidden is None else hidden[:, start:]
         own = self._read(
             "prompt", effect.before, places, causal, fronts, keys, effect, own_hidden, watch
@@ -400,15 +413,21 @@ class Decoder(nnx.Module):
 def _memories(read: Read, index: int) -> list[Memory]:
     """Keys and values of the prompt in front and of the text, for one layer."""
     own = slice(index, index + 1)
-    prefix = _fronts(read.prefix[own], None if read.hidden is None else read.hidden[own])
+    hidden = None if read.hidden is None else read.hidden[own]
+    prefix = _fronts(read.prefix[own], hidden, read.empty)
     return [*prefix, Memory(*read.text[index], hide(read.mask))]
 
 
-def _fronts(pairs: list[Pair], hidden: jax.Array | None) -> list[Memory]:
-    """Keys and values of what stands in front as memories, a layer each, without hidden columns [L, P]."""
-    if hidden is None or not pairs:
+def _fronts(pairs: list[Pair], hidden: jax.Array | None, empty: jax.Array | None) -> list[Memory]:
+    """Keys and values of what stands in front as memories, a layer each, without hidden columns [L, P] and
+    without those that are padding [S|B, P].
+    """
+    if not pairs or (hidden is None and empty is None):
         return [Memory(*pair, None) for pair in pairs]
-    masked = jnp.where(hidden, MASKED, 0.0)[:, None, None, None]
+    unseen = jnp.zeros((len(pairs), 1, pairs[0][0].shape[2]), bool)
+    unseen = unseen if hidden is None else unseen | hidden[:, None]
+    unseen = unseen if empty is None else unseen | empty
+    masked = jnp.where(unseen, MASKED, 0.0)[:, :, None, None]
     return [Memory(*pair, bias) for pair, bias in zip(pairs, masked, strict=True)]
 
 

@@ -34,7 +34,17 @@ class Visibility(NamedTuple):
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["before", "after", "owner", "layers", "keys_values", "writer", "text", "hidden"],
+    data_fields=[
+        "before",
+        "after",
+        "owner",
+        "layers",
+        "keys_values",
+        "writer",
+        "text",
+        "hidden",
+        "padding",
+    ],
     meta_fields=["layers_added", "by_row", "visible"],
 )
 @dataclass(frozen=True, eq=False)
@@ -56,7 +66,12 @@ class Effect:
     sees, for each of the R layers of the stack that reads and, of a T5, for what its decoder sees of the
     text; the places of what follows stay. For looking inside prompts, not for training.
 
-    by_row: before and after are one for each row of the batch, [B, P, H], whatever `owner` says.
+    padding: int [S], empty columns at the outer end of those in front of the text, so that prompts of other
+    lengths may stand beside each other: nothing sees them, and what follows stands where it would without
+    them. With rows in front and keys and values in front of these, the latter are filled up first.
+
+    by_row: before and after are one for each row of the batch, [B, P, H], whatever `owner` says; and so is
+    padding.
     """
 
     before: jax.Array | None = None
@@ -67,13 +82,20 @@ class Effect:
     writer: jax.Array | None = None
     text: jax.Array | None = None
     hidden: jax.Array | None = None
+    padding: jax.Array | None = None
     layers_added: bool = False
     by_row: bool = False
     visible: Visibility | None = None
 
     def to_rows(self, array: jax.Array, rows: int) -> jax.Array:
-        """before or after -> [B, P, H]: to each of B rows its own."""
+        """before, after or padding -> [B, ...]: to each of B rows its own."""
         return array if self.by_row else spread(array, self.owner, rows)
+
+    def empty(self, columns: int) -> jax.Array | None:
+        """bool [S, columns], which of the columns in front of the text are padding, if any may be."""
+        if self.padding is None:
+            return None
+        return jnp.arange(columns) < self.padding[:, None]
 
     def at_layer(self, x: jax.Array, layer: int, owner: jax.Array | None) -> jax.Array:
         """x [R, Q, H], the input of a layer from 1 on, with what `layers` does to its first P places; R

@@ -45,8 +45,10 @@ front = jax.jit(Network.front)
 def rank(
     network: Network, encoded: Any, labels: jax.Array, normalisation: Normalisation
 ) -> jax.Array:
-    """Log-likelihood [B, C] of label words [C, T'] after each encoded text."""
-    words = jnp.broadcast_to(labels, (encoded.mask.shape[0], *labels.shape))
+    """Log-likelihood [B, C] of label words [C, T'], or of each row's own [B, C, T'], after each encoded
+    text.
+    """
+    words = jnp.broadcast_to(labels, (encoded.mask.shape[0], *labels.shape[-2:]))
     total = -word_losses(network, encoded, words)[0].sum(-1)
     return total / (words > 0).sum(-1) if normalisation == "mean" else total
 

@@ -280,6 +280,7 @@ class Encoder(nnx.Module):
             bias = bias + jnp.where(seen, 0.0, MASKED)
         given = of_texts(effect.keys_values, effect.owner)
         fronts = _fronts(given, self.relpos_bias, positions, self.depth)
+        fronts = _without_padding(fronts, effect)
         x = dropout(x, self.dropout, fold(random, 1000))
         for index, layer in enumerate(self.layers()):
             x = effect.at_layer(x, index, effect.owner) if index else x
@@ -485,8 +486,26 @@ def _surrounded(x: jax.Array, mask: jax.Array, effect: Effect) -> tuple[jax.Arra
     if effect.before is not None:
         before = effect.to_rows(effect.before, rows)
         x = jnp.concatenate([before, x], axis=1)
-        mask = jnp.concatenate([jnp.ones(before.shape[:2], bool), mask], axis=1)
+        mask = jnp.concatenate([_filled(effect, *before.shape[:2]), mask], axis=1)
     return x, mask
+
+
+def _filled(effect: Effect, rows: int, count: int) -> jax.Array:
+    """bool [rows, count], which of the rows in front of each text are no padding."""
+    given = 0 if effect.keys_values is None else effect.keys_values.shape[-2]
+    empty = effect.empty(given + count)
+    if empty is None:
+        return jnp.ones((rows, count), bool)
+    return ~effect.to_rows(empty[:, given:], rows)
+
+
+def _without_padding(fronts: list[Memory | None], effect: Effect) -> list[Memory | None]:
+    """Keys and values in front of the text, without the columns that are padding."""
+    if effect.keys_values is None or effect.padding is None:
+        return fronts
+    empty = of_texts(effect.empty(effect.keys_values.shape[-2]), effect.owner)
+    masked = jnp.where(empty, MASKED, 0.0)[:, None, None]
+    return [front and front._replace(bias=front.bias + masked) for front in fronts]
 
 
 def _readable(mask: jax.Array, effect: Effect) -> jax.Array:

@@ -25,6 +25,7 @@ from spot.serving.ensemble import (
     log_probabilities,
 )
 from spot.serving.fitting import fitting
+from spot.serving.prompt_set import PromptSet
 from spot.settings import shown
 from spot.tasks.examples import Ragged
 from spot.tasks.files import Row
@@ -142,10 +143,7 @@ class Predictor:
         """The answer to each text, in order."""
         inputs = self.rows(texts)
         if self.task.scoring == "generate":
-            length = self.lengths.targets
-            return self.generated(
-                texts, [self.model.generate(inputs, length, prompt) for prompt in self.prompts]
-            )
+            return self.generated(texts, self._written(inputs))
         return self.ranked(texts, self._scores(inputs))
 
     def rows(self, texts: Sequence[str]) -> Ragged:
@@ -232,7 +230,31 @@ class Predictor:
 
     def _scores(self, inputs: Ragged) -> np.ndarray:
         """Log-likelihood of the label words of each member, float32 [M, N, C]."""
-        return np.stack([self.model.score(inputs, self.labels, prompt) for prompt in self.prompts])
+        if len(self.prompts) == 1:
+            return self.model.score(inputs, self.labels, self.prompts[0])[None]
+        owner, tiled = self._tiled(inputs)
+        scores = self._members.score(owner, tiled, [self.labels] * len(owner))
+        return np.stack(scores).reshape(len(self.prompts), len(inputs), -1)
+
+    def _written(self, inputs: Ragged) -> list[list[str]]:
+        """What each member writes, [M][N]."""
+        length, count = self.lengths.targets, len(inputs)
+        if len(self.prompts) == 1:
+            return [self.model.generate(inputs, length, self.prompts[0])]
+        owner, tiled = self._tiled(inputs)
+        texts = self._members.generate(owner, tiled, [length] * len(owner))
+        return [texts[start : start + count] for start in range(0, len(texts), count)]
+
+    def _tiled(self, inputs: Ragged) -> tuple[list[int], Ragged]:
+        """The rows once for each member, M * N of them, and whose each is."""
+        members, count = len(self.prompts), len(inputs)
+        owner = [member for member in range(members) for _ in range(count)]
+        return owner, Ragged.of([inputs[row] for _ in range(members) for row in range(count)])
+
+    @cached_property
+    def _members(self) -> PromptSet:
+        """The members side by side, so that rows behind all of them share a forward pass."""
+        return PromptSet(self.model, self.prompts)
 
     def _check_ways(self) -> None:
         """Raises SpotError for what generated answers, which have no scores, cannot be."""

@@ -1,0 +1,283 @@
+"""Many prompts over one frozen model: rows that choose their prompt, in as few forward passes as they fit.
+
+Rows share a pass where their prompts may stand side by side (Lester et al. 2021, section 4, "mixed-task
+batches"): on a decoder all that stand in front of a text, as cached keys and values; on a T5 all that are
+rows in front of it; of the other kinds those of one kind and shape. Shorter prompts are filled up at the
+outer end, see `Effect.padding`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from spot.models.context import check_context
+from spot.models.effect import Effect, effect_of
+from spot.models.model import Model
+from spot.models.padding import FEW_BUCKETS, bucket_length, pad_rows
+from spot.models.runtime import device_errors
+from spot.models.scoring import (
+    LABEL_LENGTHS,
+    encode,
+    front,
+    generate,
+    on_device,
+    prompt_tokens,
+    rank,
+)
+from spot.models.sharding import place_rows, rows_shared
+from spot.prompts.prompt import SoftPrompt, as_prompt
+from spot.prompts.stacked import stack
+from spot.tasks.examples import Ragged
+
+Promptlike = SoftPrompt | np.ndarray | None
+
+ROWS = 32
+"""Rows of one forward pass."""
+
+ROW_COUNTS = (1, 2, 4, 8, 16, ROWS)
+"""Rows that a pass is filled up to."""
+
+LENGTHS = (*range(4, 32, 4), *range(32, 128, 16), *range(128, 1025, 128))
+"""Rows of a prompt, or columns of its keys and values, that the widest of a pass is filled up to."""
+
+CACHED = 64
+"""Prompts of a decoder whose keys and values are kept on the device."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows [P, H] in front of the text of a T5, which reads them with the text."""
+
+    rows: np.ndarray
+
+    group = "rows"
+
+
+@dataclass(frozen=True, eq=False)
+class _Front:
+    """A prompt of a decoder that is the same in front of every text: its keys and values are enough."""
+
+    prompt: SoftPrompt
+
+    group = "front"
+
+
+@dataclass(frozen=True, eq=False)
+class _Other:
+    """Any other prompt; passes are shared by those of one kind and of arrays of one shape."""
+
+    prompt: SoftPrompt
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        shapes = tuple((name, array.shape) for name, array in sorted(self.prompt.arrays.items()))
+        return (self.prompt.kind.name, *shapes)
+
+
+class PromptSet:
+    """Prompts over one model, by number in the order in which they were added.
+
+    Memory is that of the model and of the prompts' arrays, N * P * H * 4 bytes for plain ones; a decoder
+    keeps the keys and values of the last 64 used beside them. To be called from one thread.
+    """
+
+    def __init__(self, model: Model, prompts: Sequence[Promptlike] = ()) -> None:
+        """Raises SpotError for a prompt that does not fit the model."""
+        self.model = model
+        self._tokens: list[int] = []
+        self._placed: list[_Rows | _Front | _Other] = []
+        self._fronts: OrderedDict[int, jax.Array] = OrderedDict()
+        for prompt in prompts:
+            self.add(prompt)
+
+    def __len__(self) -> int:
+        return len(self._placed)
+
+    def add(self, prompt: Promptlike) -> int:
+        """Take one more prompt, [P, H] or of any kind, or None for the bare model; its number."""
+        with device_errors():
+            placed = self._place(prompt)
+        self._tokens.append(prompt_tokens(prompt))
+        self._placed.append(placed)
+        return len(self._placed) - 1
+
+    def check(self, owner: int, inputs: Ragged, answer: int) -> None:
+        """Raise SpotError if a text with this prompt and an answer of so many tokens exceeds the context."""
+        check_context(self.model.config, self._tokens[owner], inputs, bucket_length(answer))
+
+    def score(
+        self, owner: Sequence[int], inputs: Ragged, labels: Sequence[Sequence[Sequence[int]]]
+    ) -> list[np.ndarray]:
+        """Log-likelihood of every label of a row's own list, float32 [C] for each of N rows, in nats; equal
+        to `Model.score` with the row's prompt alone.
+
+        owner: int [N], the number of each row's prompt. labels: of each row, the token ids of each of its
+        label words. Raises SpotError for a row longer than the context, and want of memory.
+        """
+        self._check(owner, inputs, [max(map(len, words)) for words in labels])
+        shapes = [_words_shape(words) for words in labels]
+        out: list[np.ndarray] = [np.empty(0)] * len(inputs)
+        with device_errors():
+            for rows, encoded in self._passes(owner, inputs, shapes):
+                words = np.stack([_padded_words(labels[row], *shapes[row]) for row in rows])
+                scores = np.asarray(rank(self.model.network, encoded, words, normalisation="sum"))
+                for row, found in zip(rows, scores, strict=True):
+                    out[row] = found[: len(labels[row])]  # rows that fill up say the same
+        return out
+
+    def generate(self, owner: Sequence[int], inputs: Ragged, lengths: Sequence[int]) -> list[str]:
+        """The greedy continuation of every row, at most `lengths` [N] tokens of it; equal to
+        `Model.generate` with the row's prompt alone. Raises SpotError as `score` does.
+        """
+        self._check(owner, inputs, lengths)
+        network, vocabulary = self.model.network, self.model.vocabulary
+        texts = [""] * len(inputs)
+        with device_errors():
+            for rows, encoded in self._passes(owner, inputs, [(length,) for length in lengths]):
+                length = lengths[rows[0]]
+                ids = np.asarray(generate(network, encoded, length=length, eos=vocabulary.eos))
+                for row, line in zip(rows, ids, strict=True):
+                    texts[row] = vocabulary.decode(line)
+        return texts
+
+    def _check(self, owner: Sequence[int], inputs: Ragged, answers: Sequence[int]) -> None:
+        """Raise SpotError for the first row that exceeds the context."""
+        if self.model.config.context is None:
+            return
+        for row, (own, answer) in enumerate(zip(owner, answers, strict=True)):
+            self.check(own, Ragged.of([inputs[row]]), answer)
+
+    def _passes(
+        self, owner: Sequence[int], inputs: Ragged, answers: Sequence[tuple[int, ...]]
+    ) -> Iterator[tuple[np.ndarray, Any]]:
+        """(numbers [B] of rows, the texts as read behind their prompts), rows of one group and of one shape
+        of answer, by length; a pass is filled up with copies of its first row.
+        """
+        network, lengths = self.model.network, inputs.lengths()
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for row in np.argsort(lengths, kind="stable"):
+            key = (self._placed[owner[row]].group, answers[row])
+            groups.setdefault(key, []).append(int(row))
+        devices = rows_shared(network.mesh)
+        for members in groups.values():
+            for start in range(0, len(members), ROWS):
+                rows = np.asarray(members[start : start + ROWS])
+                size = -(-bucket_length(len(rows), ROW_COUNTS) // devices) * devices
+                rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
+                width = bucket_length(int(lengths[rows].max()), FEW_BUCKETS)
+                batch = place_rows(network.mesh, pad_rows([inputs[row] for row in rows], width))
+                yield rows, encode(network, self._prompts([owner[row] for row in rows]), batch)
+
+    def _place(self, prompt: Promptlike) -> _Rows | _Front | _Other:
+        """How a prompt may stand beside others."""
+        config = self.model.config
+        decodes = len(config.stacks) == 1
+        if prompt is None:
+            rows = np.zeros((0, config.d_model), np.float32)
+            return _Front(as_prompt(rows)) if decodes else _Rows(rows)
+        prompts = on_device(prompt, config)  # checks that it fits
+        known = as_prompt(prompt)
+        if known.kind.depends_on_text:
+            return _Other(known)
+        embedded = jnp.zeros((1, 1, config.d_model))
+        effect = effect_of(prompts, embedded, jnp.ones((1, 1), bool))
+        if effect.text is not None or effect.after is not None or effect.by_row:
+            return _Other(known)
+        if decodes:
+            seen = effect.visible is None or effect.visible.seen
+            return _Front(known) if known.kind.packed and seen else _Other(known)
+        plain = effect.before is not None and all(
+            field is None
+            for field in (effect.layers, effect.keys_values, effect.writer, effect.visible)
+        )
+        return _Rows(np.asarray(effect.before)[0]) if plain else _Other(known)
+
+    def _prompts(self, owner: Sequence[int]) -> Any:
+        """The prompts of one pass, all of one group, as a network takes them."""
+        distinct = sorted(set(owner))
+        place = {number: place for place, number in enumerate(distinct)}
+        # Rows of one prompt share it, as where it is alone; nothing is gathered for them.
+        chosen = None
+        if len(distinct) > 1:
+            chosen = np.asarray([place[number] for number in owner], np.int32)
+            distinct += distinct[:1] * (bucket_length(len(distinct), ROW_COUNTS) - len(distinct))
+        first = self._placed[distinct[0]]
+        if isinstance(first, _Other):
+            return stack([self._placed[number].prompt for number in distinct], chosen)
+        if isinstance(first, _Rows):
+            return self._in_front([self._placed[number].rows for number in distinct], chosen)
+        return self._read([self._front(number) for number in distinct], chosen)
+
+    def _in_front(self, rows: list[np.ndarray], owner: np.ndarray | None) -> Effect:
+        """Prompts that are rows [P, H] of one pass."""
+        if not any(map(len, rows)):
+            return Effect()
+        width, padding = _widths([len(each) for each in rows])
+        before = np.stack([_outer(each, width) for each in rows])
+        return Effect(before=jnp.asarray(before), owner=owner, padding=padding)
+
+    def _read(self, pairs: list[jax.Array], owner: np.ndarray | None) -> Effect:
+        """Prompts whose keys and values [L, 2, kv, P, D] are known, of one pass."""
+        counts = [each.shape[3] for each in pairs]
+        if not any(counts):
+            return Effect()
+        width, padding = _widths(counts)
+        every = _stacked_fronts(width, pairs)
+        return Effect(keys_values=every, owner=owner, padding=padding)
+
+    def _front(self, number: int) -> jax.Array:
+        """Keys and values of a prompt of a decoder, computed where they are not kept."""
+        if number in self._fronts:
+            self._fronts.move_to_end(number)
+            return self._fronts[number]
+        placed = self._placed[number]
+        config = self.model.config
+        if placed.prompt.tokens:
+            made = front(self.model.network, on_device(placed.prompt, config))
+        else:
+            made = jnp.zeros((config.layers, 2, config.kv_heads, 0, config.d_kv))
+        self._fronts[number] = made
+        if len(self._fronts) > CACHED:
+            self._fronts.popitem(last=False)
+        return made
+
+
+def _widths(counts: list[int]) -> tuple[int, np.ndarray | None]:
+    """The common number of columns of prompts of so many, and the empty ones [S] of each; None where all have
+    as many, which costs nothing then.
+    """
+    if len(set(counts)) == 1:
+        return counts[0], None
+    width = bucket_length(max(counts), LENGTHS)
+    return width, np.asarray([width - count for count in counts], np.int32)
+
+
+def _outer(rows: np.ndarray, width: int) -> np.ndarray:
+    """Rows [P, H] filled up in front to [width, H]."""
+    return np.pad(rows, ((width - len(rows), 0), (0, 0)))
+
+
+def _stacked_fronts(width: int, pairs: list[jax.Array]) -> jax.Array:
+    """Keys and values [L, 2, kv, P, D] of S prompts -> [S, L, 2, kv, width, D]."""
+    edges = ((0, 0), (0, 0), (0, 0))
+    return jnp.stack(
+        [jnp.pad(each, (*edges, (width - each.shape[3], 0), (0, 0))) for each in pairs]
+    )
+
+
+def _words_shape(words: Sequence[Sequence[int]]) -> tuple[int, int]:
+    """The numbers of label words and of their tokens that a list of them is filled up to."""
+    return bucket_length(len(words)), bucket_length(max(map(len, words)), LABEL_LENGTHS)
+
+
+def _padded_words(words: Sequence[Sequence[int]], count: int, length: int) -> np.ndarray:
+    """Label words as an array [count, length]; more of them are copies of the first."""
+    more = [words[0]] * (count - len(words))
+    return pad_rows([np.asarray(ids) for ids in [*words, *more]], length)

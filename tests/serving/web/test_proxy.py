@@ -24,7 +24,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from bank.entry import Backbone
 from bank.store import Bank
 from spot.errors import SpotError
-from spot.models.model import Model
+from spot.models.model import Model, load
 from spot.prompts.kinds import find_kind
 from spot.prompts.prompt import SoftPrompt
 from spot.prompts.stored import value_of
@@ -36,11 +36,20 @@ from spot.serving.web.server import Server, bound, open_service
 from spot.serving.web.server import address as server_address
 from spot.serving.web.settings import ServerSettings
 from spot.serving.web.upstream import Upstream
+from spot.tasks.examples import Ragged
 from spot.tasks.task import Task
 from tests.serving.web.running import serving
 from tests.serving.web.stand import Scripted, item, until
 from tests.torch_reader import tensor_of_base64
-from tests.toys import tiny_config, tiny_decoder, toy_model, write_tokenizer
+from tests.toys import (
+    model_settings,
+    random_arrays,
+    tiny_config,
+    tiny_decoder,
+    toy_model,
+    write_model,
+    write_tokenizer,
+)
 
 WIDTH = 16
 RNG = np.random.default_rng(5)
@@ -202,6 +211,23 @@ def test_texts_are_encoded_as_in_training(decoder):
     vocabulary = decoder.vocabulary
     for text, ids in IDS.items():
         assert list(vocabulary.as_input(vocabulary.encode(text))) == ids
+
+
+def test_the_rows_that_are_sent_are_what_the_network_reads(tmp_path):
+    """The tensor in place of prompt and text gives every next token the score that they have here."""
+    config = tiny_decoder()
+    write_model(tmp_path, config, random_arrays(config))
+    write_tokenizer(tmp_path, begin="e")
+    model = load(model_settings(tmp_path))
+    prompt = RNG.normal(size=(3, WIDTH)).astype(np.float32)
+    made = Insertion(model).completion({"prompt": "ab cab d"}, prompt)
+    rows = tensor_of_base64(made["prompt_embeds"])
+    ids = model.vocabulary.as_input(model.vocabulary.encode("ab cab d"))
+    labels = [[token] for token in range(1, 10)]
+    here = model.score(Ragged.of([ids]), labels, prompt)
+    there = model.score(Ragged.of([ids[-1:]]), labels, rows[:-1])  # a text has one token or more
+    assert rows.shape == (3 + len(ids), WIDTH) and np.ptp(here) > 0.1
+    np.testing.assert_allclose(there, here, atol=1e-5)
 
 
 def test_the_rows_may_be_bfloat16(decoder):

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent
 # Read, not imported: building a wheel must not need the packages that `spot` imports.
 VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "spot/__init__.py").read_text(), re.M)
 README = ROOT / "README.md"
-SERVE = ["fastapi>=0.165", "httpx>=0.28", "prometheus-client>=0.26", "uvicorn>=0.54"]
+SERVE = ["fastapi>=0.165", "httpx2>=2.16", "prometheus-client>=0.26", "uvicorn>=0.54"]
 SEQIO = ["seqio>=0.0.20"]  # the reference of the token arrays, too
 if VERSION is None:
     raise SystemExit('spot/__init__.py: expected a line __version__ = "…", found none')
@@ -30,7 +30,7 @@ setup(
         "spot": ["py.typed"],
         "spot.models": ["nano/*"],
         "spot.report.pages": ["page.css", "page.html", "page.js"],
-        "spot.serving.web": ["reference.html"],
+        "spot.serving.web": ["reference.html", "static/*"],
         "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
     },
     entry_points={"console_scripts": ["spot=spot.commands:main"]},

@@ -19,11 +19,13 @@ from spot.commands.options import PATH, configured
 if TYPE_CHECKING:
     from spot.config import Config
     from spot.report.output import Output
+    from spot.serving.web.insertion import Dtype
     from spot.serving.web.service import Service
+    from spot.serving.web.upstream import Upstream
 
 TOKEN = "SPOT_SERVE_TOKEN"
 BACKLOG = 2048  # connections that wait to be accepted
-PARTS = ("fastapi", "uvicorn", "prometheus_client")
+PARTS = ("fastapi", "uvicorn", "prometheus_client", "httpx2")
 
 
 @click.command("serve")
@@ -72,6 +74,20 @@ PARTS = ("fastapi", "uvicorn", "prometheus_client")
     default=30.0,
     help="To answer what was accepted before a stop; default: 30.",
 )
+@click.option(
+    "--upstream",
+    metavar="URL",
+    help="A vLLM server of the same model: requests go on to it, with the prompt that they name.",
+)
+@click.option(
+    "--upstream-token-file", type=PATH, help="A file with the token that this server expects."
+)
+@click.option(
+    "--upstream-dtype",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    help="Of the embeddings that are sent; default: float32.",
+)
 @click.option("--no-warm-up", is_flag=True, help="Compile at the first requests instead of before.")
 @configured
 def command(
@@ -87,6 +103,9 @@ def command(
     batch_rows: int,
     batch_wait_ms: float,
     drain_seconds: float,
+    upstream: str | None,
+    upstream_token_file: Path | None,
+    upstream_dtype: Dtype,
     no_warm_up: bool,
 ) -> None:
     """Serve a bank: one model in memory, and a prompt a request. Requests of different tasks are answered
@@ -95,9 +114,11 @@ def command(
     \b
     Example: spot serve --bank spot-bank
              spot serve --port 9000 --token-file token.txt --host 0.0.0.0
+             spot serve --upstream http://127.0.0.1:8001 --set model.name=FOLDER
     """
     check_installed()
     from spot.commands.objects import lengths, open_bank, task_to_answer, the_model
+    from spot.serving.web.insertion import check_decoder
     from spot.serving.web.server import address, bound, open_service, run_server, warm_up
     from spot.serving.web.settings import ServerSettings
 
@@ -113,6 +134,9 @@ def command(
         batch_wait=batch_wait_ms / 1000,
         drain=drain_seconds,
     )
+    behind = (
+        None if upstream is None else read_upstream(upstream, upstream_token_file, upstream_dtype)
+    )
     bank = open_bank(config)
     if not settings.is_local and not settings.token:
         out.warn(
@@ -121,6 +145,8 @@ def command(
         )
     with bound(settings) as listening, logged(out):
         model = the_model(config)
+        if behind is not None:
+            check_decoder(model)
         service, watch = open_service(
             bank,
             model,
@@ -134,7 +160,7 @@ def command(
             out.detail(f"warmed up in {warm_up(service):.1f} s")
         listening.listen(BACKLOG)  # before its address is told: a client may be quick
         show(service, address(listening), bool(settings.token), out)
-        ended = run_server(service, watch, settings, listening)
+        ended = run_server(service, watch, settings, listening, behind)
     show_end(service, out)
     code = 1 if service.lost else 0
     if not ended:  # the model is at work on what nobody waits for any more
@@ -163,19 +189,34 @@ def read_token(file: Path | None) -> str:
 
     Raises SpotError for a file that cannot be read, and for a token that is empty or unusable.
     """
-    from spot.errors import SpotError
     from spot.serving.web.settings import check_token
 
     if file is not None:
-        try:
-            return check_token(file.read_text("utf-8"), str(file))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is no text"
-            raise SpotError(
-                f"expected a file with a token at {file}: {reason}", "write one line into it"
-            ) from error
+        return token_of(file)
     given = os.environ.get(TOKEN)
     return "" if given is None else check_token(given, f"the variable {TOKEN}")
+
+
+def token_of(file: Path) -> str:
+    """The token in a file. Raises SpotError for one that cannot be read, is empty or unusable."""
+    from spot.errors import SpotError
+    from spot.serving.web.settings import check_token
+
+    try:
+        return check_token(file.read_text("utf-8"), str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise SpotError(
+            f"expected a file with a token at {file}: {reason}", "write one line into it"
+        ) from error
+
+
+def read_upstream(address: str, token_file: Path | None, dtype: Dtype) -> Upstream:
+    """The server behind this one. Raises SpotError for what is no address, and as `token_of` does."""
+    from spot.serving.web.upstream import Upstream
+
+    token = "" if token_file is None else token_of(token_file)
+    return Upstream.at(address, token, dtype)
 
 
 def show(service: Service, address: str, has_token: bool, out: Output) -> None:

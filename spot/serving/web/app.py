@@ -24,9 +24,12 @@ from spot.serving.predicting import Prediction, Predictor, row_texts
 from spot.serving.web.catalogue import Served
 from spot.serving.web.engine import Full, Row, cost
 from spot.serving.web.guard import ARRIVED, PREDICT, Guard
+from spot.serving.web.page import page_routes
+from spot.serving.web.proxy import proxy_routes
 from spot.serving.web.refusal import Refusal
 from spot.serving.web.service import Choice, Service
 from spot.serving.web.settings import ServerSettings
+from spot.serving.web.upstream import Upstream
 from spot.serving.web.wire import (
     Answered,
     AnswerOut,
@@ -38,7 +41,7 @@ from spot.serving.web.wire import (
 )
 from spot.settings import mistake, shown
 
-PAGES: tuple[Callable[[], APIRouter], ...] = ()
+PAGES: tuple[Callable[[], APIRouter], ...] = (page_routes,)
 """Routes of pages for people, which need no token: they hold nothing of the bank."""
 
 OPEN = ("/healthz", "/docs", "/openapi.json")  # routes that need no token
@@ -62,8 +65,14 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(service: Service, settings: ServerSettings) -> FastAPI:
-    """The application: predictions, prompts, health, metrics, their description, and pages."""
+def create_app(
+    service: Service, settings: ServerSettings, upstream: Upstream | None = None
+) -> FastAPI:
+    """The application: predictions, prompts, health, metrics, their description, and pages.
+
+    upstream: a server of the same model; what is asked below /v1/ and not known here goes on to it. Raises
+    SpotError for one behind a model that is no decoder.
+    """
     app = FastAPI(
         title="spot serve",
         version=spot.__version__,
@@ -76,6 +85,8 @@ def create_app(service: Service, settings: ServerSettings) -> FastAPI:
     own, pages = [_api(service, settings), _about(service, app)], [make() for make in PAGES]
     for router in (*own, *pages):
         app.include_router(router)
+    if upstream is not None:  # the last, for it takes every path
+        app.include_router(proxy_routes(service.model, service.prompt, upstream))
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown)
@@ -86,6 +97,7 @@ def create_app(service: Service, settings: ServerSettings) -> FastAPI:
         settings=settings,
         routes={*OPEN, *_paths([*own, *pages])},
         public={*OPEN, *_paths(pages)},
+        passes_on=upstream is not None,
     )
     return app
 

@@ -40,10 +40,14 @@ class Guard:
         settings: ServerSettings,
         routes: Collection[str],
         public: Collection[str],
+        passes_on: bool = False,
     ) -> None:
-        """routes: paths that are counted by their name. public: those that need no token."""
+        """routes: paths that are counted by their name. public: those that need no token. passes_on: true if
+        another server answers what is asked below /v1/ and not known here.
+        """
         self.app, self.service, self.settings = app, service, settings
         self.routes, self.public = frozenset(routes), frozenset(public)
+        self.passes_on = passes_on
         self.token = f"Bearer {settings.token}".encode() if settings.token else b""
         self.most = settings.queue + settings.batch_rows  # requests at once: each has a row or more
 
@@ -83,7 +87,7 @@ class Guard:
         except Refusal as refusal:
             await refuse(refusal, receive, send)
             return
-        if scope["path"] != PREDICT:
+        if not self._is_work(scope["path"]):
             await self._with_body(scope, receive, send)
             return
         self.service.in_flight += 1
@@ -91,6 +95,11 @@ class Guard:
             await self._with_body(scope, receive, send)
         finally:
             self.service.in_flight -= 1
+
+    def _is_work(self, path: str) -> bool:
+        """True for requests that are answered to the end before the server stops, and are bounded."""
+        passed = self.passes_on and path.startswith("/v1/") and path not in self.routes
+        return path == PREDICT or passed
 
     def _check(self, scope: Scope) -> None:
         """Raises Refusal for what can be refused without the body."""
@@ -105,14 +114,15 @@ class Guard:
                     "send the header  Authorization: Bearer TOKEN",
                     {"WWW-Authenticate": "Bearer"},
                 )
-        if scope["path"] == PREDICT and self.service.draining:
+        works = self._is_work(scope["path"])
+        if works and self.service.draining:
             raise Refusal(
                 503,
                 "the server is stopping and takes no more requests",
                 "try again in a moment, or another server",
                 {"Retry-After": "5"},
             )
-        if scope["path"] == PREDICT and self.service.in_flight >= self.most:
+        if works and self.service.in_flight >= self.most:
             raise Refusal(
                 429,
                 f"{self.service.in_flight:,} requests wait already",

@@ -27,6 +27,7 @@ from spot.serving.web.engine import Answering, Engine
 from spot.serving.web.metrics import Metrics
 from spot.serving.web.service import Service
 from spot.serving.web.settings import ServerSettings
+from spot.serving.web.upstream import Upstream
 from spot.serving.web.watch import Watch, log_faults
 
 _log = logging.getLogger(__name__)
@@ -180,14 +181,18 @@ def _shape(predictor: Predictor) -> tuple[object, ...]:
 
 
 def run_server(
-    service: Service, watch: Watch, settings: ServerSettings, listening: socket.socket
+    service: Service,
+    watch: Watch,
+    settings: ServerSettings,
+    listening: socket.socket,
+    upstream: Upstream | None = None,
 ) -> bool:
     """Serve until a signal ends it. True if the model's thread has ended, too; `service.lost` are the requests
     that were accepted and not answered.
 
-    The service's engine has been started.
+    The service's engine has been started. upstream: as for `create_app`.
     """
-    server = Server(create_app(service, settings), service, settings.drain)
+    server = Server(create_app(service, settings, upstream), service, settings.drain)
     watch.start()
     try:
         server.run(sockets=[listening])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.prompts.prompt import SoftPrompt
 from spot.serving.ensemble import Ensemble
 from spot.serving.predicting import Prediction, Predictor
 from spot.serving.web.catalogue import Catalogue, Served, public_name
@@ -78,6 +79,10 @@ class Service:
         self.lost = self.in_flight
         for future in list(self.open):
             future.cancel()
+
+    def prompt(self, name: str) -> SoftPrompt:
+        """The prompt of an entry. Raises Refusal for an unknown name."""
+        return self.catalogue.find(name).prompt
 
     def choose(self, question: Question) -> Choice:
         """Who answers a question. Raises Refusal for unknown names, and for entries that do not fit

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 from types import SimpleNamespace
 
-import httpx
+import httpx2 as httpx
 import numpy as np
 
 from bank.entry import Entry, Prompts, id_of
@@ -86,7 +86,7 @@ class Scripted:
         texts = [text for _, text in rows]
         self.batches.append(texts)
         self.begun.set()
-        assert self.gate.wait(30)
+        assert self.gate.wait(120)
         if self.fail in texts:
             raise RuntimeError(f"/secret/folder/model.bin broke on {self.fail}")
         return [Prediction(text, "no", {"no": 0.75, "yes": 0.25}, 0.5) for text in texts]
@@ -112,7 +112,7 @@ def running(bank, model, answering=None, wait=None, **settings):
         until(lambda: server.started)
         headers = {"Authorization": f"Bearer {chosen.token}"} if chosen.token else {}
         url = address(listening)
-        with httpx.Client(base_url=url, timeout=30, headers=headers) as client:
+        with httpx.Client(base_url=url, timeout=120, headers=headers) as client:
             try:
                 yield SimpleNamespace(
                     url=url, client=client, service=service, server=server, watch=watch,
@@ -123,13 +123,13 @@ def running(bank, model, answering=None, wait=None, **settings):
                     answering.gate.set()
                 if not service.draining:
                     server.begin_drain()
-                thread.join(20)
+                thread.join(60)
                 watch.stop()
                 service.engine.stop()
-                assert not thread.is_alive() and service.engine.join(20)
+                assert not thread.is_alive() and service.engine.join(60)
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=60.0):
     """Wait until the condition holds."""
     end = time.monotonic() + seconds
     while not condition():

@@ -64,7 +64,7 @@ def test_a_removed_entry_answers_no_more_and_what_is_in_flight_ends(bank, tiny_b
         ]
         for thread in threads:
             thread.start()
-        assert model.begun.wait(10)
+        assert model.begun.wait(60)
         until(lambda: server.service.engine.waiting == 1)
         own = ids(bank)["bird", 0]
         bank.remove([own])
@@ -72,7 +72,7 @@ def test_a_removed_entry_answers_no_more_and_what_is_in_flight_ends(bank, tiny_b
         assert status(server, task="bird") == 404
         model.gate.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert codes == [200, 200]
         assert f"{own} is served no more" in caplog.text
         until(lambda: len(model.held) == 2)
@@ -199,7 +199,7 @@ def warmed(bank, model, seconds=60.0, batch_rows=8):
     service.engine.start()
     assert warm_up(service, seconds) >= 0
     service.engine.stop()
-    assert service.engine.join(10)
+    assert service.engine.join(60)
     return [(len(batch), len(batch[0].split())) for batch in scripted.batches]
 
 

@@ -38,7 +38,7 @@ def engines():
     for engine, model in made:
         model.gate.set()
         engine.stop()
-        assert engine.join(10)
+        assert engine.join(60)
 
 
 def closed():
@@ -49,14 +49,14 @@ def closed():
 
 
 def texts(job):
-    return [answer.text for answer in job.future.result(20)]
+    return [answer.text for answer in job.future.result(60)]
 
 
 def test_what_gathers_while_the_model_works_is_one_batch(engines):
     model = closed()
     engine = engines(model, batch_rows=8)
     first = engine.submit([(ONE, "first")])
-    assert model.begun.wait(10)
+    assert model.begun.wait(60)
     jobs = [engine.submit([(ONE, f"{n}a"), (TWO, f"{n}b")]) for n in range(3)]
     assert engine.waiting == 9
     model.gate.set()
@@ -70,7 +70,7 @@ def test_a_row_of_more_prompts_than_a_batch_has_rows_goes_alone(engines):
     model = closed()
     engine = engines(model, batch_rows=2)
     engine.submit([(ONE, "first")])
-    assert model.begun.wait(10)
+    assert model.begun.wait(60)
     jobs = [engine.submit([(ONE, "a"), (FIVE, "b"), (ONE, "c")]), engine.submit([(ONE, "d")])]
     model.gate.set()
     assert [texts(job) for job in jobs] == [["a", "b", "c"], ["d"]]
@@ -81,7 +81,7 @@ def test_a_full_queue_takes_nothing_of_a_request(engines):
     model = closed()
     engine = engines(model, queue=3, batch_rows=1)
     engine.submit([(ONE, "first")])
-    assert model.begun.wait(10)
+    assert model.begun.wait(60)
     engine.submit([(TWO, "a")])
     with pytest.raises(Full) as full:
         engine.submit([(ONE, "b"), (ONE, "c")])
@@ -101,7 +101,7 @@ def test_the_time_to_try_again_follows_the_speed_of_the_model(engines):
 
     model = Slow()
     engine = engines(model, queue=10, batch_rows=1)
-    engine.submit([(ONE, "x")]).future.result(20)  # two rows a second
+    engine.submit([(ONE, "x")]).future.result(60)  # two rows a second
     model.seconds = 0
     model.gate.clear()
     engine.submit([(ONE, "at work")])
@@ -116,7 +116,7 @@ def test_a_dropped_request_frees_its_room_and_is_not_read(engines):
     model = closed()
     engine = engines(model, queue=2, batch_rows=1)
     engine.submit([(ONE, "first")])
-    assert model.begun.wait(10)
+    assert model.begun.wait(60)
     dropped = engine.submit([(ONE, "a"), (ONE, "b")])
     engine.drop(dropped)
     engine.drop(dropped)
@@ -133,7 +133,7 @@ def test_a_request_that_is_dropped_half_way_is_read_no_further(engines):
     model = closed()
     engine = engines(model, batch_rows=1)
     half = engine.submit([(ONE, str(n)) for n in range(5)])
-    assert model.begun.wait(10)
+    assert model.begun.wait(60)
     engine.drop(half)
     assert engine.waiting == 0
     model.gate.set()
@@ -145,7 +145,7 @@ def test_a_future_that_its_owner_cancelled_is_skipped(engines):
     model = closed()
     engine = engines(model, batch_rows=1)
     engine.submit([(ONE, "first")])
-    assert model.begun.wait(10)
+    assert model.begun.wait(60)
     cancelled, kept = engine.submit([(ONE, "a")]), engine.submit([(ONE, "b")])
     assert cancelled.future.cancel()
     model.gate.set()
@@ -158,13 +158,13 @@ def test_a_row_that_breaks_its_batch_fails_its_own_request_alone(engines):
     model.fail = "bad"
     engine = engines(model, batch_rows=8)
     engine.submit([(ONE, "first")])
-    assert model.begun.wait(10)
+    assert model.begun.wait(60)
     good = [engine.submit([(ONE, "a"), (ONE, "b")]), engine.submit([(ONE, "c")])]
     bad = engine.submit([(ONE, "d"), (ONE, "bad"), (ONE, "e")])
     model.gate.set()
     assert [texts(job) for job in good] == [["a", "b"], ["c"]]
     with pytest.raises(RuntimeError, match="broke on bad"):
-        bad.future.result(20)
+        bad.future.result(60)
     until(lambda: len(model.batches) == 7)
     assert model.batches[2:] == [["a"], ["b"], ["c"], ["d"], ["bad"]]  # "e" is not read any more
 
@@ -173,7 +173,7 @@ def test_held_prompts_change_between_batches(engines):
     model = closed()
     engine = engines(model)
     engine.submit([(ONE, "first")])
-    assert model.begun.wait(10)
+    assert model.begun.wait(60)
     engine.hold([ONE])
     engine.hold([ONE, TWO])
     assert model.held == []
@@ -196,13 +196,13 @@ def test_stopping_answers_what_is_queued_and_takes_no_more(engines):
     model = closed()
     engine = engines(model, batch_rows=2, batch_wait=60.0)
     jobs = [engine.submit([(ONE, str(n))]) for n in range(5)]
-    assert model.begun.wait(10)
+    assert model.begun.wait(60)
     engine.stop()
     with pytest.raises(Full):
         engine.submit([(ONE, "late")])
     model.gate.set()
     assert [texts(job) for job in jobs] == [[str(n)] for n in range(5)]
-    assert engine.join(10) and not engine.is_alive
+    assert engine.join(60) and not engine.is_alive
 
 
 def test_many_threads_get_the_answers_to_their_own_rows(engines):
@@ -227,7 +227,7 @@ def test_many_threads_get_the_answers_to_their_own_rows(engines):
                 continue
             if rng.random() < 0.2:
                 engine.drop(job)
-            elif [each.answer for each in job.future.result(20)] != [
+            elif [each.answer for each in job.future.result(60)] != [
                 f"{len(who.prompts)} {text}" for _, text in rows
             ]:
                 wrong.append(rows)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
-import httpx
+import httpx2 as httpx
 import pytest
 
 from bank.store import Bank
@@ -59,7 +59,7 @@ def process(place, *arguments, **environment):
         url = re.search(r"http://127\.0\.0\.1:\d+", "".join(first))[0]
 
         def ended():
-            out, err = child.communicate(timeout=60)
+            out, err = child.communicate(timeout=120)
             return child.returncode, out, err
 
         yield SimpleNamespace(child=child, url=url, first="".join(first), ended=ended)
@@ -80,7 +80,7 @@ class Client(threading.Thread):
 
     def run(self):
         body = {"task": self.task, "texts": TEXTS}
-        with httpx.Client(base_url=self.url, timeout=60) as client:
+        with httpx.Client(base_url=self.url, timeout=120) as client:
             while True:
                 try:
                     answer = client.post("/v1/predict", json=body)
@@ -100,7 +100,7 @@ def later(server, answers):
     body = {"task": "bird", "texts": TEXTS}
 
     def ask():
-        answers.append(httpx.post(f"{server.url}/v1/predict", json=body, timeout=60))
+        answers.append(httpx.post(f"{server.url}/v1/predict", json=body, timeout=120))
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -119,7 +119,7 @@ def test_a_signal_under_load_loses_no_accepted_request(place):
         server.child.send_signal(signal.SIGTERM)
         code, out, err = server.ended()
         for client in clients:
-            client.join(20)
+            client.join(60)
             assert not client.is_alive()
         assert code == 0, err
         assert {status for each in clients for status in each.statuses} == {200, 503}
@@ -145,7 +145,7 @@ def test_a_second_signal_ends_it_at_once(place):
         server.child.send_signal(signal.SIGTERM)
         code, out, err = server.ended()
         assert time.monotonic() - begun < 20
-        asking.join(20)
+        asking.join(60)
         assert (code, len(answers)) == (1, 1)
         assert answers[0].status_code == 503
         assert "has stopped before the answer" in answers[0].json()["error"]
@@ -162,7 +162,7 @@ def test_the_drain_has_an_end(place):
         until(lambda: httpx.get(f"{server.url}/healthz").json()["queue"] == 3)
         server.child.send_signal(signal.SIGTERM)
         code, _, err = server.ended()
-        asking.join(20)
+        asking.join(60)
         assert (code, answers[0].status_code) == (1, 503)
         assert "stopped with 1 requests not answered; 0 were" in err
 

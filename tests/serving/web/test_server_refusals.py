@@ -263,7 +263,7 @@ def test_a_full_queue_is_429_with_the_time_to_try_again(bank, tiny_backbone):
     with running(bank, tiny_backbone, model, queue=2, batch_rows=1, batch_wait=0.0) as server:
         answers = []
         threads = [later(server, answers)]
-        assert model.begun.wait(10)  # one is at work, outside the queue
+        assert model.begun.wait(60)  # one is at work, outside the queue
         threads += [later(server, answers) for _ in range(2)]
         until(lambda: server.service.engine.waiting == 2)
         full = server.client.post("/v1/predict", json=ASK)
@@ -271,7 +271,7 @@ def test_a_full_queue_is_429_with_the_time_to_try_again(bank, tiny_backbone):
         assert 1 <= int(full.headers["retry-after"]) <= 60
         model.gate.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert [answer.status_code for answer in answers] == [200] * 3
         assert server.client.post("/v1/predict", json=ASK).status_code == 200
         large = {"ensemble": "colour", "texts": [TEXT] * 2}
@@ -288,10 +288,10 @@ def test_the_time_limit_is_504_and_takes_the_request_out_of_the_queue(bank, tiny
     with running(bank, tiny_backbone, model, time_limit=0.3, batch_rows=1) as server:
         answers = []
         first = later(server, answers)
-        assert model.begun.wait(10)
+        assert model.begun.wait(60)
         late = server.client.post("/v1/predict", json={"task": "bird", "texts": ["never read"]})
         refused(late, 504, "no answer within 0.3 s")
-        first.join(20)
+        first.join(60)
         refused(answers[0], 504, "no answer within 0.3 s")
         assert (server.service.engine.waiting, server.service.in_flight) == (0, 0)
         model.gate.set()
@@ -315,20 +315,20 @@ def test_killed_clients_leave_nothing_behind(bank, tiny_backbone):
         reset(raw(server.port, post(body)[:-5], read=False))  # within its body
         answers = []
         first = later(server, answers)
-        assert model.begun.wait(10)
+        assert model.begun.wait(60)
         queued = raw(server.port, post(body), read=False)
         until(lambda: server.service.engine.waiting == 1)
         reset(queued)  # while it waits
         until(lambda: server.service.engine.waiting == 0)
         until(lambda: server.service.in_flight == 1)
         model.gate.set()
-        first.join(20)
+        first.join(60)
         assert answers[0].status_code == 200
         assert ["dropped"] not in model.batches
         model.gate.clear()
         model.begun.clear()
         working = raw(server.port, post(body), read=False)
-        assert model.begun.wait(10)
+        assert model.begun.wait(60)
         reset(working)  # while the model works on it
         until(lambda: server.service.in_flight == 0)
         model.gate.set()
@@ -349,7 +349,7 @@ def test_a_request_that_breaks_the_model_is_500_alone_and_tells_nothing(
             later(server, answers, {"task": "bird", "texts": [text]}) for text in ("x", "bad", "y")
         ]
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert sorted(answer.status_code for answer in answers) == [200, 200, 500]
         (failed,) = [answer for answer in answers if answer.status_code == 500]
         refused(failed, 500, "the server could not answer this request", "its log says")
@@ -368,7 +368,7 @@ def test_a_server_that_stops_refuses_new_requests_and_answers_those_it_has(bank,
     with running(bank, tiny_backbone, model) as server:
         answers = []
         first = later(server, answers)
-        assert model.begun.wait(10)
+        assert model.begun.wait(60)
         assert server.client.get("/healthz").json()["status"] == "ok"
         server.server.begin_drain()
         new = server.client.post("/v1/predict", json=ASK)
@@ -377,7 +377,7 @@ def test_a_server_that_stops_refuses_new_requests_and_answers_those_it_has(bank,
         health = server.client.get("/healthz")
         assert (health.status_code, health.json()["status"]) == (503, "draining")
         model.gate.set()
-        first.join(20)
+        first.join(60)
         assert answers[0].status_code == 200
 
 

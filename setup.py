@@ -9,6 +9,7 @@ ROOT = Path(__file__).parent
 # Read, not imported: building a wheel must not need the packages that `spot` imports.
 VERSION = re.search(r'^__version__ = "(.+)"$', (ROOT / "spot/__init__.py").read_text(), re.M)
 README = ROOT / "README.md"
+SERVE = ["fastapi>=0.165", "httpx2>=2.16", "prometheus-client>=0.26", "uvicorn>=0.54"]
 SEQIO = ["seqio>=0.0.20"]  # the reference of the token arrays, too
 if VERSION is None:
     raise SystemExit('spot/__init__.py: expected a line __version__ = "…", found none')
@@ -29,6 +30,7 @@ setup(
         "spot": ["py.typed"],
         "spot.models": ["nano/*"],
         "spot.report.pages": ["page.css", "page.html", "page.js"],
+        "spot.serving.web": ["reference.html", "static/*"],
         "spot.tasks.mini": ["data/*.json", "data/*/*.xz"],
     },
     entry_points={"console_scripts": ["spot=spot.commands:main"]},
@@ -63,6 +65,7 @@ setup(
         "parity": ["peft>=0.15", "torch>=2.4", "transformers>=4.50"],  # of `make parity` and tests
         "parquet": ["pyarrow>=17"],
         "mlflow": ["mlflow>=3.17"],
+        "serve": SERVE,
         "seqio": SEQIO,  # with TensorFlow, two thirds of a gigabyte to download
         "tensorboard": ["tensorboard>=2.18"],
         "tpu": ["jax[tpu]>=0.10"],
@@ -72,6 +75,7 @@ setup(
         "tfds": ["tensorflow-datasets>=4.9.7", "importlib-resources>=6", "tensorflow>=2.16"],
         "test": [
             *SEQIO,
+            *SERVE,
             "gguf>=0.17",
             "hypothesis>=6.100",
             "playwright>=1.45",  # drives an installed Chromium

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Without wandb, trackio and mlflow: nothing here imports them, and the last one holds pyarrow back.
-EXTRAS = "test,dev,docs,decoders,hub,parity,parquet,seqio,tensorboard,tfds"
+EXTRAS = "test,dev,docs,decoders,hub,parity,parquet,seqio,serve,tensorboard,tfds"
 HEADER = """\
 # Exact releases for `pip install -c constraints.txt -e .[test,dev,docs]`, so that two installs a month
 # apart agree. CPython {versions} on Linux x86-64. Written by `make constraints`.

@@ -41,8 +41,6 @@ LAYERS = (
 )
 LAZY = {"bank", "bank.lazy", "bank.lazy.attach"}  # what `spot` itself may import
 BANK_MAY = {"numpy", "faiss", "safetensors", "filelock"}
-# Used where it is installed, inside functions: only torch itself writes what servers read.
-OPTIONAL = {"bank.formats.prompt_embeds": {"torch"}}
 TEXT = {"seqio", "tensorflow", "tensorflow_text", "tensorflow_datasets"}
 LIGHT = (
     "spot.allocator",
@@ -138,8 +136,7 @@ def faults(name: str, source: str, package: bool = False) -> list[str]:
             found.append(f"{where}, which only functions of spot.tasks may")
         if root in HEAVY and not inside and name.startswith(LIGHT):
             found.append(f"{where} when it is imported itself")
-        optional = OPTIONAL.get(name, set()) if inside else set()
-        if name.split(".")[0] == "bank" and root not in BANK_MAY | {"bank"} | standard() | optional:
+        if name.split(".")[0] == "bank" and root not in BANK_MAY | {"bank"} | standard():
             found.append(f"{where}, which bank does without")
     return sorted(set(found))
 
@@ -168,7 +165,6 @@ def test_every_layer_has_modules():
     [
         ("bank.index", "import spot.errors", "a layer above"),
         ("bank.index", "def f():\n  import scipy.stats", "bank does without"),
-        ("bank.formats.prompt_embeds", "import torch", "bank does without"),
         ("bank.formats.peft", "def f():\n  import torch", "bank does without"),
         ("spot.settings", "from spot.tasks.catalog import task", "a layer above"),
         ("spot.training.loop", "from spot.config import Config", "a layer above"),
@@ -198,7 +194,6 @@ def test_the_check_can_fail(name, source, fault):
     ("name", "source"),
     [
         ("bank.index", "import numpy as np\nimport bank.entry\nfrom pathlib import Path"),
-        ("bank.formats.prompt_embeds", "def f():\n  import torch"),
         ("spot.models.t5", "import jax\nfrom spot.models.layers import product"),
         (
             "spot.training.step",

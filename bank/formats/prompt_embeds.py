@@ -1,22 +1,19 @@
 """Requests for servers that take a decoder's prompt as `prompt_embeds`, as vLLM does.
 
-Such a server reads base64 of a tensor that torch.save wrote; without torch the array and the way to
-use it are written all the same.
+Such a server reads base64 of a tensor in the format of torch.save, which is written without torch.
 """
 
 from __future__ import annotations
 
 import base64
-import io
 import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bank.arrays import Array
 from bank.files import replace_file
 from bank.formats.prompt import Export, PromptFile
+from bank.formats.torch_tensor import torch_bytes
 
 ARRAY, ABOUT, CHAT = "prompt_embeds.safetensors", "prompt_embeds.json", "chat.json"
 USAGE = {
@@ -32,8 +29,7 @@ USAGE = {
 
 
 def write(path: Path, prompt: PromptFile, export: Export) -> Path:
-    """Write a folder of the prompt [P, H], a JSON file on its use and, where torch is installed, the
-    body of a chat request.
+    """Write a folder of the prompt [P, H], a JSON file on its use, and the body of a chat request.
 
     export.model: the model's name on the server. Raises BankError when they cannot be written.
     """
@@ -49,27 +45,24 @@ def write(path: Path, prompt: PromptFile, export: Export) -> Path:
     files = {
         ARRAY: safetensors.numpy.save({"prompt_embeds": array}),
         ABOUT: (json.dumps(about, indent=1) + "\n").encode(),
+        CHAT: (json.dumps(chat_request(export.model, payload(array)), indent=1) + "\n").encode(),
     }
-    data = payload(array)
-    if data is not None:
-        files[CHAT] = (json.dumps(chat_request(export.model, data), indent=1) + "\n").encode()
     for name, content in files.items():
         replace_file(path / name, content)
     return path
 
 
-def payload(prompt: Array) -> str | None:
-    """Base64 of the tensor [P, H] as torch.save writes it; None without torch."""
-    try:
-        import torch
-    except ImportError:
-        return None
-    buffer = io.BytesIO()
-    torch.save(torch.from_numpy(np.array(prompt, np.float32)), buffer)
-    return base64.b64encode(buffer.getvalue()).decode()
+def payload(rows: Array, dtype: str = "float32") -> str:
+    """Base64 of the tensor [P, H] as torch.save writes it. dtype: "float32" or "bfloat16"."""
+    return base64.b64encode(torch_bytes(rows, dtype)).decode()
+
+
+def embeds_part(data: str) -> dict[str, str]:
+    """The part of a chat message whose content are the rows of a `payload`."""
+    return {"type": "prompt_embeds", "data": data}
 
 
 def chat_request(model: str, data: str) -> dict[str, Any]:
     """The body of a chat request whose user message is the prompt and a placeholder for the text."""
-    parts = [{"type": "prompt_embeds", "data": data}, {"type": "text", "text": "TEXT"}]
+    parts = [embeds_part(data), {"type": "text", "text": "TEXT"}]
     return {"model": model, "messages": [{"role": "user", "content": parts}], "temperature": 0}

@@ -45,6 +45,7 @@ COMMANDS = {
     "predict": Lazy("predict", "Use a prompt on texts."),
     "report": Lazy("report", "A page of results to look at."),
     "search": Lazy("search", "Rank a bank's entries for a target."),
+    "serve": Lazy("serve", "Answer requests with prompts."),
     "study": Lazy("study", "Is retrieval any good here? Tables."),
     "tasks": Lazy("tasks", "List tasks, and whether data is there."),
     "train": Lazy("train", "Train one prompt on one task."),

@@ -1,7 +1,10 @@
+from spot.serving.ensemble import Combine as Combine
+from spot.serving.ensemble import Disagreement as Disagreement
 from spot.serving.ensemble import Ensemble as Ensemble
 from spot.serving.files import PredictedFile as PredictedFile
 from spot.serving.files import predict_file as predict_file
 from spot.serving.predicting import Prediction as Prediction
+from spot.serving.predicting import Predictor as Predictor
 from spot.serving.predicting import predict as predict
 from spot.serving.scoring import TemplateSweep as TemplateSweep
 from spot.serving.scoring import evaluate as evaluate

@@ -13,7 +13,7 @@ install := $(run) pip install --quiet --disable-pip-version-check -c constraints
 base := $(venv)/base-$(version)
 ready := $(venv)/ready-$(version)
 
-.PHONY: help setup demo test docs first-hour wheel-test fuzz chaos check format nano mini-suite parity results-mini results-real results-smollm2 bench constraints clean
+.PHONY: help setup demo test docs first-hour wheel-test fuzz chaos check format nano mini-suite parity results-mini results-ensembles results-real results-smollm2 bench constraints clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make check        ruff and mypy, nothing changed"
 	@echo "make format       ruff, files changed"
 	@echo "make results-mini the study of the mini suite and its tables; resumes"
+	@echo "make results-ensembles votes of prompts beside the best of them, on the embedded model; resumes"
 	@echo "make results-real the study of real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make results-smollm2 the study of SmolLM2 on real tasks; needs SPOT_DATA_DIR; resumes"
 	@echo "make parity       compare with transformers and PEFT; installs PyTorch into .venv"
@@ -87,6 +88,9 @@ format: $(ready)
 
 results-mini: $(ready)
 	$(venv)/bin/python benchmarks/mini_results.py configs/mini.toml
+
+results-ensembles: $(ready)
+	$(run) benchmarks.ensembles configs/ensembles.toml mini_cb mini_imdb mini_rooms mini_wic mini_boolq
 
 results-real: $(ready)
 	$(run) benchmarks.real_results configs/real-nano.toml boolq rte mrpc tweet_eval_irony

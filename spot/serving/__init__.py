@@ -5,6 +5,8 @@ from bank.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     globals(),
     {
+        "Combine": "spot.serving.ensemble",
+        "Disagreement": "spot.serving.ensemble",
         "Ensemble": "spot.serving.ensemble",
         "PredictedFile": "spot.serving.files",
         "predict_file": "spot.serving.files",

@@ -1,3 +1,5 @@
+from spot.serving.ensemble import Combine as Combine
+from spot.serving.ensemble import Disagreement as Disagreement
 from spot.serving.ensemble import Ensemble as Ensemble
 from spot.serving.files import PredictedFile as PredictedFile
 from spot.serving.files import predict_file as predict_file

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "new_slot": "spot.training.build",
         "Evaluation": "spot.training.evaluate",
         "one_answer_score": "spot.training.evaluate",
+        "sample_of": "spot.training.evaluate",
         "FineTuned": "spot.training.fine_tuning",
         "LOSSES": "spot.training.losses",
         "cross_entropy": "spot.training.losses",

@@ -37,9 +37,9 @@ class MatrixSettings(Stage):
     """Which prompts are scored on which tasks, zero-shot, and in what words."""
 
     entries: tuple[str, ...] = ()
-    """Tasks, or ids, of the bank's entries, a row for each task; where none is set, all sources and mixtures."""
+    """Tasks, or ids, of the bank's entries, a row for each task; where none is set, all."""
     tasks: tuple[str, ...] = ()
-    """Tasks to score on; where none is set, those of the prompts."""
+    """Tasks to score on; where none is set, the prompts' own."""
     wording: Literal["source", "own"] = "source"
     """The text and label words of a task: source, those that the prompt was trained with, as far as they fit;
     own, the task's."""

@@ -106,7 +106,8 @@ def command(
 
         model, runs, settings = the_model(config), runs_of(config, reporter), config.matrix
         rows, bank = source_prompts(config, model, files)
-        names = settings.tasks or own_tasks(rows)
+        names = list(settings.tasks) or own_tasks(rows)
+        rows.sort(key=lambda row: names.index(row.name) if row.name in names else len(names))
         tasks = [the_task(name, config) for name in names]
         given: dict[str, Any] = {
             "split": split,

@@ -390,7 +390,7 @@ def _cells(
                 _score(task, rows, samples[place]),
                 {
                     metric: _score(alone, rows, sample_of(predictions, alone, rows))
-                    for metric in evaluations[0].metrics
+                    for metric in task.metrics
                     for alone in [replace(task, metrics=(metric,))]
                 },
                 tuple(

@@ -45,6 +45,6 @@ def parts_of(place: Place) -> list[Part]:
         raise SpotError(
             f"{folder}: expected a bank or a folder of results, which has {', '.join(most)} or {last}; "
             f"found {found}",
-            "name the folder that spot transfer, study, compare, baselines, matrix or analyze says at the end",
+            "name a folder that spot transfer, study, compare, baselines, matrix or analyze says at its end",
         )
     return [KINDS[name](folder) for name in kinds]

@@ -139,7 +139,11 @@ def test_sets_of_mrqa_are_read_as_squad_is(tmp_path):
     (tmp_path / "squad").mkdir()
     (tmp_path / "mrqa_bio_asq").mkdir()
     squad = {"context": "Ann sleeps.", "question": "Who sleeps?", "answers": {"text": ["Ann"]}}
-    mrqa = {"context": "BRCA1 is a gene.", "question": "What is BRCA1?", "answers": ["a gene", "gene"]}
+    mrqa = {
+        "context": "BRCA1 is a gene.",
+        "question": "What is BRCA1?",
+        "answers": ["a gene", "gene"],
+    }
     for split in ("train", "validation"):
         (tmp_path / "squad" / f"{split}.jsonl").write_text(json.dumps(squad) + "\n")
     (tmp_path / "mrqa_bio_asq" / "test.jsonl").write_text(json.dumps(mrqa) + "\n")

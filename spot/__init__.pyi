@@ -37,6 +37,9 @@ from spot.study.baselines import Baselines as Baselines
 from spot.study.baselines import baselines as baselines
 from spot.study.cells import compare as compare
 from spot.study.comparison import Comparison as Comparison
+from spot.study.cross_tasks import SourcePrompts as SourcePrompts
+from spot.study.cross_tasks import TaskMatrix as TaskMatrix
+from spot.study.cross_tasks import matrix as matrix
 from spot.study.distillation import Distillation as Distillation
 from spot.study.distillation import distil as distil
 from spot.study.result import Study as Study

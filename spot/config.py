@@ -26,7 +26,7 @@ from spot.prompts.settings import PromptSettings
 from spot.retrieval.settings import SearchSettings
 from spot.settings import LAST_SEED, Stage, Steps, cache_dir, mistake, shown
 from spot.strategies.settings import TransferSettings
-from spot.study.settings import CompareSettings, StudySettings
+from spot.study.settings import CompareSettings, MatrixSettings, StudySettings
 from spot.tasks.catalog import DataSettings, tasks_with_template
 from spot.training.meta.settings import MetaSettings
 from spot.training.recipe import (
@@ -124,6 +124,7 @@ class Config(Stage):
     search: SearchSettings = SearchSettings()
     transfer: TransferSettings = TransferSettings()
     compare: CompareSettings = CompareSettings()
+    matrix: MatrixSettings = MatrixSettings()
     study: StudySettings = StudySettings()
     devices: Devices = Devices()
     runs: Path = Path("spot-runs")

@@ -52,6 +52,7 @@ def test_all_commands_are_there():
         "baselines",
         "distil",
         "compare",
+        "matrix",
         "train",
         "tune",
         "eval",

@@ -343,6 +343,12 @@ STATED = {
     "defaults-smollm2.toml": (
         ("text", 11, 0.002, 10, 16, 200, 60, 20), (200, "average", "gpt3", None)
     ),
+    "domain-shift-paper.toml": (
+        ("words", 100, 0.3, 0, 32, 30_000, 10_000, 500), (300, "task-vector", "t5", None)
+    ),
+    "domain-shift-smollm2.toml": (
+        ("text", 11, 0.006, 10, 16, 120, 40, 40), (200, "average", "gpt3", False)
+    ),
     "mini.toml": (("words", 18, None, 10, 16, 80, 60, 40), (5, "per-token", "t5", None)),
     "paper-base.toml": (
         ("words", 100, 0.3, 0, 32, 262_144, 10_000, 500), (100_000, "task-vector", "t5", None)

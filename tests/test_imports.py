@@ -28,6 +28,7 @@ HELPS = [
     "baselines",
     "distil",
     "compare",
+    "matrix",
     "train",
     "tune",
     "eval",

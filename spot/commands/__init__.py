@@ -40,6 +40,7 @@ COMMANDS = {
     "heatmap": Lazy("heatmap", "Draw how the tasks relate."),
     "init": Lazy("init", "Write the task of a table of your own."),
     "length": Lazy("length", "Find the shortest prompt that does."),
+    "matrix": Lazy("matrix", "Every prompt on every task, zero-shot."),
     "meta": Lazy("meta", "Learn a start from several tasks."),
     "models": Lazy("models", "List models."),
     "predict": Lazy("predict", "Use a prompt on texts."),

@@ -30,6 +30,21 @@ def fitting(
     Raises SpotError for a prompt that is known to be of another model, and for lengths out of range.
     """
     facts = prompt.facts if isinstance(prompt, SoftPrompt) else None
+    lengths = trained_lengths(prompt, input_length, target_length)
+    if facts is not None:
+        check_facts(facts, "the prompt", model)
+        if apart := differences(facts, task, lengths.inputs):
+            _log.warning("the prompt was trained otherwise: %s", apart)
+    return lengths
+
+
+def trained_lengths(
+    prompt: SoftPrompt | np.ndarray | None, input_length: int | None, target_length: int | None
+) -> Lengths:
+    """The lengths that are given, else those that the prompt was trained with, else the defaults. Raises
+    SpotError for lengths out of range.
+    """
+    facts = prompt.facts if isinstance(prompt, SoftPrompt) else None
     own = dict(facts.recipe) if facts else {}
     defaults = RowSettings()
     lengths = Lengths(
@@ -37,10 +52,6 @@ def fitting(
         target_length or _length(own.get("target_length"), MOST_TOKENS) or defaults.target_length,
     )
     check_lengths(lengths)
-    if facts is not None:
-        check_facts(facts, "the prompt", model)
-        if apart := differences(facts, task, lengths.inputs):
-            _log.warning("the prompt was trained otherwise: %s", apart)
     return lengths
 
 

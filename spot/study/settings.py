@@ -1,8 +1,8 @@
-"""The settings of a comparison and of a study."""
+"""The settings of a comparison, of a matrix of prompts and tasks, and of a study."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,20 @@ class CompareSettings(Stage):
     train.learning_rate."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds of every cell."""
+
+
+class MatrixSettings(Stage):
+    """Which prompts are scored on which tasks, zero-shot, and in what words."""
+
+    entries: tuple[str, ...] = ()
+    """Tasks, or ids, of the bank's entries, a row for each task; where none is set, all."""
+    tasks: tuple[str, ...] = ()
+    """Tasks to score on; where none is set, the prompts' own."""
+    wording: Literal["source", "own"] = "source"
+    """The text and label words of a task: source, those that the prompt was trained with, as far as they fit;
+    own, the task's."""
+    examples: int | None = Field(None, ge=1)
+    """Rows of a split that are scored, a seeded sample; where it is not set, all."""
 
 
 class StudySettings(Stage):

@@ -84,7 +84,11 @@ class OwnRows:
         return RowReader(self.form, self.origin)
 
     def read(self, split: str) -> Iterator[Example]:
-        """Examples of a split in the order of the rows given, all of which are checked.
+        """Examples of a split, as `raw` has them."""
+        return (example for _, example in self.raw(split))
+
+    def raw(self, split: str) -> Iterator[tuple[Row, Example]]:
+        """Examples of a split with their rows, in the order of the rows given, all of which are checked.
 
         SpotError for a bad row, an unknown or an empty split. What a user should know of the splits is
         logged as a warning, once.
@@ -99,7 +103,7 @@ class OwnRows:
         if split not in places:
             raise self._empty(split, cut)
         rows = zip(source.rows(), places, strict=True)
-        return (self.reader.example(row) for row, place in rows if place == split)
+        return ((row, self.reader.example(row)) for row, place in rows if place == split)
 
     def _empty(self, split: str, cut: Cut) -> SpotError:
         others = [later for of, later in cut.removed if of == split]

@@ -10,10 +10,12 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from spot.errors import SpotError, did_you_mean
 from spot.tasks.files import Row
-from spot.tasks.text import Example
+
+T = TypeVar("T")
 
 TEST_SALT = "spot-test-v1:"
 VALIDATION_SALT = "spot-validation-v1:"
@@ -98,9 +100,9 @@ def read_part(
     split: str,
     parts: Mapping[str, Part],
     rows: Callable[[Path], Iterator[Row]],
-    examples: Callable[[Row], list[Example]],
-    key: Callable[[Row, Example], str],
-) -> Iterator[Example]:
+    examples: Callable[[Row], list[T]],
+    key: Callable[[Row, T], str],
+) -> Iterator[T]:
     """Examples of one split in file order.
 
     `examples(row)` makes a row's examples, perhaps none; `key(row, example)` the text that is

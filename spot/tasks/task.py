@@ -60,7 +60,9 @@ class Task:
     stands in `front`; `columns` are the fields that it reads. None and () where a task has no such form.
     `inputs` and `clean` are that text as a template (see `spot.tasks.rendering`), "" where only code
     makes it. `label` is the field with the answer, and `values` the label word of each of its values.
-    `file` is the path of the TOML file behind the task, as it was given.
+    `file` is the path of the TOML file behind the task, as it was given. `raw(split)` yields each of
+    the examples with the row that it is made of, without what stands in front; None where rows are not
+    known.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Task:
     label: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
+    raw: Callable[[str], Iterator[tuple[Row, Example]]] | None = None
 
     @property
     def members(self) -> tuple[Task, ...]:
@@ -217,6 +220,7 @@ def own_task(
         inputs=form.inputs,
         label=form.label,
         values=form.labels,
+        raw=own.raw,
     )
 
 

@@ -221,12 +221,7 @@ class Runs:
         labels: Sequence[Sequence[int]],
     ) -> Evaluation:
         """The metrics of a prompt (None: the bare model) on a tokenised split, computed once."""
-        read = {
-            "model": model_facts(model),
-            "prompt": None if prompt is None else prompt_digest(as_prompt(prompt)),
-            "task": scoring_facts(task, labels),
-            "split": split_digest(split),
-        }
+        read = scores_facts(model, prompt, task, split, labels)
 
         def score() -> dict[str, Any]:
             self.reporter.phase(f"scoring {task.name}")
@@ -236,6 +231,11 @@ class Runs:
         values = self.remembered("scores", task.name, read, score, title)
         return Evaluation(**{**values, "predictions": tuple(values["predictions"])})
 
+    def remembered_at(self, stage: str, name: str, read: Mapping[str, Any]) -> Path:
+        """The file of a value that `remembered` computes once, whether or not it exists yet."""
+        folder = self.place(stage, name, read)
+        return folder.with_name(f"{folder.name}.json")  # a name may have dots itself
+
     def remembered(
         self, stage: str, name: str, read: Mapping[str, Any], make: Callable[[], T], title: str = ""
     ) -> T:
@@ -244,7 +244,7 @@ class Runs:
         title: reported when the value is found; without it nothing is.
         """
         folder = self.place(stage, name, read)
-        path = folder.with_name(f"{folder.name}.json")  # a name may have dots itself
+        path = self.remembered_at(stage, name, read)
         try:
             content = read_json(path, results.LIMIT)
             whole = sha256_hex(canonical_json(content["value"])) == content["sha256"]
@@ -305,6 +305,22 @@ def _remove_checkpoints(folder: Path) -> None:
 def model_facts(model: Model) -> list[str]:
     """The facts that decide a model's numbers: fingerprint and precision."""
     return [model.fingerprint, model.precision]
+
+
+def scores_facts(
+    model: Model,
+    prompt: SoftPrompt | np.ndarray | None,
+    task: Task,
+    split: TokenizedSplit,
+    labels: Sequence[Sequence[int]],
+) -> dict[str, Any]:
+    """The facts that decide the scores of a prompt on a tokenised split."""
+    return {
+        "model": model_facts(model),
+        "prompt": None if prompt is None else prompt_digest(as_prompt(prompt)),
+        "task": scoring_facts(task, labels),
+        "split": split_digest(split),
+    }
 
 
 def slot_facts(slot: Slot) -> dict[str, Any]:

@@ -9,7 +9,7 @@ KINDS: dict[str, str] = {
     "above chance": "better than guessing and than the best constant answer",
     "at chance": "not better than guessing or than the best constant answer",
     "too few rows": "perhaps better than chance, but so few rows cannot tell",
-    "mixed": "above chance on some tasks of a mixture, not on others",
+    "mixed": "above chance on some tasks, not on others",
     "measured": "a score without a chance level, as of free answers",
     "helped": "transfer is better than training from scratch",
     "helped early only": "transfer was ahead at early checks, but not at the end",

@@ -11,6 +11,7 @@ from spot.report.pages.analysis import analysis_part
 from spot.report.pages.bank import bank_part
 from spot.report.pages.baselines import baselines_part
 from spot.report.pages.comparison import comparison_part
+from spot.report.pages.matrix import matrix_part
 from spot.report.pages.page import Part
 from spot.report.pages.study import study_part
 from spot.report.pages.transfer import transfer_part
@@ -22,6 +23,7 @@ KINDS: dict[str, Callable[[Path], Part]] = {
     "study.json": study_part,
     "baselines.json": baselines_part,
     "comparison.json": comparison_part,
+    "matrix.json": matrix_part,
     "analysis.json": analysis_part,
     "bank.json": lambda folder: bank_part(Bank.open(folder)),
 }
@@ -43,6 +45,6 @@ def parts_of(place: Place) -> list[Part]:
         raise SpotError(
             f"{folder}: expected a bank or a folder of results, which has {', '.join(most)} or {last}; "
             f"found {found}",
-            "name the folder that spot transfer, study, compare, baselines or analyze says at its end",
+            "name a folder that spot transfer, study, compare, baselines, matrix or analyze says at its end",
         )
     return [KINDS[name](folder) for name in kinds]

@@ -45,6 +45,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from spot.errors import SpotError, did_you_mean
+from spot.tasks.files import Row
 from spot.tasks.mini.rows import read_rows
 from spot.tasks.rendering import rendering
 from spot.tasks.task import Example, Task, listing_labels
@@ -192,11 +193,15 @@ def mini_task(name: str) -> Task:
     """The task of the suite with that name; SpotError when there is none."""
     spec = _spec(name)
 
-    def read(split: str) -> Iterator[Example]:
+    def raw(split: str) -> Iterator[tuple[Row, Example]]:
         _check_split(spec, split)
         for row in read_rows(spec.name, split):
             label = row.label(spec.labels)
-            yield Example(written(spec.keys, map(row.text, spec.keys)), spec.labels[label], label)
+            text = written(spec.keys, map(row.text, spec.keys))
+            yield row, Example(text, spec.labels[label], label)
+
+    def read(split: str) -> Iterator[Example]:
+        return (example for _, example in raw(split))
 
     def rows(split: str) -> int:
         _check_split(spec, split)
@@ -221,6 +226,7 @@ def mini_task(name: str) -> Task:
         inputs=inputs,
         label="label",
         values={str(index): word for index, word in enumerate(spec.labels)},
+        raw=raw,
     )
     return listing_labels(plain)
 

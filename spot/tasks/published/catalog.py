@@ -87,7 +87,10 @@ def published_task(
         examples, words = templated(name, record.examples, labels, template)
     mark = [] if template == T5 else [template.digest()]
     parts, rule = _parts(store, record)
-    read = functools.partial(_read, name, record, labels, examples, store, parts)
+    raw = functools.partial(_raw, name, record, labels, examples, store, parts)
+
+    def read(split: str) -> Iterator[Example]:
+        return (example for _, example in raw(split))
 
     def fingerprint() -> str:
         _require(name, store)
@@ -121,6 +124,7 @@ def published_task(
         clean=examples.clean,
         label=record.answer if words else "",
         values={str(index): word for index, word in enumerate(words)},
+        raw=raw,
     )
 
 
@@ -130,7 +134,7 @@ def _parts(store: Store, record: PublishedTask) -> tuple[dict[str, Part], str]:
     return plan(store.files, record.shared or "input text")
 
 
-def _read(
+def _raw(
     name: str,
     record: PublishedTask,
     labels: Labels,
@@ -138,24 +142,24 @@ def _read(
     store: Store,
     parts: Mapping[str, Part],
     split: str,
-) -> Iterator[Example]:
-    """Examples of one split. Splits are cut by the text of T5's form, whatever the template."""
+) -> Iterator[tuple[Row, Example]]:
+    """Examples of one split with their rows. Splits are cut by T5's form, whatever the template."""
     _require(name, store)
 
-    def made(row: Row) -> list[Example]:
-        return examples(row, labels)
+    def made(row: Row) -> list[tuple[Row, Example]]:
+        return [(row, example) for example in examples(row, labels)]
 
-    def key(row: Row, example: Example) -> str:
+    def key(row: Row, pair: tuple[Row, Example]) -> str:
         if record.shared:
             return row.text(record.shared)
-        plain = example if examples is record.examples else record.examples(row, labels)[0]
+        plain = pair[1] if examples is record.examples else record.examples(row, labels)[0]
         return plain.inputs
 
     classes: Counter[int] = Counter()
-    for example in read_part(name, split, parts, store.rows, made, key):
+    for row, example in read_part(name, split, parts, store.rows, made, key):
         if split != "train" or record.trains(example):
             classes[example.label] += 1
-            yield example
+            yield row, example
     if labels and len(classes) == 1 and classes.total() > 1 and -1 not in classes:
         _warn(name, one_class_note(split, labels[next(iter(classes))]))
 

@@ -1,10 +1,10 @@
 from spot.study.baselines import Baselines as Baselines
-from spot.study.baselines import Trial as Trial
 from spot.study.cells import compare as compare
 from spot.study.comparison import Comparison as Comparison
 from spot.study.comparison import Variant as Variant
 from spot.study.comparison import joined as joined
 from spot.study.comparison import store_comparison as store_comparison
+from spot.study.methods.method import Trial as Trial
 from spot.study.ranking import RankQuality as RankQuality
 from spot.study.ranking import rank_quality as rank_quality
 from spot.study.records import TransferRecord as TransferRecord

@@ -30,11 +30,12 @@ from spot.strategies.combination import CombinationReport, Scored
 from spot.strategies.length import LengthReport, LengthTrial
 from spot.strategies.start import SCRATCH, Start
 from spot.strategies.transfer import Run, TransferReport
-from spot.study.baselines import Baselines, Row, Trial
+from spot.study.baselines import Baselines
 from spot.study.comparison import Comparison, Gap, Reference, Variant
 from spot.study.comparison import Row as ComparedRow
 from spot.study.comparison import Trial as ComparedTrial
 from spot.study.distillation import Distillation, Line
+from spot.study.methods.method import Row, Trial
 from spot.study.records import TransferRecord
 from spot.study.result import Missing, Study, StudyRun
 from spot.study.starts import StartComparison, StartRow

@@ -101,6 +101,8 @@ def show(result: Baselines, out: Output) -> None:
 
     for row in result.rows:
         out.record({"target": result.target, "metric": result.metric, **row.to_json()})
+    if result.refused:
+        out.record({"target": result.target, "refused": dict(result.refused)})
     rows = [
         (
             _method(row),
@@ -118,7 +120,7 @@ def show(result: Baselines, out: Output) -> None:
     out.table(f"{result.target}: {result.metric} on the test split", columns, rows)
     if any(row.examples < row.shots for row in result.rows):
         out.say("not all examples fitted in front of every text: raise data.input_length")
-    for note, names in _grouped((row.note, _method(row)) for row in result.rows if row.note):
+    for note, names in _grouped((row.note, row.name) for row in result.rows if row.note):
         out.say(f"{names}: {note}")
     for reason, names in _grouped((why, name) for name, why in result.refused.items()):
         out.say(f"left out: {names}: {reason}")

@@ -31,10 +31,10 @@ from spot.tasks.metrics import main_metric
 from spot.training.batches import sample
 from spot.training.evaluate import split_metrics
 from spot.training.runs import (
+    data_digest,
     model_facts,
     prompt_digest,
     scoring_facts,
-    source_digest,
     split_digest,
 )
 from spot.training.source import source_of
@@ -175,12 +175,16 @@ def lines(runner: Runner, method: str, classify: Classifier) -> Lines | Refused:
     target = undesigned(runner.target)
     if target.scoring != "rank":
         return free_answers(target)
-    bare = [trial_of(runner, method, classify, None, None)]
-    rows = [_row(runner, method, bare, 0)]
-    for name, behind in prompted(runner):
-        own = [trial_of(runner, method, classify, seed, prompt) for seed, prompt in behind.items()]
-        count_of_prompt = next(iter(behind.values())).count
-        rows.append(_row(runner, method, own, count_of_prompt, prompt=name))
+    bare = vectors_of(runner, None)
+    if bare.classes.min() < 0:
+        return Refused(f"not every training row of {target.name} has a class")
+    rows = [line(runner, method, {None: trial_of(runner, method, classify, bare)})]
+    for name, prompts in prompted(runner):
+        own = {
+            seed: trial_of(runner, method, classify, vectors_of(runner, prompt))
+            for seed, prompt in prompts.items()
+        }
+        rows.append(line(runner, method, own, name, next(iter(prompts.values())).count))
     return Lines(tuple(rows))
 
 
@@ -192,6 +196,18 @@ def prompted(runner: Runner) -> Iterator[tuple[str, Mapping[Any, SoftPrompt]]]:
         yield PROMPT_TUNING, runner.tuned
 
 
+def vectors_of(runner: Runner, prompt: SoftPrompt | None) -> Vectors:
+    """The target's rows behind a prompt, of the training rows at most ROWS: the same for all methods."""
+    key = "" if prompt is None else prompt_digest(prompt)
+    if key not in runner.vectors:
+        target, model = undesigned(runner.target), runner.model
+        (data,) = source_of(target, model, runner.recipe).members
+        data = replace(data, train=sample(data.train, ROWS))
+        _, test, _ = runner.test_split(target)
+        runner.vectors[key] = Vectors(model, prompt, data, test, runner.runs.reporter)
+    return runner.vectors[key]
+
+
 @dataclass(frozen=True)
 class Fitted:
     """A trial with the numbers that were fitted for it, and its note."""
@@ -201,51 +217,48 @@ class Fitted:
     note: str
 
 
-def _row(runner: Runner, method: str, own: list[Fitted], of_prompt: int, prompt: str = "") -> Row:
-    """The line of trials whose prompt has so many numbers."""
-    counts = Counts(own[0].fitted + of_prompt, count(runner.model.network))
-    trials = [one.trial for one in own]
-    return runner.row(method, 0, counts, trials, prompt=prompt, note=own[0].note)
+def line(
+    runner: Runner,
+    method: str,
+    own: Mapping[int | None, Fitted],
+    prompt: str = "",
+    of_prompt: int = 0,
+) -> Row:
+    """The line of what was fitted by seed, behind prompts of so many numbers."""
+    first = next(iter(own.values()))
+    counts = Counts(first.fitted + of_prompt, count(runner.model.network))
+    trials = [replace(one.trial, seed=seed) for seed, one in own.items()]
+    return runner.row(method, 0, counts, trials, prompt=prompt, note=first.note)
 
 
-def trial_of(
-    runner: Runner, method: str, classify: Classifier, seed: int | None, prompt: SoftPrompt | None
-) -> Fitted:
-    """The scores of a classifier on features behind a prompt, computed once."""
-    model, target, runs = runner.model, undesigned(runner.target), runner.runs
-    source = source_of(target, model, runner.recipe)
-    task, test, labels = runner.test_split(target)
-    key = "" if prompt is None else prompt_digest(prompt)
+def trial_of(runner: Runner, method: str, classify: Classifier, vectors: Vectors) -> Fitted:
+    """The scores of a classifier, without a seed; computed once."""
+    data, test, prompt = vectors.data, vectors.test, vectors.prompt
+    task = data.definition
     read = {
-        "method": [method, ROWS, NEIGHBOURS, TEMPERATURES, MIXTURES, neighbours.STRENGTHS],
-        "model": model_facts(model),
-        "prompt": key,
-        "data": source_digest(source),
-        "test": [scoring_facts(task, labels), split_digest(test)],
+        "method": [method, NEIGHBOURS, TEMPERATURES, MIXTURES, neighbours.STRENGTHS],
+        "model": model_facts(runner.model),
+        "prompt": None if prompt is None else prompt_digest(prompt),
+        "data": data_digest(data),
+        "test": [scoring_facts(task, data.labels), split_digest(test)],
     }
-    if key not in runner.vectors:
-        (data,) = source.members
-        data = replace(data, train=sample(data.train, ROWS))
-        runner.vectors[key] = Vectors(model, prompt, data, test, runs.reporter)
-    vectors = runner.vectors[key]
+
+    def scores(split: TokenizedSplit, classes: Classes) -> tuple[dict[str, float], list[str]]:
+        words = [task.labels[number] for number in classes]
+        return split_metrics(task, split, words), words
+
+    def score(classes: Classes) -> float:
+        return main_metric(scores(data.validation, classes)[0])
 
     def made() -> dict[str, Any]:
-        def scores(split: TokenizedSplit, classes: Classes) -> tuple[dict[str, float], list[str]]:
-            words = [task.labels[number] for number in classes]
-            return split_metrics(task, split, words), words
-
-        def score(classes: Classes) -> float:
-            return main_metric(scores(vectors.data.validation, classes)[0])
-
         answers = classify(vectors, score)
         metrics, words = scores(test, answers.test)
         trial = Trial(
-            seed, main_metric(metrics), metrics, tuple(words),
+            None, main_metric(metrics), metrics, tuple(words),
             validation=score(answers.validation), choices=answers.choices,
         )  # fmt: skip
-        return {**asdict(trial), "fitted": answers.fitted, "note": answers.note}
+        return {"trial": asdict(trial), "fitted": answers.fitted, "note": answers.note}
 
-    facts = runs.remembered("features", target.name, read, made)
-    fitted, note = facts.pop("fitted"), facts.pop("note")
-    own = {"predictions": tuple(facts["predictions"]), "seed": seed}
-    return Fitted(Trial(**{**facts, **own}), fitted, note)
+    facts = runner.runs.remembered("features", task.name, read, made)
+    own = {**facts["trial"], "predictions": tuple(facts["trial"]["predictions"])}
+    return Fitted(Trial(**own), facts["fitted"], facts["note"])

@@ -36,7 +36,7 @@ from spot.strategies.transfer import (
     try_starts,
 )
 from spot.study.arms import GENERIC, LEAST, generic_entries, makers, sizes
-from spot.study.baselines import METHODS, Runner, check_methods, undesigned
+from spot.study.baselines import check_methods
 from spot.study.cells import (
     Column,
     cell_slots,
@@ -48,6 +48,8 @@ from spot.study.cells import (
 )
 from spot.study.comparison import Variant
 from spot.study.distillation import GENERATIONS, SHARE, TEMPERATURE, prepared
+from spot.study.methods.method import Runner, undesigned
+from spot.study.methods.table import METHODS
 from spot.study.run import DEFAULTS as STUDY
 from spot.study.run import StudyPlan, check_targets, plan_of, source_count
 from spot.study.starts import multi_task, sources_of

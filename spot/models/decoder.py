@@ -221,6 +221,24 @@ class Decoder(nnx.Module):
         position = length + jnp.diff(starts, axis=1)
         return Read(prefix, text, mask, first, position.reshape(-1), effect.hidden, empty)
 
+    def text_states(self, tokens: jax.Array, prompts: Any = None) -> jax.Array:
+        """The last layer's normed output at the tokens [B, T] alone, behind their prompts: [B, T, H]; of
+        padding it says nothing. Rows behind a text change nothing: no token sees them.
+        """
+        x = self.token_embedder(tokens)
+        effect = effect_of(prompts, x, tokens > 0)
+        x = x if effect.text is None else effect.text
+        prefix = self._prefix(effect, None)
+        start = prefix[0][0].shape[2] if prefix else 0
+        seen = prefix if effect.visible is None or effect.visible.seen else []
+        fronts = _fronts(seen, effect.hidden)
+        length = tokens.shape[1]
+        turn, causal = rotation(self.config, start + jnp.arange(length)[None]), _causal(length)
+        for index, layer in enumerate(self.layers()):
+            x, _ = layer.read(x, turn, fronts[index] if fronts else None, causal, None)
+        normed: jax.Array = self.final_norm(x)
+        return normed
+
     def looks(self, tokens: jax.Array, targets: jax.Array, prompts: Any = None) -> list[Look]:
         """Where every layer looks while it reads tokens [B, T] and writes targets [B, T']; the first
         query of what is written is the text's last token, or the last of the rows behind it.

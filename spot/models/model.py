@@ -130,6 +130,18 @@ class Model:
         with device_errors():
             return written(self, inputs, length, prompt)
 
+    def features(self, inputs: Ragged, prompt: Promptlike = None) -> np.ndarray:
+        """The mean of the last states of every row's tokens, float32 [N, H]; rows of the prompt and padding
+        are not among them. Raises SpotError as `score` does.
+
+        Of a T5 these are the encoder's states, of a decoder those of its last layer. A prompt behind the
+        text is seen by a T5 alone.
+        """
+        from spot.models.features import mean_states
+
+        with device_errors():
+            return mean_states(self, inputs, prompt)
+
     def read_rows(self, rows: np.ndarray) -> States:
         """What the stack that reads makes of rows [P, H] in front of nothing."""
         from spot.models import scoring

@@ -55,6 +55,13 @@ class Network:
         """
         return self.module().encode(texts, prompts, random)
 
+    def text_states(self, texts: jax.Array, prompts: Any = None) -> jax.Array:
+        """Last states [B, T, H] of the tokens of texts [B, T] behind their prompts, without the prompts' own
+        rows: of a T5 the encoder's, of a decoder those of its last layer; both normed.
+        """
+        states: jax.Array = self.module().text_states(texts, prompts)
+        return states
+
     def decode(
         self, encoded: Any, targets: jax.Array, random: jax.Array | RowKeys | None = None
     ) -> jax.Array:

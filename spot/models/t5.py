@@ -388,6 +388,14 @@ class T5(nnx.Module):
         output = self.encoder(x, mask, effect, random, self.remat, watch)
         return Encoded(output, _readable(mask, effect), of_texts(effect.writer, effect.owner))
 
+    def text_states(self, tokens: jax.Array, prompts: Any = None) -> jax.Array:
+        """The encoder's output at the tokens [B, T] alone, behind their prompts: [B, T, H]; of padding it
+        says nothing.
+        """
+        x, mask, effect = self._surrounded(tokens, prompts)
+        front = 0 if effect.before is None else effect.before.shape[1]
+        return self.encoder(x, mask, effect, None)[:, front : front + tokens.shape[1]]
+
     def looks(self, tokens: jax.Array, targets: jax.Array, prompts: Any = None) -> list[Look]:
         """Where every layer looks while it reads tokens [B, T] and writes targets [B, T']."""
         found: list[Look] = []

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = attach(
     globals(),
     {
         "Baselines": "spot.study.baselines",
-        "Trial": "spot.study.baselines",
+        "Trial": "spot.study.methods.method",
         "compare": "spot.study.cells",
         "Comparison": "spot.study.comparison",
         "Variant": "spot.study.comparison",

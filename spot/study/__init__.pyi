@@ -1,5 +1,4 @@
 from spot.study.baselines import Baselines as Baselines
-from spot.study.baselines import Trial as Trial
 from spot.study.cells import compare as compare
 from spot.study.comparison import Comparison as Comparison
 from spot.study.comparison import Variant as Variant
@@ -9,6 +8,7 @@ from spot.study.cross_tasks import SourcePrompts as SourcePrompts
 from spot.study.cross_tasks import TaskMatrix as TaskMatrix
 from spot.study.cross_tasks import matrix as matrix
 from spot.study.cross_tasks import store_matrix as store_matrix
+from spot.study.methods.method import Trial as Trial
 from spot.study.ranking import RankQuality as RankQuality
 from spot.study.ranking import rank_quality as rank_quality
 from spot.study.records import TransferRecord as TransferRecord

@@ -26,7 +26,7 @@ from spot.prompts.files import check_fit, write_prompt
 from spot.prompts.prompt import SoftPrompt
 from spot.strategies.settings import TransferSettings
 from spot.strategies.transfer import BEST_FILE, check_target, spread
-from spot.study.baselines import Trial
+from spot.study.methods.method import Trial
 from spot.tasks.examples import TokenizedSplit
 from spot.tasks.metrics import main_metric
 from spot.tasks.task import Task

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -30,11 +31,12 @@ from spot.strategies.combination import CombinationReport, Scored
 from spot.strategies.length import LengthReport, LengthTrial
 from spot.strategies.start import SCRATCH, Start
 from spot.strategies.transfer import Run, TransferReport
-from spot.study.baselines import Baselines, Row, Trial
+from spot.study.baselines import Baselines
 from spot.study.comparison import Comparison, Gap, Reference, Variant
 from spot.study.comparison import Row as ComparedRow
 from spot.study.comparison import Trial as ComparedTrial
 from spot.study.distillation import Distillation, Line
+from spot.study.methods.method import Row, Trial
 from spot.study.records import TransferRecord
 from spot.study.result import Missing, Study, StudyRun
 from spot.study.starts import StartComparison, StartRow
@@ -288,9 +290,9 @@ def study() -> Study:
     )
 
 
-def trial(seed: int | None, test: float, **more: float) -> Trial:
+def trial(seed: int | None, test: float, **more: Any) -> Trial:
     """A trial of 3 test rows."""
-    return Trial(seed, test, {"accuracy": test}, ("yes", "no", "no"), **more)  # type: ignore[arg-type]
+    return Trial(seed, test, {"accuracy": test}, ("yes", "no", "no"), **more)
 
 
 FROZEN, PROMPT_COUNTS = Counts(0, 6_000_000), Counts(2560, 6_000_000)
@@ -316,10 +318,32 @@ BASELINES = Baselines(
             (2.0, 22.0),
         ),
         Row("model-tuning", 0, Counts(6_000_000, 0), (trial(0, 70.0),), (58.0, 82.0), (8.0, 32.0)),
+        Row(
+            "probe",
+            0,
+            Counts(321, 6_000_000),
+            (trial(None, 58.0, choices={"C": 0.01}),),
+            (48.0, 68.0),
+            (-2.0, 18.0),
+            note="C was chosen over 3 folds, not 5: a class has 3 training rows",
+        ),
+        Row(
+            "knn-lm",
+            0,
+            PROMPT_COUNTS,
+            (
+                trial(0, 61.0, choices={"lambda": 0.25, "k": 5, "tau": 96.0}),
+                trial(1, 63.0, choices={"lambda": 0.25, "k": 25, "tau": 96.0}),
+            ),
+            (51.0, 71.0),
+            (1.0, 21.0),
+            prompt="prompt-tuning",
+        ),
         Row("tfidf", 0, None, (trial(None, 55.0),), (45.0, 65.0), (-5.0, 15.0)),
     ),
     Path("spot-runs/baselines/boolq"),
     Verdict("at chance", "at chance: accuracy 70.0 by model tuning", {"score": 70.0}),
+    {"class-mean": "not every training row of boolq has a class"},
 )
 DISTILLATION = Distillation(
     "boolq",

@@ -165,7 +165,7 @@ def test_every_command_is_a_file_and_a_line(folder, table):
 
 def test_the_methods_of_baselines_are_in_its_help():
     from spot.commands.baselines import command
-    from spot.study.baselines import METHODS
+    from spot.study.methods.table import METHODS
 
     option = next(option for option in command.params if option.name == "methods")
     assert f"Some of {', '.join(METHODS)}, joined" in option.help

@@ -17,7 +17,7 @@ from spot.errors import SpotError
 from spot.models.model import load, load_model
 from spot.prompts.files import write_prompt
 from spot.serving.scoring import evaluate
-from spot.study import baselines as module
+from spot.study.methods import tuning
 from spot.training import runs
 from spot.training.build import train_prompt
 from spot.training.slots import Reporter
@@ -58,7 +58,7 @@ def test_every_row_is_what_the_functions_of_one_thing_give(lab, tmp_path, model)
     done = lab.run("baselines", "--target", "house", "--json", sets=sets)
     assert done.exit_code == 0, done.stderr
     *rows, used = lines(done.stdout)
-    zero, few, prompt, tuned = [row for row in rows if row.get("parameters")]
+    zero, few, prompt, tuned = [row for row in rows if row.get("parameters")][:4]
     page = spot.report_page(shlex.split(rows[-1]["report"])[2])  # of the folder that is named
     assert all(f"{row['test']:.2f}</data>" in page for row in (zero, few, prompt, tuned))
     loaded = load(model_settings(model))
@@ -184,14 +184,20 @@ def test_finished_work_is_not_done_again(lab, tmp_path, tiny_backbone, monkeypat
     first = at.baselines("house", model=tiny_backbone)
     total = sum(array.size for array in random_arrays(tiny_backbone.config).values())
     counts = [tuple(row.counts) for row in first.rows if row.counts is not None]
-    assert counts == [(0, total), (0, total), (4 * 16, total), (total, 0)]
-    assert [row.shots for row in first.rows if row.counts is not None] == [0, 4, 0, 0]
+    assert counts[:4] == [(0, total), (0, total), (4 * 16, total), (total, 0)]
+    # Nothing is fitted for neighbours; a mean has 16 numbers for each class, a probe 16 weights and a bias.
+    bare = [(0, total), (2 * 16, total), (16 + 1, total), (0, total)]
+    behind = [(own + 4 * 16, total) for own, _ in bare]
+    assert counts[4:] == [pair for both in zip(bare, behind, strict=True) for pair in both]
+    assert [row.shots for row in first.rows if row.counts is not None] == [0, 4, *[0] * 10]
     request.getfixturevalue("no_training")
-    for place in (module, runs):
+    for place in (tuning, runs):
         monkeypatch.setattr(place, "evaluate", lambda *_, **__: pytest.fail("done again"))
+    for name in ("features", "score"):
+        monkeypatch.setattr(type(tiny_backbone), name, lambda *_: pytest.fail("done again"))
     assert table(at.baselines("house", model=tiny_backbone)) == table(first)
     # Without the bare model in the table nothing is compared with it.
-    alone = [{**row, "gain": None} for row in table(first)[2:] if row["method"] != "tfidf"]
+    alone = [{**row, "gain": None} for row in table(first)[2:4]]
     some = at.baselines("house", ["model-tuning", "prompt-tuning"], tiny_backbone)
     assert table(some) == alone
     more = lab.objects(*sets, "data.shots=1", 'data.text="a cat"', runs=tmp_path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from spot.analysis.finding import Bars, Cell, Table
@@ -10,7 +11,7 @@ from spot.report.pages.facts import facts_of
 from spot.report.pages.page import Linked, Part, Section
 from spot.report.pages.reading import read
 from spot.strategies.transfer import BEST_FILE
-from spot.study.baselines import PROMPT_TUNING
+from spot.study.methods.method import PROMPT_TUNING
 from spot.verdicts.verdict import Verdict
 
 COMMAND = "spot baselines"
@@ -37,16 +38,24 @@ class StoredRow:
     n: int
     runs: tuple[dict[str, object], ...]
     parameters: StoredCounts | None = None
+    prompt: str = ""
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """The method, of those that are there with and without a prompt with what it has."""
+        return f"{self.method}, with prompt" if self.prompt else self.method
 
 
 @dataclass(frozen=True)
 class StoredBaselines:
-    """The content of baselines.json; earlier releases wrote no verdict."""
+    """The content of baselines.json; earlier releases wrote no verdict, and refused no method."""
 
     target: str
     metric: str
     rows: tuple[StoredRow, ...]
     verdict: Verdict | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 def _linked(row: StoredRow, folder: Path) -> float:
@@ -61,7 +70,7 @@ def baselines_part(folder: Path) -> Part:
     title = f"{stored.target}: {stored.metric} on the test split"
     rows: list[tuple[Cell, ...]] = [
         (
-            row.method, row.shots or None, None if row.parameters is None else row.parameters.trained,
+            row.name, row.shots or None, None if row.parameters is None else row.parameters.trained,
             _linked(row, folder),
             row.deviation, *row.interval, *(row.gain or (None, None)), len(row.runs), row.n,
         )
@@ -75,11 +84,14 @@ def baselines_part(folder: Path) -> Part:
         "±: standard deviation over seeds; intervals over test rows and seeds, of the mean and of its "
         "difference from the bare model, which is paired by row."
     )
+    told = [f"{row.name}: {row.note}." for row in stored.rows if row.note]
+    told += [f"{name} was left out: {reason}." for name, reason in stored.refused.items()]
+    note = " ".join([note, *told])
     table = Table(title, columns, tuple(rows), note)
     bars = Bars(
         title,
         f"test {stored.metric}, with 95 % intervals",
-        tuple(row.method for row in stored.rows),
+        tuple(row.name for row in stored.rows),
         tuple(row.test for row in stored.rows),
         tuple(row.interval[0] for row in stored.rows),
         tuple(row.interval[1] for row in stored.rows),

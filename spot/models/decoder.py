@@ -196,12 +196,7 @@ class Decoder(nnx.Module):
         if count > 1 and (effect.after is not None or effect.owner is not None):
             raise ValueError("texts with rows behind them, or with an owner, cannot be packed")
         prefix = self._prefix(effect, random, watch)
-        length, empty = prefix[0][0].shape[2] if prefix else 0, None
-        if prefix and effect.padding is not None:
-            empty = effect.empty(length)
-            length = length - effect.to_rows(effect.padding, x.shape[0])[:, None]
-            if effect.owner is not None and not effect.by_row:
-                empty = empty[effect.owner]
+        length, empty = _text_places(prefix, effect, x.shape[0])
         if effect.after is not None:
             after = effect.to_rows(effect.after, x.shape[0])
             rows = jnp.concatenate([first[:, None], after], axis=1)
@@ -229,9 +224,9 @@ class Decoder(nnx.Module):
         effect = effect_of(prompts, x, tokens > 0)
         x = x if effect.text is None else effect.text
         prefix = self._prefix(effect, None)
-        start = prefix[0][0].shape[2] if prefix else 0
+        start, empty = _text_places(prefix, effect, x.shape[0])
         seen = prefix if effect.visible is None or effect.visible.seen else []
-        fronts = _fronts(seen, effect.hidden)
+        fronts = _fronts(seen, effect.hidden, empty)
         length = tokens.shape[1]
         turn, causal = rotation(self.config, start + jnp.arange(length)[None]), _causal(length)
         for index, layer in enumerate(self.layers()):
@@ -309,7 +304,7 @@ class Decoder(nnx.Module):
         keys = fold(random if effect.by_row else prompt_keys(random), 1)
         places = start + jnp.arange(rows)[None]
         hidden, empty = effect.hidden, effect.empty(start + rows)
-        if empty is not None:
+        if effect.padding is not None and empty is not None:
             places = places - effect.padding[:, None]
             causal = causal + jnp.where(empty[:, None, None, start:], MASKED, 0.0)
         fronts = _fronts(
@@ -434,6 +429,21 @@ def _memories(read: Read, index: int) -> list[Memory]:
     hidden = None if read.hidden is None else read.hidden[own]
     prefix = _fronts(read.prefix[own], hidden, read.empty)
     return [*prefix, Memory(*read.text[index], hide(read.mask))]
+
+
+def _text_places(
+    prefix: list[Pair], effect: Effect, rows: int
+) -> tuple[jax.Array | int, jax.Array | None]:
+    """The place of the first token of each of R rows, [R, 1] where prompts are padded, and which columns in
+    front of them are padding [S|R, P].
+    """
+    length = prefix[0][0].shape[2] if prefix else 0
+    empty = effect.empty(length) if prefix else None
+    if empty is None or effect.padding is None:
+        return length, None
+    if effect.owner is not None and not effect.by_row:
+        empty = empty[effect.owner]
+    return length - effect.to_rows(effect.padding, rows)[:, None], empty
 
 
 def _fronts(pairs: list[Pair], hidden: jax.Array | None, empty: jax.Array | None) -> list[Memory]:

@@ -509,11 +509,16 @@ def _filled(effect: Effect, rows: int, count: int) -> jax.Array:
 
 def _without_padding(fronts: list[Memory | None], effect: Effect) -> list[Memory | None]:
     """Keys and values in front of the text, without the columns that are padding."""
-    if effect.keys_values is None or effect.padding is None:
+    if effect.keys_values is None:
         return fronts
     empty = of_texts(effect.empty(effect.keys_values.shape[-2]), effect.owner)
+    if empty is None:
+        return fronts
     masked = jnp.where(empty, MASKED, 0.0)[:, None, None]
-    return [front and front._replace(bias=front.bias + masked) for front in fronts]
+    return [
+        each if each is None or each.bias is None else each._replace(bias=each.bias + masked)
+        for each in fronts
+    ]
 
 
 def _readable(mask: jax.Array, effect: Effect) -> jax.Array:

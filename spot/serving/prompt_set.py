@@ -200,63 +200,56 @@ class PromptSet:
         return _Rows(np.asarray(effect.before)[0]) if plain else _Other(known)
 
     def _prompts(self, owner: Sequence[int]) -> Any:
-        """The prompts of one pass, all of one group, as a network takes them."""
+        """The prompts of the rows of one pass, all of one group, as a network takes them.
+
+        Those in front of texts are laid beside each other, one a row, so that a batch of one prompt and one
+        of many run the same program.
+        """
+        placed = [self._placed[number] for number in owner]
+        if rows := [each.rows for each in placed if isinstance(each, _Rows)]:
+            width, padding = _widths([len(each) for each in rows])
+            before = np.stack([_outer(each, width) for each in rows])
+            return Effect(before=jnp.asarray(before), padding=padding) if width else Effect()
+        if fronts := [
+            self._front(number, each.prompt)
+            for number, each in zip(owner, placed, strict=True)
+            if isinstance(each, _Front)
+        ]:
+            width, padding = _widths([each.shape[3] for each in fronts])
+            pairs = _stacked_fronts(width, fronts)
+            return Effect(keys_values=pairs, padding=padding) if width else Effect()
         distinct = sorted(set(owner))
         place = {number: place for place, number in enumerate(distinct)}
-        # Rows of one prompt share it, as where it is alone; nothing is gathered for them.
-        chosen = None
-        if len(distinct) > 1:
-            chosen = np.asarray([place[number] for number in owner], np.int32)
-            distinct += distinct[:1] * (bucket_length(len(distinct), ROW_COUNTS) - len(distinct))
-        first = self._placed[distinct[0]]
-        if isinstance(first, _Other):
-            return stack([self._placed[number].prompt for number in distinct], chosen)
-        if isinstance(first, _Rows):
-            return self._in_front([self._placed[number].rows for number in distinct], chosen)
-        return self._read([self._front(number) for number in distinct], chosen)
+        chosen = np.asarray([place[number] for number in owner], np.int32)
+        distinct += distinct[:1] * (bucket_length(len(distinct), ROW_COUNTS) - len(distinct))
+        others = [self._placed[number] for number in distinct]
+        return stack([each.prompt for each in others if isinstance(each, _Other)], chosen)
 
-    def _in_front(self, rows: list[np.ndarray], owner: np.ndarray | None) -> Effect:
-        """Prompts that are rows [P, H] of one pass."""
-        if not any(map(len, rows)):
-            return Effect()
-        width, padding = _widths([len(each) for each in rows])
-        before = np.stack([_outer(each, width) for each in rows])
-        return Effect(before=jnp.asarray(before), owner=owner, padding=padding)
-
-    def _read(self, pairs: list[jax.Array], owner: np.ndarray | None) -> Effect:
-        """Prompts whose keys and values [L, 2, kv, P, D] are known, of one pass."""
-        counts = [each.shape[3] for each in pairs]
-        if not any(counts):
-            return Effect()
-        width, padding = _widths(counts)
-        every = _stacked_fronts(width, pairs)
-        return Effect(keys_values=every, owner=owner, padding=padding)
-
-    def _front(self, number: int) -> jax.Array:
+    def _front(self, number: int, prompt: SoftPrompt) -> jax.Array:
         """Keys and values of a prompt of a decoder, computed where they are not kept."""
         if number in self._fronts:
             self._fronts.move_to_end(number)
             return self._fronts[number]
-        placed = self._placed[number]
         config = self.model.config
-        if placed.prompt.tokens:
-            made = front(self.model.network, on_device(placed.prompt, config))
+        if prompt.tokens:
+            made: jax.Array = front(self.model.network, on_device(prompt, config))
         else:
-            made = jnp.zeros((config.layers, 2, config.kv_heads, 0, config.d_kv))
+            shape = (config.stacks[0], 2, config.kv_heads, 0, config.d_kv)
+            made = jnp.zeros(shape)
         self._fronts[number] = made
         if len(self._fronts) > CACHED:
             self._fronts.popitem(last=False)
         return made
 
 
-def _widths(counts: list[int]) -> tuple[int, np.ndarray | None]:
+def _widths(counts: list[int]) -> tuple[int, jax.Array | None]:
     """The common number of columns of prompts of so many, and the empty ones [S] of each; None where all have
     as many, which costs nothing then.
     """
     if len(set(counts)) == 1:
         return counts[0], None
     width = bucket_length(max(counts), LENGTHS)
-    return width, np.asarray([width - count for count in counts], np.int32)
+    return width, jnp.asarray([width - count for count in counts], jnp.int32)
 
 
 def _outer(rows: np.ndarray, width: int) -> np.ndarray:
@@ -268,7 +261,12 @@ def _stacked_fronts(width: int, pairs: list[jax.Array]) -> jax.Array:
     """Keys and values [L, 2, kv, P, D] of S prompts -> [S, L, 2, kv, width, D]."""
     edges = ((0, 0), (0, 0), (0, 0))
     return jnp.stack(
-        [jnp.pad(each, (*edges, (width - each.shape[3], 0), (0, 0))) for each in pairs]
+        [
+            each
+            if each.shape[3] == width
+            else jnp.pad(each, (*edges, (width - each.shape[3], 0), (0, 0)))
+            for each in pairs
+        ]
     )
 
 

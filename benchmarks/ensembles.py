@@ -19,20 +19,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
 import spot
 from spot.commands import Config, load_config, runs_of, the_model, the_task
 from spot.report import progress
-from spot.serving import Combine, Disagreement, Predictor
+from spot.serving import WAYS, Disagreement, Predictor
 from spot.study import paired_interval
 from spot.tasks import Lengths, TokenizedSplit, label_tokens, tokenized
 from spot.training import Trained, floors, new_slot, one_answer_score, sample_of, source_of
 from spot.verdicts import Reference, Sample, difference_verdict, judge_score
-
-WAYS: tuple[Combine, ...] = get_args(Combine)
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,8 @@ def test_weights_by_validation_are_points_above_guessing():
         validation_weights(scored({"value": 50.0}, {"value": 12.0}), ("a", "b"), TASK)
 
 
-def test_weights_by_similarity_are_cosines_with_the_query(lab, tiny_backbone):
-    bank = Bank.open(lab.bank)
+def test_weights_by_similarity_are_cosines_with_the_query(lab, tmp_path, tiny_backbone):
+    bank = Bank.open(lab.copy(tmp_path / "bank"))
     entries = [entry for entry in bank.entries() if entry.task in ("colour", "bird", "place")]
     with pytest.raises(SpotError, match="expected a query of house in .*, by which") as caught:
         similarity_weights(bank, entries, "house", tiny_backbone, "average")
@@ -135,12 +135,13 @@ def test_the_command_answers_with_several_prompts(lab, tmp_path, tiny_backbone):
     )
 
 
-def test_entries_are_weighted_by_similarity_to_the_task_that_they_answer(lab, tiny_backbone):
-    two = ("--prompt", "colour", "--prompt", "place")
+def test_entries_are_weighted_by_similarity_to_the_task_that_they_answer(lab, tmp_path):
+    bank = ("--bank", str(lab.copy(tmp_path / "bank")))
+    two = (*bank, "--prompt", "colour", "--prompt", "place")
     command = ("predict", *two, "--task", "house", "--weights", "similarity", "--text", TEXTS[0])
     unknown = lab.run(*command)
     assert unknown.exit_code == 1 and "hint: search for it first: spot search" in unknown.stderr
-    assert lab.run("search", "--target", "house").exit_code == 0
+    assert lab.run("search", *bank, "--target", "house").exit_code == 0
     done = lab.run(*command, "--json")
     assert done.exit_code == 0, done.stderr
     assert sum(lines(done.stdout)[0]["votes"].values()) == 2

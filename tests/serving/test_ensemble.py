@@ -209,6 +209,10 @@ def test_a_margin_is_the_lead_over_the_next_word(tiny_backbone):
     assert found.answer == "no" and found.votes == {"no": 2, "yes": 1}
     assert found.agreement == pytest.approx(2 / 3) and found.members == ("no", "no", "yes")
     assert found.margin == pytest.approx((0.81 - 1.63) / 3)  # the vote overrules the mean
+    weighted = Predictor(tiny_backbone, TASK, Ensemble(prompts(3), weights=(2, 1, 1)))
+    (found,) = weighted.ranked(["t"], scores)
+    assert found.answer == "no" and found.votes == {"no": 2, "yes": 1}
+    assert found.agreement == pytest.approx(0.75)
 
 
 def test_calibration_divides_by_what_is_said_to_no_content(tiny_backbone):

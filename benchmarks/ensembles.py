@@ -19,20 +19,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 
 import spot
 from spot.commands import Config, load_config, runs_of, the_model, the_task
 from spot.report import progress
-from spot.serving import Combine, Disagreement, Predictor
+from spot.serving import WAYS, Disagreement, Predictor
 from spot.study import paired_interval
 from spot.tasks import Lengths, TokenizedSplit, label_tokens, tokenized
-from spot.training import Trained, new_slot, one_answer_score, sample_of, source_of
-from spot.verdicts import Sample, judge_difference
-
-WAYS: tuple[Combine, ...] = get_args(Combine)
+from spot.training import Trained, floors, new_slot, one_answer_score, sample_of, source_of
+from spot.verdicts import Reference, Sample, difference_verdict, judge_score
 
 
 @dataclass(frozen=True)
@@ -111,6 +108,15 @@ def difference(ours: Sample, theirs: Sample) -> tuple[float, float, float]:
     return (gain.mean, *gain.interval())
 
 
+def verdict(metric: str, rows: int, vote: Sample, best: Sample, floors: Sequence[Reference]) -> str:
+    """Whether the better of both is at chance, else what the rows say of their difference."""
+    level = judge_score(metric, rows, vote if vote.mean >= best.mean else best, floors)
+    if level.kind in ("at chance", "too few rows"):
+        return level.sentence
+    points = difference(vote, best)
+    return difference_verdict("the vote", "the best prompt", points, f"{rows:,} rows").sentence
+
+
 def measure(
     config: Config, model: spot.Model, task: spot.Task, seeds: Sequence[int], runs: spot.Runs
 ) -> Measured:
@@ -150,9 +156,7 @@ def measure(
         over_best={way: difference(each, chosen) for way, each in samples.items()},
         over_average={way: difference(each, alone) for way, each in samples.items()},
         apart=disagreement.share or 0.0,
-        verdict=judge_difference(
-            metric, len(split), ("the vote", samples["vote"]), ("the best prompt", chosen)
-        ).sentence,
+        verdict=verdict(metric, len(split), samples["vote"], chosen, floors(task, split)),
     )
 
 

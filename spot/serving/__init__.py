@@ -5,9 +5,9 @@ from bank.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     globals(),
     {
-        "Combine": "spot.serving.ensemble",
         "Disagreement": "spot.serving.ensemble",
         "Ensemble": "spot.serving.ensemble",
+        "WAYS": "spot.serving.ensemble",
         "PredictedFile": "spot.serving.files",
         "predict_file": "spot.serving.files",
         "MixedPredictor": "spot.serving.mixed",

@@ -1,4 +1,4 @@
-from spot.serving.ensemble import Combine as Combine
+from spot.serving.ensemble import WAYS as WAYS
 from spot.serving.ensemble import Disagreement as Disagreement
 from spot.serving.ensemble import Ensemble as Ensemble
 from spot.serving.files import PredictedFile as PredictedFile

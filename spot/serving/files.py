@@ -136,7 +136,7 @@ def predict_file(
         _write_bad(source, predictor.task, bad_rows, scan)
         if scan.bad:
             runs.reporter.warn(
-                f"{scan.bad:,} of {scan.bad + scan.good:,} rows are skipped, and are in {bad_rows}; "
+                f"skipped {scan.bad:,} of {scan.bad + scan.good:,} rows, which are in {bad_rows}; "
                 f"the first: {scan.reason}"
             )
     plan = _plan(target, predictor, scan, margins)

@@ -67,7 +67,7 @@ def similarity_weights(
     if not queries:
         raise SpotError(
             f"expected a query of {target} in {bank.path}, by which its entries are weighted, found none",
-            f"search for it first: spot search {target} --bank {bank.path}",
+            f"search for it first: spot search --target {target} --bank {bank.path}",
         )
     measure = find_similarity(similarity)
     index = build_index(measure, read_keys(bank, measure))

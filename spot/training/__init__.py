@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "batch_of": "spot.training.batches",
         "new_slot": "spot.training.build",
         "Evaluation": "spot.training.evaluate",
+        "floors": "spot.training.evaluate",
         "one_answer_score": "spot.training.evaluate",
         "sample_of": "spot.training.evaluate",
         "FineTuned": "spot.training.fine_tuning",

@@ -2,6 +2,7 @@ from spot.training.batches import Source as Source
 from spot.training.batches import batch_of as batch_of
 from spot.training.build import new_slot as new_slot
 from spot.training.evaluate import Evaluation as Evaluation
+from spot.training.evaluate import floors as floors
 from spot.training.evaluate import one_answer_score as one_answer_score
 from spot.training.evaluate import sample_of as sample_of
 from spot.training.fine_tuning import FineTuned as FineTuned

@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "mean_curve": "spot.verdicts.curves",
         "steps_to_reach": "spot.verdicts.curves",
-        "judge_difference": "spot.verdicts.differences",
+        "difference_verdict": "spot.verdicts.differences",
         "judge_study": "spot.verdicts.gains",
         "judge_transfer": "spot.verdicts.gains",
         "judge_nearness": "spot.verdicts.nearness",

@@ -1,6 +1,6 @@
 from spot.verdicts.curves import mean_curve as mean_curve
 from spot.verdicts.curves import steps_to_reach as steps_to_reach
-from spot.verdicts.differences import judge_difference as judge_difference
+from spot.verdicts.differences import difference_verdict as difference_verdict
 from spot.verdicts.gains import judge_study as judge_study
 from spot.verdicts.gains import judge_transfer as judge_transfer
 from spot.verdicts.nearness import judge_nearness as judge_nearness

@@ -24,6 +24,7 @@ from spot.models.known import KnownModel
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.retrieval.target import Answer
+from spot.serving.ensemble import Disagreement
 from spot.serving.files import PredictedFile
 from spot.serving.predicting import Prediction
 from spot.serving.scoring import TemplateSweep
@@ -434,8 +435,29 @@ PREDICTIONS = (
     Prediction("a text", "yes", {"no": 0.25, "yes": 0.75}),
     Prediction("another", "a [bold] :cat: answer", {}),
 )
+VOTED = (
+    Prediction(
+        "a text",
+        "yes",
+        {"no": 0.25, "yes": 0.75},
+        0.5,
+        {"no": 1, "yes": 2},
+        2 / 3,
+        ("yes", "yes", "no"),
+    ),
+    Prediction("another", "cat", {}, None, {"cat": 3}, 1.0, ("cat", "Cat", "cat")),
+)
 SHARES = {"no": "p_no", "yes": "p_yes"}
 LABELLED = PredictedFile(Path("answers.csv"), 1200, "prediction", SHARES, "label", 1000, 912)
+APART = Disagreement(rows=1200, pairs=3600, apart=450, agreed=(1100, 1150, 1020))
+VOTED_FILE = PredictedFile(
+    Path("answers.csv"), 1200, "label", SHARES,
+    margin="margin", agreement="agreement", bad_rows=Path("bad.csv"), skipped=3, disagreement=APART,
+)  # fmt: skip
+EQUAL_FILE = PredictedFile(
+    Path("answers.csv"), 2, "answer", {}, agreement="agreement", bad_rows=Path("bad.csv"), skipped=1,
+    disagreement=Disagreement(rows=2, pairs=2, apart=0, agreed=(2, 2)),
+)  # fmt: skip
 WRITTEN = PredictedFile(Path("answers.jsonl"), 3, "answer", {})
 
 

@@ -49,6 +49,7 @@ def logs(*rows):
 
 
 EVEN = np.full(3, 1 / 3)
+THIRDS = np.array([0.1, 0.2, 0.3]) / np.sum([0.1, 0.2, 0.3])  # 0.1 + 0.2 is above 0.3 here
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ EVEN = np.full(3, 1 / 3)
         (by_mean, [(0.2, 0.5, 0.3), (0.2, 0.3, 0.5)], np.full(2, 0.5), 1),
         # Weights turn a vote, also where their sums differ in the last bit (0.1 + 0.2 > 0.3).
         (by_vote, [(0.9, 0.1), (0.2, 0.8), (0.6, 0.4)], np.array([0.2, 0.6, 0.2]), 1),
-        (by_vote, [(0.9, 0.1), (0.9, 0.1), (0.01, 0.99)], np.array([0.1, 0.2, 0.3]) / 0.6, 1),
+        (by_vote, [(0.9, 0.1), (0.9, 0.1), (0.01, 0.99)], THIRDS, 1),
         # A score averages logarithms: one member that rules a class out outweighs two that like it.
         (by_score, [(0.6, 0.4), (0.6, 0.4), (1e-6, 1 - 1e-6)], EVEN, 1),
         (by_vote, [(0.6, 0.4), (0.6, 0.4), (1e-6, 1 - 1e-6)], EVEN, 0),
@@ -144,8 +145,9 @@ def test_generated_texts_are_normalised_before_they_are_counted():
 
 def test_numbers_are_averaged():
     shares = np.array([0.5, 0.25, 0.25])
-    answer, votes, agreement = by_numbers(["3.0", "4.0", "2.0"], shares)
-    assert (answer, votes) == ("3", {"3.0": 1, "4.0": 1, "2.0": 1}) and agreement == 0.5
+    answer, votes, agreement = by_numbers(["3.0", "4.0", "1.0"], shares)
+    assert (answer, votes, agreement) == ("2.75", {"3.0": 1, "4.0": 1, "1.0": 1}, 0)
+    assert by_numbers(["3.0", "4.0", "2.0"], shares)[::2] == ("3", 0.5)
     assert by_numbers(["3.0", "nan", "x"], shares).answer == "3.0"
     assert by_numbers(["3.0", "3.00", "3"], shares) == ("3.0", {"3.0": 3}, 1.0)
     assert by_numbers(["x", "x", "y"], shares)[0] == "x"
@@ -207,6 +209,10 @@ def test_a_margin_is_the_lead_over_the_next_word(tiny_backbone):
     assert found.answer == "no" and found.votes == {"no": 2, "yes": 1}
     assert found.agreement == pytest.approx(2 / 3) and found.members == ("no", "no", "yes")
     assert found.margin == pytest.approx((0.81 - 1.63) / 3)  # the vote overrules the mean
+    weighted = Predictor(tiny_backbone, TASK, Ensemble(prompts(3), weights=(2, 1, 1)))
+    (found,) = weighted.ranked(["t"], scores)
+    assert found.answer == "no" and found.votes == {"no": 2, "yes": 1}
+    assert found.agreement == pytest.approx(0.75)
 
 
 def test_calibration_divides_by_what_is_said_to_no_content(tiny_backbone):

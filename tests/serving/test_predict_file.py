@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime
+import itertools
 import json
 import signal
 import time
@@ -21,6 +22,7 @@ from spot.prompts.files import find_prompt
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.serving import files
+from spot.serving.ensemble import Ensemble
 from spot.serving.files import predict_file
 from spot.serving.predicting import Prediction, predict
 from spot.serving.writers import Columns, writer_of
@@ -273,7 +275,7 @@ class Heard(Reporter):
         self.heard = []
 
     def begin(self, title, steps, done):
-        self.heard.append(("begin", title, steps))
+        self.heard.append(("begin", title, steps, done))
 
     def advance(self, step, loss):
         self.heard.append(("advance", step))
@@ -296,7 +298,7 @@ def test_a_finished_file_is_found_and_another_one_is_made_again(quick, tmp_path)
         return reporter.heard
 
     made = [
-        ("begin", "answering in.csv", 2500), ("advance", 1024), ("advance", 2048), ("advance", 2500),
+        ("begin", "answering in.csv", 2500, 0), ("advance", 1024), ("advance", 2048), ("advance", 2500),
         ("end",),
     ]  # fmt: skip
     assert heard() == made
@@ -311,46 +313,215 @@ def test_a_finished_file_is_found_and_another_one_is_made_again(quick, tmp_path)
     for change in ({"prompt": prompt}, {"task": words}, {"input_length": 8}, {"target": "a.tsv"}):
         assert heard(**change)[0][0] == "begin", change
     rows = write("in.csv", [ROWS[1]] * 3)
-    assert heard()[0] == ("begin", "answering in.csv", 3)
+    assert heard()[0] == ("begin", "answering in.csv", 3, 0)
 
 
-def test_an_interrupt_leaves_nothing_behind(quick, monkeypatch):
-    rows = write("in.csv", [ROWS[0]] * 2500)
-    Path("out.csv").write_text("the answers of yesterday")
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_an_interrupted_call_continues_and_writes_equal_bytes(quick, tmp_path, monkeypatch, suffix):
+    rows = write(f"in{suffix}", [{**ROWS[n % 3], "n": str(n)} for n in range(2500)])
+    out, answers = Path(f"out{suffix}"), files.Predictor.answers
+    predict_file(quick, TASK, None, rows, f"whole{suffix}", margins=True)
+    out.write_text("the answers of yesterday")
     calls = []
 
-    def interrupted(self, texts):
+    def counted(self, texts):
         calls.append(len(texts))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return [Prediction(text, "no", {"no": 1.0, "yes": 0.0}) for text in texts]
+        return answers(self, texts)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(files.Predictor, "answers", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            predict_file(quick, TASK, None, rows, "out.csv")
+    monkeypatch.setattr(files.Predictor, "answers", counted)
+    runs = Runs(tmp_path / "runs")
+    with pytest.raises(KeyboardInterrupt):
+        predict_file(quick, TASK, None, rows, out, margins=True, runs=runs)
     assert calls == [1024, 1024]
-    assert Path("out.csv").read_text() == "the answers of yesterday"
-    assert not list(Path().glob(".tmp*"))
-    assert predict_file(quick, TASK, None, rows, "out.csv").rows == len(stored("out.csv")) == 2500
+    assert out.read_text() == "the answers of yesterday" and not list(Path().glob(".tmp*"))
+    so_far = Path(f"out{suffix}.so-far")
+    with open(so_far, "ab") as stream:  # as a kill leaves it that comes while a line is written
+        stream.write(so_far.read_bytes()[-3000:-2000])
+    heard = Heard()
+    result = predict_file(
+        quick, TASK, None, rows, out, margins=True, runs=Runs(tmp_path / "runs", heard)
+    )
+    assert calls == [1024, 1024, 1024, 452] and result.rows == 2500
+    assert heard.heard[0] == ("begin", f"answering in{suffix}", 2500, 1024)
+    assert out.read_bytes() == Path(f"whole{suffix}").read_bytes()
+    assert not so_far.exists()
 
 
-def test_a_kill_leaves_no_half_file_and_the_next_call_writes_it_whole(lab, tmp_path):
+def test_answers_so_far_of_something_else_are_not_used(quick, tmp_path, monkeypatch):
+    rows, answers = write("in.csv", [ROWS[0]] * 1500), files.Predictor.answers
+    monkeypatch.setattr(files, "ROWS", 500)
+
+    def interrupted(**more):
+        def stops(self, texts):
+            if self.texts:
+                raise KeyboardInterrupt
+            return answers(self, texts)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files.Predictor, "answers", stops)
+            with pytest.raises(KeyboardInterrupt):
+                predict_file(quick, TASK, None, rows, "out.csv", **more)
+
+    def said(source=rows, **more):
+        reporter = Heard()
+        given = {"prompt": None, "task": TASK, **more}
+        predict_file(
+            quick, source=source, target="out.csv", runs=Runs(tmp_path / "runs", reporter), **given
+        )
+        return reporter.heard[0]
+
+    prompt = SoftPrompt.of(PREFIX, np.ones((4, 16)))
+    words = dataclasses.replace(TASK, labels=("yes", "no"))
+    for more, what in (
+        ({"prompt": prompt}, "prompt"),
+        ({"task": words}, "task"),
+        ({"margins": True}, "margins"),
+        ({"prompt": Ensemble([prompt, prompt])}, "prompt, another ensemble"),
+    ):
+        interrupted()
+        assert said(**more) == (
+            "say",
+            f"out.csv.so-far: the answers so far are of another {what}; all rows are answered again",
+        )
+    interrupted()
+    rows = write("in.csv", [ROWS[1]] * 1500)
+    assert "are of another rows; all rows" in said(rows)[1]
+    Path("out.csv.so-far").write_text("a file of the user's")
+    rows = write("in.csv", [ROWS[2]] * 10)
+    with pytest.raises(SpotError, match="nothing, at out.csv.so-far, found another file"):
+        said(rows)
+    assert Path("out.csv.so-far").read_text() == "a file of the user's"
+
+
+def test_rows_that_change_while_they_are_read_are_refused(quick, monkeypatch):
+    rows, answers = write("in.csv", [ROWS[0]] * 3), files.Predictor.answers
+
+    def edits(self, texts):
+        write("in.csv", [ROWS[1]] * 2)
+        return answers(self, texts)
+
+    monkeypatch.setattr(files.Predictor, "answers", edits)
+    with pytest.raises(SpotError, match="expected in.csv as it was when its rows were read first"):
+        predict_file(quick, TASK, None, rows, "out.csv")
+    assert not Path("out.csv").exists()
+
+
+def test_a_killed_command_continues_and_writes_equal_bytes(lab, tmp_path):
     rows = write(str(tmp_path / "in.csv"), [{"text": text} for text, _, _ in sentences(9000, 1)])
-    out = tmp_path / "out.csv"
-    command = ("predict", "--task", "house", "--in", str(rows), "--out", str(out))
-    with lab.start(*command) as running:
-        for _ in range(2400):
-            if any(part.stat().st_size for part in tmp_path.glob(".tmp*out.csv")):
+    out, so_far = tmp_path / "out.csv", tmp_path / "out.csv.so-far"
+    command = ("predict", "--task", "house", "--in", str(rows), "--out")
+    with lab.start(*command, str(out)) as running:
+        for _ in range(4800):
+            if so_far.exists() and so_far.read_bytes().count(b"\n") > 1:
                 break
             if running.poll() is not None:
-                pytest.fail(f"ended before it wrote: {running.communicate()}")
+                pytest.fail(f"ended before it was killed: {running.communicate()}")
             time.sleep(0.05)
         running.send_signal(signal.SIGKILL)
-    assert not out.exists() and list(tmp_path.glob(".tmp*out.csv"))
-    done = lab.run(*command, "--json")
+    assert not out.exists()
+    kept = so_far.read_bytes().count(b"\n") - 1
+    done = lab.run(*command, str(out), "--json")
     assert done.exit_code == 0, done.stderr
+    assert f"resumed at step {1024 * kept}" in done.stderr
     assert lines(done.stdout)[0]["rows"] == len(stored(out)) == 9000
+    assert lab.run(*command, str(tmp_path / "whole.csv")).exit_code == 0
+    assert out.read_bytes() == (tmp_path / "whole.csv").read_bytes() and not so_far.exists()
+
+
+MIXED = [ROWS[0], {**ROWS[1], "text": " "}, ROWS[2], {**ROWS[0], "text": ""}, ROWS[1]]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_bad_rows_go_to_a_file_of_their_own(quick, suffix, monkeypatch):
+    monkeypatch.setattr(files, "ROWS", 2)
+    source, reporter = write(f"in{suffix}", MIXED), Reporter()
+    result = predict_file(
+        quick,
+        TASK,
+        None,
+        source,
+        f"out{suffix}",
+        bad_rows=f"bad{suffix}",
+        runs=Runs(reporter=reporter),
+    )
+    assert (result.rows, result.skipped, result.bad_rows) == (3, 2, Path(f"bad{suffix}"))
+    predict_file(
+        quick, TASK, None, write(f"good{suffix}", [MIXED[n] for n in (0, 2, 4)]), f"all{suffix}"
+    )
+    assert stored(f"out{suffix}") == stored(f"all{suffix}")
+    places = {".jsonl": (2, 4), ".parquet": (2, 4)}.get(suffix, (3, 6))  # a row has two lines
+    bad = stored(f"bad{suffix}")
+    assert [str(row["line"]) for row in bad] == [str(place) for place in places]
+    for row, found in zip(bad, (MIXED[1], MIXED[3]), strict=True):
+        assert {name: row[name] for name in found} == found
+        assert row["reason"].startswith('expected text in "text", found empty text')
+    unit = "row" if suffix == ".parquet" else "line"
+    assert reporter.warnings == [
+        f"skipped 2 of 5 rows, which are in bad{suffix}; the first: in{suffix}, {unit} {places[0]}: "
+        'expected text in "text", found empty text'
+    ]
+    with pytest.raises(SpotError, match=rf"in{suffix}, {unit} {places[0]}: expected text"):
+        predict_file(quick, TASK, None, source, "none.csv")
+
+
+def test_bad_rows_of_other_fields_and_names(quick):
+    rows = [{"text": "a", "line": "x"}, {"line": "y", "reason": "z"}, {"text": "b"}]
+    source = write("in.jsonl", rows)
+    result = predict_file(quick, TASK, None, source, "out.jsonl", bad_rows="bad.csv")
+    assert (result.rows, result.skipped) == (2, 1)
+    (bad,) = stored("bad.csv")
+    assert (bad["line"], bad["reason"], bad["line_2"]) == ("y", "z", "2")
+    assert bad["reason_2"].startswith('expected a field "text", found the fields line, reason')
+    predict_file(quick, TASK, None, write("in.jsonl", rows[::2]), "out.jsonl", bad_rows="bad.csv")
+    assert stored("bad.csv") == []  # of the last call, not of an earlier one
+    write("in.jsonl", [rows[1]] * 3)
+    with pytest.raises(
+        SpotError, match="to predict in in.jsonl, found 3 bad ones, the first: in.jsonl, line 1"
+    ):
+        predict_file(quick, TASK, None, source, "out.jsonl", bad_rows="bad.csv")
+    for bad_rows, message in (
+        ("in.jsonl", "another file for the bad rows than in.jsonl, whose rows they are"),
+        ("out.jsonl", "another file for the bad rows than out.jsonl, where the answers go"),
+        ("bad.txt", "ending in .csv, .tsv, .jsonl, .parquet for the bad rows, found bad.txt"),
+    ):
+        with pytest.raises(SpotError, match=message):
+            predict_file(quick, TASK, None, source, "out.jsonl", bad_rows=bad_rows)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_margins_and_agreement_have_columns(tiny_backbone, suffix):
+    rng = np.random.default_rng(0)
+    ensemble = Ensemble([SoftPrompt.of(PREFIX, rng.normal(size=(4, 16))) for _ in range(3)])
+    rows = [{"text": text, "margin": "m", "label": "no"} for text, _, _ in sentences(12, 4)]
+    source, sizes = write(f"in{suffix}", rows), {"calibrate": True, "input_length": 16}
+    result = predict_file(
+        tiny_backbone, TASK, ensemble, source, f"out{suffix}", margins=True, **sizes
+    )
+    assert result.columns == ("prediction", "p_no", "p_yes", "margin_2", "agreement")
+    expected = predict(tiny_backbone, TASK, ensemble, rows, **sizes)
+    for row, found in zip(stored(f"out{suffix}"), expected, strict=True):
+        assert (row["prediction"], row["margin"]) == (found.answer, "m")
+        assert float(row["margin_2"]) == pytest.approx(found.margin, abs=1e-6)
+        assert float(row["agreement"]) == pytest.approx(found.agreement, abs=1e-6)
+    apart = [a != b for row in expected for a, b in itertools.combinations(row.members, 2)]
+    assert result.disagreement is not None
+    assert result.disagreement.share == pytest.approx(np.mean(apart)) and any(apart)
+    agreed = [np.mean([row.members[m] == row.answer for row in expected]) for m in range(3)]
+    assert result.disagreement.agreement == pytest.approx(agreed)
+    again = predict_file(
+        tiny_backbone, TASK, ensemble, source, f"out{suffix}", margins=True, **sizes
+    )
+    assert again == result
+
+
+def test_generated_answers_have_no_margins(lab, tiny_backbone):
+    rows = write("in.jsonl", [{"text": "a cat"}])
+    with pytest.raises(SpotError, match='to give margins, found the task "animal"'):
+        predict_file(
+            tiny_backbone, lab.objects().task("animal"), None, rows, "out.csv", margins=True
+        )
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

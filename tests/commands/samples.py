@@ -36,6 +36,10 @@ from spot.study.baselines import Baselines
 from spot.study.comparison import Comparison, Gap, Reference, Variant
 from spot.study.comparison import Row as ComparedRow
 from spot.study.comparison import Trial as ComparedTrial
+from spot.study.cross_tasks import BARE, SeedScore, TaskMatrix
+from spot.study.cross_tasks import Cell as MatrixCell
+from spot.study.cross_tasks import Gap as MatrixGap
+from spot.study.cross_tasks import Score as MatrixScore
 from spot.study.distillation import Distillation, Line
 from spot.study.methods.method import Row, Trial
 from spot.study.records import TransferRecord
@@ -385,6 +389,48 @@ def compared_row(kind: str, test: float, validation: float, interval: tuple[floa
         prompt=Path(f"{kind}.safetensors"),
         **more,
     )
+
+
+def matrix_cell(source, task, f1, accuracies, kind, words="own words", **more):
+    """A cell of a matrix with these accuracies, one a seed."""
+    mean = sum(accuracies) / len(accuracies)
+    deviation = None if len(accuracies) == 1 else abs(accuracies[0] - accuracies[1]) / 2**0.5
+    main = MatrixScore((f1 + mean) / 2, deviation, mean - 4, mean + 4, 74.0, "yes")
+    metrics = {
+        "f1": MatrixScore(f1, deviation, f1 - 5, f1 + 5, 81.25, "yes"),
+        "accuracy": MatrixScore(mean, deviation, mean - 3, mean + 3, 68.5, "yes"),
+    }
+    seeds = tuple(
+        SeedScore(None if source == BARE else seed, each, {"f1": f1, "accuracy": each})
+        for seed, each in enumerate(accuracies)
+    )
+    verdict = Verdict(kind, f"{kind}: f1+accuracy from {source}", {"score": main.mean})
+    return MatrixCell(source, task, words, 408, main, metrics, seeds, verdict, **more)
+
+
+MATRIX = TaskMatrix(
+    ("qqp", "mnli"),
+    ("mrpc", "qqp"),
+    "test",
+    "source",
+    (
+        matrix_cell(BARE, "mrpc", 20.0, (40.0,), "at chance"),
+        matrix_cell(
+            "qqp", "mrpc", 82.0, (70.0, 74.0), "above chance",
+            "text of the source, label words of the source by index",
+            over_bare=Interval(47.0, 40.0, 54.0, 0.95),
+        ),
+        matrix_cell(BARE, "qqp", 50.0, (60.0,), "too few rows"),
+        matrix_cell(
+            "qqp", "qqp", 81.0, (84.0, 86.0), "above chance", in_domain=True,
+            over_bare=Interval(28.0, 21.0, 35.0, 0.95),
+        ),
+    ),
+    (
+        MatrixGap("mnli", "mrpc", "3 classes against 2"),
+        MatrixGap("mnli", "qqp", "3 classes against 2"),
+    ),
+)  # fmt: skip
 
 
 COMPARISON = Comparison(

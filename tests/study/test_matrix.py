@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -25,10 +26,34 @@ pytest_plugins = ("tests.lab",)
 SPLITS = ("train", "validation", "test")
 
 
+class Wilful:
+    """The tiny model, but for its scores: they are drawn by text, prompt and label word, so that prompts
+    differ from each other on every row, as those of a tiny model do not.
+    """
+
+    def __init__(self, model):
+        self._model = model
+
+    def __getattr__(self, name):
+        return getattr(self._model, name)
+
+    def score(self, inputs, labels, prompt=None, normalisation="sum"):
+        front = b"" if prompt is None else np.asarray(prompt.key).tobytes()
+        return np.array(
+            [
+                [zlib.crc32(front + inputs[row].tobytes() + bytes(word)) for word in labels]
+                for row in range(len(inputs))
+            ],
+            float,
+        )
+
+
 @pytest.fixture
 def at(lab, tmp_path):
-    """The lab's objects, with runs of the test's own."""
-    return lab.objects(bank=lab.bank, runs=tmp_path / "runs")
+    """The lab's objects, with runs of the test's own, and a model of varied answers."""
+    objects = lab.objects(bank=lab.bank, runs=tmp_path / "runs")
+    objects.model = Wilful(objects.model)
+    return objects
 
 
 @pytest.fixture
@@ -90,6 +115,7 @@ def test_inverted_labels_score_what_is_left_of_100(at, prompts):
     for name in (BARE, "colour", "bird"):
         right, wrong = (found.cell(name, task.name).value.mean for task in tasks)
         assert right + wrong == pytest.approx(100, abs=1e-9)
+    assert len({cell.value.mean for cell in found.cells}) > 3  # else all answer alike
 
 
 def test_words_by_index_give_the_numbers_of_the_same_words(at, prompts):
@@ -185,6 +211,7 @@ def test_differences_are_paired_by_row(at, prompts):
         return [answer == word for answer, word in zip(each.predictions, gold, strict=True)]
 
     ours, own, bare = (right(p) for p in (rows[0].prompts[0], rows[1].prompts[0], None))
+    assert ours != own and ours != bare
     cell = found.cell("colour", "bird")
     for gain, other in ((cell.over_bare, bare), (cell.over_own, own)):
         assert gain.mean == pytest.approx(100 * (sum(ours) - sum(other)) / len(gold), abs=1e-9)

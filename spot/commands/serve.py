@@ -230,6 +230,7 @@ def show(service: Service, address: str, has_token: bool, out: Output) -> None:
     """Where the server listens, and a first request."""
     served = list(service.catalogue.served.values())
     tasks = service.catalogue.tasks
+    counts = (len(served), "prompt"), (len(tasks), "task")
     best = next(iter(tasks.values()))[0]
     columns = best.predictor.task.columns
     text: Any = dict.fromkeys(columns, "…") if len(columns) > 1 else "…"
@@ -243,7 +244,8 @@ def show(service: Service, address: str, has_token: bool, out: Output) -> None:
             "tasks": list(tasks),
         }
     )
-    out.say(f"serving {len(served)} prompts of {len(tasks)} tasks on {service.model_name}")
+    prompts, names = (f"{n} {word}{'s' * (n != 1)}" for n, word in counts)
+    out.say(f"serving {prompts} of {names} on {service.model_name}")
     out.say(f"page: {address}/  routes: {address}/docs")
     quoted = body.replace("'", "'\\''")
     out.say(

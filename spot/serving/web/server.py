@@ -188,8 +188,8 @@ def run_server(
     listening: socket.socket,
     upstream: Upstream | None = None,
 ) -> bool:
-    """Serve until a signal ends it. True if the model's thread has ended, too; `service.lost` are the requests
-    that were accepted and not answered.
+    """Serve until a signal ends it. True if the model's thread has ended, too; `service.lost` are the
+    requests that were accepted and not answered.
 
     The service's engine has been started. upstream: as for `create_app`.
     """

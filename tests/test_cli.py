@@ -57,6 +57,7 @@ def test_all_commands_are_there():
         "tune",
         "eval",
         "predict",
+        "serve",
         "bank",
         "tasks",
         "models",

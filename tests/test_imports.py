@@ -33,6 +33,7 @@ HELPS = [
     "tune",
     "eval",
     "predict",
+    "serve",
     "init",
     "bank",
     "bank list",

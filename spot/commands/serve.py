@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spot.serving.web.upstream import Upstream
 
 TOKEN = "SPOT_SERVE_TOKEN"
+BACKLOG = 2048  # connections that wait to be accepted
 PARTS = ("fastapi", "uvicorn", "prometheus_client", "httpx2")
 
 
@@ -157,16 +158,16 @@ def command(
         if not no_warm_up:
             out.detail("compiling for the first requests")
             out.detail(f"warmed up in {warm_up(service):.1f} s")
+        listening.listen(BACKLOG)  # before its address is told: a client may be quick
         show(service, address(listening), bool(settings.token), out)
-        finished = run_server(service, watch, settings, listening, behind)
-    if finished:
-        out.say("stopped; every accepted request was answered")
-        return
-    if service.in_flight:
-        out.warn(f"stopped with {service.in_flight} requests not answered")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(1)  # the model's thread may be at work; nothing waits for it
+        ended = run_server(service, watch, settings, listening, behind)
+    show_end(service, out)
+    code = 1 if service.lost else 0
+    if not ended:  # the model is at work on what nobody waits for any more
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    click.get_current_context().exit(code)
 
 
 def check_installed() -> None:
@@ -242,6 +243,15 @@ def show(service: Service, address: str, has_token: bool, out: Output) -> None:
         f"try: curl {token}-H 'Content-Type: application/json' -d '{quoted}' {address}/v1/predict"
     )
     sys.stdout.flush()
+
+
+def show_end(service: Service, out: Output) -> None:
+    """How it ended: whether a request was lost."""
+    out.record({"answered": service.answered, "lost": service.lost})
+    if service.lost:
+        out.warn(f"stopped with {service.lost:,} requests not answered; {service.answered:,} were")
+    else:
+        out.say(f"stopped; all {service.answered:,} requests that were accepted are answered")
 
 
 class _Lines(logging.Formatter):

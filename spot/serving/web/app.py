@@ -250,11 +250,16 @@ async def answered(
             {"Retry-After": str(full.seconds)},
         ) from full
     answers = asyncio.wrap_future(job.future)
+    service.open.add(answers)
     gone = asyncio.ensure_future(_gone(request))
     waiting: set[asyncio.Future[Any]] = {answers, gone}
     left = settings.time_limit - (time.monotonic() - request.scope[ARRIVED])
     try:
         await asyncio.wait(waiting, timeout=max(left, 0), return_when=asyncio.FIRST_COMPLETED)
+        if answers.cancelled():
+            raise Refusal(
+                503, "the server has stopped before the answer", "ask again, or another server"
+            )
         if answers.done():
             return answers.result()
         if gone.done():
@@ -265,8 +270,9 @@ async def answered(
             "send fewer texts at once, or try again when the server has less to do",
         )
     finally:
+        service.open.discard(answers)
         gone.cancel()
-        if not answers.done():
+        if not answers.done() or answers.cancelled():
             engine.drop(job)
             answers.cancel()
 

@@ -74,6 +74,8 @@ class Guard:
             raise
         finally:
             path = scope["path"]
+            if path == PREDICT and status == 200:
+                self.service.answered += 1
             route = path if path in self.routes else "other"
             seconds = time.monotonic() - begun
             self.service.metrics.request(route, status, seconds)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import logging
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import product
 from types import FrameType
 
+import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
-from spot.models.padding import FEW_BUCKETS
+from spot.models.padding import FEW_BUCKETS, bucket_length
+from spot.prompts.prompt import SoftPrompt
 from spot.serving.predicting import Predictor
+from spot.serving.prompt_set import ROW_COUNTS
 from spot.serving.web.answering import PlacedPrompts
 from spot.serving.web.app import create_app
 from spot.serving.web.catalogue import Catalogue, TaskOf, read_catalogue
-from spot.serving.web.engine import Answering, Engine, cost
+from spot.serving.web.engine import Answering, Engine
 from spot.serving.web.metrics import Metrics
 from spot.serving.web.service import Service
 from spot.serving.web.settings import ServerSettings
@@ -30,6 +34,7 @@ _log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 30  # seconds that a connection stays open without a request
 HEADERS = 32 << 10  # bytes of a request's line and headers
+WARM_UP = 60.0  # seconds of compiling before a server takes requests
 FAREWELL = 0.5  # seconds in which a server that stops still says so to new requests
 
 
@@ -60,7 +65,7 @@ class Server(uvicorn.Server):
     """Uvicorn, stopped so that every accepted request is answered.
 
     The first SIGTERM or SIGINT begins to drain: new requests are told so (503), those that were accepted are
-    answered, then the socket is closed. The second ends the process at once.
+    answered, then the socket is closed. The second waits for no answer any more, the third for nothing.
     """
 
     def __init__(self, app: FastAPI, service: Service, drain: float) -> None:
@@ -84,10 +89,12 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The signals' handler; Uvicorn's own would raise them again once it has ended."""
-        if self.service.draining:
-            self.should_exit = self.force_exit = True
-        else:
+        if not self.service.draining:
             self.begin_drain()
+        elif self.drain:
+            self.drain = 0.0
+        else:
+            self.should_exit = self.force_exit = True
 
     def begin_drain(self) -> None:
         """Take no more requests, and end once those that were accepted are answered."""
@@ -101,7 +108,10 @@ class Server(uvicorn.Server):
         if not self.service.draining:
             return False
         seconds = time.monotonic() - self.drained_since
-        return (not self.service.in_flight and seconds >= FAREWELL) or seconds >= self.drain
+        if seconds >= self.drain and self.service.in_flight:
+            self.service.give_up()
+            return True
+        return not self.service.in_flight and seconds >= min(FAREWELL, self.drain)
 
 
 def open_service(
@@ -140,30 +150,34 @@ def open_service(
     return service, Watch(bank, catalogue, read, service.publish, settings.poll)
 
 
-def warm_up(service: Service) -> float:
-    """Compile what the first requests would wait for: every entry once, and full batches of every length of
-    texts. Returns seconds.
+def warm_up(service: Service, seconds: float = WARM_UP) -> float:
+    """Compile what requests would wait for: batches of every length of texts and number of rows, of one entry
+    for each shape of prompts and label words. Begins with what is most common and ends after `seconds`,
+    whatever is left. Returns the seconds it took.
     """
     begun = time.monotonic()
     predictors = [each.predictor for each in service.catalogue.served.values()]
+    shapes = {_shape(each): each for each in reversed(predictors)}
     longest = max(predictor.lengths.inputs for predictor in predictors)
+    most = service.engine.batch_rows
+    counts = [most, *(count for count in ROW_COUNTS if count < most)]
     # Half of what texts are padded to, for a template has tokens of its own.
-    for length in (*(size // 2 for size in FEW_BUCKETS if size // 2 < longest), longest):
+    lengths = [*(size // 2 for size in FEW_BUCKETS if size // 2 < longest), longest]
+    for length, count, predictor in product(lengths, counts, shapes.values()):
+        if time.monotonic() - begun > seconds:
+            _log.info("compiled for %g s; other shapes of requests compile when they come", seconds)
+            break
         text = " ".join(["a"] * length)
-        for batch in _batches(predictors, service.engine.batch_rows):
-            service.engine.submit([(each, text) for each in batch]).future.result()
+        service.engine.submit([(predictor, text)] * count).future.result()
     return time.monotonic() - begun
 
 
-def _batches(predictors: Sequence[Predictor], rows: int) -> list[list[Predictor]]:
-    """The predictors in full batches; the last one is filled up with copies."""
-    out: list[list[Predictor]] = []
-    for start in range(0, len(predictors), rows):
-        part = list(predictors[start : start + rows])
-        while sum(cost((each, "")) for each in part) < rows:
-            part.append(part[len(part) % len(predictors[start : start + rows])])
-        out.append(part)
-    return out
+def _shape(predictor: Predictor) -> tuple[object, ...]:
+    """What the programs of a predictor depend on."""
+    labels = bucket_length(len(predictor.labels)), max(map(len, predictor.labels), default=0)
+    prompt = predictor.prompts[0]
+    kind = prompt.kind.name if isinstance(prompt, SoftPrompt) else ""
+    return kind, np.shape(prompt), labels, predictor.lengths.targets if not predictor.labels else 0
 
 
 def run_server(
@@ -173,7 +187,8 @@ def run_server(
     listening: socket.socket,
     upstream: Upstream | None = None,
 ) -> bool:
-    """Serve until a signal ends it. True if all that was accepted has been answered.
+    """Serve until a signal ends it. True if the model's thread has ended, too; `service.lost` are the requests
+    that were accepted and not answered.
 
     The service's engine has been started. upstream: as for `create_app`.
     """
@@ -184,6 +199,4 @@ def run_server(
     finally:
         watch.stop()
         service.engine.stop()
-    if server.force_exit:
-        return False
-    return service.in_flight == 0 and service.engine.join(1)
+    return service.engine.join(1)

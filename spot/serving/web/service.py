@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from asyncio import Future
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt
 from spot.serving.ensemble import Ensemble
-from spot.serving.predicting import Predictor
+from spot.serving.predicting import Prediction, Predictor
 from spot.serving.web.catalogue import Catalogue, Served, public_name
 from spot.serving.web.engine import Engine
 from spot.serving.web.metrics import Metrics
@@ -44,6 +45,9 @@ class Service:
         self.model_name = public_name(model)
         self.draining = False
         self.in_flight = 0  # requests for predictions that were accepted and not answered yet
+        self.answered = 0  # those whose answer was written
+        self.lost = 0  # those that were given up
+        self.open: set[Future[list[Prediction]]] = set()  # what they wait for
         self._ensembles: OrderedDict[tuple[object, ...], Predictor] = OrderedDict()
         self._lock = threading.Lock()
         self._catalogue = catalogue
@@ -70,11 +74,15 @@ class Service:
             self._catalogue = catalogue
         self.engine.hold([each.predictor for each in catalogue.served.values()])
 
+    def give_up(self) -> None:
+        """Wait for no answer any more; from the thread of the event loop."""
+        self.lost = self.in_flight
+        for future in list(self.open):
+            future.cancel()
+
     def prompt(self, name: str) -> SoftPrompt:
         """The prompt of an entry. Raises Refusal for an unknown name."""
-        (prompt,) = self.catalogue.find(name).predictor.prompts
-        assert isinstance(prompt, SoftPrompt)  # entries are
-        return prompt
+        return self.catalogue.find(name).prompt
 
     def choose(self, question: Question) -> Choice:
         """Who answers a question. Raises Refusal for unknown names, and for entries that do not fit

@@ -86,7 +86,7 @@ class Scripted:
         texts = [text for _, text in rows]
         self.batches.append(texts)
         self.begun.set()
-        assert self.gate.wait(30)
+        assert self.gate.wait(120)
         if self.fail in texts:
             raise RuntimeError(f"/secret/folder/model.bin broke on {self.fail}")
         return [Prediction(text, "no", {"no": 0.75, "yes": 0.25}, 0.5) for text in texts]
@@ -100,7 +100,9 @@ def running(bank, model, answering=None, wait=None, **settings):
     """
     # A look every hour: tests look by themselves.
     chosen = ServerSettings(**{"port": 0, "poll": 3600.0, "drain": 5.0, **settings})
-    service, watch = open_service(bank, model, lambda prompt, name: task(prompt.facts.task), chosen, None, answering)
+    service, watch = open_service(
+        bank, model, lambda prompt, name: task(prompt.facts.task), chosen, None, answering
+    )
     with bound(chosen) as listening:
         server = Server(create_app(service, chosen), service, chosen.drain)
         service.engine.start()
@@ -110,7 +112,7 @@ def running(bank, model, answering=None, wait=None, **settings):
         until(lambda: server.started)
         headers = {"Authorization": f"Bearer {chosen.token}"} if chosen.token else {}
         url = address(listening)
-        with httpx.Client(base_url=url, timeout=30, headers=headers) as client:
+        with httpx.Client(base_url=url, timeout=120, headers=headers) as client:
             try:
                 yield SimpleNamespace(
                     url=url, client=client, service=service, server=server, watch=watch,
@@ -121,13 +123,13 @@ def running(bank, model, answering=None, wait=None, **settings):
                     answering.gate.set()
                 if not service.draining:
                     server.begin_drain()
-                thread.join(20)
+                thread.join(60)
                 watch.stop()
                 service.engine.stop()
-                assert not thread.is_alive() and service.engine.join(20)
+                assert not thread.is_alive() and service.engine.join(60)
 
 
-def until(condition, seconds=20.0):
+def until(condition, seconds=60.0):
     """Wait until the condition holds."""
     end = time.monotonic() + seconds
     while not condition():
@@ -156,5 +158,10 @@ def everything(connection):
 
 def post(body, *headers, path="/v1/predict"):
     """The bytes of a request with this body."""
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", "Connection: close"]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: x",
+        "Content-Type: application/json",
+        "Connection: close",
+    ]
     return "\r\n".join([*lines, *headers, f"Content-Length: {len(body)}", "", ""]).encode() + body

@@ -143,7 +143,9 @@ def test_a_body_of_the_limit_is_taken_and_one_byte_more_is_413(small_server):
 
 
 def test_a_stated_length_beyond_the_limit_is_refused_before_a_byte_of_it_is_sent(small_server):
-    head = post(b"", "Expect: 100-continue").replace(b"Content-Length: 0", b"Content-Length: 9999999")
+    head = post(b"", "Expect: 100-continue").replace(
+        b"Content-Length: 0", b"Content-Length: 9999999"
+    )
     begun = time.monotonic()
     with raw(small_server.port, head, read=False) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
@@ -195,7 +197,14 @@ def test_a_wrong_token_is_401_and_says_how_to_send_it(bank, tiny_backbone):
             return server.client.send(request)
 
         assert send(f"Bearer {token}").status_code == 200
-        wrong = (token, "Bearer", f"Bearer {token}x", f"Bearer {token[:-1]}", f"Basic {token}", "Bearer \xe9")
+        wrong = (
+            token,
+            "Bearer",
+            f"Bearer {token}x",
+            f"Bearer {token[:-1]}",
+            f"Basic {token}",
+            "Bearer \xe9",
+        )
         for header in (None, *wrong):
             header = header.encode("latin-1") if header else header
             for path in ("/v1/prompts", "/metrics", "/nothing"):
@@ -204,7 +213,9 @@ def test_a_wrong_token_is_401_and_says_how_to_send_it(bank, tiny_backbone):
                 assert answer.headers["www-authenticate"] == "Bearer"
         for path in ("/healthz", "/docs", "/openapi.json"):
             assert send(None, path).status_code == 200
-        predict = server.client.post("/v1/predict", json=ASK, headers={"Authorization": "Bearer no"})
+        predict = server.client.post(
+            "/v1/predict", json=ASK, headers={"Authorization": "Bearer no"}
+        )
         refused(predict, 401, "found another one")
         assert server.client.post("/v1/predict", json=ASK).status_code == 200
 
@@ -252,7 +263,7 @@ def test_a_full_queue_is_429_with_the_time_to_try_again(bank, tiny_backbone):
     with running(bank, tiny_backbone, model, queue=2, batch_rows=1, batch_wait=0.0) as server:
         answers = []
         threads = [later(server, answers)]
-        assert model.begun.wait(10)  # one is at work, outside the queue
+        assert model.begun.wait(60)  # one is at work, outside the queue
         threads += [later(server, answers) for _ in range(2)]
         until(lambda: server.service.engine.waiting == 2)
         full = server.client.post("/v1/predict", json=ASK)
@@ -260,11 +271,15 @@ def test_a_full_queue_is_429_with_the_time_to_try_again(bank, tiny_backbone):
         assert 1 <= int(full.headers["retry-after"]) <= 60
         model.gate.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert [answer.status_code for answer in answers] == [200] * 3
         assert server.client.post("/v1/predict", json=ASK).status_code == 200
         large = {"ensemble": "colour", "texts": [TEXT] * 2}
-        refused(server.client.post("/v1/predict", json=large), 413, "at most 2 rows, texts times prompts, found 4")
+        refused(
+            server.client.post("/v1/predict", json=large),
+            413,
+            "at most 2 rows, texts times prompts, found 4",
+        )
 
 
 def test_the_time_limit_is_504_and_takes_the_request_out_of_the_queue(bank, tiny_backbone):
@@ -273,10 +288,10 @@ def test_the_time_limit_is_504_and_takes_the_request_out_of_the_queue(bank, tiny
     with running(bank, tiny_backbone, model, time_limit=0.3, batch_rows=1) as server:
         answers = []
         first = later(server, answers)
-        assert model.begun.wait(10)
+        assert model.begun.wait(60)
         late = server.client.post("/v1/predict", json={"task": "bird", "texts": ["never read"]})
         refused(late, 504, "no answer within 0.3 s")
-        first.join(20)
+        first.join(60)
         refused(answers[0], 504, "no answer within 0.3 s")
         assert (server.service.engine.waiting, server.service.in_flight) == (0, 0)
         model.gate.set()
@@ -300,20 +315,20 @@ def test_killed_clients_leave_nothing_behind(bank, tiny_backbone):
         reset(raw(server.port, post(body)[:-5], read=False))  # within its body
         answers = []
         first = later(server, answers)
-        assert model.begun.wait(10)
+        assert model.begun.wait(60)
         queued = raw(server.port, post(body), read=False)
         until(lambda: server.service.engine.waiting == 1)
         reset(queued)  # while it waits
         until(lambda: server.service.engine.waiting == 0)
         until(lambda: server.service.in_flight == 1)
         model.gate.set()
-        first.join(20)
+        first.join(60)
         assert answers[0].status_code == 200
         assert ["dropped"] not in model.batches
         model.gate.clear()
         model.begun.clear()
         working = raw(server.port, post(body), read=False)
-        assert model.begun.wait(10)
+        assert model.begun.wait(60)
         reset(working)  # while the model works on it
         until(lambda: server.service.in_flight == 0)
         model.gate.set()
@@ -323,7 +338,9 @@ def test_killed_clients_leave_nothing_behind(bank, tiny_backbone):
         assert 'spot_requests_total{route="/v1/predict",status="499"} 2.0' in counted
 
 
-def test_a_request_that_breaks_the_model_is_500_alone_and_tells_nothing(bank, tiny_backbone, caplog):
+def test_a_request_that_breaks_the_model_is_500_alone_and_tells_nothing(
+    bank, tiny_backbone, caplog
+):
     model = Scripted()
     model.fail = "bad"
     with running(bank, tiny_backbone, model, batch_wait=0.5, batch_rows=3) as server:
@@ -332,12 +349,15 @@ def test_a_request_that_breaks_the_model_is_500_alone_and_tells_nothing(bank, ti
             later(server, answers, {"task": "bird", "texts": [text]}) for text in ("x", "bad", "y")
         ]
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert sorted(answer.status_code for answer in answers) == [200, 200, 500]
         (failed,) = [answer for answer in answers if answer.status_code == 500]
         refused(failed, 500, "the server could not answer this request", "its log says")
         assert "secret" not in failed.text and "Traceback" not in failed.text
-        assert any("/secret/folder" in (record.exc_text or record.getMessage()) for record in caplog.records)
+        assert any(
+            "/secret/folder" in (record.exc_text or record.getMessage())
+            for record in caplog.records
+        )
         assert sorted(model.batches[0]) == ["bad", "x", "y"]
         assert server.client.post("/v1/predict", json=ASK).status_code == 200
 
@@ -348,7 +368,7 @@ def test_a_server_that_stops_refuses_new_requests_and_answers_those_it_has(bank,
     with running(bank, tiny_backbone, model) as server:
         answers = []
         first = later(server, answers)
-        assert model.begun.wait(10)
+        assert model.begun.wait(60)
         assert server.client.get("/healthz").json()["status"] == "ok"
         server.server.begin_drain()
         new = server.client.post("/v1/predict", json=ASK)
@@ -357,7 +377,7 @@ def test_a_server_that_stops_refuses_new_requests_and_answers_those_it_has(bank,
         health = server.client.get("/healthz")
         assert (health.status_code, health.json()["status"]) == (503, "draining")
         model.gate.set()
-        first.join(20)
+        first.join(60)
         assert answers[0].status_code == 200
 
 
@@ -365,7 +385,9 @@ def test_a_port_that_is_taken_is_said_so():
     with bound(ServerSettings(port=0)) as taken:
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(SpotError, match=f"cannot listen on 127.0.0.1 port {port}: Address already"):
+        with pytest.raises(
+            SpotError, match=f"cannot listen on 127.0.0.1 port {port}: Address already"
+        ):
             bound(ServerSettings(port=port))
 
 

@@ -56,6 +56,7 @@ def test_all_commands_are_there():
         "tune",
         "eval",
         "predict",
+        "serve",
         "bank",
         "tasks",
         "models",

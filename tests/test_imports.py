@@ -32,6 +32,7 @@ HELPS = [
     "tune",
     "eval",
     "predict",
+    "serve",
     "init",
     "bank",
     "bank list",

@@ -88,6 +88,12 @@ PARTS = ("fastapi", "uvicorn", "prometheus_client", "httpx2")
     default="float32",
     help="Of the embeddings that are sent; default: float32.",
 )
+@click.option(
+    "--warm-up-seconds",
+    type=click.FloatRange(0),
+    default=60.0,
+    help="To compile at most before the first request; default: 60.",
+)
 @click.option("--no-warm-up", is_flag=True, help="Compile at the first requests instead of before.")
 @configured
 def command(
@@ -106,6 +112,7 @@ def command(
     upstream: str | None,
     upstream_token_file: Path | None,
     upstream_dtype: Dtype,
+    warm_up_seconds: float,
     no_warm_up: bool,
 ) -> None:
     """Serve a bank: one model in memory, and a prompt a request. Requests of different tasks are answered
@@ -157,7 +164,7 @@ def command(
         service.engine.start()
         if not no_warm_up:
             out.detail("compiling for the first requests")
-            out.detail(f"warmed up in {warm_up(service):.1f} s")
+            out.detail(f"warmed up in {warm_up(service, warm_up_seconds):.1f} s")
         listening.listen(BACKLOG)  # before its address is told: a client may be quick
         show(service, address(listening), bool(settings.token), out)
         ended = run_server(service, watch, settings, listening, behind)
@@ -223,6 +230,7 @@ def show(service: Service, address: str, has_token: bool, out: Output) -> None:
     """Where the server listens, and a first request."""
     served = list(service.catalogue.served.values())
     tasks = service.catalogue.tasks
+    counts = (len(served), "prompt"), (len(tasks), "task")
     best = next(iter(tasks.values()))[0]
     columns = best.predictor.task.columns
     text: Any = dict.fromkeys(columns, "…") if len(columns) > 1 else "…"
@@ -236,7 +244,8 @@ def show(service: Service, address: str, has_token: bool, out: Output) -> None:
             "tasks": list(tasks),
         }
     )
-    out.say(f"serving {len(served)} prompts of {len(tasks)} tasks on {service.model_name}")
+    prompts, names = (f"{n} {word}{'s' * (n != 1)}" for n, word in counts)
+    out.say(f"serving {prompts} of {names} on {service.model_name}")
     out.say(f"page: {address}/  routes: {address}/docs")
     quoted = body.replace("'", "'\\''")
     out.say(

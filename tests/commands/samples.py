@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from spot.retrieval.target import Answer
 from spot.serving.files import PredictedFile
 from spot.serving.predicting import Prediction
 from spot.serving.scoring import TemplateSweep
+from spot.serving.web.catalogue import Catalogue, Served
 from spot.strategies.combination import CombinationReport, Scored
 from spot.strategies.length import LengthReport, LengthTrial
 from spot.strategies.start import SCRATCH, Start
@@ -112,6 +114,22 @@ ENTRIES = (
         key_step=None,
         value_step=None,
         scores={},
+    ),
+)
+SERVICE: Any = SimpleNamespace(
+    model_name="nano",
+    answered=1234,
+    lost=0,
+    catalogue=Catalogue(
+        {
+            "news-s0-1111": Served(
+                ENTRIES[0],
+                SimpleNamespace(task=SimpleNamespace(columns=("title", "body"))),  # type: ignore[arg-type]
+                SoftPrompt.of(PREFIX, PROMPT),
+                PROMPT,
+                ("news-s0-1111", ()),
+            )
+        }
     ),
 )
 PROMPTS = Prompts(PROMPT, PROMPT + 1, None)

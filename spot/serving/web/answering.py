@@ -9,7 +9,9 @@ from spot.serving.mixed import MixedPredictor
 from spot.serving.predicting import Prediction, Predictor
 from spot.serving.web.engine import Row
 
-PASSING = 256  # predictors that are not held, as of ensembles, before all are placed anew without them
+PASSING = (
+    256  # predictors that are not held, as of ensembles, before all are placed anew without them
+)
 
 
 class PlacedPrompts:

@@ -52,7 +52,8 @@ class Guard:
         self.most = settings.queue + settings.batch_rows  # requests at once: each has a row or more
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http":  # the application's own start and end
+            await self.app(scope, receive, send)
             return
         begun, status = time.monotonic(), 0
         scope[ARRIVED] = begun

@@ -17,6 +17,7 @@ from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.models.padding import FEW_BUCKETS, bucket_length
+from spot.models.scoring import LABEL_LENGTHS
 from spot.prompts.prompt import SoftPrompt
 from spot.serving.predicting import Predictor
 from spot.serving.prompt_set import ROW_COUNTS
@@ -34,7 +35,6 @@ _log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 30  # seconds that a connection stays open without a request
 HEADERS = 32 << 10  # bytes of a request's line and headers
-WARM_UP = 60.0  # seconds of compiling before a server takes requests
 FAREWELL = 0.5  # seconds in which a server that stops still says so to new requests
 
 
@@ -74,7 +74,7 @@ class Server(uvicorn.Server):
                 app,
                 http="h11",
                 ws="none",
-                lifespan="off",
+                lifespan="on",
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -150,7 +150,7 @@ def open_service(
     return service, Watch(bank, catalogue, read, service.publish, settings.poll)
 
 
-def warm_up(service: Service, seconds: float = WARM_UP) -> float:
+def warm_up(service: Service, seconds: float) -> float:
     """Compile what requests would wait for: batches of every length of texts and number of rows, of one entry
     for each shape of prompts and label words. Begins with what is most common and ends after `seconds`,
     whatever is left. Returns the seconds it took.
@@ -174,7 +174,8 @@ def warm_up(service: Service, seconds: float = WARM_UP) -> float:
 
 def _shape(predictor: Predictor) -> tuple[object, ...]:
     """What the programs of a predictor depend on."""
-    labels = bucket_length(len(predictor.labels)), max(map(len, predictor.labels), default=0)
+    longest = max(map(len, predictor.labels), default=1)
+    labels = bucket_length(len(predictor.labels)), bucket_length(longest, LABEL_LENGTHS)
     prompt = predictor.prompts[0]
     kind = prompt.kind.name if isinstance(prompt, SoftPrompt) else ""
     return kind, np.shape(prompt), labels, predictor.lengths.targets if not predictor.labels else 0
@@ -187,8 +188,8 @@ def run_server(
     listening: socket.socket,
     upstream: Upstream | None = None,
 ) -> bool:
-    """Serve until a signal ends it. True if the model's thread has ended, too; `service.lost` are the requests
-    that were accepted and not answered.
+    """Serve until a signal ends it. True if the model's thread has ended, too; `service.lost` are the
+    requests that were accepted and not answered.
 
     The service's engine has been started. upstream: as for `create_app`.
     """

@@ -2,18 +2,22 @@
 
     python -m tests.wheel      (make wheel-test; downloads what the package needs)
 
-Runs the commands of the demo and the example of the library on small budgets, away from the checkout.
+Runs the commands of the demo, the example of the library and the server on small budgets, away from the
+checkout.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import venv
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = (
@@ -89,11 +93,16 @@ def main() -> None:
         venv.create(environment, with_pip=True)
         programs = environment / "bin"
         constraints = ("-c", str(ROOT / "constraints.txt"))
-        run(programs / "python", "-m", "pip", "install", "-q", *constraints, wheel, cwd=folder)
+        run(
+            programs / "python", "-m", "pip", "install", "-q", *constraints, f"{wheel}[serve]",
+            cwd=folder,
+        )  # fmt: skip
         small = [part for assignment in SMALL for part in ("--set", assignment)]
         for command in COMMANDS:
             run(programs / "spot", *command, *(small if command[0] != "doctor" else ()), cwd=folder)
         run(programs / "python", "-c", EXAMPLE, cwd=folder)
+        run(programs / "spot", "serve", "--help", cwd=folder)
+        serve(programs / "spot", folder)
         print("the installed wheel works")
 
 
@@ -101,10 +110,41 @@ def run(*command: str | Path, cwd: Path) -> None:
     """A command in a folder, without the checkout on its path; raises when it fails."""
     shown = " ".join(str(part).splitlines()[0] if str(part) else "" for part in command[:4])
     print(f"$ {shown}", flush=True)
+    subprocess.run([str(part) for part in command], cwd=cwd, env=clean(cwd), check=True)
+
+
+def clean(cwd: Path) -> dict[str, str]:
+    """The environment of a command: without the checkout, with a cache of its own."""
     hidden = ("PYTHONPATH", "VIRTUAL_ENV")
-    clean = {name: value for name, value in os.environ.items() if name not in hidden}
-    cache = {"SPOT_CACHE_DIR": str(cwd / "cache")}
-    subprocess.run([str(part) for part in command], cwd=cwd, env={**clean, **cache}, check=True)
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    return {**kept, "SPOT_CACHE_DIR": str(cwd / "cache")}
+
+
+def serve(program: Path, cwd: Path) -> None:
+    """Start the server on the bank, ask it and its page once, and stop it; raises where one of them fails."""
+    command = [str(program), "serve", "--port", "0", "--no-warm-up", "--json"]
+    print(f"$ {' '.join(command[:2])}", flush=True)
+    with subprocess.Popen(
+        command, cwd=cwd, env=clean(cwd), stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        about = json.loads(server.stdout.readline())
+        address = about["address"]
+        body = json.dumps({"ensemble": about["tasks"][0], "texts": ["the room was clean"]})
+        asked = Request(
+            f"{address}/v1/predict", body.encode(), {"Content-Type": "application/json"}
+        )
+        try:
+            with urlopen(asked, timeout=300) as answer:
+                (first,) = json.load(answer)["answers"]
+            for path in ("/", "/static/page.js", "/static/page.css", "/docs", "/metrics"):
+                with urlopen(address + path, timeout=60) as page:
+                    assert page.status == 200 and page.read(), path
+        finally:
+            server.send_signal(signal.SIGTERM)
+    assert server.returncode == 0, server.returncode
+    assert abs(sum(first["probabilities"].values()) - 1) < 1e-6, first
+    print(f"served {first['answer']} {first['probabilities']}")
 
 
 if __name__ == "__main__":

@@ -24,8 +24,15 @@ PROGRAM = next(
 )
 
 
-def entry(name: str, task: str, score: float | None, labels: list[str], columns: list[str]) -> dict:
-    near = [{"entry": "cola-s0-9", "task": f"near {EVIL}", "similarity": 0.8125}]
+def entry(
+    name: str,
+    task: str,
+    score: float | None,
+    labels: list[str],
+    columns: list[str],
+    similarity: float = 0.8125,
+) -> dict:
+    near = [{"entry": "cola-s0-9", "task": f"near {EVIL}", "similarity": similarity}]
     return {
         "entry": name, "task": task, "kind": "prefix", "length": 20, "score": score,
         "metric": "accuracy", "labels": labels, "columns": columns, "nearest": near,
@@ -36,7 +43,7 @@ PROMPTS = [
     entry("tickets-s0-1", "tickets", 61.25, ["billing", "bug"], ["subject", "body"]),
     entry("tickets-s1-2", "tickets", 93.5, ["billing", "bug"], ["subject", "body"]),
     entry("hostile-s0-3", EVIL, None, [EVIL, "plain"], []),
-    entry("title-s0-4", "write a title", 12.0, [], ["text"]),
+    entry("title-s0-4", "write a title", 12.0, [], ["text"], similarity=-0.25),
 ]
 OF_ENTRY = {each["entry"]: each for each in PROMPTS}
 
@@ -248,7 +255,8 @@ def test_probabilities_and_sources_are_tables_with_text(visit):
     assert widths == ["99.96%", "0.04%"]
     near = page.get_by_role("table", name=re.compile("^Nearest sources"))
     assert near.locator("tbody tr").all_inner_texts() == [f"near {EVIL}\tcola-s0-9\t0.813"]
-    assert "Margin over the next label: 99.9 points." in page.locator("#details").inner_text()
+    details = page.locator("#details").inner_text()
+    assert "Margin over the next label: 99.9 points." in details and "is near" not in details
 
 
 @in_browser
@@ -290,6 +298,8 @@ def test_names_and_texts_of_others_stay_text(visit, site, quiet):
     page.get_by_role("button", name="Ask").click()
     page.get_by_text(f"A title of {EVIL}").wait_for()
     assert page.locator("#details table").count() == 1  # no probabilities of free text
+    assert "-0.250" in page.locator("#details").inner_text()
+    assert "None of them is near" in page.locator("#details").inner_text()
 
 
 @in_browser

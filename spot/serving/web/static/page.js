@@ -185,7 +185,9 @@ function nearestTable(entries) {
   if (!rows.length) return make("p", { class: "hint" }, "The bank has no other task to compare with.");
   const names = [...(several ? [["prompt", ""]] : []), ["task", ""], ["source", ""], ["similarity", "number"]];
   const caption = make("caption", {}, "Nearest sources", make("small", {}, "Prompts of other tasks whose keys are most similar."));
-  return make("div", { class: "scroll" }, make("table", {}, caption, head(...names), make("tbody", {}, ...rows)));
+  const table = make("div", { class: "scroll" }, make("table", {}, caption, head(...names), make("tbody", {}, ...rows)));
+  const near = prompts.some((each) => entries.includes(each.entry) && each.nearest.some(({ similarity }) => similarity > 0));
+  return near ? table : make("div", {}, table, make("p", { class: "hint" }, "None of them is near: unrelated prompts have a similarity of about 0."));
 }
 
 // The sentence that is announced, and the tables below it.

@@ -38,6 +38,8 @@ class Sizes:
     bank_tasks: int = 8
     bank_steps: int = 30
     many_prompts: int = 1000
+    served_prompts: int = 20
+    served_questions: int = 320
 
 
 FULL = Sizes()
@@ -61,4 +63,6 @@ QUICK = Sizes(
     bank_tasks=2,
     bank_steps=3,
     many_prompts=40,
+    served_prompts=4,
+    served_questions=16,
 )

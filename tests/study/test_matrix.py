@@ -124,11 +124,15 @@ def test_words_by_index_give_the_numbers_of_the_same_words(at, prompts):
     renamed = domain(
         task, "renamed", labels=("white", "red"), column="said", inputs="a fox: {said}"
     )
-    found = scores(at, [same, renamed], [row(at, prompts, "colour")])
-    alike, other = found.cell("colour", "same"), found.cell("colour", "renamed")
-    assert other.wording == "text of the source, label words of the source by index"
-    assert (alike.wording, alike.value.mean) == ("own words", other.value.mean)
-    assert (alike.value.low, alike.value.high) == (other.value.low, other.value.high)
+    rows = [row(at, prompts, name) for name in ("colour", "bird", "place")]
+    found = scores(at, [same, renamed], rows)
+    for name in found.sources:
+        alike, other = found.cell(name, "same"), found.cell(name, "renamed")
+        assert other.wording == "text of the source, label words of the source by index"
+        assert (alike.wording, alike.value.mean) == ("own words", other.value.mean)
+        assert (alike.value.low, alike.value.high) == (other.value.low, other.value.high)
+    # Inverted words would show: 100 less the score is another score.
+    assert any(found.cell(name, "same").value.mean != 50 for name in found.sources)
     own = scores(at, [renamed], [row(at, prompts, "colour")], wording="own")
     own_words = spot.evaluate(
         at.model, renamed, prompts["colour"], input_length=16, target_length=8

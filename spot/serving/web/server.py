@@ -152,23 +152,27 @@ def open_service(
 
 def warm_up(service: Service, seconds: float) -> float:
     """Compile what requests would wait for: batches of every length of texts and number of rows, of one entry
-    for each shape of prompts and label words. Begins with what is most common and ends after `seconds`,
-    whatever is left. Returns the seconds it took.
+    and of several, for each shape of prompts and label words. Begins with what is most common and ends after
+    `seconds`, whatever is left. Returns the seconds it took.
     """
     begun = time.monotonic()
     predictors = [each.predictor for each in service.catalogue.served.values()]
-    shapes = {_shape(each): each for each in reversed(predictors)}
+    alike: dict[tuple[object, ...], list[Predictor]] = {}
+    for predictor in predictors:
+        alike.setdefault(_shape(predictor), []).append(predictor)
     longest = max(predictor.lengths.inputs for predictor in predictors)
     most = service.engine.batch_rows
     counts = [most, *(count for count in ROW_COUNTS if count < most)]
     # Half of what texts are padded to, for a template has tokens of its own.
     lengths = [*(size // 2 for size in FEW_BUCKETS if size // 2 < longest), longest]
-    for length, count, predictor in product(lengths, counts, shapes.values()):
-        if time.monotonic() - begun > seconds:
-            _log.info("compiled for %g s; other shapes of requests compile when they come", seconds)
-            break
+    for length, count, group in product(lengths, counts, alike.values()):
         text = " ".join(["a"] * length)
-        service.engine.submit([(predictor, text)] * count).future.result()
+        for owners in [group, group[:1]] if min(count, len(group)) > 1 else [group[:1]]:
+            if time.monotonic() - begun > seconds:
+                _log.info("compiled for %g s; other shapes compile when they come", seconds)
+                return time.monotonic() - begun
+            rows = [(owners[number % len(owners)], text) for number in range(count)]
+            service.engine.submit(rows).future.result()
     return time.monotonic() - begun
 
 

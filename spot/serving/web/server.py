@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from itertools import product
 from types import FrameType
 
-import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
@@ -152,23 +151,27 @@ def open_service(
 
 def warm_up(service: Service, seconds: float) -> float:
     """Compile what requests would wait for: batches of every length of texts and number of rows, of one entry
-    for each shape of prompts and label words. Begins with what is most common and ends after `seconds`,
-    whatever is left. Returns the seconds it took.
+    and of several, for each shape of prompts and label words. Begins with what is most common and ends after
+    `seconds`, whatever is left. Returns the seconds it took.
     """
     begun = time.monotonic()
     predictors = [each.predictor for each in service.catalogue.served.values()]
-    shapes = {_shape(each): each for each in reversed(predictors)}
+    alike: dict[tuple[object, ...], list[Predictor]] = {}
+    for predictor in predictors:
+        alike.setdefault(_shape(predictor), []).append(predictor)
     longest = max(predictor.lengths.inputs for predictor in predictors)
     most = service.engine.batch_rows
     counts = [most, *(count for count in ROW_COUNTS if count < most)]
     # Half of what texts are padded to, for a template has tokens of its own.
     lengths = [*(size // 2 for size in FEW_BUCKETS if size // 2 < longest), longest]
-    for length, count, predictor in product(lengths, counts, shapes.values()):
-        if time.monotonic() - begun > seconds:
-            _log.info("compiled for %g s; other shapes of requests compile when they come", seconds)
-            break
+    for length, count, group in product(lengths, counts, alike.values()):
         text = " ".join(["a"] * length)
-        service.engine.submit([(predictor, text)] * count).future.result()
+        for owners in [group, group[:1]] if min(count, len(group)) > 1 else [group[:1]]:
+            if time.monotonic() - begun > seconds:
+                _log.info("compiled for %g s; other shapes compile when they come", seconds)
+                return time.monotonic() - begun
+            rows = [(owners[number % len(owners)], text) for number in range(count)]
+            service.engine.submit(rows).future.result()
     return time.monotonic() - begun
 
 
@@ -177,9 +180,8 @@ def _shape(predictor: Predictor) -> tuple[object, ...]:
     longest = max(map(len, predictor.labels), default=1)
     labels = bucket_length(len(predictor.labels)), bucket_length(longest, LABEL_LENGTHS)
     prompt = predictor.prompts[0]
-    kind = prompt.kind.name if isinstance(prompt, SoftPrompt) else ""
-    shape = () if prompt is None else np.asarray(prompt).shape
-    return kind, shape, labels, predictor.lengths.targets if not predictor.labels else 0
+    arrays = (prompt.kind.name, prompt.key.shape) if isinstance(prompt, SoftPrompt) else ()
+    return arrays, labels, 0 if predictor.labels else predictor.lengths.targets
 
 
 def run_server(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ import httpx2 as httpx
 import pytest
 
 from bank.store import Bank
+from spot.commands.serve import _Lines
 from tests.lab import ROOT, invoke, write_task
 from tests.serving.web.stand import item, until
 from tests.toys import sentences
@@ -108,13 +110,13 @@ def later(server, answers):
 
 
 def test_a_signal_under_load_loses_no_accepted_request(place):
-    with process(place, "--batch-wait-ms", "150") as server:
+    with process(place, "--batch-rows", "8", "--batch-wait-ms", "150", "--no-warm-up") as server:
         clients = [Client(server.url, task) for task in ("colour", "bird") * 4]
 
         def answered():
             return sum(each.statuses.count(200) for each in clients)
 
-        until(lambda: answered() >= 40, 60)
+        until(lambda: answered() >= 40, 120)
         before = answered()
         server.child.send_signal(signal.SIGTERM)
         code, out, err = server.ended()
@@ -124,7 +126,7 @@ def test_a_signal_under_load_loses_no_accepted_request(place):
         assert code == 0, err
         assert {status for each in clients for status in each.statuses} == {200, 503}
         assert not any(each.wrong for each in clients)
-        # At the signal every client had a request in flight, waiting for its batch: those were answered.
+        # At the signal every client had a request in flight, most in the queue: those were answered.
         assert answered() > before
         told = re.search(r"stopped; all ([\d,]+) requests that were accepted are answered", out)
         assert int(told[1].replace(",", "")) == answered()
@@ -242,3 +244,18 @@ def test_a_bank_that_is_not_there(start):
     done = start("--bank", "nowhere")
     assert done.exit_code == 1
     assert "error: expected a bank at nowhere, found nothing" in done.stderr
+
+
+def test_lines_of_the_log_are_text_or_json():
+    record = logging.LogRecord("spot.x", logging.WARNING, "f", 1, "gone: %s", ("a\x1bb",), None)
+    text = _Lines(as_json=False).format(record)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d warning gone: a\\x1bb", text)
+    content = json.loads(_Lines(as_json=True).format(record))
+    assert content.pop("time") == text[:19]
+    assert content == {"level": "warning", "message": "gone: a\x1bb"}
+    try:
+        raise ValueError("no")
+    except ValueError:
+        record.exc_info = sys.exc_info()
+    assert "ValueError: no" in json.loads(_Lines(as_json=True).format(record))["traceback"]
+    assert _Lines(as_json=False).format(record).endswith("ValueError: no")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 import socket
 import struct
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from spot.errors import SpotError
+from spot.serving.web.app import fit
+from spot.serving.web.refusal import Refusal
 from spot.serving.web.server import bound
 from spot.serving.web.settings import ServerSettings, check_token
+from spot.tasks.examples import Ragged
+from spot.tasks.tokens import Lengths
 from tests.serving.web.stand import Scripted, everything, ids, make_bank, post, raw, running, until
+from tests.toys import tiny_decoder
 
 TEXT = "a red cat is here"
 ASK = {"task": "colour", "texts": [TEXT]}
@@ -470,3 +477,22 @@ def test_no_answer_names_a_path_of_the_machine(open_server, bank):
         assert "site-packages" not in text
     model = open_server.client.get("/healthz").json()["model"]
     assert model and "/" not in model
+
+
+def test_a_text_beyond_the_context_is_refused_by_its_number():
+    def rows(texts):
+        return Ragged.of([[7] * len(text.split()) for text in texts])
+
+    def check(inputs, *lengths):
+        predictor = SimpleNamespace(lengths=Lengths(inputs, 8), labels=[[5, 1]], rows=rows)
+        choice = SimpleNamespace(
+            predictor=predictor, entries=[SimpleNamespace(prompt=SimpleNamespace(tokens=4))]
+        )
+        service = SimpleNamespace(model=SimpleNamespace(config=tiny_decoder(context=64)))
+        asyncio.run(fit(service, choice, [" ".join("a" * length) for length in lengths]))
+
+    check(100, 10, 58)  # 4 of the prompt, 58 of the text, 2 of a label word
+    check(58, 99)  # which is cut
+    with pytest.raises(Refusal, match=r"texts\[1\]: expected at most 64 tokens") as refusal:
+        check(100, 10, 59)
+    assert refusal.value.status == 422

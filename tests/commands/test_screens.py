@@ -100,7 +100,7 @@ def test_a_screen_is_the_stored_text(name, suffix, capsys):
     VIEWS[name](OUTPUTS[suffix])
     printed = capsys.readouterr()
     stored = (SCREENS / f"{name}.{suffix}").read_text(encoding="utf-8")
-    comparable = records if suffix == "jsonl" else str.splitlines
+    comparable = records if suffix == "jsonl" else str
     assert comparable(printed.out) == comparable(stored)
     warnings = {"search": samples.DOUBT, "init": samples.TABLE.notes[0]}
     assert printed.err == (f"warning: {warnings[name]}\n" if name in warnings else "")

@@ -14,8 +14,8 @@ from spot.tasks.examples import Ragged
 
 
 class MixedPredictor:
-    """Predictors over one frozen model, whose texts stand in one batch (Lester et al. 2021, section 1,
-    figure 2): every answer is that of its predictor alone.
+    """Predictors over one frozen model, whose texts stand in one batch (Lester et al. 2021, figure 2): every
+    answer is that of its predictor alone.
 
     Predictors are numbered in the order in which they were added; prompts that several of them have, as an
     ensemble and its members, are held once. To be called from one thread.

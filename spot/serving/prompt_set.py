@@ -1,9 +1,9 @@
 """Many prompts over one frozen model: rows that choose their prompt, in as few forward passes as they fit.
 
-Rows share a pass where their prompts may stand side by side (Lester et al. 2021, section 4, "mixed-task
-batches"): on a decoder all that stand in front of a text, as cached keys and values; on a T5 all that are
-rows in front of it; of the other kinds those of one kind and shape. Shorter prompts are filled up at the
-outer end, see `Effect.padding`.
+Rows share a pass where their prompts may stand side by side (Lester et al. 2021, figure 2): on a decoder
+all that stand in front of a text, as cached keys and values; on a T5 all that are rows in front of it; of
+the other kinds those of one kind and shape. Shorter prompts are filled up at the outer end, see
+`Effect.padding`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from spot.models.model import Model
 from spot.models.padding import FEW_BUCKETS, bucket_length, pad_rows
 from spot.models.runtime import device_errors
 from spot.models.scoring import (
-    LABEL_LENGTHS,
     encode,
     front,
     generate,
+    label_words,
     on_device,
     prompt_tokens,
     rank,
@@ -122,13 +122,14 @@ class PromptSet:
         label words. Raises SpotError for a row longer than the context, and want of memory.
         """
         self._check(owner, inputs, [max(map(len, words)) for words in labels])
-        shapes = [_words_shape(words) for words in labels]
+        arrays = {id(words): label_words(words) for words in labels}
+        own = [arrays[id(words)] for words in labels]
         out: list[np.ndarray] = [np.empty(0)] * len(inputs)
         with device_errors():
-            for rows, encoded in self._passes(owner, inputs, shapes):
-                words = np.stack([_padded_words(labels[row], *shapes[row]) for row in rows])
-                scores = np.asarray(rank(self.model.network, encoded, words, normalisation="sum"))
-                for row, found in zip(rows, scores, strict=True):
+            for rows, encoded in self._passes(owner, inputs, [words.shape for words in own]):
+                words = np.stack([own[row] for row in rows])
+                scores = rank(self.model.network, encoded, words, normalisation="sum")
+                for row, found in zip(rows, np.asarray(scores), strict=True):
                     out[row] = found[: len(labels[row])]  # rows that fill up say the same
         return out
 
@@ -268,14 +269,3 @@ def _stacked_fronts(width: int, pairs: list[jax.Array]) -> jax.Array:
             for each in pairs
         ]
     )
-
-
-def _words_shape(words: Sequence[Sequence[int]]) -> tuple[int, int]:
-    """The numbers of label words and of their tokens that a list of them is filled up to."""
-    return bucket_length(len(words)), bucket_length(max(map(len, words)), LABEL_LENGTHS)
-
-
-def _padded_words(words: Sequence[Sequence[int]], count: int, length: int) -> np.ndarray:
-    """Label words as an array [count, length]; more of them are copies of the first."""
-    more = [words[0]] * (count - len(words))
-    return pad_rows([np.asarray(ids) for ids in [*words, *more]], length)

@@ -90,7 +90,6 @@ def create_app(
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unknown)
-    app.add_exception_handler(Exception, _failed)
     app.add_middleware(
         Guard,
         service=service,
@@ -390,10 +389,3 @@ async def _unknown(request: Request, error: Exception) -> Response:
     if error.status_code == 400:
         return _json(Refusal(400, "the body is no JSON that can be read", "send it as UTF-8"))
     return _json(Refusal(error.status_code, str(error.detail), "", headers))
-
-
-async def _failed(request: Request, error: Exception) -> Response:
-    """What went wrong is in the log alone."""
-    return _json(
-        Refusal(500, "the server could not answer this request", "its log says what went wrong")
-    )

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spot.serving.web.refusal import Refusal
@@ -71,16 +72,26 @@ class Guard:
         try:
             await self._answer(scope, receive, counted)
         except Exception:
-            status = 500
-            raise
+            # Answered here, for what rises to the server closes the connection without a word.
+            if status:
+                raise
+            _log.exception("%s %s failed", scope["method"], self._route(scope["path"]))
+            failed = Refusal(
+                500, "the server could not answer this request", "its log says what went wrong"
+            )
+            await JSONResponse(failed.content(), failed.status)(scope, receive, counted)
         finally:
             path = scope["path"]
             if path == PREDICT and status == 200:
                 self.service.answered += 1
-            route = path if path in self.routes else "other"
+            route = self._route(path)
             seconds = time.monotonic() - begun
             self.service.metrics.request(route, status, seconds)
             _log.debug("%s %s: %d in %.1f ms", scope["method"], route, status, 1000 * seconds)
+
+    def _route(self, path: str) -> str:
+        """The path as it is counted and logged."""
+        return path if path in self.routes else "other"
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

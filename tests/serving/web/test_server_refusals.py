@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import secrets
 import socket
@@ -11,10 +12,12 @@ import threading
 import time
 from types import SimpleNamespace
 
+import httpx2 as httpx
 import pytest
 
 from spot.errors import SpotError
 from spot.serving.web.app import fit
+from spot.serving.web.engine import Job
 from spot.serving.web.refusal import Refusal
 from spot.serving.web.server import bound
 from spot.serving.web.settings import ServerSettings, check_token
@@ -410,6 +413,25 @@ def test_killed_clients_leave_nothing_behind(bank, tiny_backbone):
         assert 'spot_requests_total{route="/v1/predict",status="499"} 2.0' in counted
 
 
+def test_requests_leave_no_objects_behind(bank, tiny_backbone):
+    model = Scripted()
+    with running(bank, tiny_backbone, model) as server:
+        for number in range(60):
+            task = "colour" if number % 10 else "unknown"
+            server.client.post("/v1/predict", json={"ensemble": task, "texts": [TEXT]})
+            reset(raw(server.port, post(json.dumps(ASK).encode()), read=False))
+        until(lambda: server.service.in_flight == 0 and server.service.engine.waiting == 0)
+        until(lambda: len(server.server.server_state.connections) <= 1)
+        assert server.service.open == set()
+        assert len(server.server.server_state.tasks) == 0
+
+        def left():
+            gc.collect()
+            return [each for each in gc.get_objects() if isinstance(each, Job)]
+
+        until(lambda: len(left()) <= 1)  # the last one, of which the thread's frame still knows
+
+
 def test_a_request_that_breaks_the_model_is_500_alone_and_tells_nothing(
     bank, tiny_backbone, caplog
 ):
@@ -431,6 +453,11 @@ def test_a_request_that_breaks_the_model_is_500_alone_and_tells_nothing(
             for record in caplog.records
         )
         assert sorted(model.batches[0]) == ["bad", "x", "y"]
+        bad = {"task": "bird", "texts": ["bad"]}
+        with httpx.Client(base_url=server.url, timeout=60) as client:
+            for body, status in ((bad, 500), (ASK, 200), (bad, 500), (ASK, 200)):
+                assert client.post("/v1/predict", json=body).status_code == status
+            assert len(server.server.server_state.connections) <= 5, "it is kept after a 500"
         assert server.client.post("/v1/predict", json=ASK).status_code == 200
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from itertools import product
 from types import FrameType
 
-import numpy as np
 import uvicorn
 from fastapi import FastAPI
 
@@ -181,8 +180,8 @@ def _shape(predictor: Predictor) -> tuple[object, ...]:
     longest = max(map(len, predictor.labels), default=1)
     labels = bucket_length(len(predictor.labels)), bucket_length(longest, LABEL_LENGTHS)
     prompt = predictor.prompts[0]
-    kind = prompt.kind.name if isinstance(prompt, SoftPrompt) else ""
-    return kind, np.shape(prompt), labels, predictor.lengths.targets if not predictor.labels else 0
+    arrays = (prompt.kind.name, prompt.key.shape) if isinstance(prompt, SoftPrompt) else ()
+    return arrays, labels, 0 if predictor.labels else predictor.lengths.targets
 
 
 def run_server(

@@ -142,6 +142,7 @@ def serve(program: Path, cwd: Path) -> None:
                     assert page.status == 200 and page.read(), path
         finally:
             server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=60)  # it says something more before it ends
     assert server.returncode == 0, server.returncode
     assert abs(sum(first["probabilities"].values()) - 1) < 1e-6, first
     print(f"served {first['answer']} {first['probabilities']}")

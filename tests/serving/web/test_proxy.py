@@ -230,6 +230,17 @@ def test_the_rows_that_are_sent_are_what_the_network_reads(tmp_path):
     np.testing.assert_allclose(there, here, atol=1e-5)
 
 
+def test_of_a_low_rank_prompt_the_rows_that_it_makes_are_sent(decoder):
+    """Wang et al. 2023 (MPT), section 3: the shared rows times the outer product of two vectors, by hand."""
+    shared, left, right = (RNG.normal(size=size) for size in ((3, WIDTH), (3, 1), (1, WIDTH)))
+    arrays = {"shared": shared, "left": left, "right": right, "size": np.array([2.0])}
+    prompt = SoftPrompt(
+        find_kind("low-rank"), {name: array.astype(np.float32) for name, array in arrays.items()}
+    )
+    sent = Insertion(decoder).front_of(prompt, "low")
+    np.testing.assert_allclose(sent, shared * left * right / 4, rtol=1e-5)
+
+
 def test_the_rows_may_be_bfloat16(decoder):
     made = Insertion(decoder, "bfloat16").completion(
         {"prompt": "d"}, np.asarray(PROMPTS["sst-s0-1"])
@@ -334,6 +345,12 @@ def test_errors_of_the_upstream_server_pass(client, upstream, status):
     answer = client.post("/v1/completions", json={"prompt": "d", "prompt_id": "sst-s0-1"})
     assert (answer.status_code, answer.json()) == (status, {"object": "error"})
     assert answer.headers["retry-after"] == "7"
+
+
+def test_an_answer_without_a_body_passes(client, upstream):
+    upstream.reply = Response(status_code=204)
+    answer = client.delete("/v1/files/1")
+    assert (answer.status_code, answer.content) == (204, b"")
 
 
 def test_a_compressed_answer_passes_as_it_is(client, upstream):

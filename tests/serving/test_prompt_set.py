@@ -189,3 +189,13 @@ def test_programs_are_few(family):
     some.score([3, 3, 1, 0], inputs, labels)
     some.score([2, 1, 0, 3], texts_for(4, seed=9), labels)
     assert prompt_set.encode._cache_size() == before
+
+
+def test_a_batch_of_one_prompt_and_of_many_run_one_program(family):
+    some = PromptSet(model_of(family), [np.full((5, H), n, np.float32) for n in (1, 2, 3, 4)])
+    inputs, labels = texts_for(4), [LABELS[0]] * 4
+    some.score([0, 1, 2, 3], inputs, labels)
+    before = prompt_set.encode._cache_size()
+    some.score([2, 2, 2, 2], inputs, labels)
+    some.score([0, 1, 1, 3], inputs, labels)
+    assert prompt_set.encode._cache_size() == before

@@ -150,9 +150,9 @@ def open_service(
 
 
 def warm_up(service: Service, seconds: float) -> float:
-    """Compile what requests would wait for: batches of every length of texts and number of rows, of one entry
-    and of several, for each shape of prompts and label words. Begins with what is most common and ends after
-    `seconds`, whatever is left. Returns the seconds it took.
+    """Compile what requests would wait for: batches of every length of texts and number of rows, for each
+    shape of prompts and label words. Begins with what is most common and ends after `seconds`, whatever is left.
+    Returns the seconds it took.
     """
     begun = time.monotonic()
     predictors = [each.predictor for each in service.catalogue.served.values()]
@@ -166,12 +166,12 @@ def warm_up(service: Service, seconds: float) -> float:
     lengths = [*(size // 2 for size in FEW_BUCKETS if size // 2 < longest), longest]
     for length, count, group in product(lengths, counts, alike.values()):
         text = " ".join(["a"] * length)
-        for owners in [group, group[:1]] if min(count, len(group)) > 1 else [group[:1]]:
-            if time.monotonic() - begun > seconds:
-                _log.info("compiled for %g s; other shapes compile when they come", seconds)
-                return time.monotonic() - begun
-            rows = [(owners[number % len(owners)], text) for number in range(count)]
-            service.engine.submit(rows).future.result()
+        if time.monotonic() - begun > seconds:
+            _log.info("compiled for %g s; other shapes compile when they come", seconds)
+            break
+        # Prompts stand one a row: a batch of one entry and of many run the same program.
+        rows = [(group[number % len(group)], text) for number in range(count)]
+        service.engine.submit(rows).future.result()
     return time.monotonic() - begun
 
 

@@ -19,7 +19,8 @@ import numpy as np
 from bank.arrays import Array, as_floats
 from bank.errors import BankError, reason_of, shown
 from bank.files import canonical_json, sha256_hex, write_synced
-from bank.reading import read_bytes, read_json
+from bank.reading import parse_json, read_bytes, read_json
+from bank.task_facts import read_task_facts
 from bank.tensors import LIMIT, Tensor, parse_tensors
 
 FORMAT = 1  # of entries of the plain kind of prompt
@@ -31,6 +32,7 @@ PROMPT_KIND = "prompt_kind"  # recipe key, and metadata key of a .safetensors fi
 NAMED = "value."  # prefix of the stored names of a value's named arrays
 PROMPT_FILE = "prompt.safetensors"
 ENTRY_FILE = "entry.json"
+TASK_FACTS = "task_facts"  # beside "entry" in the file, so that older programs read the rest
 
 Each = TypeVar("Each")
 
@@ -66,7 +68,9 @@ class Entry:
     """The metadata of one prompt; `Prompts` holds its arrays.
 
     `recipe` is the training recipe that made the key, `scores` maps a split to
-    {"metric", "value" (0 to 100), "n", …}; `key_step` and `value_step` are training steps.
+    {"metric", "value" (0 to 100), "n", …}; `key_step` and `value_step` are training steps. `task_facts`
+    are those of `bank.task_facts.TASK_FACTS` from which new rows can be answered, {} where they are not
+    known; they are part of neither the id nor what makes two entries differ.
     """
 
     id: str
@@ -82,6 +86,7 @@ class Entry:
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     data: str = ""
     code: str = ""
+    task_facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def prompt_kind(self) -> str:
@@ -118,7 +123,10 @@ class Prompts(NamedTuple):
 
 
 class Record(NamedTuple):
-    """An entry as read from its `entry.json`: the metadata, and the facts about the arrays' file."""
+    """An entry as read from its `entry.json`: the metadata, and the facts about the arrays' file.
+
+    checksum: of all but what describes the task, equal for entries that are the same.
+    """
 
     entry: Entry
     sha256: str
@@ -129,7 +137,7 @@ class Record(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """An entry ready to be written: the bytes of both files, its checksum and its shape."""
+    """An entry ready to be written: the bytes of both files, its checksum as in a `Record`, its shape."""
 
     arrays: bytes
     metadata: bytes
@@ -172,7 +180,9 @@ def id_of(entry: Entry) -> str:
 
 
 def encode(entry: Entry, prompts: Prompts) -> Encoded:
-    """An entry as the bytes of its two files. Raises BankError as `checked` does."""
+    """An entry as the bytes of its two files. Raises BankError as `checked` does, and for facts of the
+    task that could not be read again.
+    """
     import safetensors.numpy
 
     prompts = checked(entry, prompts)
@@ -180,19 +190,32 @@ def encode(entry: Entry, prompts: Prompts) -> Encoded:
     plain = entry.prompt_kind == PREFIX
     metadata = None if plain else {PROMPT_KIND: entry.prompt_kind}
     arrays: bytes = safetensors.numpy.save(tensors, metadata=metadata)
+    own = asdict(entry)
+    described = own.pop(TASK_FACTS)
     content: dict[str, Any] = {
         "format": FORMAT if plain else KINDS_FORMAT,
-        "entry": asdict(entry),
+        "entry": own,
         "prompt": {
             "sha256": sha256_hex(arrays),
             "bytes": len(arrays),
             "tensors": {name: list(array.shape) for name, array in tensors.items()},
         },
     }
+    checksum = _checksum(content)
+    if described:
+        content[TASK_FACTS] = _checked_task_facts(entry.id, described)
     content["checksum"] = _checksum(content)
     text = json.dumps(content, indent=1, ensure_ascii=False)  # ends in }: no cut goes unnoticed
     prompt_length, width = prompts.key.shape
-    return Encoded(arrays, text.encode(), content["checksum"], (prompt_length, width))
+    return Encoded(arrays, text.encode(), checksum, (prompt_length, width))
+
+
+def _checked_task_facts(id: str, described: dict[str, Any]) -> dict[str, Any]:
+    """A task's facts as they can be read again. Raises BankError for others."""
+    try:
+        return read_task_facts(parse_json(canonical_json(described)))
+    except ValueError as error:
+        raise BankError(f"{id}: the facts of its task cannot be stored: {error}") from error
 
 
 def checked(entry: Entry, prompts: Prompts) -> Prompts:
@@ -380,19 +403,21 @@ def _record(content: dict[str, Any]) -> Record:
         raise ValueError(f"prompt is {shown(prompt)}")
     values["backbone"] = Backbone(**values["backbone"])
     values["members"] = tuple(values["members"])
+    values[TASK_FACTS] = read_task_facts(content.get(TASK_FACTS, {}))
+    compared = {name: value for name, value in content.items() if name != TASK_FACTS}
     return Record(
         Entry(**values),
         prompt["sha256"],
         prompt["bytes"],
         (key[0], key[1]),
-        content["checksum"],
+        _checksum(compared),
         shapes,
     )
 
 
 def _check_fields(values: dict[str, Any]) -> None:
     """Raises ValueError unless these are an entry's fields, each of what it is said to be."""
-    unknown = set(values) - {own.name for own in fields(Entry)}
+    unknown = set(values) - set(FIELDS)
     if unknown:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))[:60]}")
     required = {own.name for own in fields(Entry) if own.default is own.default_factory is MISSING}

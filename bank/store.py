@@ -216,8 +216,8 @@ class Bank:
     def add_many(self, items: Sequence[tuple[Entry, Prompts]]) -> list[str]:
         """Add entries and queries; returns the ids that are new, in the given order.
 
-        An entry that is present with the same content, arrays compared, stays as it is; a damaged one is
-        replaced, and is then one of the new.
+        An entry that is present with the same content, arrays compared, stays as it is, with or without
+        the facts of its task; a damaged one is replaced, and is then one of the new.
         Nothing is written when one item is refused. Raises BankError: another backbone, P or H than
         the bank's; arrays that `bank.entry.checked` refuses; an id that does not match the entry's
         fields, or exists with other content; a lock held too long; a folder that cannot be written.

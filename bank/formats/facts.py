@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -17,11 +17,21 @@ from bank.entry import Backbone, Entry
 from bank.errors import BankError
 from bank.files import canonical_json
 from bank.reading import parse_json
+from bank.task_facts import (
+    LIMIT,
+    TASK_FACTS,
+    TEXT,
+    TEXTS,
+    Reader,
+    UnlikeFact,
+    as_object,
+    as_text,
+    read_each,
+)
 
 log = logging.getLogger("bank")
 
 FORMAT = 1
-LIMIT = 1 << 20  # characters of JSON: label words and a template, with room for a long text prompt
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,12 @@ class Facts:
             step=steps[what],
             scores=entry.scores if what == "value" else {},
             code=entry.code,
+            **entry.task_facts,
         )
+
+    def of_task(self) -> dict[str, Any]:
+        """The facts of the task that are known, as an entry has them: without its name."""
+        return {name: value for name in TASK_FACTS if _known(value := getattr(self, name))}
 
     def to_json(self) -> str:
         """The facts that are known, as canonical JSON. Raises BankError for what JSON cannot hold."""
@@ -110,17 +125,14 @@ def read_facts(text: str, place: str) -> Facts:
         log.warning(
             "%s: facts that are not known here are passed over: %s", place, ", ".join(unknown)
         )
-    values = {}
-    for name in (name for name in READERS if name in content):
-        expected, read = READERS[name]
-        try:
-            values[name] = read(content[name])
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise BankError(
-                f'{place}: expected the fact "{name}" as {expected}, found {_shown(content[name])}',
-                hint,
-            ) from error
-    return Facts(**values)
+    try:
+        return Facts(**read_each(content, READERS))
+    except UnlikeFact as error:
+        raise BankError(
+            f'{place}: expected the fact "{error.name}" as {error.expected}, found '
+            f"{_shown(error.found)}",
+            hint,
+        ) from error
 
 
 def _known(value: Any) -> bool:
@@ -132,32 +144,14 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise TypeError
-    return tuple(map(_text, value))
-
-
 def _count(value: Any) -> int:
     if type(value) is not int or value < 0:
         raise TypeError
     return value
 
 
-def _object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise TypeError
-    return value
-
-
 def _scores(value: Any) -> dict[str, dict[str, Any]]:
-    scores = {split: _object(score) for split, score in _object(value).items()}
+    scores = {split: as_object(score) for split, score in as_object(value).items()}
     for score in scores.values():
         for name in ("value", "n"):
             number = score.get(name)
@@ -167,34 +161,17 @@ def _scores(value: Any) -> dict[str, dict[str, Any]]:
 
 
 def _backbone(value: Any) -> Backbone:
-    return Backbone(_text(value["name"]), _text(value["fingerprint"]))
+    return Backbone(as_text(value["name"]), as_text(value["fingerprint"]))
 
 
-TEXT = ("a text", _text)
-TEXTS = ("a list of texts", _texts)
-COUNT = ("a whole number from 0", _count)
+COUNT: Reader = ("a whole number from 0", _count)
 
-READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+READERS: dict[str, Reader] = {
     "task": TEXT,
     "members": TEXTS,
-    "file": TEXT,
-    "inputs": TEXT,
-    "columns": TEXTS,
-    "clean": (
-        "lists of texts by column",
-        lambda value: {name: _texts(listed) for name, listed in _object(value).items()},
-    ),
-    "front": TEXT,
-    "labels": TEXTS,
-    "label": TEXT,
-    "values": (
-        "label words by value",
-        lambda value: {name: _text(word) for name, word in _object(value).items()},
-    ),
-    "scoring": TEXT,
-    "metrics": TEXTS,
+    **TASK_FACTS,
     "model": ('a model\'s "name" and "fingerprint"', _backbone),
-    "recipe": ("an object", _object),
+    "recipe": ("an object", as_object),
     "seed": COUNT,
     "step": COUNT,
     "scores": ("numbers by split", _scores),

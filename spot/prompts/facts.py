@@ -5,7 +5,9 @@ Imports no JAX.
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 from bank.entry import Backbone as Identity
 from bank.formats import Facts
 from bank.importing import UNVERIFIED
-from spot.errors import SpotError
+from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
 from spot.prompts.stored import check_backbone
 from spot.settings import shown
@@ -52,6 +54,24 @@ def task_facts(source: Task | Mixture) -> dict[str, object]:
         "scoring": source.scoring,
         "metrics": source.metrics,
     }
+
+
+def recorded_facts(source: Task | Mixture) -> dict[str, object]:
+    """What an entry of a bank records of a task, as `Entry.task_facts`: enough to answer new rows; {} where
+    that is not enough, for mixtures, and for tasks with training examples in front.
+    """
+    known = task_facts(source)
+    return recordable(Facts(**known, recipe=source.wording))  # type: ignore[arg-type]
+
+
+def recordable(facts: Facts) -> dict[str, object]:
+    """What an entry records of a task with these facts; {} where they do not describe it."""
+    if not describes_task(facts):
+        return {}
+    known = facts.of_task()
+    if not _is_portable(facts.file):
+        known.pop("file", None)
+    return known
 
 
 def _portable(file: str) -> str:
@@ -193,7 +213,18 @@ def trained_task(facts: Facts, settings: DataSettings) -> Task:
             f"expected the name of a task in the prompt's facts, found the path {shown(facts.task)}",
             "name the task with --task",
         )
+    if not is_known and not by_path:
+        raise SpotError(
+            f'expected the name of a task, found "{facts.task}", of which the prompt tells nothing but the '
+            f"name.{did_you_mean(facts.task, task_names(worded))}",
+            f"name the TOML file of your task: --set {_assignment(facts.task)}",
+        )
     return find_task(facts.file if by_path else facts.task, worded)
+
+
+def _assignment(task: str) -> str:
+    """The setting that makes the TOML file of a task known, as a shell takes it."""
+    return shlex.quote(f"data.tasks=[{json.dumps(f'{task}.toml', ensure_ascii=False)}]")
 
 
 def _written(value: object) -> str:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from bank.entry import Entry, Prompts, id_of
-from bank.formats import PromptFile, export_prompt, read_prompt_file
+from bank.formats import Facts, PromptFile, export_prompt, read_prompt_file
 from bank.store import Bank
 from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
 from spot.prompts.convert import of_prefix_tuning
-from spot.prompts.facts import check_facts
+from spot.prompts.facts import check_facts, recordable
 from spot.prompts.kinds import find_kind
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
@@ -139,5 +139,15 @@ def prompt_file_entry(file: Path, task: str, model: Model) -> tuple[Entry, Promp
         seed=0,
         backbone=model.identity,
         recipe=recipe,
+        task_facts=_known_of(prompt.facts, task),
     )
     return replace(entry, id=id_of(entry)), Prompts(None, key, key, prompt.named)
+
+
+def _known_of(facts: Facts | None, task: str) -> dict[str, object]:
+    """What an imported entry records of this task: what the file's facts say, where they are of it. A text
+    prompt has no place in such an entry, and without it answers would be others.
+    """
+    if facts is None or facts.task != task or facts.members or facts.recipe.get("text"):
+        return {}
+    return recordable(facts)

@@ -23,6 +23,7 @@ from bank.reading import read_json
 from bank.store import Bank
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.prompts.facts import recorded_facts
 from spot.prompts.inits import default_rate, init_prompt
 from spot.prompts.stored import stored
 from spot.settings import check_seed
@@ -365,7 +366,9 @@ def prompts_of(trained: Trained) -> Prompts:
 
 
 def make_entry(job: Job, model: Model, recipe: Recipe, trained: Trained) -> Entry:
-    """The bank's record of one trained prompt; the same training gives the same bytes."""
+    """The bank's record of one trained prompt; the same training in the same folder gives the same
+    bytes.
+    """
     best = trained.best
     scores = {}
     if best is not None:
@@ -387,5 +390,6 @@ def make_entry(job: Job, model: Model, recipe: Recipe, trained: Trained) -> Entr
         scores=scores,
         data=job.data,
         code=spot.__version__,
+        task_facts=recorded_facts(job.source),
     )
     return replace(entry, id=id_of(entry))

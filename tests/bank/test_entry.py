@@ -20,6 +20,7 @@ from bank.entry import (
     checked,
     encode,
     entry_id,
+    id_of,
     read_prompts,
     read_record,
     write_files,
@@ -425,6 +426,80 @@ def test_facts_of_the_arrays_are_typed_too(folder, change, message):
     resealed(folder, change)
     with pytest.raises(BankError, match=message):
         read_entry(folder)
+
+
+TOLD = {
+    "inputs": "review: {body} “…”",
+    "columns": ("body",),
+    "clean": {"body": ("tags", "strip")},
+    "labels": ("bad", "good"),
+    "label": "stars",
+    "values": {"1": "bad", "5": "good"},
+    "scoring": "rank",
+    "metrics": ("accuracy",),
+    "file": "tasks/reviews.toml",
+}
+
+
+def test_what_describes_a_task_comes_back_and_is_no_part_of_the_id(tmp_path, entry_of, prompts_of):
+    plain, entry = entry_of(), entry_of(task_facts=TOLD)
+    assert entry.id == plain.id == id_of(entry)
+    write_entry(tmp_path, entry, prompts_of())
+    assert read_entry(tmp_path) == entry and read_entry(tmp_path).task_facts == TOLD
+    content = json.loads((tmp_path / "entry.json").read_text())
+    assert content["task_facts"]["columns"] == ["body"]
+    assert "task_facts" not in content["entry"]  # whose fields older programs all have to know
+    assert content["checksum"] != encode(plain, prompts_of()).checksum
+    assert encode(entry, prompts_of()).checksum == encode(plain, prompts_of()).checksum
+    assert read_record(tmp_path).checksum == encode(plain, prompts_of()).checksum
+
+
+def test_an_entry_without_a_description_says_nothing_of_one(folder):
+    assert read_entry(folder).task_facts == {}
+    assert b"task_facts" not in (folder / "entry.json").read_bytes()
+    resealed(folder, lambda content: content["entry"].update(task_facts={}))
+    with pytest.raises(BankError, match="unknown: task_facts"):
+        read_entry(folder)
+
+
+def test_an_edited_description_is_noticed(tmp_path, entry_of, prompts_of):
+    write_entry(tmp_path, entry_of(task_facts=TOLD), prompts_of())
+    path = tmp_path / "entry.json"
+    path.write_text(path.read_text().replace("bad", "sad"))
+    with pytest.raises(BankError, match="does not match its own checksum"):
+        read_entry(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        ([], r"task_facts is \[\]"),
+        (None, "task_facts is None"),
+        ({"inputs": 3}, "task_facts: inputs is 3, not a text"),
+        ({"labels": "no"}, "task_facts: labels is 'no', not a list of texts"),
+        ({"labels": ["no", 1]}, "task_facts: labels is .*, not a list of texts"),
+        ({"clean": {"body": "tags"}}, "task_facts: clean is .*, not lists of texts by column"),
+        ({"values": {"1": None}}, "task_facts: values is .*, not label words by value"),
+        ({"front": "x" * (1 << 20)}, "task_facts has 1,048,588 characters, more than 1,048,576"),
+    ],
+)
+def test_a_description_of_another_type_is_refused_even_with_a_right_checksum(folder, told, says):
+    resealed(folder, lambda content: content.update(task_facts=told))
+    with pytest.raises(BankError, match=rf"not as expected \({says}"):
+        read_entry(folder)
+
+
+def test_facts_of_a_newer_program_are_passed_over(folder):
+    resealed(folder, lambda content: content.update(task_facts={"inputs": "{a}", "tone": 3}))
+    assert read_entry(folder).task_facts == {"inputs": "{a}"}
+
+
+@pytest.mark.parametrize("told", [{"labels": "no"}, {"front": "x" * (1 << 20)}])
+def test_a_description_that_could_not_be_read_again_is_not_written(entry_of, prompts_of, told):
+    with pytest.raises(
+        BankError, match="boolq-s0-.*: the facts of its task cannot be stored: task"
+    ):
+        encode(entry_of(task_facts=told), prompts_of())
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,22 @@ def test_the_same_entry_again_changes_nothing(tree, bank, entry_of, prompts_of):
     assert tree(bank) == before
 
 
+def test_an_entry_stays_the_same_with_or_without_what_describes_its_task(
+    tree, bank, tmp_path, entry_of, prompts_of
+):
+    told = entry_of(task_facts={"inputs": "{a}", "labels": ("no", "yes")})
+    other = Bank.create_or_open(tmp_path / "other")
+    for first, second, here in ((entry_of(), told, bank), (told, entry_of(), other)):
+        here.add(first, prompts_of())
+        before = tree(here)
+        assert here.add(second, prompts_of()) == [] and tree(here) == before
+        with pytest.raises(BankError, match="already, with other"):
+            here.add(second, prompts_of(1))
+    assert bank.merge(other) == [] and bank.entries() == [entry_of()]
+    third = Bank.create_or_open(tmp_path / "third")
+    assert third.merge(other) == [told.id] and third.entries() == [told]
+
+
 def test_other_content_under_the_same_id_is_refused(tree, bank, entry_of, prompts_of):
     bank.add(entry_of(), prompts_of())
     before = tree(bank)

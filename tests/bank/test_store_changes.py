@@ -11,6 +11,7 @@ import pytest
 from bank import outcomes as outcome_lines
 from bank.entry import Prompts
 from bank.errors import BankError
+from bank.formats import Facts
 from bank.integrity import verify
 from bank.nearest import search
 from bank.outcomes import Outcome
@@ -95,6 +96,14 @@ def test_a_renamed_entry_has_the_same_prompts_and_an_id_of_its_own(filled, entry
         assert (array == filled.prompts(new).views()[name]).all()
     with pytest.raises(BankError, match='no entry "t3"'):
         filled.get("t3")
+
+
+def test_a_renamed_entry_keeps_what_describes_its_task(bank, entry_of, prompts_of):
+    told = {"inputs": "{a}", "labels": ("no", "yes")}
+    bank.add(entry_of("guests", task_facts=told), prompts_of())
+    bank.rename(bank.get("guests"), "visitors")
+    facts = Facts.of_entry(bank.get("visitors"))
+    assert (facts.task, facts.inputs, facts.labels) == ("visitors", "{a}", ("no", "yes"))
 
 
 def test_outcomes_are_turned_over_to_the_renamed_entry(filled, entry_of, prompts_of):

@@ -128,7 +128,8 @@ def _make_bank(folder: Path) -> None:
     bank = Bank.create_or_open(folder / "bank")
     for n in range(4):
         scores = {"validation": {"metric": "accuracy", "value": 60.0 + n, "n": 9}}
-        bank.add(make_entry(f"t{n}", scores=scores), make_prompts(n))
+        told = _facts().of_task() if n % 2 else {}
+        bank.add(make_entry(f"t{n}", scores=scores, task_facts=told), make_prompts(n))
     bank.add(make_entry("q", kind="query"), make_prompts(9))
     bank.add_outcomes(
         Outcome(

@@ -9,7 +9,7 @@ import pytest
 
 from bank.entry import Backbone, Entry, Prompts, id_of
 from bank.errors import UserError
-from bank.formats import PromptFile, export_prompt
+from bank.formats import Facts, PromptFile, export_prompt
 from bank.store import Bank
 from spot.prompts.files import find_prompt, prompt_file_entry, read_prompt
 from spot.prompts.stored import value_of
@@ -98,3 +98,25 @@ def test_named_arrays_are_those_of_the_kind(tmp_path, kind, names, says):
         bank.add(entry, Prompts(None, rows, rows, arrays))
         with pytest.raises(UserError, match=f"{entry.id}: {says}"):
             value_of(bank, entry)
+
+
+def test_a_file_that_tells_of_its_task_makes_an_entry_that_does(tmp_path, tiny_backbone):
+    told = {"inputs": "{a}", "columns": ("a",), "labels": ("no", "yes"), "scoring": "rank"}
+    rows = np.ones((4, tiny_backbone.width), np.float32)
+
+    def entry(task="guests", **more):
+        facts = Facts(task="guests", **{**told, **more})
+        path = export_prompt(tmp_path / "p.safetensors", PromptFile(rows, facts=facts))
+        return prompt_file_entry(path, task, tiny_backbone)[0]
+
+    assert entry().task_facts == told and entry(file="/home/me/guests.toml").task_facts == told
+    assert entry(file="a/guests.toml").task_facts == {**told, "file": "a/guests.toml"}
+    assert entry().id == entry(inputs="").id
+    for without in (
+        entry("house"),  # the person says that it is of another task
+        entry(inputs=""),
+        entry(members=("a", "b")),
+        entry(recipe={"shots": 2}),
+        entry(recipe={"text": "Judge:"}),  # which the entry's own recipe does not have
+    ):
+        assert without.task_facts == {}

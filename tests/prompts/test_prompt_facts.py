@@ -13,6 +13,8 @@ from spot.prompts.facts import (
     check_facts,
     describes_task,
     differences,
+    recordable,
+    recorded_facts,
     task_facts,
     task_of,
     trained_task,
@@ -172,3 +174,38 @@ def test_the_file_of_a_task_is_named_without_the_folders_above(tmp_path, monkeyp
     files = {"a/t.toml": "a/t.toml", str(tmp_path / "t.toml"): "t.toml", "/elsewhere/t.toml": ""}
     for given, stated in files.items():
         assert facts(replace(tickets(), file=given)).file == stated
+
+
+def test_an_entry_records_what_new_rows_need_and_nothing_of_the_rows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    task = replace(with_wording(tickets(), list_labels=True), file=str(tmp_path / "t.toml"))
+    told = recorded_facts(task)
+    assert told == {
+        "file": "t.toml", "inputs": "ticket: {body}", "columns": ("body",), "labels": ("billing", "bug"),
+        "front": "billing | bug. ", "label": "queue", "values": {"1": "billing", "2": "bug"},
+        "scoring": "rank", "metrics": ("accuracy",),
+    }  # fmt: skip
+    pair = Mixture("a+b", (replace(tickets(), name="a"), replace(tickets(), name="b")), (0.5, 0.5))
+    for source in (pair, with_wording(tickets(), shots=2), replace(tickets(), inputs="")):
+        assert recorded_facts(source) == {}
+
+
+@pytest.mark.parametrize("file", ["/home/me/t.toml", "../t.toml", "t.csv", "", "a/t.toml"])
+def test_an_entry_records_no_file_that_its_reader_would_not_open(file):
+    stated = recordable(facts(file=file)).get("file")
+    assert stated == (file if file == "a/t.toml" else None)
+
+
+@pytest.mark.parametrize(
+    ("task", "setting"),
+    [
+        ("guests", """'data.tasks=["guests.toml"]'"""),
+        ("it's", """'data.tasks=["it'"'"'s.toml"]'"""),
+    ],
+)
+def test_a_task_of_which_only_the_name_is_known_is_asked_for_by_a_setting(task, setting):
+    with pytest.raises(SpotError, match=f'expected the name of a task, found "{task}"') as caught:
+        trained_task(Facts(task=task), DataSettings())
+    assert caught.value.hint == f"name the TOML file of your task: --set {setting}"
+    with pytest.raises(SpotError, match='Did you mean "mini_news"'):
+        trained_task(Facts(task="mini_newz"), DataSettings())

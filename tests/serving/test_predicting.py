@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bank.formats import Facts
-from spot.commands.objects import lengths
+from bank.store import Bank
+from spot.commands.objects import lengths, task_to_answer
 from spot.errors import SpotError
+from spot.prompts.facts import recorded_facts
 from spot.prompts.files import find_prompt, read_prompt, write_prompt
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.serving.predicting import predict
 from spot.serving.scoring import evaluate
+from spot.serving.web.catalogue import read_catalogue
+from spot.tasks.catalog import DataSettings, find_task
 from spot.tasks.task import Task, without_template
 from tests.lab import invoke, lines, write_task
+from tests.serving.web.stand import item, running
 
 pytest_plugins = ("tests.lab",)
 
@@ -258,6 +264,95 @@ def test_an_entry_of_a_bank_answers_its_own_task(lab):
     ) == shares(named)
     scored = lines(lab.run("eval", *entry).stdout)
     assert scored == lines(lab.run("eval", *entry, "--task", "place").stdout)
+
+
+def of_bank(bank, path, told):
+    """A bank in another folder with the same entries, but for what describes their tasks."""
+    other = Bank.create_or_open(path)
+    other.add_many([(replace(entry, task_facts=told), prompts) for entry, prompts in bank.items()])
+    return other
+
+
+def test_a_bank_answers_new_rows_where_the_files_of_its_tasks_are_not(lab, tmp_path, tiny_backbone):
+    toml = hut(tmp_path / "own", "no: {a} yes {b}", ("a", "b"))
+    sets = ("data.tasks=[]", 'bank.sources=["own/house.toml"]', "bank.mixtures=[]")
+    built = lab.run("build-bank", "--bank", "bank", sets=(*sets, "data.list_labels=true"))
+    assert built.exit_code == 0, built.stderr
+    (entry,) = Bank.open("bank").entries()
+    assert (entry.task, entry.task_facts["file"]) == ("hut", "own/house.toml")
+    stored = (tmp_path / "bank" / "entries" / entry.id / "entry.json").read_text()
+    assert str(tmp_path) not in stored and TEXTS[0] not in stored
+    row = {"a": TEXTS[0], "b": TEXTS[1]}
+    ask = ("predict", "--prompt", entry.id, "--bank", "bank", "--text", json.dumps(row), "--json")
+    named = lab.run(*ask, "--task", toml, sets=("data.list_labels=true",))
+    assert shares(lab.run(*ask, sets=("data.tasks=[]",))) == shares(named)
+    # Its own rows are found by the path below the working folder.
+    assert lab.run("eval", *ask[1:5], sets=("data.tasks=[]",)).exit_code == 0
+
+    (tmp_path / "own").rename(tmp_path / "gone")
+    (tmp_path / "bank").rename(tmp_path / "moved")
+    moved = lab.run(*ask, "--bank", "moved", sets=("data.tasks=[]",))
+    assert moved.exit_code == 0, moved.stderr
+    assert shares(moved) == shares(named) and "otherwise" not in moved.stderr
+    config = lab.config("data.tasks=[]", bank=tmp_path / "moved")
+
+    def task_of(prompt, name):
+        return task_to_answer(None, prompt, name, config)
+
+    with running(Bank.open("moved"), tiny_backbone, task_of=task_of) as server:
+        (listed,) = server.client.get("/v1/prompts").json()
+        assert (listed["task"], listed["columns"]) == ("hut", ["a", "b"])
+        answer = server.client.post("/v1/predict", json={"task": "hut", "texts": [row]}).json()
+    assert answer["answers"][0]["probabilities"] == pytest.approx(shares(named)[0], abs=1e-6)
+
+    old = of_bank(Bank.open("moved"), tmp_path / "old", {})  # as earlier versions wrote them
+    lost = lab.run(*ask, "--bank", "old", sets=("data.tasks=[]",))
+    assert lost.exit_code == 1 and 'expected the name of a task, found "hut"' in lost.stderr
+    hint = """name the TOML file of your task: --set 'data.tasks=["hut.toml"]'"""
+    assert f"hint: {hint}\n" in lost.stderr
+    (fault,) = read_catalogue(old, tiny_backbone, task_of).faults.values()
+    assert 'expected the name of a task, found "hut"' in fault and fault.endswith(f"({hint})")
+    (tmp_path / "gone" / "house.toml").rename(tmp_path / "gone" / "hut.toml")
+    (tmp_path / "gone").rename(tmp_path / "own")
+    again = lab.run(
+        *ask, "--bank", "old", sets=('data.tasks=["own/hut.toml"]', "data.list_labels=false")
+    )
+    assert shares(again) == shares(named)
+
+
+@pytest.mark.parametrize("listed", [None, True])
+@pytest.mark.parametrize("name", ["mini_boolq", "mini_news", "rte"])
+def test_an_entry_of_a_published_task_answers_as_it_does_by_name(
+    lab, tmp_path, tiny_backbone, name, listed
+):
+    row = {"premise": TEXTS[0], "hypothesis": TEXTS[1], "label": 0, "idx": 0}
+    folder = tmp_path / "data" / "rte"
+    folder.mkdir(parents=True)
+    for split in ("train", "validation"):
+        (folder / f"{split}.jsonl").write_text(json.dumps(row) + "\n")
+    settings = DataSettings(dir=tmp_path / "data", list_labels=listed)
+    task = find_task(name, settings).on(tiny_backbone)
+    recipe = {"input_length": 128} | ({} if listed is None else {"list_labels": listed})
+    bare, told = (Bank.create_or_open(tmp_path / each) for each in ("bare", "told"))
+    entry, prompts = item(tiny_backbone, name, recipe=recipe)
+    bare.add(entry, prompts)
+    told.add(replace(entry, task_facts=recorded_facts(task)), prompts)
+    assert told.get(name).task_facts["inputs"]
+    rows = [json.dumps(dict.fromkeys(task.columns, text)) for text in TEXTS]
+    texts = TEXTS if len(task.columns) == 1 else rows
+    found = []
+    for bank in (bare, told):
+        options = [word for text in texts for word in ("--text", text)]
+        sets = (f'data.dir="{tmp_path / "data"}"', "data.input_length=128")
+        done = lab.run(
+            "predict", "--prompt", name, "--bank", bank.path, *options, "--json", sets=sets
+        )
+        assert done.exit_code == 0, done.stderr
+        assert done.stderr == ""
+        found.append(lines(done.stdout))
+    for before, now in zip(*found, strict=True):
+        assert (now["text"], now["answer"]) == (before["text"], before["answer"])
+        assert now["probabilities"] == pytest.approx(before["probabilities"], abs=1e-6)
 
 
 def test_lengths_are_those_of_training_unless_they_are_given(tiny_backbone):

@@ -17,6 +17,7 @@ from bank.formats import FORMATS, Export, Facts, PromptFile, export_entry, expor
 from bank.formats import read_prompt_file as read
 from bank.formats.facts import LIMIT, READERS, read_facts
 from bank.formats.safetensors import FACTS
+from bank.task_facts import TASK_FACTS
 
 PROMPT = np.ones((2, 3), np.float32)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -49,6 +50,14 @@ def test_facts_come_back_from_json(known):
 
 def test_every_fact_has_a_reader():
     assert set(READERS) == set(Facts.__dataclass_fields__)
+
+
+def test_what_an_entry_tells_of_its_task_goes_out_with_its_prompt(tmp_path, entry_of, prompts_of):
+    told = {"inputs": "{a}", "columns": ("a",), "labels": ("no", "yes"), "scoring": "rank"}
+    entry = entry_of("guests", value_step=4, task_facts=told)
+    file = read(export_entry(tmp_path / "p.safetensors", entry, prompts_of()))
+    assert file.facts.of_task() == told and file.facts.task == "guests"
+    assert set(TASK_FACTS) < set(READERS) and not {"task", "recipe", "model"} & set(TASK_FACTS)
 
 
 def test_facts_lie_in_a_safetensors_file_and_in_no_other_format(tmp_path):

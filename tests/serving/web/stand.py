@@ -93,16 +93,21 @@ class Scripted:
 
 
 @contextlib.contextmanager
-def running(bank, model, answering=None, wait=None, **settings):
+def running(
+    bank,
+    model,
+    answering=None,
+    wait=None,
+    task_of=lambda prompt, name: task(prompt.facts.task),
+    **settings,
+):
     """A server of the bank's entries in a thread; stops by draining.
 
     Has `url`, `client` (httpx), `service`, `server`, `watch` and `port`.
     """
     # A look every hour: tests look by themselves.
     chosen = ServerSettings(**{"port": 0, "poll": 3600.0, "drain": 5.0, **settings})
-    service, watch = open_service(
-        bank, model, lambda prompt, name: task(prompt.facts.task), chosen, None, answering
-    )
+    service, watch = open_service(bank, model, task_of, chosen, None, answering)
     with bound(chosen) as listening:
         server = Server(create_app(service, chosen), service, chosen.drain)
         service.engine.start()

@@ -112,7 +112,13 @@ def started(bank, entry_of):
         kind = "imported" if start is None else "source"
         prompts = Prompts(start, near(1, place), near(1, 10 + place))
         bank.add(
-            entry_of(task, kind=kind, family="toy", recipe={"init": "vocab", "prompt_length": 2}),
+            entry_of(
+                task,
+                kind=kind,
+                family="toy",
+                recipe={"init": "vocab", "prompt_length": 2},
+                task_facts={"inputs": "{text}", "labels": ("no", "yes")},
+            ),
             prompts,
         )
     return bank
@@ -128,6 +134,7 @@ def test_a_bank_combines_key_and_value_and_keeps_the_init(started):
     assert np.array_equal(prompts.init, own["a"].init)
     assert (entry.kind, entry.task, entry.members) == ("combination", "analogy", ("a", "b", "c"))
     assert (entry.family, entry.key_step) == ("toy", 100)
+    assert entry.task_facts == {}  # what it answers is of several tasks
     assert entry.recipe["init"] == "vocab" and entry.recipe["prompt_length"] == 2
     assert started.add((entry, prompts)) == [entry.id]
     assert started.add(started.combine("0.5*c + a - b", name="analogy")) == []  # the same entry

@@ -349,6 +349,10 @@ STATED = {
     "domain-shift-smollm2.toml": (
         ("text", 11, 0.006, 10, 16, 120, 40, 40), (200, "average", "gpt3", False)
     ),
+    "ensembles-smollm2.toml": (
+        ("text", 11, 0.006, 10, 16, 80, 40, 40), (200, "average", "gpt3", False)
+    ),
+    "ensembles.toml": (("words", 20, None, 10, 16, 80, 60, 20), (300, "task-vector", "t5", None)),
     "mini.toml": (("words", 18, None, 10, 16, 80, 60, 40), (5, "per-token", "t5", None)),
     "paper-base.toml": (
         ("words", 100, 0.3, 0, 32, 262_144, 10_000, 500), (100_000, "task-vector", "t5", None)

@@ -148,7 +148,17 @@ def test_programs_get_json_lines_of_finite_numbers(capsys):
     assert printed_text.err == "warning: careful\n"
 
 
-SHARED = {"__init__", "group", "objects", "names", "options", "planning", "usage", "streams"}
+SHARED = {
+    "__init__",
+    "group",
+    "objects",
+    "names",
+    "options",
+    "planning",
+    "sources",
+    "usage",
+    "streams",
+}
 
 
 @pytest.mark.parametrize(

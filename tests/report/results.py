@@ -26,7 +26,7 @@ from spot.analysis.finding import (
 )
 from spot.prompts.prompt import SoftPrompt
 from spot.strategies import transfer as strategies
-from spot.study import baselines, store_comparison
+from spot.study import baselines, store_comparison, store_matrix
 from spot.study.result import write_study
 from spot.study.similarity import TaskSimilarity
 from spot.training.provenance import write_provenance
@@ -80,6 +80,17 @@ def baselines_folder(root: Path, target: str = "boolq") -> Path:
     prompt = SoftPrompt.of(samples.PREFIX, samples.PROMPT)
     baselines._write(table, {0: prompt, 1: prompt})
     return table.folder
+
+
+def matrix_folder(root: Path, target: str = "boolq") -> Path:
+    """The matrix of the samples, one of whose tasks has the name."""
+    name = {"mrpc": target}
+    cells = tuple(
+        replace(cell, task=name.get(cell.task, cell.task)) for cell in samples.MATRIX.cells
+    )
+    gaps = tuple(replace(gap, task=name.get(gap.task, gap.task)) for gap in samples.MATRIX.gaps)
+    matrix = replace(samples.MATRIX, tasks=(target, "qqp"), cells=cells, gaps=gaps)
+    return store_matrix(matrix, Runs(), root / "matrix" / "boolq-0123")
 
 
 def study_folder(root: Path, target: str = "boolq") -> Path:

@@ -35,6 +35,7 @@ from tests.report.results import (
     baselines_folder,
     charts,
     comparison_folder,
+    matrix_folder,
     rows_of,
     study_folder,
     transfer_folder,
@@ -45,6 +46,7 @@ MAKERS = {
     "study.json": study_folder,
     "baselines.json": baselines_folder,
     "comparison.json": comparison_folder,
+    "matrix.json": matrix_folder,
     "analysis.json": analysis_folder,
     "bank.json": bank_folder,
 }
@@ -476,7 +478,7 @@ def test_a_folder_of_something_else_is_a_sentence(tmp_path):
         spot.report_page(tmp_path)
     with pytest.raises(SpotError, match="found no folder") as error:
         spot.report_page(tmp_path / "none")
-    assert "spot transfer, study, compare, baselines or analyze" in error.value.hint
+    assert "spot transfer, study, compare, baselines, matrix or analyze" in error.value.hint
     with pytest.raises(SpotError, match="expected a bank or a folder of results, found none"):
         spot.report_page([])
 

@@ -7,14 +7,13 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.special import softmax
 
 from bank.entry import Backbone
 from bank.formats import Facts
 from spot.errors import SpotError
-from spot.models.model import Model
 from spot.prompts.prefix import PREFIX
 from spot.prompts.prompt import SoftPrompt
 from spot.serving.ensemble import (
@@ -29,6 +28,7 @@ from spot.serving.ensemble import (
     comparing,
 )
 from spot.serving.predicting import Predictor, predict
+from spot.serving.prompt_set import PromptSet
 from spot.tasks.task import Task, without_template
 
 pytest_plugins = ("tests.lab",)
@@ -92,6 +92,7 @@ def test_probabilities_are_means_and_geometric_means():
 numbers = st.floats(-30, 0, width=32)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_vote_gives_only_words_with_votes(data):
     members, classes = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 5))
@@ -255,7 +256,12 @@ def test_generated_answers_are_voted_on_and_take_no_scores(lab, tiny_backbone, m
     members = prompts(3)
     texts = {id(members[0]): ["A cat", "hen"], id(members[1]): ["cat.", "owl"],
              id(members[2]): ["dog", "owl"]}  # fmt: skip
-    monkeypatch.setattr(Model, "generate", lambda self, rows, length, prompt: texts[id(prompt)])
+
+    def written(self, owner, rows, lengths):
+        """What each prompt of the set writes to its rows, in order."""
+        return [text for member in members for text in texts[id(member)]]
+
+    monkeypatch.setattr(PromptSet, "generate", written)
     squad = dataclasses.replace(task, metrics=("squad_em",))
     first, second = predict(tiny_backbone, squad, Ensemble(members), TEXTS[:2])
     assert (first.answer, first.votes, first.margin) == ("A cat", {"A cat": 2, "dog": 1}, None)

@@ -14,8 +14,8 @@ from spot.errors import SpotError
 from spot.models.model import load
 from spot.prompts.files import read_prompt
 from spot.study import distillation
-from spot.study.baselines import Trial
 from spot.study.distillation import Distillation, Line
+from spot.study.methods.method import Trial
 from spot.tasks.vocabulary import label_tokens
 from spot.training import source as sources
 from spot.training.build import new_slot

@@ -183,6 +183,7 @@ PLANNED = {
     "build-bank": "", "search": "--target mini_cb", "transfer": "--target mini_cb", "study": "",
     "baselines": "--target mini_cb", "train": "--task mini_cb --out x.npy", "eval": "", "predict": "",
     "tune": "--task mini_cb --out x", "compare": "mini_cb", "distil": "--task mini_cb",
+    "matrix": "",
 }  # fmt: skip
 
 
@@ -219,7 +220,7 @@ def test_every_command_that_trains_or_evaluates_plans(monkeypatch, tmp_path):
             ),
             trains,
         ),
-        **dict.fromkeys(("eval", "predict"), ("scoring", "v5e:2x4", name)),
+        **dict.fromkeys(("eval", "predict", "matrix"), ("scoring", "v5e:2x4", name)),
         "tune": ("tuning", "v5e:2x4", name),
     }
     slots = {command: values[3] for command, values in found.items() if values[0] == "training"}

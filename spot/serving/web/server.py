@@ -151,8 +151,8 @@ def open_service(
 
 def warm_up(service: Service, seconds: float) -> float:
     """Compile what requests would wait for: batches of every length of texts and number of rows, for each
-    shape of prompts and label words. Begins with what is most common and ends after `seconds`, whatever is left.
-    Returns the seconds it took.
+    shape of prompts and label words. Begins with what is most common and ends after `seconds`, whatever is
+    left. Returns the seconds it took.
     """
     begun = time.monotonic()
     predictors = [each.predictor for each in service.catalogue.served.values()]

@@ -104,10 +104,18 @@ def test_both_bfloat16_forms_give_every_weight_the_same_gradient(name):
 
         return jax.grad(loss)(network)
 
-    forms = [gradient(build(config, arrays, "float32", form)) for form in ("widen", "upcast")]
-    for widened, upcast in zip(*map(jax.tree.leaves, forms), strict=True):
-        assert np.abs(widened).max() > 0
-        np.testing.assert_allclose(widened, upcast, rtol=0, atol=1e-3 * np.abs(upcast).max())
+    widen, upcast, exact = (
+        jax.tree.leaves(gradient(build(config, arrays, "float32", form)))
+        for form in ("widen", "upcast", "float32")
+    )
+    # They round the same operands. Where a processor computes a last digit otherwise in one of the two
+    # programs, a few operands round the other way: that is small beside what rounding itself costs.
+    pairs = zip(widen, upcast, strict=True)
+    apart = [float(np.linalg.norm(ours - theirs)) for ours, theirs in pairs]
+    costs = [float(np.linalg.norm(a - b)) for a, b in zip(upcast, exact, strict=True)]
+    for difference, cost, unrounded in zip(apart, costs, exact, strict=True):
+        assert difference < cost < 0.1 * np.linalg.norm(unrounded)
+    assert np.linalg.norm(apart) < 0.5 * np.linalg.norm(costs)
 
 
 @pytest.mark.parametrize(("buckets", "furthest"), [(32, 128), (8, 20), (4, 8), (32, 64)])

@@ -65,13 +65,12 @@ def recorded_facts(source: Task | Mixture) -> dict[str, object]:
 
 
 def recordable(facts: Facts) -> dict[str, object]:
-    """What an entry records of a task with these facts; {} where they do not describe it."""
+    """What an entry records of a task with these facts; {} where they do not describe it. Never its file: a
+    path is another in another working folder, and the bytes of an entry are not.
+    """
     if not describes_task(facts):
         return {}
-    known = facts.of_task()
-    if not _is_portable(facts.file):
-        known.pop("file", None)
-    return known
+    return {name: value for name, value in facts.of_task().items() if name != "file"}
 
 
 def _portable(file: str) -> str:

@@ -42,14 +42,11 @@ def source_prompts(
 def of_entries(bank: Bank, model: Model, names: Sequence[str]) -> list[Named]:
     """The values of the entries of these ids and tasks, each once; of all where no name is given."""
     from bank.files import canonical_json
-    from spot.prompts.files import check_fit
-    from spot.prompts.stored import check_model, value_of
+    from spot.prompts.files import entry_prompt
 
     found = []
     for entry in chosen(bank, names):
-        check_model(entry, model)
-        prompt = value_of(bank, entry)
-        check_fit(prompt, entry.id, model)
+        prompt = entry_prompt(bank, entry, model)
         common = (entry.kind, canonical_json(entry.recipe), entry.data)
         found.append(Named(entry.id, entry.task, common, prompt))
     return found

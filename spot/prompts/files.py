@@ -82,10 +82,19 @@ def find_prompt(name: str, bank: Path, model: Model) -> SoftPrompt:
         check_facts(prompt.facts, name, model)
     else:
         opened = Bank.open(bank)
-        entry = opened.get(name)
-        check_model(entry, model)
-        prompt = value_of(opened, entry)
+        return entry_prompt(opened, opened.get(name), model, name)
     check_fit(prompt, name, model)
+    return prompt
+
+
+def entry_prompt(bank: Bank, entry: Entry, model: Model, name: str = "") -> SoftPrompt:
+    """The value of an entry for this model. name: what errors call it, by default its id.
+
+    Raises BankError for damaged files, SpotError for a prompt of another model or width.
+    """
+    check_model(entry, model)
+    prompt = value_of(bank, entry)
+    check_fit(prompt, name or entry.id, model)
     return prompt
 
 

@@ -23,7 +23,12 @@ def value_of(bank: Bank, entry: Entry) -> SoftPrompt:
 
     Raises BankError for damaged files, SpotError for a kind of prompt that is not known.
     """
-    kind, prompts = find_kind(entry.prompt_kind), bank.prompts(entry)
+    return value_in(entry, bank.prompts(entry))
+
+
+def value_in(entry: Entry, prompts: Prompts) -> SoftPrompt:
+    """As `value_of`, from the arrays of the entry."""
+    kind = find_kind(entry.prompt_kind)
     facts = Facts.of_entry(entry, "key" if prompts.value is None else "value")
     return replace(soft_prompt(kind, prompts.start, prompts.arrays, entry.id), facts=facts)
 

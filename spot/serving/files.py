@@ -266,7 +266,8 @@ def _write_bad(source: Path, task: Task, path: Path, scan: _Scan) -> None:
     taken = set(columns.types)
     line, reason = _free(("line",), taken), _free(("reason",), taken)
     columns.types |= {line: {int}, reason: {str}}
-    bad = ((row, fault) for row, _, fault in _rendered(source, task) if fault is not None)
+    rows = _rendered(source, task) if scan.bad else ()  # nothing is read again for none
+    bad = ((row, fault) for row, _, fault in rows if fault is not None)
     with replacing(path) as temporary, writer_of(path)(temporary, columns) as write:
         while chunk := list(islice(bad, ROWS)):
             places = [f"{row.file}, {row.unit} {row.line}: " for row, _ in chunk]

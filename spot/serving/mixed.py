@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.serving.predicting import Prediction, Predictor
-from spot.serving.prompt_set import PromptSet
+from spot.serving.prompt_set import PromptSet, tiled
 from spot.tasks.examples import Ragged
 
 
@@ -61,71 +63,57 @@ class MixedPredictor:
         places: dict[int, list[int]] = {}
         for place, (number, _) in enumerate(rows):
             places.setdefault(number, []).append(place)
-        inputs = {
-            number: self._predictors[number].rows([rows[place][1] for place in own])
-            for number, own in places.items()
-        }
-        ranks = [n for n in places if self._predictors[n].task.scoring == "rank"]
-        writes = [n for n in places if n not in ranks]
-        out: list[Prediction | None] = [None] * len(rows)
-        for numbers, answer in ((ranks, self._ranked), (writes, self._generated)):
-            for number, found in answer({n: inputs[n] for n in numbers}, rows, places).items():
-                for place, prediction in zip(places[number], found, strict=True):
-                    out[place] = prediction
-        return [prediction for prediction in out if prediction is not None]
+        asked = [
+            _Asked(self._predictors[n], self._owners[n], own, [rows[place][1] for place in own])
+            for n, own in places.items()
+        ]
+        out: dict[int, Prediction] = {}
+        for scoring, answer in (("rank", self._ranked), ("generate", self._generated)):
+            alike = [each for each in asked if each.predictor.task.scoring == scoring]
+            if not alike:
+                continue
+            owner: list[int] = []
+            tokens: list[np.ndarray] = []
+            for each in alike:
+                own_owner, own_tokens = tiled(each.owners, each.predictor.rows(each.texts))
+                owner += own_owner
+                tokens += own_tokens
+            for each, found in zip(alike, answer(alike, owner, Ragged.of(tokens)), strict=True):
+                out.update(zip(each.places, found, strict=True))
+        return [out[place] for place in range(len(rows))]
 
     def _ranked(
-        self,
-        inputs: dict[int, Ragged],
-        rows: Sequence[tuple[int, str]],
-        places: dict[int, list[int]],
-    ) -> dict[int, list[Prediction]]:
-        """By predictor, the answers of those that rank label words."""
-        owner, texts, shapes = self._tiled(inputs)
-        labels = [
-            self._predictors[n].labels for n, own in inputs.items() for _ in self._each(n, own)
-        ]
-        scores = iter(self._set.score(owner, texts, labels) if owner else ())
-        found = {}
-        for number, (members, count) in shapes.items():
-            own = np.stack([next(scores) for _ in range(members * count)])
-            given = [rows[place][1] for place in places[number]]
-            found[number] = self._predictors[number].ranked(given, own.reshape(members, count, -1))
-        return found
+        self, asked: Sequence[_Asked], owner: Sequence[int], inputs: Ragged
+    ) -> Iterator[list[Prediction]]:
+        """The answers of each predictor, all of which rank label words; owner and inputs: all their rows."""
+        labels = [each.predictor.labels for each in asked for _ in range(each.rows)]
+        scores = iter(self._set.score(owner, inputs, labels))
+        for each in asked:
+            own = np.stack(list(islice(scores, each.rows)))
+            shape = (len(each.owners), len(each.texts), -1)
+            yield each.predictor.ranked(each.texts, own.reshape(shape))
 
     def _generated(
-        self,
-        inputs: dict[int, Ragged],
-        rows: Sequence[tuple[int, str]],
-        places: dict[int, list[int]],
-    ) -> dict[int, list[Prediction]]:
-        """By predictor, the answers of those that write."""
-        owner, texts, shapes = self._tiled(inputs)
-        lengths = [
-            self._predictors[n].lengths.targets
-            for n, own in inputs.items()
-            for _ in self._each(n, own)
-        ]
-        written = iter(self._set.generate(owner, texts, lengths) if owner else ())
-        found = {}
-        for number, (members, count) in shapes.items():
-            own = [[next(written) for _ in range(count)] for _ in range(members)]
-            given = [rows[place][1] for place in places[number]]
-            found[number] = self._predictors[number].generated(given, own)
-        return found
+        self, asked: Sequence[_Asked], owner: Sequence[int], inputs: Ragged
+    ) -> Iterator[list[Prediction]]:
+        """The answers of each predictor, all of which write."""
+        lengths = [each.predictor.lengths.targets for each in asked for _ in range(each.rows)]
+        written = iter(self._set.generate(owner, inputs, lengths))
+        for each in asked:
+            members = [list(islice(written, len(each.texts))) for _ in each.owners]
+            yield each.predictor.generated(each.texts, members)
 
-    def _each(self, number: int, inputs: Ragged) -> list[tuple[int, int]]:
-        """(prompt, text) of every row of the model that a predictor's texts take, member by member."""
-        return [(owner, text) for owner in self._owners[number] for text in range(len(inputs))]
 
-    def _tiled(
-        self, inputs: dict[int, Ragged]
-    ) -> tuple[list[int], Ragged, dict[int, tuple[int, int]]]:
-        """Prompts and texts of all rows of the model, and the members and texts of each predictor."""
-        owner, texts, shapes = [], [], {}
-        for number, own in inputs.items():
-            for prompt, text in self._each(number, own):
-                owner.append(prompt)
-                texts.append(own[text])
-            shapes[number] = (len(self._owners[number]), len(own))
-        return owner, Ragged.of(texts), shapes
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """The texts of a batch for one predictor, their places there, and the numbers of its prompts."""
+
+    predictor: Predictor
+    owners: tuple[int, ...]
+    places: list[int]
+    texts: list[str]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the model that they take: one for each text and prompt."""
+        return len(self.owners) * len(self.texts)

@@ -25,7 +25,7 @@ from spot.serving.ensemble import (
     log_probabilities,
 )
 from spot.serving.fitting import fitting
-from spot.serving.prompt_set import PromptSet
+from spot.serving.prompt_set import PromptSet, tiled
 from spot.settings import shown
 from spot.tasks.examples import Ragged
 from spot.tasks.files import Row
@@ -247,9 +247,8 @@ class Predictor:
 
     def _tiled(self, inputs: Ragged) -> tuple[list[int], Ragged]:
         """The rows once for each member, M * N of them, and whose each is."""
-        members, count = len(self.prompts), len(inputs)
-        owner = [member for member in range(members) for _ in range(count)]
-        return owner, Ragged.of([inputs[row] for _ in range(members) for row in range(count)])
+        owner, rows = tiled(range(len(self.prompts)), inputs)
+        return owner, Ragged.of(rows)
 
     @cached_property
     def _members(self) -> PromptSet:

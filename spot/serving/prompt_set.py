@@ -269,3 +269,9 @@ def _stacked_fronts(width: int, pairs: list[jax.Array]) -> jax.Array:
             for each in pairs
         ]
     )
+
+
+def tiled(owners: Sequence[int], inputs: Ragged) -> tuple[list[int], list[np.ndarray]]:
+    """N texts behind each of M prompts, prompt by prompt: whose each of the M * N rows is, and its tokens."""
+    owner = [number for number in owners for _ in range(len(inputs))]
+    return owner, [inputs[text] for _ in owners for text in range(len(inputs))]

@@ -366,9 +366,7 @@ def prompts_of(trained: Trained) -> Prompts:
 
 
 def make_entry(job: Job, model: Model, recipe: Recipe, trained: Trained) -> Entry:
-    """The bank's record of one trained prompt; the same training in the same folder gives the same
-    bytes.
-    """
+    """The bank's record of one trained prompt; the same training gives the same bytes."""
     best = trained.best
     scores = {}
     if best is not None:

@@ -233,8 +233,7 @@ class Runs:
 
     def remembered_at(self, stage: str, name: str, read: Mapping[str, Any]) -> Path:
         """The file of a value that `remembered` computes once, whether or not it exists yet."""
-        folder = self.place(stage, name, read)
-        return folder.with_name(f"{folder.name}.json")  # a name may have dots itself
+        return _value_file(self.place(stage, name, read))
 
     def remembered(
         self, stage: str, name: str, read: Mapping[str, Any], make: Callable[[], T], title: str = ""
@@ -244,7 +243,7 @@ class Runs:
         title: reported when the value is found; without it nothing is.
         """
         folder = self.place(stage, name, read)
-        path = self.remembered_at(stage, name, read)
+        path = _value_file(folder)
         try:
             content = read_json(path, results.LIMIT)
             whole = sha256_hex(canonical_json(content["value"])) == content["sha256"]
@@ -263,6 +262,11 @@ class Runs:
         content = {"of": folder.name, "sha256": sha256_hex(text), "value": value}
         replace_file(path, (json.dumps(content, ensure_ascii=False) + "\n").encode())
         return value
+
+
+def _value_file(place: Path) -> Path:
+    """The file of a value that has this place among the runs."""
+    return place.with_name(f"{place.name}.json")  # a name may have dots itself
 
 
 def slots_on(devices: int) -> int:

@@ -26,7 +26,7 @@ from spot.errors import SpotError, did_you_mean
 from spot.models.model import Model
 from spot.prompts.files import check_fit
 from spot.prompts.prompt import SoftPrompt
-from spot.prompts.stored import check_model, value_of
+from spot.prompts.stored import check_model, value_in
 from spot.serving.predicting import Predictor
 from spot.serving.web.refusal import Refusal
 from spot.tasks.catalog import names_a_file
@@ -211,7 +211,8 @@ def _served(
             f"expected the name of a task, found the path {entry.task}",
             "spot bank rename gives it another name",
         )
-    prompt = value_of(bank, entry)
+    prompts = bank.prompts(entry)
+    prompt = value_in(entry, prompts)
     check_fit(prompt, entry.id, model)
     predictor = Predictor(
         model,
@@ -220,8 +221,7 @@ def _served(
         input_length=lengths.get("input_length"),
         target_length=lengths.get("target_length"),
     )
-    key = np.asarray(bank.prompts(entry).key, np.float32)
-    return Served(entry, predictor, prompt, key, own)
+    return Served(entry, predictor, prompt, np.asarray(prompts.key, np.float32), own)
 
 
 def _nearest(served: Sequence[Served]) -> dict[str, list[Near]]:

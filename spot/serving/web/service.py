@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from spot.errors import SpotError
 from spot.models.model import Model
 from spot.prompts.prompt import SoftPrompt
-from spot.serving.ensemble import Ensemble
+from spot.serving.ensemble import Combine, Ensemble
 from spot.serving.predicting import Prediction, Predictor
 from spot.serving.web.catalogue import Catalogue, Served, public_name
 from spot.serving.web.engine import Engine
 from spot.serving.web.metrics import Metrics
 from spot.serving.web.refusal import Refusal
-from spot.serving.web.wire import Combine, Question
+from spot.serving.web.wire import Question
 
 ENSEMBLES = 64  # predictors of several prompts that are kept ready
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-Combine = Literal["vote", "mean", "score"]
+from spot.serving.ensemble import Combine
+
 SELECTORS = ("task", "entry", "ensemble")
 
 

@@ -234,8 +234,9 @@ def test_it_is_used_with_the_keyboard_alone(visit, site):
     assert focused(page) == "send"  # the focus stays where the person is
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Control+Enter")
-    page.wait_for_function("document.querySelectorAll('#details table').length === 2")
-    assert len(site.server.bodies) == 2
+    stand.until(lambda: len(site.server.bodies) == 2)
+    page.locator("#details table").nth(1).wait_for()
+    assert page.locator("#details table").count() == 2 and len(site.server.bodies) == 2
 
 
 @in_browser
@@ -346,7 +347,7 @@ def test_a_server_with_a_token_asks_for_it_and_keeps_it_nowhere(visit, site, qui
     assert "expected a token" in page.locator("#access [role=alert]").inner_text()
     page.keyboard.type("wrong")
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('#token').ariaInvalid === 'true'")
+    page.locator("#token[aria-invalid=true]").wait_for()
     field.fill(TOKEN)
     page.keyboard.press("Enter")
     field.wait_for(state="hidden")

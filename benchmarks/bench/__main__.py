@@ -6,12 +6,13 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.bench.apart import Failed, apart
 from benchmarks.bench.lines import HEAD, Line, markdown
 from benchmarks.bench.machine import facts, sentence
-from benchmarks.bench.sizes import FULL, QUICK, Sizes
+from benchmarks.bench.sizes import FULL, PRECISIONS, QUICK, Sizes
 from benchmarks.bench.store import Store
 from benchmarks.bench.table import ROWS, reason_to_skip
 
@@ -37,6 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("rows", nargs="*", metavar="ROW", help="all without any; see --list")
     parser.add_argument("--quick", action="store_true", help="tiny shapes, to see that it runs")
     parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="of the rows that measure both, this one only: bfloat16 is slow on a processor without it",
+    )
+    parser.add_argument(
         "--json", type=Path, metavar="FILE", help="default: runs/bench[-quick].json"
     )
     parser.add_argument("--again", action="store_true", help="measure these rows again")
@@ -49,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"expected rows of {', '.join(ROWS)}; found {', '.join(unknown)}")
     sizes, machine = QUICK if args.quick else FULL, facts()
+    if args.precision:
+        sizes = replace(sizes, precisions=(args.precision,))
     path = args.json or Path("runs", "bench-quick.json" if args.quick else "bench.json")
     store = Store(path, machine, sizes)
     failed, notes, begun = [], [], time.monotonic()

@@ -16,7 +16,6 @@ from benchmarks.bench.text import Batch
 from benchmarks.bench.timing import Contender, quickest
 
 RATE = 0.006
-DTYPES = ("float32", "bfloat16")
 ATTENTIONS = ("sdpa", "eager")
 
 
@@ -124,7 +123,7 @@ def their_step(
 
 
 def quickest_forms(
-    backbone: Backbone, prompt: np.ndarray, data: Sequence[Batch]
+    backbone: Backbone, prompt: np.ndarray, data: Sequence[Batch], dtypes: Sequence[str]
 ) -> list[tuple[str, str]]:
     """(dtype, attention), the quickest first, by steps of prompt tuning."""
     return quickest(
@@ -132,7 +131,7 @@ def quickest_forms(
             (dtype, attention): partial(
                 their_step, backbone, "prompt tuning", dtype, attention, prompt, data
             )
-            for dtype in DTYPES
+            for dtype in dtypes
             for attention in ATTENTIONS
         }
     )

@@ -18,7 +18,7 @@ from benchmarks.bench.lines import Line
 from benchmarks.bench.sizes import Sizes
 from benchmarks.bench.text import beginnings, random_texts, whole_lines
 from benchmarks.bench.timing import Contender, agree, in_turns, quickest
-from benchmarks.bench.training import PRECISIONS, TOLERANCES, start_prompt
+from benchmarks.bench.training import TOLERANCES, start_prompt
 from spot.tasks import Ragged
 
 ROWS = 32  # of their batches, as of ours
@@ -85,8 +85,10 @@ class Theirs:
             use_cache=True,
             logits_to_keep=1,
         )
+        first, ahead = text.logits.repeat_interleave(times, 0), targets.shape[1] - 1
+        if not ahead:
+            return first
         text.past_key_values.batch_repeat_interleave(times)
-        ahead = targets.shape[1] - 1
         after = places[:, -1:].repeat_interleave(times, 0) + 1 + torch.arange(ahead)
         rest = self.model(
             input_ids=targets[:, :-1],
@@ -94,7 +96,7 @@ class Theirs:
             position_ids=after,
             past_key_values=text.past_key_values,
         ).logits
-        return torch.cat([text.logits.repeat_interleave(times, 0), rest], 1)
+        return torch.cat([first, rest], 1)
 
     @torch.no_grad()
     def written(self, texts: Texts, length: int, eos: int) -> list[list[int]]:
@@ -125,13 +127,18 @@ class Work(NamedTuple):
 
 
 def beside_transformers(
-    backbone: Backbone, prompt: np.ndarray, work: Work, trial: int, rounds: int
+    backbone: Backbone,
+    prompt: np.ndarray,
+    work: Work,
+    trial: int,
+    rounds: int,
+    precisions: Sequence[str],
 ) -> list[Line]:
     """A line for each dtype. The first `trial` texts show that results agree in float32, and which
     attention is quicker.
     """
     few, what = work.texts[:trial], f"{backbone.name}: {work.what}"
-    models = {precision: backbone.model(precision) for precision in PRECISIONS}
+    models = {precision: backbone.model(precision) for precision in precisions}
 
     def make(dtype: str, attention: str, texts: Texts) -> Contender:
         model = Theirs(backbone, dtype, attention, prompt)
@@ -187,7 +194,7 @@ def answers(
     return [
         line
         for work, trial in ((scored, ROWS), (written, ROWS // 4))
-        for line in beside_transformers(backbone, prompt, work, trial, rounds)
+        for line in beside_transformers(backbone, prompt, work, trial, rounds, sizes.precisions)
     ]
 
 

@@ -16,7 +16,7 @@ from benchmarks.bench.backbones import Backbone, random_t5
 from benchmarks.bench.lines import Line, Measured
 from benchmarks.bench.sizes import Sizes
 from benchmarks.bench.timing import agree
-from benchmarks.bench.training import PRECISIONS, TOLERANCES, bare_loss
+from benchmarks.bench.training import TOLERANCES, bare_loss
 from spot.tasks import TokenizedSplit, mini_task_names
 from spot.training import batch_of, source_of
 
@@ -119,7 +119,7 @@ def theirs(backbone: Backbone, sizes: Sizes) -> tuple[str, float]:
     data = training_rows(backbone, sizes)
     with tempfile.TemporaryDirectory() as folder:
         trials = {}
-        for dtype in PRECISIONS:
+        for dtype in sizes.precisions:
             base = backbone.their_model(dtype, "sdpa")
             trials[dtype] = trained_by_peft(base, data[0], 0, sizes, Path(folder))
         dtype = min(trials, key=lambda each: trials[each])

@@ -18,7 +18,7 @@ from benchmarks.bench.backbones import Backbone, random_t5, smollm2
 from benchmarks.bench.lines import Line, Measured
 from benchmarks.bench.sizes import Sizes
 from benchmarks.bench.text import Batch, whole_lines, whole_rows
-from benchmarks.bench.training import PRECISIONS, our_step, start_prompt
+from benchmarks.bench.training import our_step, start_prompt
 
 ADAPTERS = ("prompt tuning", "LoRA")
 
@@ -75,14 +75,14 @@ def theirs(
 def beside_peft(what: str, backbone: Backbone, data: list[Batch], sizes: Sizes) -> list[Line]:
     """A line for every method and dtype, in megabytes."""
     module, mine = "benchmarks.bench.memory", {}
-    for precision in PRECISIONS:
+    for precision in sizes.precisions:
         arguments = (backbone, precision, data, sizes.prompt)
         apart(module, "ours", *arguments)  # compiles; the second call finds the programs
         mine[precision] = Measured(f"spot, {precision}", (apart(module, "ours", *arguments),))
-    prompt = start_prompt(backbone.model("float32").width, sizes.prompt)
+    prompt = start_prompt(backbone.model(sizes.precisions[0]).width, sizes.prompt)
     lines = []
     for name in ADAPTERS:
-        for precision in PRECISIONS:
+        for precision in sizes.precisions:
             peak = apart(module, "theirs", backbone, name, precision, data, prompt)
             other = Measured(f"PEFT {name}, {precision}, sdpa", (peak,))
             title = f"{what}: memory of a step above the weights, {precision}"

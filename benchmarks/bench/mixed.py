@@ -17,7 +17,7 @@ from benchmarks.bench.memory import resident
 from benchmarks.bench.sizes import Sizes
 from benchmarks.bench.text import beginnings, random_texts
 from benchmarks.bench.timing import Contender, agree, in_turns
-from benchmarks.bench.training import PRECISIONS, TOLERANCES
+from benchmarks.bench.training import TOLERANCES
 from spot.serving import PromptSet
 from spot.tasks import Ragged
 
@@ -35,7 +35,7 @@ def beside_one_prompt(backbone: Backbone, texts: Texts, sizes: Sizes, rounds: in
     """Label words scored: of 32 prompts in a batch, and of as many of four lengths, beside one."""
     lines = []
     inputs, owner = Ragged.of(texts), np.arange(len(texts)) % ROWS
-    for precision in PRECISIONS:
+    for precision in sizes.precisions:
         model = backbone.model(precision)
         shorter = tuple(max(1, sizes.prompt * part // 4) for part in (1, 2, 3, 4))
         for what, lengths in (("one length", (sizes.prompt,)), ("four lengths", shorter)):

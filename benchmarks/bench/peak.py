@@ -17,7 +17,7 @@ from benchmarks.bench.lines import Line, Measured
 from benchmarks.bench.sizes import Sizes
 from benchmarks.bench.text import Batch, whole_rows
 from benchmarks.bench.timing import Contender, in_turns
-from benchmarks.bench.training import PRECISIONS, our_step, start_prompt
+from benchmarks.bench.training import our_step, start_prompt
 from spot.models import DecoderConfig, T5Config, random_network
 
 REPEATS = 4  # of a product in one measurement, which is short
@@ -71,7 +71,7 @@ def share_of_peak(
     if importlib.util.find_spec("torch"):
         makers["torch"] = torch_product
     lines = []
-    for precision in PRECISIONS:
+    for precision in sizes.precisions:
         network = random_network(config, precision)  # type: ignore[arg-type]
         prompt = start_prompt(config.d_model, sizes.prompt)
         ours = Contender(f"a step, {precision}", our_step(network, prompt[None], [batch]))

@@ -29,7 +29,7 @@ from benchmarks.bench.backbones import Backbone, random_t5, smollm2
 from benchmarks.bench.lines import Line
 from benchmarks.bench.sizes import Sizes
 from benchmarks.bench.timing import Contender, agree, in_turns, quickest
-from benchmarks.bench.training import PRECISIONS, TOLERANCES
+from benchmarks.bench.training import TOLERANCES
 from benchmarks.serving import make_bank, start
 from spot.serving import Predictor, row_texts
 from spot.tasks import load_task
@@ -132,7 +132,7 @@ def beside_a_loop(backbone: Backbone, sizes: Sizes, folder: Path) -> list[Line]:
     asked, rows = questions(bank, model, texts, sizes.served_questions)
     few = asked[: sizes.served_prompts]
     lines = []
-    for precision in PRECISIONS:
+    for precision in sizes.precisions:
 
         def loop(dtype: str, attention: str, some: Sequence[Question]) -> Contender:
             theirs = Theirs(backbone, dtype, attention, next(iter(rows.values())))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from spot.models import DecoderConfig, T5Config
 
+PRECISIONS = ("float32", "bfloat16")
 T5_SMALL = T5Config(32128, 512, 64, 6, 1024, 8, 8, dropout=0.0)
 T5_TINY = T5Config(6144, 32, 8, 4, 64, 2, 2, dropout=0.0)
 NANO = T5Config(6144, 256, 64, 4, 512, 4, 2, dropout=0.0)
@@ -15,8 +16,10 @@ DECODER_TINY = DecoderConfig(1000, 32, 8, 4, 2, 64, 2, 512)
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows B, text tokens T, prompt length P and target tokens of a step, and how much is measured."""
+    """Rows B, text tokens T, prompt length P and target tokens of a step, in which precisions, and how much
+    is measured."""
 
+    precisions: tuple[str, ...] = PRECISIONS
     rounds: int = 5
     decoder_rounds: int = 3
     t5: T5Config = T5_SMALL

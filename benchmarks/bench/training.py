@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 RATE = 0.006
 BATCHES = 2  # that steps take in turns
-PRECISIONS = ("float32", "bfloat16")
 # Of the first losses, relative: the float32 limit of docs/results/agreement.md, and what rounding does.
 TOLERANCES = {"float32": 1e-4, "bfloat16": 2e-2}
 RECIPE = spot.Recipe(optimizer="adamw", weight_decay=0.0, warmup_steps=0)
@@ -95,14 +94,14 @@ def beside_peft(
     """
     from benchmarks.bench.adapters import ADAPTERS, quickest_forms, their_step
 
-    models = {precision: backbone.model(precision) for precision in PRECISIONS}
-    prompt = start_prompt(models["float32"].width, sizes.prompt)
+    models = {precision: backbone.model(precision) for precision in sizes.precisions}
+    prompt = start_prompt(next(iter(models.values())).width, sizes.prompt)
     ours = {
         precision: our_contender(model, prompt, data, precision)
         for precision, model in models.items()
     }
-    forms = quickest_forms(backbone, prompt, data)
-    chosen = [("prompt tuning", *_first(forms, precision)) for precision in PRECISIONS]
+    forms = quickest_forms(backbone, prompt, data, sizes.precisions)
+    chosen = [("prompt tuning", *_first(forms, precision)) for precision in sizes.precisions]
     chosen += [(name, *forms[0]) for name in ADAPTERS if name != "prompt tuning"]
     theirs = [
         (name, dtype, their_step(backbone, name, dtype, attention, prompt, data))
@@ -112,7 +111,7 @@ def beside_peft(
         start = ours[dtype].start["prompt" if ADAPTERS[name].start == "prompt" else "bare"]
         agree(f"{what}: first loss, {contender.name}", start, contender.start, TOLERANCES[dtype])
     seconds = in_turns([*ours.values(), *(each[-1] for each in theirs)], rounds)
-    mine = {precision: seconds[ours[precision].name] for precision in PRECISIONS}
+    mine = {precision: seconds[ours[precision].name] for precision in sizes.precisions}
     best = min(mine.values(), key=lambda measured: measured.median)
     lines = [
         Line(f"{what}: a step, {dtype}", "s", mine[dtype], seconds[contender.name])

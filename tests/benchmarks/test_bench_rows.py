@@ -58,8 +58,11 @@ def test_command_measures_each_row_once_and_names_what_failed(monkeypatch, tmp_p
     assert calls == [(table.ROWS[name].function, QUICK) for name in ("t5-slots", "bank")]
     assert command.main(arguments[:-1]) == 0
     assert len(calls) == 2  # found in the file
+    assert command.main([*arguments[:-1], "--precision", "float32"]) == 0
+    sizes = replace(QUICK, precisions=("float32",))  # another measurement
+    assert calls[2:] == [(table.ROWS["t5-slots"].function, sizes)]
     assert command.main([*arguments[:-1], "--again"]) == 0
-    assert len(calls) == 3
+    assert len(calls) == 4
     stored = json.loads((tmp_path / "b.json").read_text())
     assert stored["rows"]["t5-slots"]["lines"][0]["ratio"] == 3.0
 

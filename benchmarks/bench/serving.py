@@ -143,7 +143,7 @@ def beside_a_loop(backbone: Backbone, sizes: Sizes, folder: Path) -> list[Line]:
 
         makers = {each: partial(loop, precision, each, few) for each in ATTENTIONS}
         other = loop(precision, quickest(makers)[0], asked)
-        server, host, port = start(path, backbone.ours, precision, ["--warm-up-seconds", "600"])
+        server, host, port = start(path, backbone.ours, precision, ["--warm-up-seconds", "120"])
         try:
             ours = Contender(
                 f"spot serve, {precision}, {CLIENTS} clients",

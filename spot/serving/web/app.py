@@ -56,12 +56,18 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         408: "The body did not come in time.",
         413: "The body, or the number of texts, is too large.",
         415: "The body is not said to be JSON.",
+        421: "The request names another host, and the server has no token.",
         422: "A field is missing, unknown or wrong; the message names it.",
         429: "The queue is full; Retry-After says for how long.",
         500: "The server failed; its log says why.",
         503: "The server is stopping.",
         504: "The time limit passed.",
     }.items()
+}
+
+GUARDED: dict[int | str, dict[str, Any]] = {
+    status: REFUSALS[status]
+    for status in (401, 421)  # of a route that only reads
 }
 
 
@@ -122,7 +128,7 @@ def _api(service: Service, settings: ServerSettings) -> APIRouter:
         service.metrics.texts.inc(len(texts))
         return answer(service, choice, question, predictions)
 
-    @router.get("/v1/prompts", responses={401: REFUSALS[401]}, summary="List the entries")
+    @router.get("/v1/prompts", responses=GUARDED, summary="List the entries")
     async def prompts() -> list[PromptOut]:
         """Every entry of the bank that answers here, with the most similar entries of other tasks."""
         catalogue = service.catalogue
@@ -149,7 +155,7 @@ def _about(service: Service, app: FastAPI) -> APIRouter:
         )
         return JSONResponse(health.model_dump(), 200 if health.status == "ok" else 503)
 
-    @router.get("/metrics", responses={401: REFUSALS[401]}, summary="Numbers for Prometheus")
+    @router.get("/metrics", responses=GUARDED, summary="Numbers for Prometheus")
     async def metrics() -> Response:
         """Requests, texts, queue, batches and seconds, in the text format of Prometheus."""
         return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -13,13 +13,15 @@ import time
 from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spot.serving.web.refusal import Refusal
 from spot.serving.web.service import Service
-from spot.serving.web.settings import ServerSettings
+from spot.serving.web.settings import ServerSettings, is_loopback
+from spot.settings import shown
 
 _log = logging.getLogger(__name__)
 
@@ -116,6 +118,7 @@ class Guard:
     def _check(self, scope: Scope) -> None:
         """Raises Refusal for what can be refused without the body."""
         headers = dict(scope["headers"])
+        self._check_host(headers.get(b"host", b""))
         if self.token and scope["path"] not in self.public:
             given = headers.get(b"authorization", b"")
             if not secrets.compare_digest(given, self.token):
@@ -151,6 +154,21 @@ class Guard:
                 415,
                 f"expected a body of the type application/json, found {found}",
                 "send the header  Content-Type: application/json",
+            )
+
+    def _check_host(self, given: bytes) -> None:
+        """Raises Refusal for another name than this machine's, where anyone who reaches the server may use
+        it: the script of a page whose name was made to lead here (DNS rebinding) would read its answers.
+        """
+        if self.token or not self.settings.is_local:
+            return
+        name = host_name(given.decode("latin-1"))
+        if given and not is_loopback(name):  # every browser sends one
+            raise Refusal(
+                421,
+                f"expected a request to localhost or 127.0.0.1, found one to {shown(name[:80])}",
+                "a server without a token answers to this machine's own names alone; start it with "
+                "--token-file to reach it by another",
             )
 
     def _too_large(self, found: str) -> Refusal:
@@ -196,6 +214,14 @@ class Guard:
             return {"type": "http.request", "body": bytes(body), "more_body": False}
 
         await self.app(scope, replay, send)
+
+
+def host_name(given: str) -> str:
+    """The name in a header Host, without its port."""
+    try:
+        return urlsplit(f"//{given}").hostname or ""
+    except ValueError:
+        return given
 
 
 async def refuse(refusal: Refusal, receive: Receive, send: Send) -> None:

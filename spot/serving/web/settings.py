@@ -34,12 +34,17 @@ class ServerSettings:
     @property
     def is_local(self) -> bool:
         """True if no other machine can connect."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """True for a name or an address of this machine that no other one reaches."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def check_token(token: str, origin: str) -> str:

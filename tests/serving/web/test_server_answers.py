@@ -278,7 +278,7 @@ def test_the_description_of_the_routes_holds_for_what_is_answered(server):
     assert references == set(api["components"]["schemas"])
     responses = api["paths"]["/v1/predict"]["post"]["responses"]
     assert set(responses) == {
-        "200", "400", "401", "404", "408", "413", "415", "422", "429", "500", "503", "504",
+        "200", "400", "401", "404", "408", "413", "415", "421", "422", "429", "500", "503", "504",
     }  # fmt: skip
     schemas = api["components"]["schemas"]
     answered = ask(server, task="colour", texts=TEXTS[:1])

@@ -254,6 +254,50 @@ def test_a_body_that_does_not_come_in_time_is_408(bank, tiny_backbone):
         assert server.service.in_flight == 0
 
 
+# --- the name that was asked for --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["localhost:{port}", "LOCALHOST", "127.0.0.1:{port}", "[::1]:{port}", ""]
+)
+def test_this_machines_own_names_are_answered(open_server, name):
+    port = open_server.client.base_url.port
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        host = f"Host: {name.format(port=port)}\r\n" if name else ""
+        connection.sendall(f"GET /v1/prompts HTTP/1.0\r\n{host}\r\n".encode())
+        assert b" 200 OK" in connection.recv(1000)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evil.example",
+        "evil.example:8000",
+        "localhost.evil.example",
+        "192.168.0.7",
+        "127.0.0.1@evil",
+        "[::1",
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/v1/prompts", "/metrics", "/nothing"])
+def test_a_name_that_was_made_to_lead_here_is_421(open_server, name, path):
+    answer = open_server.client.get(path, headers={"Host": name})
+    refused(
+        answer, 421, "expected a request to localhost or 127.0.0.1, found one to", "--token-file"
+    )
+
+
+def test_behind_a_token_any_name_is_answered(bank, tiny_backbone):
+    with running(bank, tiny_backbone, Scripted(), token="a-token") as server:
+        headers = {"Host": "spot.example", "Authorization": "Bearer a-token"}
+        assert server.client.get("/v1/prompts", headers=headers).status_code == 200
+        refused(
+            server.client.get("/v1/prompts", headers={**headers, "Authorization": "Bearer b"}),
+            401,
+            "token",
+        )
+
+
 # --- the token ------------------------------------------------------------------------------------
 
 

@@ -37,11 +37,11 @@ from spot.study.baselines import Baselines as Baselines
 from spot.study.baselines import baselines as baselines
 from spot.study.cells import compare as compare
 from spot.study.comparison import Comparison as Comparison
-from spot.study.cross_tasks import SourcePrompts as SourcePrompts
-from spot.study.cross_tasks import TaskMatrix as TaskMatrix
 from spot.study.cross_tasks import matrix as matrix
 from spot.study.distillation import Distillation as Distillation
 from spot.study.distillation import distil as distil
+from spot.study.matrix_cells import SourcePrompts as SourcePrompts
+from spot.study.matrix_cells import TaskMatrix as TaskMatrix
 from spot.study.result import Study as Study
 from spot.study.result import read_study as read_study
 from spot.study.run import run_study as run_study

@@ -144,7 +144,8 @@ def rehearse(
     model: Any, tasks: Any, rows: Any, given: dict[str, Any], runs: Any, out: Output
 ) -> None:
     """Say what would be scored, and what is found."""
-    from spot.study.cross_tasks import Gap, is_found, scorings
+    from spot.study.cross_tasks import is_found, scorings
+    from spot.study.matrix_cells import Gap
 
     total = found = left = 0
     for column in scorings(model, tasks, rows, **given):

@@ -87,7 +87,7 @@ def joined_rows(named: Iterable[Named], config: Config) -> list[SourcePrompts]:
     """Prompts of one task and recipe with different seeds as one row, named by the task; where several rows
     have one task, or none, by their first prompt.
     """
-    from spot.study.cross_tasks import SourcePrompts
+    from spot.study.matrix_cells import SourcePrompts
 
     rows: list[list[Named]] = []
     for each in named:

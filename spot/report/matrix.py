@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spot.study.cross_tasks import BARE, Cell, Score, TaskMatrix
+from spot.study.matrix_cells import BARE, Cell, Score, TaskMatrix
 from spot.study.statistics import Interval
 
 CONSTANT = "best constant answer"

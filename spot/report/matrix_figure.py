@@ -9,7 +9,7 @@ from spot.analysis.finding import Heat, Number
 from spot.report.charts import draw_chart
 from spot.report.files import figure_bytes, write_atomic
 from spot.report.matrix import CONSTANT, bare
-from spot.study.cross_tasks import BARE, Cell, TaskMatrix
+from spot.study.matrix_cells import BARE, Cell, TaskMatrix
 
 SUFFIXES = (".png", ".svg")
 

@@ -4,10 +4,10 @@ from spot.study.comparison import Comparison as Comparison
 from spot.study.comparison import Variant as Variant
 from spot.study.comparison import joined as joined
 from spot.study.comparison import store_comparison as store_comparison
-from spot.study.cross_tasks import SourcePrompts as SourcePrompts
-from spot.study.cross_tasks import TaskMatrix as TaskMatrix
 from spot.study.cross_tasks import matrix as matrix
 from spot.study.cross_tasks import store_matrix as store_matrix
+from spot.study.matrix_cells import SourcePrompts as SourcePrompts
+from spot.study.matrix_cells import TaskMatrix as TaskMatrix
 from spot.study.methods.method import Trial as Trial
 from spot.study.ranking import RankQuality as RankQuality
 from spot.study.ranking import rank_quality as rank_quality

@@ -37,11 +37,11 @@ from spot.study.baselines import Baselines
 from spot.study.comparison import Comparison, Gap, Reference, Variant
 from spot.study.comparison import Row as ComparedRow
 from spot.study.comparison import Trial as ComparedTrial
-from spot.study.cross_tasks import BARE, SeedScore, TaskMatrix
-from spot.study.cross_tasks import Cell as MatrixCell
-from spot.study.cross_tasks import Gap as MatrixGap
-from spot.study.cross_tasks import Score as MatrixScore
 from spot.study.distillation import Distillation, Line
+from spot.study.matrix_cells import BARE, SeedScore, TaskMatrix
+from spot.study.matrix_cells import Cell as MatrixCell
+from spot.study.matrix_cells import Gap as MatrixGap
+from spot.study.matrix_cells import Score as MatrixScore
 from spot.study.methods.method import Row, Trial
 from spot.study.records import TransferRecord
 from spot.study.result import Missing, Study, StudyRun

@@ -16,7 +16,8 @@ from spot.errors import SpotError
 from spot.prompts.stored import value_of
 from spot.report.matrix import details, markdown, overview
 from spot.report.pages.reading import read
-from spot.study.cross_tasks import BARE, Gap, SourcePrompts, TaskMatrix, judge_shift, matrix
+from spot.study.cross_tasks import matrix
+from spot.study.matrix_cells import BARE, Gap, SourcePrompts, TaskMatrix, judge_shift
 from spot.tasks.task import Task
 from spot.training import runs as runs_module
 from tests.lab import invoke, lines

@@ -10,7 +10,8 @@ from spot.report.matrix_figure import heat_of
 from spot.report.pages.facts import facts_of
 from spot.report.pages.page import Part, Section
 from spot.report.pages.reading import read
-from spot.study.cross_tasks import BARE, FILE, TaskMatrix
+from spot.study.cross_tasks import FILE
+from spot.study.matrix_cells import BARE, TaskMatrix
 
 COMMAND = "spot matrix"
 

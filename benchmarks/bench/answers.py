@@ -213,7 +213,7 @@ def on_smollm2(sizes: Sizes) -> list[Line]:
     with tempfile.TemporaryDirectory() as folder:
         backbone = smollm2(Path(folder))
         model = backbone.model("float32")
-        texts = beginnings(sizes, model)
+        texts = beginnings(sizes, model, sizes.decoder_scored_rows)
         count = -(-sizes.written_rows // sizes.batch)
         lines = np.concatenate([rows for rows, _ in whole_lines(sizes, count, model)])
         whole = list(lines[: sizes.written_rows])

@@ -94,7 +94,7 @@ def on_t5(sizes: Sizes) -> list[Line]:
     with tempfile.TemporaryDirectory() as folder:
         backbone = random_t5("T5 small", sizes.t5, Path(folder))
         rng, vocab = np.random.default_rng(5), sizes.t5.vocab_size
-        texts = random_texts(rng, sizes.scored_rows, sizes.short_texts, vocab)
+        texts = random_texts(rng, sizes.mixed_rows, sizes.short_texts, vocab)
         lines = beside_one_prompt(backbone, texts, sizes, sizes.rounds)
         return lines + by_prompts(backbone, texts[:ROWS], sizes)
 
@@ -103,6 +103,6 @@ def on_smollm2(sizes: Sizes) -> list[Line]:
     """SmolLM2-135M on the beginnings of lines of text."""
     with tempfile.TemporaryDirectory() as folder:
         backbone = smollm2(Path(folder))
-        texts = beginnings(sizes, backbone.model("float32"))
+        texts = beginnings(sizes, backbone.model("float32"), sizes.mixed_rows)
         lines = beside_one_prompt(backbone, texts, sizes, sizes.decoder_rounds)
         return lines + by_prompts(backbone, texts[:ROWS], sizes)

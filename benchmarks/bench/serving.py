@@ -124,12 +124,12 @@ def padded_scores(theirs: Theirs, question: Question) -> np.ndarray:
     return np.where(real, chosen, 0).sum(axis=1)
 
 
-def beside_a_loop(backbone: Backbone, sizes: Sizes, folder: Path) -> list[Line]:
-    """Seconds for all questions, of the server and of the loop, in float32 and bfloat16."""
+def beside_a_loop(backbone: Backbone, sizes: Sizes, folder: Path, count: int) -> list[Line]:
+    """Seconds for so many questions, of the server and of the loop, in float32 and bfloat16."""
     path = folder / "bank"
     texts = make_bank(path, backbone.ours, sizes.served_prompts)
     bank, model = Bank(path), backbone.model("float32")
-    asked, rows = questions(bank, model, texts, sizes.served_questions)
+    asked, rows = questions(bank, model, texts, count)
     few = asked[: sizes.served_prompts]
     lines = []
     for precision in sizes.precisions:
@@ -170,11 +170,11 @@ def on_t5(sizes: Sizes) -> list[Line]:
     """T5 1.1 small."""
     with tempfile.TemporaryDirectory() as folder:
         backbone = random_t5("T5 small", sizes.t5, Path(folder, "t5"))
-        return beside_a_loop(backbone, sizes, Path(folder))
+        return beside_a_loop(backbone, sizes, Path(folder), sizes.served_questions)
 
 
 def on_smollm2(sizes: Sizes) -> list[Line]:
     """SmolLM2-135M."""
     with tempfile.TemporaryDirectory() as folder:
         backbone = smollm2(Path(folder, "smollm2"))
-        return beside_a_loop(backbone, sizes, Path(folder))
+        return beside_a_loop(backbone, sizes, Path(folder), sizes.decoder_served_questions)

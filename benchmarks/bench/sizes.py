@@ -40,9 +40,11 @@ class Sizes:
     slot_rounds: int = 2
     bank_tasks: int = 8
     bank_steps: int = 30
+    mixed_rows: int = 128
     many_prompts: int = 1000
     served_prompts: int = 20
     served_questions: int = 320
+    decoder_served_questions: int = 96
 
 
 FULL = Sizes()
@@ -65,7 +67,9 @@ QUICK = Sizes(
     slot_rounds=2,
     bank_tasks=2,
     bank_steps=3,
+    mixed_rows=8,
     many_prompts=40,
     served_prompts=4,
     served_questions=16,
+    decoder_served_questions=8,
 )

@@ -80,10 +80,10 @@ def task_rows(task: str, sizes: Sizes, count: int, model: spot.Model) -> list[Ba
     ]
 
 
-def beginnings(sizes: Sizes, model: spot.Model) -> list[np.ndarray]:
-    """Beginnings of lines of text, of the lengths of `short_texts`."""
-    count = -(-sizes.decoder_scored_rows // sizes.batch)
+def beginnings(sizes: Sizes, model: spot.Model, rows: int) -> list[np.ndarray]:
+    """Beginnings of so many lines of text, of the lengths of `short_texts`."""
+    count = -(-rows // sizes.batch)
     lines = np.concatenate([texts for texts, _ in whole_lines(sizes, count, model)])
     least, most = sizes.short_texts
-    lengths = np.random.default_rng(5).integers(least, most + 1, sizes.decoder_scored_rows)
+    lengths = np.random.default_rng(5).integers(least, most + 1, rows)
     return [line[:length] for line, length in zip(lines, lengths, strict=False)]

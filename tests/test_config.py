@@ -347,10 +347,10 @@ STATED = {
         ("words", 100, 0.3, 0, 32, 30_000, 10_000, 500), (300, "task-vector", "t5", None)
     ),
     "domain-shift-smollm2.toml": (
-        ("text", 11, 0.006, 10, 16, 120, 40, 40), (200, "average", "gpt3", False)
+        ("text", 11, 0.006, 10, 8, 60, 30, 30), (200, "average", "gpt3", False)
     ),
     "ensembles-smollm2.toml": (
-        ("text", 11, 0.006, 10, 16, 80, 40, 40), (200, "average", "gpt3", False)
+        ("text", 11, 0.006, 10, 8, 60, 30, 30), (200, "average", "gpt3", False)
     ),
     "ensembles.toml": (("words", 20, None, 10, 16, 80, 60, 20), (300, "task-vector", "t5", None)),
     "mini.toml": (("words", 18, None, 10, 16, 80, 60, 40), (5, "per-token", "t5", None)),

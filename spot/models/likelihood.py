@@ -12,7 +12,8 @@ from spot.models.network import Network
 def token_losses(logits: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
     """(cross entropy, log-normaliser) of each target token [..., T] in nats; the first is 0 at padding.
 
-    logits: [..., T, V]; targets: ids [..., T], 0 is padding.
+    logits: [..., T, V]; targets: ids [..., T], 0 is padding; axes of one element in the logits are common to
+    all targets there.
     """
     normaliser = jax.nn.logsumexp(logits, axis=-1)
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
@@ -28,6 +29,11 @@ def word_losses(
     differ by the words alone.
     """
     rows, classes, length = words.shape
+    if length == 1:  # whatever the word, one distribution of what comes next
+        (entropy, normaliser) = token_losses(
+            network.decode(encoded, words[:, 0], random)[:, None], words
+        )
+        return entropy, jnp.broadcast_to(normaliser, words.shape)
     targets = words.reshape(-1, length)
     logits = network.decode(encoded, targets, repeat_rows(random, rows, classes))
     return token_losses(logits.reshape(rows, classes, length, -1), words)

@@ -47,6 +47,9 @@ ROW_COUNTS = (1, 2, 4, 8, 16, ROWS)
 LENGTHS = (*range(4, 32, 4), *range(32, 128, 16), *range(128, 1025, 128))
 """Rows of a prompt, or columns of its keys and values, that the widest of a pass is filled up to."""
 
+PASS = 64
+"""Tokens whose reading takes about as long as a pass more."""
+
 CACHED = 64
 """Prompts of a decoder whose keys and values are kept on the device."""
 
@@ -126,8 +129,8 @@ class PromptSet:
         own = [arrays[id(words)] for words in labels]
         out: list[np.ndarray] = [np.empty(0)] * len(inputs)
         with device_errors():
-            for rows, encoded in self._passes(owner, inputs, [words.shape for words in own]):
-                words = np.stack([own[row] for row in rows])
+            for rows, encoded in self._passes(owner, inputs, [_answer(words) for words in own]):
+                words = _together([own[row] for row in rows])
                 scores = rank(self.model.network, encoded, words, normalisation="sum")
                 for row, found in zip(rows, np.asarray(scores), strict=True):
                     out[row] = found[: len(labels[row])]  # rows that fill up say the same
@@ -167,9 +170,10 @@ class PromptSet:
             key = (self._placed[owner[row]].group, answers[row])
             groups.setdefault(key, []).append(int(row))
         devices = rows_shared(network.mesh)
-        for members in groups.values():
-            for start in range(0, len(members), ROWS):
-                rows = np.asarray(members[start : start + ROWS])
+        for (group, _), members in groups.items():
+            beside = max(self._tokens[owner[row]] for row in members) if group == _Rows.group else 0
+            for part in parts(lengths[members], beside):
+                rows = np.asarray(members)[part]
                 size = -(-bucket_length(len(rows), ROW_COUNTS) // devices) * devices
                 rows = np.concatenate([rows, np.repeat(rows[:1], size - len(rows))])
                 width = bucket_length(int(lengths[rows].max()), FEW_BUCKETS)
@@ -241,6 +245,41 @@ class PromptSet:
         if len(self._fronts) > CACHED:
             self._fronts.popitem(last=False)
         return made
+
+
+def parts(lengths: np.ndarray, beside: int = 0) -> list[slice]:
+    """Divides texts of lengths [N] in ascending order into passes of ROWS at most, so that the tokens that
+    are read, padding included, and PASS for each pass are fewest. beside: tokens that are read with each.
+    """
+    least, begin = [0.0], [0]
+    for end in range(1, len(lengths) + 1):
+        width = bucket_length(int(lengths[end - 1]), FEW_BUCKETS) + beside
+        read = {
+            start: least[start] + bucket_length(end - start, ROW_COUNTS) * width + PASS
+            for start in range(max(0, end - ROWS), end)
+        }
+        begin.append(min(read, key=lambda start: read[start]))
+        least.append(read[begin[end]])
+    out, end = [], len(lengths)
+    while end:
+        out.append(slice(begin[end], end))
+        end = begin[end]
+    return out[::-1]
+
+
+def _answer(words: np.ndarray) -> tuple[int, ...]:
+    """Rows of equal ones share a pass: the shape [C, T'] of label words, of those of a single token any C,
+    for they are read off one distribution.
+    """
+    return words.shape if words.shape[1] > 1 else (1,)
+
+
+def _together(words: Sequence[np.ndarray]) -> np.ndarray:
+    """The label words [C, T'] of each of B rows -> [B, C', T'], C' the most: more are copies of the first."""
+    most = max(map(len, words))
+    return np.stack(
+        [np.concatenate([each, each[:1].repeat(most - len(each), 0)]) for each in words]
+    )
 
 
 def _widths(counts: list[int]) -> tuple[int, jax.Array | None]:

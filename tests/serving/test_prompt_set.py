@@ -12,6 +12,7 @@ import pytest
 from bank.entry import Backbone
 from spot.errors import SpotError
 from spot.models.model import Model
+from spot.models.padding import FEW_BUCKETS
 from spot.models.weights.build import build
 from spot.prompts.kind import Start
 from spot.prompts.kinds import KINDS, find_kind
@@ -145,10 +146,10 @@ def test_kinds_of_rows_share_a_pass(monkeypatch, family):
     passes = []
     encode = prompt_set.encode
     monkeypatch.setattr(prompt_set, "encode", lambda *args: passes.append(args[1]) or encode(*args))
-    PromptSet(model_of(family), own).score(
-        range(len(own)), texts_for(len(own)), [LABELS[0]] * len(own)
-    )
-    assert len(own) > 5 and len(passes) == 1
+    rows = prompt_set.ROWS  # a full pass is not divided
+    owner = np.arange(rows) % len(own)
+    PromptSet(model_of(family), own).score(owner, texts_for(rows), [LABELS[0]] * rows)
+    assert 5 < len(own) <= rows and len(passes) == 1
 
 
 def test_a_decoder_reads_a_prompt_once(monkeypatch):
@@ -178,6 +179,66 @@ def test_a_text_beyond_the_context_is_refused():
         some.check(0, inputs, 4)
     some.check(1, inputs, 4)
     assert len(some.score([1], inputs, [LABELS[0]])) == 1
+
+
+def test_texts_are_divided_as_no_other_division_is_cheaper():
+    """Beside every division of a few texts, by its cost as it is written in words."""
+    rng = np.random.default_rng(8)
+
+    def cost(part, beside):
+        width = next(size for size in FEW_BUCKETS if size >= part[-1])
+        rows = next(count for count in prompt_set.ROW_COUNTS if count >= len(part))
+        return rows * (width + beside) + prompt_set.PASS
+
+    for _ in range(40):
+        lengths, beside = (
+            np.sort(rng.integers(1, 300, rng.integers(1, 9))),
+            int(rng.integers(0, 50)),
+        )
+        found = prompt_set.parts(lengths, beside)
+        assert np.concatenate([lengths[part] for part in found]).tolist() == lengths.tolist()
+        every = []
+        for cuts in range(1 << (len(lengths) - 1)):
+            ends = [n + 1 for n in range(len(lengths) - 1) if cuts >> n & 1]
+            every.append(sum(cost(part, beside) for part in np.split(lengths, ends)))
+        assert sum(cost(lengths[part], beside) for part in found) == min(every)
+
+
+def test_short_texts_are_not_read_as_long_ones(monkeypatch, family):
+    model, read = model_of(family), []
+    encode = prompt_set.encode
+    monkeypatch.setattr(
+        prompt_set, "encode", lambda *args: read.append(args[2].shape) or encode(*args)
+    )
+    rows = [[5, 6, 1]] * 16 + [[7] * (60 if family == "T5" else 40) + [1]]
+    found = PromptSet(model, [np.ones((5, H), np.float32)]).score(
+        [0] * 17, Ragged.of(rows), [LABELS[0]] * 17
+    )
+    assert sorted(read) == [(1, 64), (16, 32)]
+    assert all(np.array_equal(each, found[0]) for each in found[:16])
+    assert np.abs(found[0] - found[16]).max() > 1e-3
+
+
+@pytest.mark.parametrize("most", [2, 33, 100])
+def test_no_pass_has_more_rows_than_it_may(most):
+    found = prompt_set.parts(np.full(most, 20))
+    assert sum(part.stop - part.start for part in found) == most
+    assert all(0 < part.stop - part.start <= prompt_set.ROWS for part in found)
+    assert len(found) == -(-most // prompt_set.ROWS)
+
+
+def test_numbers_of_words_of_one_token_share_a_pass(monkeypatch, family):
+    model, read = model_of(family), []
+    encode = prompt_set.encode
+    monkeypatch.setattr(prompt_set, "encode", lambda *args: read.append(1) or encode(*args))
+    words = [[[5], [9]], [[6], [7], [8], [9], [11]], [[12]]]
+    prompts, inputs = prompts_of(family)[1:3], texts_for(8)
+    owner, labels = [0, 1, 0, 1, 1, 0, 0, 1], [words[row % 3] for row in range(8)]
+    found = PromptSet(model, prompts).score(owner, inputs, labels)
+    assert len(read) == 1
+    for row in range(8):
+        (alone,) = model.score(Ragged.of([inputs[row]]), labels[row], prompts[owner[row]])
+        close(found[row], alone)
 
 
 def test_programs_are_few(family):

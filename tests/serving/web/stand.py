@@ -165,7 +165,7 @@ def post(body, *headers, path="/v1/predict"):
     """The bytes of a request with this body."""
     lines = [
         f"POST {path} HTTP/1.1",
-        "Host: x",
+        "Host: localhost",
         "Content-Type: application/json",
         "Connection: close",
     ]

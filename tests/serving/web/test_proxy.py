@@ -435,7 +435,7 @@ def test_folders_of_a_path_cannot_be_left(running, upstream):
     host, port = urlsplit(running).hostname, urlsplit(running).port
     for path in ("/v1/../metrics", "/v1/%2e%2e/metrics", "/v1/a/..", "/v1/./x"):
         with socket.create_connection((host, port), timeout=WAIT) as connection:
-            line = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            line = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             connection.sendall(line.encode())
             assert connection.recv(100).startswith(b"HTTP/1.1 404"), path
     assert upstream.seen == []
@@ -456,7 +456,7 @@ def connected(address: str, path: str) -> socket.socket:
     """A connection that has asked for a path."""
     parts = urlsplit(address)
     connection = socket.create_connection((parts.hostname, parts.port), timeout=WAIT)
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     return connection
 
 

@@ -251,19 +251,18 @@ def parts(lengths: np.ndarray, beside: int = 0) -> list[slice]:
     """Divides texts of lengths [N] in ascending order into passes of ROWS at most, so that the tokens that
     are read, padding included, and PASS for each pass are fewest. beside: tokens that are read with each.
     """
-    least, begin = [0.0], [0]
-    for end in range(1, len(lengths) + 1):
-        width = bucket_length(int(lengths[end - 1]), FEW_BUCKETS) + beside
-        read = {
-            start: least[start] + bucket_length(end - start, ROW_COUNTS) * width + PASS
-            for start in range(max(0, end - ROWS), end)
-        }
-        begin.append(min(read, key=lambda start: read[start]))
-        least.append(read[begin[end]])
+    filled = np.array([bucket_length(count, ROW_COUNTS) for count in range(1, ROWS + 1)])
+    least, begin = np.zeros(len(lengths) + 1), np.zeros(len(lengths) + 1, int)
+    for end, length in enumerate(lengths, start=1):
+        starts = np.arange(max(0, end - ROWS), end)
+        width = bucket_length(int(length), FEW_BUCKETS) + beside
+        read = least[starts] + filled[end - starts - 1] * width + PASS
+        begin[end] = starts[read.argmin()]
+        least[end] = read.min()
     out, end = [], len(lengths)
     while end:
-        out.append(slice(begin[end], end))
-        end = begin[end]
+        out.append(slice(int(begin[end]), end))
+        end = int(begin[end])
     return out[::-1]
 
 

@@ -125,7 +125,7 @@ def padded_scores(theirs: Theirs, question: Question) -> np.ndarray:
 
 
 def beside_a_loop(backbone: Backbone, sizes: Sizes, folder: Path, count: int) -> list[Line]:
-    """Seconds for so many questions, of the server and of the loop, in float32 and bfloat16."""
+    """Seconds for so many questions, of the server and of the loop, a line a precision."""
     path = folder / "bank"
     texts = make_bank(path, backbone.ours, sizes.served_prompts)
     bank, model = Bank(path), backbone.model("float32")

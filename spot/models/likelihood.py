@@ -30,7 +30,7 @@ def word_losses(
     """
     rows, classes, length = words.shape
     if length == 1:  # whatever the word, one distribution of what comes next
-        (entropy, normaliser) = token_losses(
+        entropy, normaliser = token_losses(
             network.decode(encoded, words[:, 0], random)[:, None], words
         )
         return entropy, jnp.broadcast_to(normaliser, words.shape)
